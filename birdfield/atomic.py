@@ -1,0 +1,83 @@
+"""Files and folders that appear under their name only when they are whole."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from birdfield.errors import InputError
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace a file: write beside it, fsync, rename, fsync the folder.
+
+    Raises:
+        InputError: When it cannot be written; the old file is then as it was.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def write_error(path: Path, error: OSError) -> InputError:
+    """Say in a sentence why something could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(f"{path}: the disk is full; free some space and try again")
+    return InputError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def new_folder(path: Path, force: bool) -> Iterator[Path]:
+    """Build a folder under another name; it takes its own when the block ends well.
+
+    Args:
+        path: The folder to make.
+        force: Whether an existing one is replaced.
+
+    Raises:
+        InputError: When it exists and force is not given, or the disk does not take it.
+    """
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; choose another name or add --force")
+    draft: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        yield draft
+        draft.chmod(0o755)
+        if path.is_dir():
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+            os.replace(path, old)
+            os.replace(draft, path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(draft, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,136 @@
+"""The model bundle: a folder whose manifest vouches for every file in it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from birdfield.audio import FRAMES, RATE_HZ
+from birdfield.config import file_sha256
+from birdfield.encoder import DIM, BundleEncoder
+from birdfield.errors import InputError
+from birdfield.gallery import Calibration, Gallery, load_gallery
+from birdfield.image import ImageSpec
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MODELS = ("yamnet.tflite", "image.tflite", "audio.tflite", "fusion.tflite")
+FILES = (*MODELS, "species.npz")
+MAX_MANIFEST = 4_000_000  # bytes
+MAX_FILE = 600_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An exported model, immutable.
+
+    Attributes:
+        folder: Where it is.
+        manifest: Its manifest, checked.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def model_id(self) -> str:
+        """Names the model: the vectors of another one mean nothing to this one."""
+        return str(self.manifest["model"])
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """How this model's similarities read."""
+        return Calibration.from_json(self.manifest["calibration"])
+
+    @cached_property
+    def image_spec(self) -> ImageSpec:
+        """What the image tower takes."""
+        return ImageSpec.from_json(self.manifest["image"])
+
+    def factory_gallery(self) -> Gallery:
+        """Read the species that the bundle was made with."""
+        path = self.folder / "species.npz"
+        return load_gallery(path.read_bytes(), self.calibration, str(path))
+
+    def encoder(self, threads: int = 1) -> BundleEncoder:
+        """Make the encoder; its towers are loaded on first use."""
+        return BundleEncoder(self.folder, self.image_spec, threads)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Open a bundle and check every file against its manifest.
+
+    Raises:
+        InputError: When it is no bundle, of another format, damaged or incomplete.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such model; expected a folder NAME.birdfield "
+                         "made by birdfield export")
+    manifest = _read_manifest(folder / MANIFEST)
+    if manifest.get("format") != FORMAT:
+        raise InputError(f"{folder}: bundle format {manifest.get('format')!r}, expected {FORMAT}; "
+                         "install the birdfield that made it, or export it again")
+    _check_files(folder, manifest)
+    bundle = Bundle(folder, manifest)
+    try:
+        _check_contract(manifest)
+        bundle.calibration, bundle.image_spec  # noqa: B018  (parsed here, to fail at the door)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder / MANIFEST}: malformed ({error!r}); "
+                         "export the bundle again") from error
+    return bundle
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_MANIFEST:
+            raise InputError(f"{path}: {path.stat().st_size:,} bytes; expected a manifest of at "
+                             f"most {MAX_MANIFEST:,}")
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a bundle made by "
+                         "birdfield export") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: damaged, no JSON ({error}); "
+                         "copy or export the bundle again") from error
+    if not isinstance(manifest, dict):
+        raise InputError(f"{path}: malformed; expected a JSON object; export the bundle again")
+    return manifest
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    listed = manifest.get("files")
+    if not isinstance(listed, dict) or sorted(listed) != sorted(FILES):
+        names = sorted(listed)[:8] if isinstance(listed, dict) else listed
+        raise InputError(f"{folder / MANIFEST}: lists {str(names)[:200]}, expected "
+                         f"{sorted(FILES)}; export the bundle again")
+    for name in FILES:
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            digest = file_sha256(path) if size <= MAX_FILE else "of a file too large to read"
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); "
+                             "copy the bundle again") from error
+        if digest != listed[name]:
+            raise InputError(f"{path}: damaged: SHA-256 is {digest[:12]}..., the manifest says "
+                             f"{str(listed[name])[:12]}...; copy the bundle again")
+
+
+def _check_contract(manifest: Mapping[str, Any]) -> None:
+    audio = manifest["audio"]
+    found = (manifest["dim"], audio["rate_hz"], audio["frames"])
+    if found != (DIM, RATE_HZ, FRAMES):
+        raise ValueError(f"embedding size, sample rate and frames are {found}; "
+                         f"this birdfield has {(DIM, RATE_HZ, FRAMES)}")
+    if not isinstance(manifest["model"], str) or not 1 <= len(manifest["model"]) <= 100:
+        raise ValueError(f"model id {str(manifest['model'])[:100]!r}")
+
+
+def model_id(hashes: Mapping[str, str]) -> str:
+    """Derive a model's id from the content of its towers: equal towers, equal space."""
+    towers = "".join(hashes[name] for name in sorted(MODELS))
+    return hashlib.sha256(towers.encode()).hexdigest()[:16]

@@ -1,0 +1,237 @@
+"""Cameras and video files: timestamped frames behind one interface."""
+
+import math
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from birdfield.errors import InputError, UsageError
+from birdfield.image import Frame
+from birdfield.quality import ChangeTimer, Outage
+
+OPEN_TIMEOUT_S = 10  # of a network camera
+READ_TIMEOUT_S = 5  # without a frame, a camera counts as lost
+# OpenCV reads these two when it opens the first camera.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg may print URLs with passwords
+
+KEPT_FRAMES = 8  # of a live camera, at least KEPT_EVERY_S apart: a window may be asked for late
+KEPT_EVERY_S = 0.5
+CLOSE_S = 2.0  # how long closing waits for a read that is under way
+
+Box = tuple[int, int, int, int]  # left, top, width and height in pixels
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A frame, uint8 [H, W, 3] BGR, its time, and how long ago the picture last changed."""
+
+    frame: Frame
+    time_s: float
+    unchanged_s: float
+
+
+class Camera(Protocol):
+    """A source of frames; a file's clock starts at 0, a live one's is time.monotonic()."""
+
+    name: str
+    live: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether all frames have been asked for; never with a live camera."""
+
+    @property
+    def end_s(self) -> float:
+        """Where a file ends, once it has ended; infinity for a live camera."""
+
+    def newest(self, start_s: float, end_s: float) -> Shot | None:
+        """Return the last frame within [start_s, end_s); starts never go back."""
+
+    def close(self) -> None:
+        """Release the source."""
+
+
+def open_camera(spec: str, box: Box | None = None) -> Camera | None:
+    """Open the camera that a user named.
+
+    Args:
+        spec: "none", a device's number or /dev path, a URL, or a video file.
+        box: What to cut from each frame.
+
+    Returns:
+        A VideoFile or a LiveCamera, or None for "none".
+
+    Raises:
+        InputError: When a video file cannot be read or the box lies outside of its frames.
+    """
+    if spec == "none":
+        return None
+    if spec.isdecimal() or spec.startswith("/dev/") or "://" in spec:
+        return LiveCamera(spec, box)
+    return VideoFile(Path(spec), box)
+
+
+def parse_crop(text: str) -> Box:
+    """Read "X,Y,W,H" in pixels; raises UsageError when it is anything else."""
+    if not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", text):
+        raise UsageError(f"crop is {text!r}; expected X,Y,W,H in pixels, such as 100,50,640,480")
+    left, top, width, height = (int(part) for part in text.split(","))
+    if not width or not height:
+        raise UsageError(f"crop {text!r} is empty; expected a width and a height of at least 1")
+    return left, top, width, height
+
+
+def crop(frame: Frame, box: Box | None) -> Frame:
+    """Cut a box from a frame [H, W, 3]; raises InputError when it does not lie within."""
+    if box is None:
+        return frame
+    left, top, width, height = box
+    rows, columns = frame.shape[:2]
+    if left + width > columns or top + height > rows:
+        raise InputError(f"crop {left},{top},{width},{height} reaches outside of the frame of "
+                         f"{columns}x{rows} pixels; choose X+W <= {columns} and Y+H <= {rows}")
+    return frame[top : top + height, left : left + width]
+
+
+def mask_url(spec: str) -> str:
+    """Hide the user, the password and whatever else opens a camera in a URL."""
+    without_login = re.sub(r"://.*@", "://***@", spec)  # to the last @: a password may hold one
+    return re.sub(r"(?i)([?&;][^=&;]*(?:user|login|pass|pwd|token|auth|key)[^=&;]*=)[^&;]*",
+                  r"\1***", without_login)
+
+
+class VideoFile:
+    """A video file, read forward once by its own clock. Not thread-safe."""
+
+    live = False
+
+    def __init__(self, path: Path, box: Box | None = None) -> None:
+        """Open the file; raises InputError when it is no video or the box is outside of it."""
+        self.name = str(path)
+        if not path.is_file():
+            raise InputError(f"{path}: no such video file; expected a file, a device's number "
+                             "such as 0, a URL or none")
+        self._box = box
+        self._change = ChangeTimer()
+        # Absolute, since FFmpeg takes what stands before a colon for a protocol.
+        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self._step_s = 1 / fps if 0 < fps < 1000 else 1 / 25
+        self.end_s = 0.0
+        self._last: Shot | None = None
+        self._next = self._read()
+        if self._next is None:
+            raise InputError(f"{path}: not a video that can be decoded; expected MP4, AVI or MKV")
+
+    def _read(self) -> Shot | None:
+        read, image = self._capture.read()
+        if not read:
+            self._capture.release()
+            return None
+        stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        # A file without usable stamps goes by its frame rate.
+        time_s = stamp_s if stamp_s > self.end_s - self._step_s else self.end_s
+        self.end_s = time_s + self._step_s
+        frame = np.asarray(image, np.uint8)
+        return Shot(crop(frame, self._box), time_s, self._change.unchanged_s(frame, time_s))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last frame has been asked for."""
+        return self._next is None
+
+    def newest(self, start_s: float, end_s: float) -> Shot | None:
+        """Read on to end_s; returns the last frame within [start_s, end_s)."""
+        while self._next is not None and self._next.time_s < end_s:
+            self._last, self._next = self._next, self._read()
+        return self._last if self._last is not None and self._last.time_s >= start_s else None
+
+    def close(self) -> None:
+        """Release the file."""
+        self._capture.release()
+
+
+class LiveCamera:
+    """A device or a network camera, read by a thread of its own and reconnected when lost."""
+
+    live = True
+    ended = False
+    end_s = math.inf
+
+    def __init__(self, spec: str, box: Box | None = None) -> None:
+        """Start reading the device's number, its /dev path or a URL."""
+        self.name = mask_url(spec)
+        self.dropped = 0  # frames that no window could have used
+        self._spec = spec
+        self._box = box
+        self._shots: list[Shot] = []
+        self._lock = threading.Lock()
+        self._outage = Outage("camera")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            reason = self._read_until_lost()
+            if not self._stop.is_set():
+                self._stop.wait(self._outage.lost(reason))
+
+    def _open(self) -> cv2.VideoCapture:
+        if self._spec.isdecimal():
+            return cv2.VideoCapture(int(self._spec))
+        if self._spec.startswith("/dev/"):
+            return cv2.VideoCapture(self._spec, cv2.CAP_V4L2)
+        return cv2.VideoCapture(self._spec, cv2.CAP_FFMPEG, [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_S * 1000,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_S * 1000])
+
+    def _read_until_lost(self) -> str:
+        capture = self._open()
+        change = ChangeTimer()
+        try:
+            if not capture.isOpened():
+                return f"{self.name} cannot be opened"
+            while not self._stop.is_set():
+                read, image = capture.read()
+                if not read:
+                    break
+                frame, time_s = np.asarray(image, np.uint8), time.monotonic()
+                self._keep(Shot(frame, time_s, change.unchanged_s(frame, time_s)))
+                self._outage.working()
+            return f"{self.name} gives no more frames"
+        except cv2.error:  # its text may hold the URL
+            return f"{self.name} gives frames that OpenCV cannot read"
+        finally:
+            capture.release()
+
+    def _keep(self, shot: Shot) -> None:
+        with self._lock:
+            if (len(self._shots) > 1
+                    and self._shots[-1].time_s - self._shots[-2].time_s < KEPT_EVERY_S):
+                self._shots.pop()
+                self.dropped += 1
+            self._shots = [*self._shots[1 - KEPT_FRAMES :], shot]
+
+    def newest(self, start_s: float, end_s: float) -> Shot | None:
+        """Return the last kept frame within [start_s, end_s) of time.monotonic().
+
+        Raises:
+            InputError: When the crop lies outside of the camera's frames.
+        """
+        with self._lock:
+            within = [shot for shot in self._shots if start_s <= shot.time_s < end_s]
+        return replace(within[-1], frame=crop(within[-1].frame, self._box)) if within else None
+
+    def close(self) -> None:
+        """Stop reading; a thread that hangs in a dead connection is left to end by itself."""
+        self._stop.set()
+        self._thread.join(CLOSE_S)

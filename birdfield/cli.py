@@ -1,0 +1,309 @@
+"""The command line. Answers go to stdout; logs, progress and complaints go to stderr."""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from birdfield import __version__
+from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, UsageError
+
+if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
+    from birdfield.bundle import Bundle
+    from birdfield.encoder import Encoder
+    from birdfield.gallery import Gallery
+    from birdfield.observation import Observation
+
+THREADS = min(4, os.cpu_count() or 1)  # of each interpreter: a Pi's cores
+
+
+class SentenceGroup(TyperGroup):
+    """Commands whose errors are one sentence and an exit code, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except BirdfieldError as error:
+            complain(str(error))
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            complain("interrupted")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+        except BrokenPipeError as error:
+            # The reader went away; flushing what is left at exit would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_INPUT) from error
+        except OSError as error:
+            complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+            raise typer.Exit(EXIT_INPUT) from error
+
+
+app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]},
+                  help="Recognise birds by sight and by sound, offline.")
+species_app = typer.Typer(no_args_is_help=True, help="List, rename or remove a model's species.")
+
+ModelOption = Annotated[Path | None, typer.Option(
+    "--model", help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the packaged starter.")]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle NAME.birdfield.")]
+JsonSwitch = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+
+
+def complain(sentence: str) -> None:
+    """Write a sentence to stderr."""
+    print(f"birdfield: {sentence}", file=sys.stderr)
+
+
+def progress(what: str, done: int, total: int) -> None:
+    """Show how far long work is, on a terminal only."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{what}: {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"birdfield {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                          help="Print the version.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr,
+                        format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("birdfield").setLevel(logging.INFO)
+
+
+def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
+    """Open a bundle with the user's own species."""
+    from birdfield.bundle import load_bundle
+    from birdfield.config import resolve_model
+    from birdfield.store import load_store, merged_gallery
+
+    bundle = load_bundle(resolve_model(path))
+    encoder = bundle.encoder(THREADS)
+    return bundle, encoder, merged_gallery(bundle, load_store(bundle), encoder.fuse)
+
+
+@app.command()
+def identify(
+    files: Annotated[list[Path] | None, typer.Argument(
+        metavar="[FILES_OR_FOLDERS]...", help="Photographs, recordings or folders.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A photograph; with --audio, of the same "
+                                                    "bird.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="A recording.")] = None,
+    model: ModelOption = None,
+    pooled: Annotated[bool, typer.Option("--pooled", help="One answer for a recording, not one "
+                                                          "a window.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write the answers to a CSV file too.")] = None,
+    json_lines: JsonSwitch = False,
+) -> None:
+    """Name the bird in photographs and recordings."""
+    from birdfield.identify import identify_file, identify_pair, list_files
+
+    if not (files or image or audio):
+        raise UsageError("nothing to identify; name files or folders, --image or --audio")
+    pair = (image, audio) if image and audio else None
+    single = [path for path in (image, audio) if path and not pair]
+    paths = [*list_files(files or []), *single]
+    bundle, encoder, gallery = open_model(model)
+    failed = False
+
+    def answers() -> Iterator["Observation"]:
+        nonlocal failed
+        if pair:
+            yield identify_pair(encoder, gallery, *pair)
+        for path in paths:
+            try:
+                yield from identify_file(encoder, gallery, path, pooled)
+            except BirdfieldError as error:
+                complain(str(error))
+                failed = True
+
+    show(answers(), bundle.model_id, json_lines, csv)
+    if failed:
+        raise typer.Exit(EXIT_INPUT)
+
+
+def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
+         csv: Path | None = None) -> None:
+    """Print observations as they come; a CSV file is written when all are there."""
+    from birdfield.observation import to_csv, to_json, to_line
+
+    rows = []
+    for observation in observations:
+        entry = to_json(observation, model_id)
+        print(json.dumps(entry, ensure_ascii=False) if json_lines else to_line(entry), flush=True)
+        if csv:
+            rows.append(entry)
+    if csv:
+        from birdfield.atomic import write_file
+
+        write_file(csv, to_csv(rows).encode())
+
+
+@app.command()
+def watch(
+    model: ModelOption = None,
+    camera: Annotated[str, typer.Option(help="Device number, video file, RTSP or MJPEG URL, or "
+                                             "none.")] = "0",
+    microphone: Annotated[str, typer.Option(help="Device name or number, sound file, or "
+                                                 "none.")] = "default",
+    crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
+                                             "to look at, in pixels.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
+                                                      "processed.")] = False,
+    json_lines: JsonSwitch = False,
+) -> None:
+    """Watch a camera and listen to a microphone, or to files, and name what comes."""
+    from birdfield.camera import open_camera, parse_crop
+    from birdfield.microphone import open_microphone
+    from birdfield.watch import Watch
+
+    box = parse_crop(crop) if crop else None
+    bundle, encoder, gallery = open_model(model)
+    eye = open_camera(camera, box)
+    ear = open_microphone(microphone)
+    try:
+        scene = Watch(encoder, gallery, eye, ear, fast)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: scene.stop())
+        show(scene.observations(), bundle.model_id, json_lines)
+    finally:
+        for source in (eye, ear):
+            if source is not None:
+                source.close()
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL",
+                                          help="A bundle, or a training run.")],
+    image_dir: Annotated[Path, typer.Argument(metavar="IMAGE_DIR")],
+    audio_dir: Annotated[Path, typer.Argument(metavar="AUDIO_DIR")],
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the "
+                                                   "figures; - is stdout.")] = None,
+) -> None:
+    """Measure a model on photographs and recordings that it was not trained on."""
+    from birdfield.evaluate import late_fusion, report, score, to_table
+    from birdfield.evaluate_files import embed_folders
+
+    encoder, gallery, model_id = _open_for_evaluation(model)
+    files = embed_folders(encoder, gallery.labels, image_dir, audio_dir, progress)
+    for problem in files.problems:
+        complain(f"skipped {problem}")
+    scored = score(encoder.fuse, gallery, files.images, files.audio)
+    figures = report(scored, model_id, len(gallery.species),
+                     late_fusion(scored, gallery.calibration))
+    text = json.dumps(figures, indent=1)
+    if json_file == Path("-"):
+        print(text)
+        return
+    print(to_table(figures))
+    if json_file:
+        from birdfield.atomic import write_file
+
+        write_file(json_file, text.encode())
+
+
+def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:
+    if not (path / "run.json").exists():
+        bundle, encoder, gallery = open_model(path)
+        return encoder, gallery, bundle.model_id
+    from birdfield.workstation import open_run
+
+    return (*open_run(path), path.name)
+
+
+@app.command()
+def info(model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A bundle.")] = None,
+         json_lines: JsonSwitch = False) -> None:
+    """Tell what a model is: species, accuracy, parts, licences."""
+    from birdfield.describe import describe, to_text
+
+    bundle, _, gallery = open_model(model)
+    entry = describe(bundle, gallery)
+    print(json.dumps(entry, ensure_ascii=False) if json_lines else to_text(entry))
+
+
+@app.command()
+def enrol(
+    model: ModelArgument,
+    species: Annotated[str, typer.Argument(metavar="\"Species name\"")],
+    files: Annotated[list[Path], typer.Argument(help="Photographs and recordings of it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and store nothing.")] = False,
+) -> None:
+    """Teach a model a species from a few files, without retraining."""
+    from birdfield.bundle import load_bundle
+    from birdfield.describe import enrolment_lines
+    from birdfield.enrol import enrol as enrol_species
+    from birdfield.identify import list_files
+    from birdfield.species import Species, clean_name
+
+    bundle = load_bundle(model)
+    name = clean_name(species)
+    reports = enrol_species(bundle, bundle.encoder(THREADS), Species(name), list_files(files),
+                            dry_run)
+    for line in enrolment_lines(reports, name, dry_run):
+        print(line)
+
+
+@species_app.command("list")
+def list_species(model: ModelArgument, json_lines: JsonSwitch = False) -> None:
+    """List the species that a model answers with."""
+    from birdfield.describe import species_rows
+
+    _, _, gallery = open_model(model)
+    for row in species_rows(gallery):
+        print(json.dumps(row, ensure_ascii=False) if json_lines else
+              f"{row['label']}  ({', '.join(row['senses'])})")
+
+
+@species_app.command()
+def rename(model: ModelArgument, old: str, new: str) -> None:
+    """Give a species another name."""
+    from birdfield.bundle import load_bundle
+    from birdfield.enrol import rename_species
+    from birdfield.species import clean_name
+
+    rename_species(load_bundle(model), clean_name(old), clean_name(new))
+
+
+@species_app.command()
+def remove(model: ModelArgument, name: str) -> None:
+    """Remove a species; a species of the bundle can come back by enrolling it again."""
+    from birdfield.bundle import load_bundle
+    from birdfield.enrol import remove_species
+    from birdfield.species import clean_name
+
+    remove_species(load_bundle(model), clean_name(name))
+
+
+app.add_typer(species_app, name="species")
+
+
+def _add_workstation_commands() -> None:
+    from birdfield import workstation
+
+    app.command()(workstation.train)
+    app.command()(workstation.export)
+
+
+_add_workstation_commands()
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

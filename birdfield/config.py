@@ -1,0 +1,64 @@
+"""Where things are: the model that is meant, the store beside it, the caches."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from birdfield.errors import InputError
+
+PACKAGE = Path(__file__).parent
+PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
+PACKAGED_YAMNET_SHA256 = "359352f139edfd576c73720e7f3e8d774b90cf2c3aa1df249d8c24d11cd63068"
+STARTER = PACKAGE / "starter"
+BUNDLE_SUFFIX = ".birdfield"
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Refuse a packaged file whose content is not what it was packaged as.
+
+    Raises:
+        InputError: When it is missing or differs.
+    """
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); "
+                         "install birdfield again") from error
+    if found != expected:
+        raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {expected[:12]}...; "
+                         "install birdfield again")
+
+
+def resolve_model(given: Path | None) -> Path:
+    """Find the model: --model, else BIRDFIELD_MODEL, else the packaged starter.
+
+    Raises:
+        InputError: When there is none.
+    """
+    if given is not None:
+        return given
+    if os.environ.get("BIRDFIELD_MODEL"):
+        return Path(os.environ["BIRDFIELD_MODEL"])
+    if (STARTER / "manifest.json").is_file():
+        return STARTER
+    raise InputError("no model: name a bundle with --model NAME.birdfield, or in the environment "
+                     "variable BIRDFIELD_MODEL, or install a birdfield package that carries the "
+                     "starter model")
+
+
+def data_home() -> Path:
+    """Return birdfield's folder under XDG_DATA_HOME."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "birdfield"
+
+
+def cache_home() -> Path:
+    """Return birdfield's folder under XDG_CACHE_HOME."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "birdfield"

@@ -1,0 +1,81 @@
+"""From an embedding to an answer: the nearest species, or an explicit *unknown*."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.encoder import SENSES, Encoder, Vector
+from birdfield.errors import InputError
+from birdfield.gallery import Gallery
+
+TOP = 3  # species that an answer lists
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One answer.
+
+    Attributes:
+        species: The label, or None when the answer is *unknown*.
+        score: The probability of the nearest species among the gallery's, 0..1.
+        similarity: Its cosine, -1..1.
+        margin: How much nearer it is than the second, in cosine.
+        senses: What was used: ("image",), ("audio",) or ("image", "audio").
+        top: The nearest three species with their probabilities.
+    """
+
+    species: str | None
+    score: float
+    similarity: float
+    margin: float
+    senses: tuple[str, ...]
+    top: tuple[tuple[str, float], ...]
+
+    @property
+    def unknown(self) -> bool:
+        """Whether no species of the gallery is near enough."""
+        return self.species is None
+
+
+def sense_of(image: object | None, audio: object | None) -> str:
+    """Name what is there: "image", "audio" or "both"."""
+    return "both" if image is not None and audio is not None else (
+        "image" if image is not None else "audio")
+
+
+def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return log-probabilities along the last axis."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
+           audio: Vector | None) -> Decision:
+    """Answer for what was seen, heard or both.
+
+    Args:
+        encoder: The model that made the vectors and the gallery.
+        gallery: At least one species.
+        image: The image tower's unit vector [128], or None.
+        audio: The audio tower's unit vector [128], or None; not both None.
+
+    Raises:
+        InputError: When the gallery is empty.
+    """
+    if not gallery.species:
+        raise InputError("the model knows no species; enrol one: "
+                         "birdfield enrol MODEL \"Species name\" FILES...")
+    sense = sense_of(image, audio)
+    similarities = gallery.similarities(encoder.fuse(image, audio)[None], sense)[0]
+    index = SENSES.index(sense)
+    probabilities = np.exp(log_softmax(similarities / gallery.calibration.temperature[index]))
+    order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
+    best = int(order[0])
+    similarity = float(similarities[best])
+    known = similarity >= gallery.thresholds[best, index]
+    return Decision(
+        gallery.labels[best] if known else None, float(probabilities[best]), similarity,
+        similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
+        ("image", "audio") if sense == "both" else (sense,),
+        tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]))

@@ -1,0 +1,101 @@
+"""The towers of a bundle: a picture, a sound or both become one unit vector."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.audio import Waveform, fit_frames
+from birdfield.frontend import Yamnet
+from birdfield.image import Frame, ImageSpec, preprocess
+from birdfield.interpreter import TfliteModel
+
+DIM = 128
+SENSES = ("image", "audio", "both")  # what a vector was made from; the index is stored
+
+Vector = NDArray[np.float32]  # [DIM], of length 1
+Vectors = NDArray[np.float32]  # [N, DIM], each of length 1
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale to length 1 along the last axis; a vector of zeros stays one."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)
+
+
+class Encoder(Protocol):
+    """What evaluation and enrolment need: the exported towers, or a run's Keras model."""
+
+    def image_vector(self, image: Frame) -> Vector:
+        """Embed a picture, uint8 [H, W, 3] BGR, by the image tower alone."""
+
+    def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
+        """Embed the YAMNet embeddings [T, 1024] of at most one window by the audio tower."""
+
+    def frames(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Turn a waveform into YAMNet embeddings, float32 [T, 1024]."""
+
+    def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
+        """Join tower vectors in the species space; at least one is given."""
+
+
+class BundleEncoder:
+    """The TFLite towers of one bundle, each loaded on first use. Not thread-safe."""
+
+    def __init__(self, folder: Path, spec: ImageSpec, threads: int = 1) -> None:
+        """Take the towers from a bundle's folder, whose files were checked by the bundle."""
+        self._folder = folder
+        self._spec = spec
+        self._threads = threads
+
+    @cached_property
+    def _yamnet(self) -> Yamnet:
+        return Yamnet(self._folder / "yamnet.tflite", self._threads)
+
+    @cached_property
+    def _image(self) -> TfliteModel:
+        return TfliteModel(self._folder / "image.tflite", self._threads)
+
+    @cached_property
+    def _audio(self) -> TfliteModel:
+        return TfliteModel(self._folder / "audio.tflite", self._threads)
+
+    @cached_property
+    def _fusion(self) -> TfliteModel:
+        return TfliteModel(self._folder / "fusion.tflite", 1)
+
+    def frames(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Turn a waveform at 16 kHz into YAMNet embeddings, float32 [T, 1024]."""
+        return self._yamnet.embed(waveform)[0]
+
+    def image_vector(self, image: Frame) -> Vector:
+        """Embed a picture, uint8 [H, W, 3] BGR; returns a unit vector [DIM]."""
+        return unit(self._image(image=preprocess(image, self._spec)[None])["embedding"][0])
+
+    def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
+        """Embed at most one window's patches, float32 [T, 1024]; returns a unit vector [DIM]."""
+        return unit(self._audio(audio=fit_frames(frames)[None])["embedding"][0])
+
+    def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
+        """Join tower vectors [DIM] in the species space; the absent one may be None.
+
+        Returns:
+            A unit vector [DIM].
+
+        Raises:
+            ValueError: When both are None.
+        """
+        if image is None and audio is None:
+            raise ValueError("fuse needs an image vector or an audio vector; got neither")
+        zero = np.zeros(DIM, np.float32)
+        presence = np.array([[image is not None, audio is not None]], np.float32)
+        fused = self._fusion(image=(zero if image is None else image)[None],
+                             audio=(zero if audio is None else audio)[None], presence=presence)
+        return unit(fused["embedding"][0])
+
+
+def pool(vectors: list[Vector]) -> Vector:
+    """Pool the tower vectors of one file's windows, or of one visit's frames, into one."""
+    return unit(np.mean(vectors, axis=0))

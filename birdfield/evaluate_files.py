@@ -1,0 +1,83 @@
+"""Embedding the test files of two folders, for `birdfield.evaluate`."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from birdfield.dataset import Sample, scan
+from birdfield.embed_file import embed_file
+from birdfield.encoder import DIM, Encoder, Vector
+from birdfield.errors import InputError
+from birdfield.evaluate import Embedded
+from birdfield.identify import pool_parts
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class EmbeddedFiles:
+    """The usable test files by sense, and the problems of the others."""
+
+    images: Embedded
+    audio: Embedded
+    problems: tuple[str, ...]
+
+
+def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audio_dir: Path,
+                  progress: Progress) -> EmbeddedFiles:
+    """Embed every photograph and recording, all windows of a recording pooled.
+
+    Args:
+        encoder: The model.
+        labels: Of its gallery.
+        image_dir: Photographs, a folder a species.
+        audio_dir: Recordings, a folder a species.
+        progress: Told after each file.
+
+    Raises:
+        InputError: When a folder is missing, or a species is not in the gallery.
+    """
+    dataset = scan(image_dir, audio_dir)
+    unknown = [label for label in dataset.labels if label not in labels]
+    if unknown:
+        raise InputError(f"the model does not know {', '.join(unknown[:5])}"
+                         f"{', ...' if len(unknown) > 5 else ''}; enrol such species, or leave "
+                         "their folders out")
+    problems = [f"{path}: not a file of this data set" for path in dataset.misnamed]
+    index = {label: row for row, label in enumerate(labels)}
+    recordings: dict[tuple[str, str], int] = {}
+    images, audio = (_embed(encoder, dataset.samples(sense), index, recordings, problems,
+                            progress) for sense in ("image", "audio"))
+    if not len(images.labels) and not len(audio.labels):
+        raise InputError(f"no usable file in {image_dir} or {audio_dir} "
+                         f"({problems[0] if problems else 'the folders are empty'})")
+    return EmbeddedFiles(images, audio, tuple(problems))
+
+
+def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
+           recordings: dict[tuple[str, str], int], problems: list[str],
+           progress: Progress) -> Embedded:
+    vectors: list[Vector] = []
+    labels: list[int] = []
+    groups: list[int] = []
+    for count, sample in enumerate(samples, 1):
+        try:
+            part = pool_parts(embed_file(encoder, sample.path))
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        finally:
+            progress("photographs" if sample.sense == "image" else "recordings", count,
+                     len(samples))
+        vector = part.image if sample.sense == "image" else part.audio
+        assert vector is not None  # embed_file gives what the file's ending says
+        vectors.append(vector)
+        labels.append(index[sample.label])
+        groups.append(recordings.setdefault((sample.label, sample.recording), len(recordings)))
+    return Embedded(np.array(vectors, np.float32).reshape(-1, DIM), np.array(labels, np.int64),
+                    np.array(groups, np.int64))

@@ -1,0 +1,129 @@
+"""Photographs and frames: reading them, and turning them into what an image tower takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield import MAX_PIXELS
+from birdfield.errors import InputError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+MAX_FILE_BYTES = 200_000_000
+TAIL_BYTES = 65_536  # where a whole JPEG or PNG ends, with room for what phones append
+
+Frame = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What one image tower expects of its input.
+
+    Attributes:
+        size_px: Width and height in pixels.
+        order: Channel order, "BGR" or "RGB".
+        mean: Subtracted from each channel, in that order, on the 0..255 scale.
+        scale: Divides the result.
+    """
+
+    size_px: int
+    order: str
+    mean: tuple[float, float, float]
+    scale: float = 1.0
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "ImageSpec":
+        """Read the spec of a manifest; raises KeyError, TypeError or ValueError when malformed."""
+        blue, green, red = (float(value) for value in entry["mean"])
+        spec = cls(int(entry["size_px"]), str(entry["order"]), (blue, green, red),
+                   float(entry["scale"]))
+        if not 16 <= spec.size_px <= 1024 or spec.order not in ("BGR", "RGB") or spec.scale <= 0:
+            raise ValueError(f"image input {entry!r} is out of range")
+        return spec
+
+
+def decode_image(data: bytes, name: str) -> Frame:
+    """Decode the bytes of a photograph.
+
+    Args:
+        data: A JPEG, PNG, WebP or BMP file's content.
+        name: What to call it in an error.
+
+    Returns:
+        Pixels, uint8 [H, W, 3], BGR, turned upright by its EXIF orientation.
+
+    Raises:
+        InputError: When it is empty, truncated, too large or no picture at all.
+    """
+    if not data:
+        raise InputError(f"{name}: the file is empty; expected a photograph")
+    if not _is_whole(data):
+        raise InputError(f"{name}: the picture is truncated; copy the file again")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise InputError(f"{name}: not decodable as a picture of at most "
+                         f"{MAX_PIXELS // 1_000_000} megapixels") from error
+    if image is None:
+        raise InputError(f"{name}: not a picture that can be decoded; "
+                         "expected JPEG, PNG, WebP or BMP")
+    return np.asarray(image, np.uint8)
+
+
+def _is_whole(data: bytes) -> bool:
+    """Tell whether a file that says JPEG, PNG or WebP also has its end."""
+    if data.startswith(b"\xff\xd8"):
+        return b"\xff\xd9" in data[-TAIL_BYTES:]
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" in data[-TAIL_BYTES:]
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    return True
+
+
+def read_image(path: Path) -> Frame:
+    """Read a photograph from a file of any Unicode name.
+
+    Returns:
+        Pixels, uint8 [H, W, 3], BGR.
+
+    Raises:
+        InputError: When the file cannot be read or decoded.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise InputError(f"{path}: {size:,} bytes; expected a photograph of at most "
+                             f"{MAX_FILE_BYTES:,} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return decode_image(data, str(path))
+
+
+def squeeze(image: Frame, spec: ImageSpec) -> Frame:
+    """Resize the whole picture to the tower's square: nothing at its edges is lost."""
+    shrinking = min(image.shape[:2]) > spec.size_px
+    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    square = cv2.resize(image, (spec.size_px, spec.size_px), interpolation=interpolation)
+    return np.asarray(square, np.uint8)
+
+
+def preprocess(image: Frame, spec: ImageSpec) -> NDArray[np.float32]:
+    """Turn a picture into an image tower's input.
+
+    Args:
+        image: uint8 [H, W, 3], BGR.
+        spec: What the tower expects.
+
+    Returns:
+        float32 [size_px, size_px, 3].
+    """
+    square = squeeze(image, spec)
+    if spec.order == "RGB":
+        square = square[:, :, ::-1]
+    return np.asarray((square - np.array(spec.mean, np.float32)) / spec.scale, np.float32)

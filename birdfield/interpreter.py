@@ -1,0 +1,81 @@
+"""Running TFLite files by signature, on whichever runtime this machine has."""
+
+import importlib
+import logging
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.errors import InputError, MissingError, UsageError
+
+RUNTIMES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
+SIGNATURE = "embed"
+
+log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=1)
+def interpreter_class() -> Any:
+    """Find the TFLite interpreter: BIRDFIELD_RUNTIME's, else the first that is installed.
+
+    Raises:
+        UsageError: When BIRDFIELD_RUNTIME names no known runtime.
+        MissingError: When none is installed.
+    """
+    wanted = os.environ.get("BIRDFIELD_RUNTIME")
+    if wanted and wanted not in RUNTIMES:
+        raise UsageError(f"BIRDFIELD_RUNTIME is {wanted!r}; expected one of {', '.join(RUNTIMES)}")
+    for name in [wanted] if wanted else RUNTIMES:
+        try:
+            module = importlib.import_module(RUNTIMES[name])
+        except ImportError:
+            continue
+        log.info("TFLite runtime: %s", name)
+        return module.Interpreter
+    raise MissingError(f"no TFLite runtime is installed ({wanted or 'any'} was asked for); "
+                       f"run: pip install {wanted or 'ai-edge-litert'}")
+
+
+class TfliteModel:
+    """One TFLite file, memory-mapped and run by its signature. Not thread-safe."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Load the file.
+
+        Args:
+            path: A TFLite file with a signature called "embed".
+            threads: Threads of the interpreter, fixed for its life.
+
+        Raises:
+            InputError: When the file cannot be loaded by this runtime.
+        """
+        try:
+            # Bound as an attribute: the runner does not keep its interpreter alive.
+            self._interpreter = interpreter_class()(model_path=str(path), num_threads=threads)
+            self._run = self._interpreter.get_signature_runner(SIGNATURE)
+            self.inputs: dict[str, tuple[int, ...]] = {
+                name: tuple(int(size) for size in detail["shape"])
+                for name, detail in self._run.get_input_details().items()}
+        except (ValueError, RuntimeError) as error:
+            first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise InputError(f"{path}: this TFLite runtime cannot load it ({first_line}); "
+                             "update ai-edge-litert or export the bundle again") from error
+
+    def __call__(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Run once; the result is a copy, safe to keep.
+
+        Raises:
+            InputError: When an input's name or shape is not the model's.
+        """
+        shapes = {name: value.shape for name, value in inputs.items()}
+        if shapes != self.inputs:
+            raise InputError(f"model input is {shapes}; expected {self.inputs}")
+        return {name: np.array(value, np.float32) for name, value in self._run(**inputs).items()}

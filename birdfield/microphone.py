@@ -1,0 +1,254 @@
+"""Microphones and sound files: windows of sound at 16 kHz behind one interface."""
+
+import contextlib
+import importlib
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.audio import AUDIO_SUFFIXES, RATE_HZ, Resampler, Waveform, read_blocks, to_mono
+from birdfield.errors import InputError, MissingError
+from birdfield.quality import Outage
+
+MIN_WINDOW = RATE_HZ  # samples: less than 1 s of sound is no window
+KEPT = 12 * RATE_HZ  # samples of a live microphone: two windows, as one may be asked for late
+BLOCK_S = 0.1
+BUFFER_S = 0.4  # in the sound system: what it keeps while this process is busy
+CHANNELS = 2  # at most; the sound system's "default" claims 32
+STALL_S = 3.0  # without a block, a microphone counts as lost
+ARRIVAL_S = 0.5  # how long a window waits for its last blocks
+CLOSE_S = 2.0  # how long closing waits for PortAudio
+
+log = logging.getLogger(__name__)
+
+
+class Microphone(Protocol):
+    """A source of sound; a file's clock starts at 0, a live one's is time.monotonic()."""
+
+    name: str
+    live: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether all sound has been asked for; never with a live microphone."""
+
+    @property
+    def end_s(self) -> float:
+        """Where a file ends, once it has ended; infinity for a live microphone."""
+
+    def window(self, start_s: float, end_s: float) -> Waveform | None:
+        """Return the sound of [start_s, end_s), at least 1 s of it; starts never go back."""
+
+    def close(self) -> None:
+        """Release the source."""
+
+
+def open_microphone(spec: str) -> Microphone | None:
+    """Open the microphone that a user named.
+
+    Args:
+        spec: "none", a sound file, "default", or an input device's number or name.
+
+    Returns:
+        An AudioFile or a LiveMicrophone, or None for "none".
+
+    Raises:
+        InputError: When a sound file cannot be read.
+        MissingError: When a device is asked for and PortAudio is not installed.
+    """
+    if spec == "none":
+        return None
+    path = Path(spec)
+    if path.suffix.lower() in AUDIO_SUFFIXES or path.is_file():
+        return AudioFile(path)
+    return LiveMicrophone(spec)
+
+
+def load_sounddevice() -> Any:
+    """Import sounddevice; raises MissingError when it or PortAudio is not installed."""
+    try:
+        return importlib.import_module("sounddevice")
+    except ImportError as error:
+        raise MissingError("a microphone needs the package sounddevice; "
+                           "run: pip install sounddevice") from error
+    except OSError as error:
+        raise MissingError("a microphone needs the system's PortAudio; install libportaudio2: "
+                           "sudo apt install libportaudio2") from error
+
+
+class AudioFile:
+    """A sound file, read forward once by its own clock. Not thread-safe."""
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; raises InputError when it is no recording."""
+        self.name = str(path)
+        self.ended = False
+        self._blocks = read_blocks(path)
+        self._kept = np.zeros(0, np.float32)
+        self._first = 0  # the index in the file of the first sample kept
+        while not len(self._kept):
+            if not self._read():
+                raise InputError(f"{path}: holds no sound; expected a recording")
+
+    def _read(self) -> bool:
+        block = next(self._blocks, None)
+        if block is not None:
+            self._kept = np.concatenate([self._kept, block])
+        return block is not None
+
+    @property
+    def end_s(self) -> float:
+        """Where the sound read so far ends."""
+        return (self._first + len(self._kept)) / RATE_HZ
+
+    def window(self, start_s: float, end_s: float) -> Waveform | None:
+        """Read on to end_s.
+
+        Returns:
+            float32 [N] at RATE_HZ: what the file has within [start_s, end_s); None when that is
+            less than MIN_WINDOW.
+        """
+        first, length = round(start_s * RATE_HZ), round((end_s - start_s) * RATE_HZ)
+        # One sample more than asked for tells whether the file ends here.
+        while not self.ended and self._first + len(self._kept) <= first + length:
+            self.ended = not self._read()
+        surplus = min(max(first - self._first, 0), len(self._kept))
+        self._kept = self._kept[surplus:]
+        self._first += surplus
+        waveform = self._kept[:length]
+        return waveform.copy() if len(waveform) >= MIN_WINDOW else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._blocks = iter(())  # drops the reader, which closes its file
+        self.ended = True
+
+
+class LiveMicrophone:
+    """An input device, recorded by PortAudio and reopened when lost; one in a process.
+
+    Blocks carry the time of their arrival, so a window is late by the sound system's latency.
+    """
+
+    live = True
+    ended = False
+    end_s = math.inf
+
+    def __init__(self, device: str) -> None:
+        """Start recording "default", a device's number or a part of its name."""
+        self.name = device
+        self.overruns = 0  # times that the sound system had to drop samples
+        self._device = int(device) if device.isdecimal() else device
+        self._sounddevice = load_sounddevice()
+        self._blocks: deque[Waveform] = deque()
+        self._kept = 0
+        self._newest_s = -math.inf
+        self._arrived = threading.Condition()
+        self._outage = Outage("microphone")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        wait_s = 0.0
+        while not self._stop.wait(wait_s):
+            try:
+                if wait_s:
+                    self._restart_portaudio()
+                reason = self._record()
+            except (self._sounddevice.PortAudioError, ValueError) as error:
+                reason = f"{self.name}: {error}"
+            if not self._stop.is_set():
+                wait_s = self._outage.lost(reason)
+
+    def _restart_portaudio(self) -> None:
+        """Make PortAudio look for devices again: it does so only when it starts."""
+        with contextlib.suppress(self._sounddevice.PortAudioError):  # it may have failed to start
+            self._sounddevice._terminate()
+        self._sounddevice._initialize()
+
+    def _open(self) -> Any:
+        device = None if self._device == "default" else self._device
+        offer = self._sounddevice.query_devices(device, "input")
+        try:
+            return self._stream(device, offer, RATE_HZ)
+        except self._sounddevice.PortAudioError:  # such as a USB microphone of 48 kHz only
+            return self._stream(device, offer, offer["default_samplerate"])
+
+    def _stream(self, device: int | str | None, offer: Mapping[str, Any], rate_hz: float) -> Any:
+        channels = min(CHANNELS, offer["max_input_channels"])
+        resampler = Resampler(rate_hz)
+
+        def take(block: NDArray[np.float32], _count: int, _time: object, status: Any) -> None:
+            self._take(resampler.push(to_mono(block)), status.input_overflow)
+
+        stream = self._sounddevice.InputStream(
+            samplerate=rate_hz, blocksize=round(BLOCK_S * rate_hz), device=device,
+            channels=channels, dtype="float32", latency=BUFFER_S, callback=take)
+        log.info("microphone: %s, %g Hz, channels: %d", offer["name"], rate_hz, channels)
+        return stream
+
+    def _record(self) -> str:
+        """Record until the device is lost; returns how it was lost."""
+        with self._arrived:
+            self._blocks.clear()  # what was recorded before a loss does not join what comes now
+            self._kept = 0
+        stream = self._open()
+        try:
+            stream.start()
+            opened_s = time.monotonic()
+            while not self._stop.wait(BLOCK_S):
+                if self._newest_s > opened_s:
+                    self._outage.working()
+                if not stream.active:
+                    return f"{self.name} stopped"
+                if time.monotonic() - max(opened_s, self._newest_s) > STALL_S:
+                    return f"{self.name} gave no sound for {STALL_S:g} s"
+            return f"{self.name} was closed"
+        finally:
+            stream.close(ignore_errors=True)
+
+    def _take(self, waveform: Waveform, overrun: bool) -> None:
+        """Keep a block; called by PortAudio's thread."""
+        with self._arrived:
+            self.overruns += overrun
+            self._blocks.append(waveform)
+            self._kept += len(waveform)
+            while self._kept > KEPT:
+                self._kept -= len(self._blocks.popleft())
+            self._newest_s = time.monotonic()
+            self._arrived.notify_all()
+
+    def window(self, start_s: float, end_s: float) -> Waveform | None:
+        """Return the sound of [start_s, end_s) of time.monotonic().
+
+        Waits a moment for the last block when end_s has just passed.
+
+        Returns:
+            float32 [N] at RATE_HZ; None when less than MIN_WINDOW was recorded in that time.
+        """
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._newest_s >= end_s, ARRIVAL_S)
+            newest_s, blocks = self._newest_s, list(self._blocks)
+        if not blocks:
+            return None
+        sound = np.concatenate(blocks)
+        last = len(sound) - round((newest_s - end_s) * RATE_HZ)
+        first = last - round((end_s - start_s) * RATE_HZ)
+        waveform = sound[max(first, 0) : max(last, 0)]
+        return waveform if len(waveform) >= MIN_WINDOW else None
+
+    def close(self) -> None:
+        """Stop recording; a thread that hangs in PortAudio is left to end by itself."""
+        self._stop.set()
+        self._thread.join(CLOSE_S)

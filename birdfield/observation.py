@@ -1,0 +1,82 @@
+"""An observation: one decision with its time and sources, and the JSON that users are given."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from birdfield.decide import Decision
+
+DECIMALS = 4
+COLUMNS = ("time", "image", "audio", "start_s", "end_s", "species", "score", "similarity",
+           "margin", "unknown", "senses", "top1", "top2", "top3", "model")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was decided, when and from what.
+
+    Attributes:
+        time: When it was observed, aware, UTC.
+        start_s: Where its window starts, in seconds of the scene; None for single files.
+        end_s: Where its window ends.
+        decision: The answer.
+        image_source: The camera, video or photograph; None when there is none.
+        audio_source: The microphone or recording; None when there is none.
+    """
+
+    time: datetime
+    start_s: float | None
+    end_s: float | None
+    decision: Decision
+    image_source: str | None
+    audio_source: str | None
+
+
+def to_json(observation: Observation, model_id: str) -> dict[str, Any]:
+    """Return the form that `identify` and `watch` write, its numbers rounded to DECIMALS."""
+    decision = observation.decision
+    return {
+        "time": observation.time.isoformat(),
+        "file": {"image": observation.image_source, "audio": observation.audio_source},
+        "start_s": _rounded(observation.start_s),
+        "end_s": _rounded(observation.end_s),
+        "species": decision.species,
+        "score": round(decision.score, DECIMALS),
+        "similarity": round(decision.similarity, DECIMALS),
+        "margin": round(decision.margin, DECIMALS),
+        "unknown": decision.unknown,
+        "senses": list(decision.senses),
+        "top": [{"species": species, "score": round(score, DECIMALS)}
+                for species, score in decision.top],
+        "model": model_id,
+    }
+
+
+def _rounded(value_s: float | None) -> float | None:
+    return None if value_s is None else round(value_s, DECIMALS)
+
+
+def to_line(entry: dict[str, Any]) -> str:
+    """Write such an entry as a line for a person."""
+    files = " + ".join(Path(name).name for name in entry["file"].values() if name)
+    when = ("" if entry["start_s"] is None
+            else f"  {entry['start_s']:.1f}-{entry['end_s']:.1f} s")
+    top = ", ".join(f"{row['species']} {row['score']:.2f}" for row in entry["top"])
+    answer = f"unknown (nearest: {top})" if entry["unknown"] else top
+    return f"{files}{when}  [{'+'.join(entry['senses'])}]  {answer}"
+
+
+def to_csv(entries: Sequence[dict[str, Any]]) -> str:
+    """Write such entries as CSV with the columns COLUMNS."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for entry in entries:
+        tops = {f"top{rank}": row["species"] for rank, row in enumerate(entry["top"], 1)}
+        writer.writerow({**{name: entry[name] for name in COLUMNS if name in entry},
+                         **entry["file"], **tops, "senses": "+".join(entry["senses"])})
+    return stream.getvalue()

@@ -1,0 +1,204 @@
+"""The store beside a bundle: species that a user enrolled, renamed or removed."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield import atomic
+from birdfield.arrays import dump_arrays, load_arrays
+from birdfield.bundle import Bundle
+from birdfield.config import data_home
+from birdfield.encoder import DIM, SENSES, Vectors
+from birdfield.errors import InputError
+from birdfield.gallery import Gallery
+from birdfield.prototypes import Fuse, prototypes_of
+from birdfield.species import Species
+
+MAGIC = b"birdfield-store 1 "
+ARRAYS = {"entries": ("uint8", 1), "vectors": ("float32", 2)}
+MAX_STORE = 600_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A species' own samples: its tower vectors, so that more can be added later.
+
+    Attributes:
+        species: With its label; that of a factory species adds to what the bundle knows of it.
+        hashes: SHA-256 of each file's content, against repeats.
+        senses: "image" or "audio", of each file.
+        vectors: float32 [N, 128], the tower vector of each file.
+    """
+
+    species: Species
+    hashes: tuple[str, ...]
+    senses: tuple[str, ...]
+    vectors: Vectors
+
+    def of_sense(self, sense: str) -> Vectors:
+        """Return the vectors of "image" or "audio", [n, 128]."""
+        return self.vectors[[row for row, own in enumerate(self.senses) if own == sense]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the store's file holds, beside the vectors."""
+        return {"species": self.species.to_json(), "hashes": self.hashes, "senses": self.senses}
+
+
+@dataclass(frozen=True)
+class Store:
+    """What one user changed of one model.
+
+    Attributes:
+        model: The id of the model whose vectors these are.
+        enrolled: By label.
+        removed: Labels of factory species that are gone.
+        renamed: The new label of factory species, by their old one.
+    """
+
+    model: str
+    enrolled: Mapping[str, Enrolled] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def dump(self) -> bytes:
+        """Return the content of the store's file: a line with its checksum, then the rest."""
+        entries = {"model": self.model, "removed": sorted(self.removed),
+                   "renamed": dict(self.renamed),
+                   "enrolled": [entry.to_json() for entry in self.enrolled.values()]}
+        vectors = [entry.vectors for entry in self.enrolled.values()]
+        body = dump_arrays({
+            "entries": np.frombuffer(json.dumps(entries, ensure_ascii=False).encode(), np.uint8),
+            "vectors": np.concatenate([np.zeros((0, DIM), np.float32), *vectors])})
+        return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def parse_store(data: bytes, name: str) -> Store:
+    """Read the content of a store's file.
+
+    Raises:
+        InputError: When it is damaged or not a store.
+    """
+    head, _, body = data.partition(b"\n")
+    if not head.startswith(MAGIC) or head[len(MAGIC):] != hashlib.sha256(body).hexdigest().encode():
+        raise InputError(f"{name}: the store is damaged (its checksum does not fit); "
+                         "restore it from a copy, or move it away to start anew")
+    arrays = load_arrays(body, ARRAYS, name)
+    try:
+        return _from_arrays(json.loads(arrays["entries"].tobytes()), arrays["vectors"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{name}: the store is malformed ({error}); "
+                         "restore it from a copy, or move it away to start anew") from error
+
+
+def _from_arrays(entries: Mapping[str, Any], vectors: NDArray[np.float32]) -> Store:
+    enrolled: dict[str, Enrolled] = {}
+    start = 0
+    for entry in entries["enrolled"]:
+        species = Species.from_json(entry["species"])
+        hashes, senses = tuple(map(str, entry["hashes"])), tuple(map(str, entry["senses"]))
+        rows = vectors[start : start + len(hashes)]
+        if len(hashes) != len(senses) or rows.shape != (len(hashes), DIM) or not set(senses) <= {
+                "image", "audio"}:
+            raise ValueError(f"the samples of {species.label!r} do not fit each other")
+        enrolled[species.label] = Enrolled(species, hashes, senses, rows)
+        start += len(hashes)
+    if start != len(vectors) or not np.isfinite(vectors).all():
+        raise ValueError(f"{len(vectors)} vectors for {start} samples")
+    return Store(str(entries["model"]), enrolled, frozenset(map(str, entries["removed"])),
+                 {str(old): str(new) for old, new in entries["renamed"].items()})
+
+
+def store_path(bundle: Bundle) -> Path:
+    """Find a bundle's store: beside it, or under XDG_DATA_HOME when it is read-only."""
+    folder = bundle.folder.resolve()
+    beside = folder.with_name(f"{folder.name}.store") / "species.store"
+    if beside.exists() or os.access(folder.parent, os.W_OK):
+        return beside
+    return data_home() / "stores" / bundle.model_id / "species.store"
+
+
+def load_store(bundle: Bundle) -> Store:
+    """Read a bundle's store; an empty one where there is none.
+
+    Raises:
+        InputError: When it is damaged, or was made with another model.
+    """
+    path = store_path(bundle)
+    try:
+        if path.stat().st_size > MAX_STORE:
+            raise InputError(f"{path}: {path.stat().st_size:,} bytes; expected a store of at most "
+                             f"{MAX_STORE:,}")
+        store = parse_store(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return Store(bundle.model_id)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if store.model != bundle.model_id:
+        raise InputError(f"{path}: holds vectors of model {store.model}, but the bundle is model "
+                         f"{bundle.model_id}; move the store away and enrol its species again")
+    return store
+
+
+@contextmanager
+def edit_store(bundle: Bundle) -> Iterator[list[Store]]:
+    """Change a bundle's store: read, change and replace it under a lock.
+
+    Yields:
+        A list with the store; what stands in it at the end is written.
+    """
+    path = store_path(bundle)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = (path.parent / "lock").open("w")
+    except OSError as error:
+        raise atomic.write_error(path, error) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = load_store(bundle)
+        held = [before]
+        yield held
+        if held[0] is not before:
+            atomic.write_file(path, held[0].dump())
+
+
+def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
+    """Join the factory species with what the store adds, renames and removes."""
+    factory = _changed(bundle.factory_gallery(), store)
+    if not store.enrolled:
+        return factory
+    species = list(factory.species)
+    index = {entry.label: row for row, entry in enumerate(species)}
+    vectors, owner, senses = [factory.vectors], [factory.owner], [factory.senses]
+    for label, entry in store.enrolled.items():
+        if label not in index:
+            index[label] = len(species)
+            species.append(entry.species)
+        for sense, vector in prototypes_of(fuse, entry.of_sense("image"), entry.of_sense("audio")):
+            vectors.append(vector[None])
+            owner.append(np.array([index[label]], np.int32))
+            senses.append(np.array([SENSES.index(sense)], np.uint8))
+    added = np.tile(np.array(bundle.calibration.threshold, np.float32),
+                    (len(species) - len(factory.species), 1))
+    return Gallery(tuple(species), np.concatenate(vectors), np.concatenate(owner),
+                   np.concatenate(senses), np.concatenate([factory.thresholds, added]),
+                   bundle.calibration)
+
+
+def _changed(factory: Gallery, store: Store) -> Gallery:
+    """Apply the tombstones and the new names to the factory species."""
+    kept = np.array([entry.label not in store.removed for entry in factory.species], bool)
+    rows = kept[factory.owner]
+    place = np.cumsum(kept) - 1
+    species = tuple(replace(entry, label=store.renamed.get(entry.label, entry.label))
+                    for entry, keep in zip(factory.species, kept, strict=True) if keep)
+    return Gallery(species, factory.vectors[rows], place[factory.owner[rows]].astype(np.int32),
+                   factory.senses[rows], factory.thresholds[kept], factory.calibration)

@@ -1,0 +1,201 @@
+"""Watching a scene: window after window of sight and sound, and a decision for each."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from birdfield.audio import WINDOW_S, Waveform
+from birdfield.camera import Camera
+from birdfield.decide import decide
+from birdfield.encoder import Encoder
+from birdfield.errors import UsageError
+from birdfield.gallery import Gallery
+from birdfield.image import Frame
+from birdfield.microphone import Microphone
+from birdfield.observation import Observation
+from birdfield.quality import frame_fault, window_fault
+
+DECISION_S = 2.4  # from one decision to the next: five YAMNet hops
+
+ALONE = {"camera": "deciding by sound alone", "microphone": "deciding by sight alone"}
+
+log = logging.getLogger(__name__)
+
+
+class RealClock:
+    """Scene time at real pace: it starts when it is made."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        """Start at 0 s; setting stop ends every wait."""
+        self._stop = stop
+        self.origin_s = time.monotonic()
+
+    def now_s(self) -> float:
+        """Return the scene's time."""
+        return time.monotonic() - self.origin_s
+
+    def wait_until(self, scene_s: float) -> None:
+        """Sleep until then, or until stopped."""
+        self._stop.wait(max(scene_s - self.now_s(), 0.0))
+
+    def utc(self, scene_s: float) -> datetime:
+        """Return the wall clock's time then; right also after the wall clock was set."""
+        return datetime.now(UTC) - timedelta(seconds=self.now_s() - scene_s)
+
+
+class FastClock:
+    """Scene time that is there as soon as it is waited for."""
+
+    origin_s = 0.0
+
+    def __init__(self) -> None:
+        """Start at 0 s."""
+        self._started = datetime.now(UTC)
+        self._now_s = 0.0
+
+    def now_s(self) -> float:
+        """Return the scene's time."""
+        return self._now_s
+
+    def wait_until(self, scene_s: float) -> None:
+        """Be there."""
+        self._now_s = scene_s
+
+    def utc(self, scene_s: float) -> datetime:
+        """Return when it would have been at real pace."""
+        return self._started + timedelta(seconds=scene_s)
+
+
+class SenseLog:
+    """Logs a sense that becomes usable or stops being so, once per change."""
+
+    def __init__(self) -> None:
+        """Take all senses for usable."""
+        self._faults: dict[str, str | None] = {}
+
+    def update(self, faults: dict[str, str | None]) -> None:
+        """Take the fault of each sense that the scene has; None is usable."""
+        usable = [name for name, fault in faults.items() if fault is None]
+        for name, fault in faults.items():
+            if fault == self._faults.get(name):
+                continue
+            if fault is None:
+                log.info("%s is usable again", name)
+            else:
+                log.warning("%s: %s; %s", name, fault, ALONE[name] if usable else "no decision")
+        self._faults = faults
+
+
+class Watch:
+    """A camera and a microphone, watched together. Not thread-safe, except stop()."""
+
+    def __init__(self, encoder: Encoder, gallery: Gallery, camera: Camera | None,
+                 microphone: Microphone | None, fast: bool = False) -> None:
+        """Take the sources; nothing is read before `observations`.
+
+        Args:
+            encoder: The model.
+            gallery: Its species.
+            camera: Where frames come from, or None.
+            microphone: Where sound comes from, or None; not both None.
+            fast: Whether to go through files as fast as they can be processed.
+
+        Raises:
+            UsageError: When there is no source, or `fast` is asked of a live one.
+        """
+        sources = [source for source in (camera, microphone) if source is not None]
+        if not sources:
+            raise UsageError("there is neither a camera nor a microphone; name one of them")
+        self._live = any(source.live for source in sources)
+        if fast and self._live:
+            raise UsageError("a live camera or microphone cannot be watched faster than time "
+                             "passes; leave out --fast or name files only")
+        self._encoder, self._gallery = encoder, gallery
+        self._camera, self._microphone = camera, microphone
+        self._sources = sources
+        self._fast = fast
+        self._stop = threading.Event()
+        self._log = SenseLog()
+        self.skipped = 0  # windows that were left out because processing was late
+
+    def stop(self) -> None:
+        """End the scene; may be called from any thread or a signal handler."""
+        self._stop.set()
+
+    def observations(self) -> Iterator[Observation]:
+        """Watch until all files are over, or for ever when a source is live.
+
+        Yields:
+            An observation for each window in which a sense was usable.
+        """
+        clock = FastClock() if self._fast else RealClock(self._stop)
+        index = 0
+        while not all(source.ended for source in self._sources):
+            start_s = index * DECISION_S
+            clock.wait_until(start_s + WINDOW_S)
+            if self._stop.is_set():
+                return
+            observation = self._observe(clock, start_s)
+            if observation is not None:
+                yield observation
+            index = self._next_index(index, clock.now_s())
+
+    def _next_index(self, index: int, now_s: float) -> int:
+        """Return the next window, which is the newest complete one when a live scene is late."""
+        newest = math.floor((now_s - WINDOW_S) / DECISION_S)
+        late = max(newest - (index + 1), 0) if self._live else 0
+        if late and not self.skipped:
+            log.warning("processing takes longer than %g s a window; windows are skipped",
+                        DECISION_S)
+        self.skipped += late
+        return index + 1 + late
+
+    def _observe(self, clock: RealClock | FastClock, start_s: float) -> Observation | None:
+        end_s = start_s + WINDOW_S
+        frame, frame_trouble = self._look(clock.origin_s, start_s, end_s)
+        waveform, sound_trouble = self._listen(clock.origin_s, start_s, end_s)
+        faults = {}
+        if self._camera is not None:
+            faults["camera"] = frame_trouble
+        if self._microphone is not None:
+            faults["microphone"] = sound_trouble
+        self._log.update(faults)
+        if frame is None and waveform is None:
+            return None
+        if all(source.ended for source in self._sources):
+            end_s = min(end_s, max(source.end_s for source in self._sources))
+        decision = decide(
+            self._encoder, self._gallery,
+            None if frame is None else self._encoder.image_vector(frame),
+            None if waveform is None else self._encoder.audio_vector(
+                self._encoder.frames(waveform)))
+        return Observation(clock.utc(end_s), start_s, end_s, decision,
+                           self._camera.name if self._camera else None,
+                           self._microphone.name if self._microphone else None)
+
+    def _look(self, origin_s: float, start_s: float,
+              end_s: float) -> tuple[Frame | None, str | None]:
+        """Return a usable frame within the window, or why there is none."""
+        if self._camera is None:
+            return None, None
+        shift_s = origin_s if self._camera.live else 0.0
+        shot = self._camera.newest(start_s + shift_s, end_s + shift_s)
+        if shot is None:
+            return None, "ended" if self._camera.ended else "no frame"
+        fault = frame_fault(shot.frame, shot.unchanged_s)
+        return (shot.frame if fault is None else None), fault
+
+    def _listen(self, origin_s: float, start_s: float,
+                end_s: float) -> tuple[Waveform | None, str | None]:
+        """Return a usable waveform of the window, or why there is none."""
+        if self._microphone is None:
+            return None, None
+        shift_s = origin_s if self._microphone.live else 0.0
+        waveform = self._microphone.window(start_s + shift_s, end_s + shift_s)
+        if waveform is None:
+            return None, "ended" if self._microphone.ended else "no sound"
+        fault = window_fault(waveform)
+        return (waveform if fault is None else None), fault
