@@ -1,0 +1,52 @@
+"""Convolutional bases behind one small interface, a file each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from birdfield.errors import UsageError
+from birdfield.image import ImageSpec
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A convolutional base.
+
+    Attributes:
+        name: As on the command line.
+        spec: How its input is preprocessed.
+        channels: Of its last convolutional maps.
+        build: Makes the base, with its weights: [B, size, size, 3] -> [B, h, w, channels].
+        licence: The weights' origin and licence.
+        key: Identifies the weights, for caches.
+    """
+
+    name: str
+    spec: ImageSpec
+    channels: int
+    build: Callable[[], keras.Model]
+    licence: str
+    key: str
+
+
+BACKBONES = ("vgg16",)
+
+
+def get_backbone(name: str, weights: Path | None = None) -> Backbone:
+    """Find a backbone by name.
+
+    Args:
+        name: One of BACKBONES.
+        weights: A Keras weights file in place of the packaged weights.
+
+    Raises:
+        UsageError: When there is none of that name.
+        InputError: When the weights do not fit.
+    """
+    from birdfield_train.backbones import vgg16
+
+    if name not in BACKBONES:
+        raise UsageError(f"no image backbone {name!r}; expected one of {', '.join(BACKBONES)}")
+    return vgg16.backbone(weights)

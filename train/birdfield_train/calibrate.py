@@ -1,0 +1,85 @@
+"""What is fitted on out-of-fold scores: temperatures, thresholds, the weight of late fusion."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.decide import log_softmax
+from birdfield.encoder import SENSES
+from birdfield.evaluate import Scored, Scores
+from birdfield.gallery import Calibration
+
+TEMPERATURES = np.geomspace(0.01, 1.0, 60)
+LATE_WEIGHTS = np.round(np.arange(0.0, 2.01, 0.05), 2)
+ACCEPTED = 0.95  # of the right answers that a threshold lets through
+OWN_WEIGHT = 10  # right answers at which a species' own threshold counts half
+
+
+def negative_log_likelihood(similarities: NDArray[np.float32], labels: NDArray[np.int64],
+                            temperature: float) -> float:
+    """Return the mean of -log p(true species), softmax over similarities / temperature."""
+    if not len(labels):
+        return 0.0
+    return -float(log_softmax(similarities / temperature)[np.arange(len(labels)), labels].mean())
+
+
+def fit_temperature(parts: Sequence[Scores]) -> float:
+    """Find the temperature of the least negative log-likelihood (Guo et al., 2017, 4.2)."""
+    if not sum(len(part.labels) for part in parts):
+        return 0.1
+    losses = [sum(negative_log_likelihood(part.similarities, part.labels, value)
+                  * len(part.labels) for part in parts) for value in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def fit_late_weight(parts: Sequence[Scored], image_t: float, audio_t: float) -> float:
+    """Find what hearing counts in late fusion: the most right answers, the smallest weight."""
+    counts = []
+    for weight in LATE_WEIGHTS:
+        right = 0
+        for part in parts:
+            sums = (log_softmax(part.both_image / image_t)
+                    + weight * log_softmax(part.both_audio / audio_t))
+            right += int((sums.argmax(axis=1) == part.both.labels).sum())
+        counts.append(right)
+    return float(LATE_WEIGHTS[int(np.argmax(counts))])
+
+
+def fit_calibration(parts: Sequence[Scored]) -> Calibration:
+    """Fit everything that is one number for all species."""
+    image_t, audio_t, both_t = (fit_temperature([getattr(part, sense) for part in parts])
+                                for sense in SENSES)
+    image, audio, both = (_threshold(*_right_answers(parts, sense)[:1]) for sense in SENSES)
+    return Calibration((image_t, audio_t, both_t), (image, audio, both),
+                       fit_late_weight(parts, image_t, audio_t))
+
+
+def species_thresholds(parts: Sequence[Scored], calibration: Calibration,
+                       species: int) -> NDArray[np.float32]:
+    """Fit a threshold for each species and sense, drawn to the common one where answers are few.
+
+    Returns:
+        float32 [species, 3].
+    """
+    thresholds = np.tile(np.array(calibration.threshold, np.float32), (species, 1))
+    for column, sense in enumerate(SENSES):
+        similarities, labels = _right_answers(parts, sense)
+        for row in np.unique(labels):
+            own = similarities[labels == row]
+            share = len(own) / (len(own) + OWN_WEIGHT)
+            thresholds[row, column] += share * (_threshold(own) - thresholds[row, column])
+    return thresholds
+
+
+def _right_answers(parts: Sequence[Scored],
+                   sense: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Collect the similarity and the species of each right answer of a sense."""
+    scores: list[Scores] = [getattr(part, sense) for part in parts]
+    return (np.concatenate([part.similarities.max(axis=1, initial=-1.0)[part.correct]
+                            for part in scores]),
+            np.concatenate([part.labels[part.correct] for part in scores]))
+
+
+def _threshold(similarities: NDArray[np.float32]) -> float:
+    return float(np.quantile(similarities, 1 - ACCEPTED)) if len(similarities) else -1.0

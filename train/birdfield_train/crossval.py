@@ -1,0 +1,217 @@
+"""Seeded recording-wise cross-validation: what chooses epochs and gain, and what is reported."""
+
+import io
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield import atomic
+from birdfield.dataset import assign_folds, fold_of
+from birdfield.evaluate import Embedded, Scored, late_fusion, report, score
+from birdfield.evaluate import concatenate as concatenate_scored
+from birdfield.gallery import Calibration
+from birdfield.species import Species
+from birdfield_train.calibrate import fit_calibration, species_thresholds
+from birdfield_train.factory import build_gallery
+from birdfield_train.features import Feature, FeatureSet
+from birdfield_train.fit import FitConfig, Fitter
+from birdfield_train.fusion_weights import FusionWeights
+from birdfield_train.heads import Heads, Split
+
+FOLDS = 5
+EPOCH_GRID = (1, 2, 4, 8)
+GAIN_GRID = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0)
+
+log = logging.getLogger(__name__)
+
+Option = tuple[int, float]  # epochs, gain
+EpochDone = Callable[[str, int, int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """The usable samples with their species, recordings and folds as numbers.
+
+    Attributes:
+        species: N species.
+        features: Photographs and recordings.
+        labels: By sense, int64, the species of each.
+        recordings: By sense, int64, unique over both.
+        folds: By sense, int64, the fold of each, or dataset.STAYS.
+    """
+
+    species: tuple[Species, ...]
+    features: Mapping[str, Sequence[Feature]]
+    labels: Mapping[str, NDArray[np.int64]]
+    recordings: Mapping[str, NDArray[np.int64]]
+    folds: Mapping[str, NDArray[np.int64]]
+
+    def split(self, fold: int | None) -> Split:
+        """Return what is trained on when a fold is tested, or everything."""
+        kept = {sense: np.flatnonzero(self.folds[sense] != fold) if fold is not None
+                else np.arange(len(self.folds[sense])) for sense in self.features}
+        images, audio = ([self.features[sense][int(row)] for row in kept[sense]]
+                         for sense in ("image", "audio"))
+        return Split(images, audio, self.labels["image"][kept["image"]],
+                     self.labels["audio"][kept["audio"]], len(self.species))
+
+    def tested(self, sense: str, fold: int) -> NDArray[np.int64]:
+        """Return the rows of a sense that are tested in a fold."""
+        return np.flatnonzero(self.folds[sense] == fold)
+
+
+def index_samples(features: FeatureSet, species: Sequence[Species], seed: int) -> Indexed:
+    """Number the species and recordings of the usable samples and deal them to folds."""
+    labels = {entry.label: row for row, entry in enumerate(species)}
+    by_sense: dict[str, Sequence[Feature]] = {"image": features.images, "audio": features.audio}
+    samples = {sense: [feature.sample for feature in found] for sense, found in by_sense.items()}
+    everything = [*samples["image"], *samples["audio"]]
+    names: dict[tuple[str, str], int] = {}
+    for sample in everything:
+        names.setdefault((sample.label, sample.recording), len(names))
+    folds = assign_folds(everything, FOLDS, seed)
+    return Indexed(
+        tuple(species), by_sense,
+        {sense: np.array([labels[sample.label] for sample in found], np.int64)
+         for sense, found in samples.items()},
+        {sense: np.array([names[sample.label, sample.recording] for sample in found], np.int64)
+         for sense, found in samples.items()},
+        {sense: fold_of(found, folds) for sense, found in samples.items()})
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What cross-validation chose, and what it measured.
+
+    Attributes:
+        epochs: For the fit on all data.
+        gain: What hearing counts beside sight.
+        calibration: Fitted on all folds.
+        thresholds: float32 [N, 3].
+        report: In `evaluate`'s form, each fold scored with what the other folds chose.
+        predictions: The true and the given species by the pairs' joint embedding, int64 [P] each.
+    """
+
+    epochs: int
+    gain: float
+    calibration: Calibration
+    thresholds: NDArray[np.float32]
+    report: dict[str, Any]
+    predictions: tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def cross_validate(samples: Indexed, channels: int, config: FitConfig, seed: int, folder: Path,
+                   on_epoch: EpochDone) -> Selected:
+    """Fit every fold, score every option, and choose.
+
+    Args:
+        samples: Dealt to folds.
+        channels: Of the backbone.
+        config: Of the fits.
+        seed: Of the fits and the pairing.
+        folder: For checkpoints and fold outputs: what is there is not computed again.
+        on_epoch: Told after each epoch of each fold.
+    """
+    scored: dict[Option, list[Scored]] = {}
+    for fold in range(FOLDS):
+        _fit_fold(samples, fold, channels, config, seed, folder, on_epoch)
+        for option, result in _score_fold(samples, fold, folder, seed):
+            scored.setdefault(option, []).append(result)
+    chosen = _choose(scored, range(FOLDS))
+    parts = scored[chosen]
+    calibration = fit_calibration(parts)
+    return Selected(*chosen, calibration,
+                    species_thresholds(parts, calibration, len(samples.species)),
+                    *_nested_report(scored, len(samples.species)))
+
+
+def _output(folder: Path, fold: int, epoch: int) -> Path:
+    return folder / f"fold{fold}-epoch{epoch:03d}.npz"
+
+
+def _fit_fold(samples: Indexed, fold: int, channels: int, config: FitConfig, seed: int,
+              folder: Path, on_epoch: EpochDone) -> None:
+    """Train without a fold; at each epoch of the grid, embed what was trained and tested on."""
+    if all(_output(folder, fold, epoch).exists() for epoch in EPOCH_GRID):
+        return
+    split = samples.split(fold)
+    tested = {sense: [samples.features[sense][int(row)] for row in samples.tested(sense, fold)]
+              for sense in ("image", "audio")}
+
+    def embed(epoch: int, heads: Heads) -> None:
+        path = _output(folder, fold, epoch)
+        if epoch in EPOCH_GRID and not path.exists():
+            buffer = io.BytesIO()
+            np.savez(buffer, allow_pickle=False, train_images=heads.embed_images(split.images),
+                     train_audio=heads.embed_audio(split.audio),
+                     test_images=heads.embed_images(tested["image"]),
+                     test_audio=heads.embed_audio(tested["audio"]),
+                     **heads.fusion_weights().to_arrays())
+            atomic.write_file(path, buffer.getvalue())
+
+    def epoch_done(epoch: int, heads: Heads, row: dict[str, float]) -> None:
+        embed(epoch, heads)
+        on_epoch(f"fold {fold + 1}/{FOLDS}", epoch, max(EPOCH_GRID), row)
+
+    fitter = Fitter(split, channels, config, seed + 1 + fold, folder / f"fold{fold}.npz")
+    embed(fitter.epoch, fitter.heads)  # a kill may have come between checkpoint and outputs
+    fitter.run(max(EPOCH_GRID), epoch_done)
+
+
+def _score_fold(samples: Indexed, fold: int, folder: Path,
+                seed: int) -> Iterator[tuple[Option, Scored]]:
+    split = samples.split(fold)
+    rows = {sense: samples.tested(sense, fold) for sense in ("image", "audio")}
+    for epoch in EPOCH_GRID:
+        with np.load(_output(folder, fold, epoch), allow_pickle=False) as saved:
+            arrays = dict(saved)
+        trained, tested = ([arrays.pop(f"{part}_{sense}") for sense in ("images", "audio")]
+                           for part in ("train", "test"))
+        images, audio = (Embedded(vectors, samples.labels[sense][rows[sense]],
+                                  samples.recordings[sense][rows[sense]])
+                         for vectors, sense in zip(tested, ("image", "audio"), strict=True))
+        for gain in GAIN_GRID:
+            fusion = FusionWeights(**arrays).with_gain(gain)
+            gallery = build_gallery(fusion.fuse, samples.species, trained[0], split.image_labels,
+                                    trained[1], split.audio_labels)
+            yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
+
+
+def _choose(scored: Mapping[Option, Sequence[Scored]], folds: Sequence[int]) -> Option:
+    """Choose by the right answers in some folds: of each sense first, then of both.
+
+    Epochs are chosen by the towers, whose scores do not depend on the gain; the gain by pairs.
+    """
+    def right(option: Option, senses: tuple[str, ...]) -> float:
+        results = [getattr(scored[option][fold], sense).correct
+                   for sense in senses for fold in folds]
+        found = np.concatenate(results) if results else np.zeros(0)
+        return float(found.mean()) if len(found) else 0.0
+
+    epoch = max(EPOCH_GRID, key=lambda value: right((value, GAIN_GRID[0]), ("image",))
+                + right((value, GAIN_GRID[0]), ("audio",)))
+    return epoch, max(GAIN_GRID, key=lambda value: right((epoch, value), ("both",)))
+
+
+def _nested_report(scored: Mapping[Option, Sequence[Scored]], species: int) -> tuple[
+        dict[str, Any], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Score each fold with the options, thresholds and weights that the other folds chose."""
+    results: list[Scored] = []
+    late: list[NDArray[np.bool_]] = []
+    for fold in range(FOLDS):
+        others = [other for other in range(FOLDS) if other != fold]
+        option = _choose(scored, others)
+        parts = [scored[option][other] for other in others]
+        calibration = fit_calibration(parts)
+        result = scored[option][fold].with_thresholds(
+            species_thresholds(parts, calibration, species))
+        results.append(result)
+        late.append(late_fusion(result, calibration))
+    joined = concatenate_scored(results)
+    return (report(joined, "cross-validation", species, np.concatenate(late)),
+            (joined.both.labels, joined.both.similarities.argmax(axis=1)))

@@ -1,0 +1,51 @@
+"""Pictures of a run: its training curves and its out-of-fold confusion."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np  # noqa: E402  (the backend is chosen first: there may be no screen)
+from matplotlib import pyplot as plt  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+PANELS = (("loss", "mean over active triplets"), ("active", "fraction of triplets"),
+          ("d_ap", "cosine distance"), ("d_an", "cosine distance"), ("spread", "distance"))
+
+
+def draw_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
+    """Draw loss, active fraction, distances and spread by epoch, a line for each stage."""
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(16, 3.2), layout="constrained")
+    stages = list(dict.fromkeys(row["stage"] for row in rows))
+    for axis, (name, unit) in zip(axes, PANELS, strict=True):
+        for stage in stages:
+            points = [row for row in rows if row["stage"] == stage]
+            axis.plot([int(row["epoch"]) for row in points],
+                      [float(row[name]) for row in points], label=stage,
+                      color="black" if stage == "final" else None,
+                      linewidth=2 if stage == "final" else 1)
+        axis.set(title=name, xlabel="epoch", ylabel=unit)
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=7)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def draw_confusion(predictions: tuple[NDArray[np.int64], NDArray[np.int64]],
+                   labels: Sequence[str], path: Path) -> None:
+    """Draw which species was taken for which, by both senses, out of fold; rows sum to 1."""
+    true, given = predictions
+    counts = np.zeros((len(labels), len(labels)))
+    np.add.at(counts, (true, given), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = max(4.0, 0.24 * len(labels) + 2)
+    figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
+    picture = axis.imshow(shares, vmin=0, vmax=1, cmap="viridis")
+    axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
+    axis.set_yticks(range(len(labels)), labels, fontsize=7)
+    axis.set(xlabel="answer", ylabel="species", title="both senses, out of fold")
+    figure.colorbar(picture, shrink=0.7)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

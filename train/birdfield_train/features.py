@@ -1,0 +1,149 @@
+"""What the frozen parts make of each file, cached on disk by content and model."""
+
+import io
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield import atomic
+from birdfield.audio import read_audio
+from birdfield.config import cache_home, file_sha256
+from birdfield.dataset import Dataset, Sample
+from birdfield.errors import InputError
+from birdfield.frontend import Yamnet
+from birdfield.image import preprocess, read_image
+from birdfield.quality import frame_fault, window_fault
+from birdfield_train.backbones import Backbone
+from birdfield_train.towers import pool_features
+
+BATCH = 16  # pictures in memory at a time
+FORMAT = "1"  # part of every cache key; another reading of files takes another number
+
+Progress = Callable[[str, int, int], None]  # what is done, how many, of how many
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A sample and the cached output of the frozen part for it, read when it is needed."""
+
+    sample: Sample
+    cached: Path
+
+    def load(self) -> NDArray[np.float32]:
+        """Read it: pooled maps [2 C] of a photograph, or patch embeddings [T, 1024]."""
+        return np.asarray(np.load(self.cached, allow_pickle=False), np.float32)
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The usable files of a dataset and the problems of the others, one sentence each."""
+
+    images: tuple[Feature, ...]
+    audio: tuple[Feature, ...]
+    problems: tuple[str, ...]
+
+
+def extract(dataset: Dataset, backbone: Backbone, yamnet: Path, progress: Progress) -> FeatureSet:
+    """Run the frozen parts over every file that the cache does not know.
+
+    Args:
+        dataset: Photographs and recordings.
+        backbone: The convolutional base.
+        yamnet: The run's YAMNet TFLite file.
+        progress: Told after each file.
+    """
+    problems = [f"{path}: not a file of this data set; expected "
+                "<Species>/<name>.<a known ending>" for path in dataset.misnamed]
+    images = _extract(dataset.images, f"image-{backbone.key}", _PooledMaps(backbone),
+                      problems, progress)
+    audio = _extract(dataset.audio, f"audio-{file_sha256(yamnet)[:16]}", _PatchEmbeddings(yamnet),
+                     problems, progress)
+    return FeatureSet(tuple(images), tuple(audio), tuple(problems))
+
+
+def _extract(samples: Sequence[Sample], model_key: str, compute: Any, problems: list[str],
+             progress: Progress) -> list[Feature]:
+    folder = cache_home() / "features" / f"{FORMAT}-{model_key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    features: list[Feature] = []
+    for start in range(0, len(samples), BATCH):
+        waiting: list[tuple[Feature, Any]] = []
+        for sample in samples[start : start + BATCH]:
+            try:
+                feature = Feature(sample, folder / f"{_content_key(sample.path)}.npy")
+                if not feature.cached.exists():
+                    waiting.append((feature, compute.read(sample.path)))
+                features.append(feature)
+            except InputError as error:
+                problems.append(str(error))
+        if waiting:
+            outputs = compute([content for _, content in waiting])
+            for (feature, _), output in zip(waiting, outputs, strict=True):
+                _save(feature.cached, output)
+        progress("photographs" if samples[0].sense == "image" else "recordings",
+                 min(start + BATCH, len(samples)), len(samples))
+    return features
+
+
+def _content_key(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _save(path: Path, values: NDArray[np.float32]) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, values.astype(np.float16), allow_pickle=False)
+    atomic.write_file(path, buffer.getvalue())
+
+
+class _PooledMaps:
+    """Photographs to the mean and the peak of the base's last maps."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self._backbone = backbone
+        self._model: keras.Model | None = None
+
+    def read(self, path: Path) -> NDArray[np.float32]:
+        image = read_image(path)
+        fault = frame_fault(image, 0.0)
+        if fault:
+            raise InputError(f"{path}: the picture is {fault}; expected a photograph of a bird")
+        return preprocess(image, self._backbone.spec)
+
+    def __call__(self, images: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        if self._model is None:  # built only when the cache lacks something
+            base = self._backbone.build()
+            pooled = keras.layers.Concatenate()(pool_features(base.output))
+            self._model = keras.Model(base.input, pooled)
+        # One batch size, so that the graph is traced once.
+        batch = np.zeros((BATCH, *images[0].shape), np.float32)
+        batch[: len(images)] = images
+        return np.asarray(self._model.predict_on_batch(batch))[: len(images)]
+
+
+class _PatchEmbeddings:
+    """Recordings to their YAMNet embeddings."""
+
+    def __init__(self, yamnet: Path) -> None:
+        self._yamnet = Yamnet(yamnet, threads=os.cpu_count() or 1)
+
+    def read(self, path: Path) -> NDArray[np.float32]:
+        waveform = read_audio(path)
+        fault = window_fault(waveform)
+        if fault:
+            raise InputError(f"{path}: the recording is {fault}; expected the sound of a bird")
+        return waveform
+
+    def __call__(self, waveforms: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        return [self._yamnet.embed(waveform)[0] for waveform in waveforms]

@@ -1,0 +1,48 @@
+"""The fused encoder: a photograph and a recording, or one of them, to one unit vector."""
+
+import keras
+
+from birdfield.audio import FRAMES
+from birdfield.encoder import DIM
+from birdfield.frontend import EMBEDDING
+from birdfield_train.backbones import Backbone, get_backbone
+from birdfield_train.towers import audio_tower, fusion_tower, image_head, pool_features
+
+
+def create_fused_encoder(image_backbone: str = "vgg16", frames: int | None = FRAMES,
+                         trainable_from: str | None = "block5_conv1") -> keras.Model:
+    """Build the whole network, with the packaged ImageNet weights in its convolutional base.
+
+    Args:
+        image_backbone: A name of `birdfield_train.backbones`.
+        frames: YAMNet patches in a recording's window; None for any number.
+        trainable_from: The first layer of the base that may be fine-tuned; None for none.
+
+    Returns:
+        A model of {"image": [B, 224, 224, 3] (preprocessed, see `birdfield.image`),
+        "audio": [B, frames, 1024], "presence": [B, 2] (1 or 0)} to unit vectors [B, 128].
+    """
+    backbone = get_backbone(image_backbone)
+    size = backbone.spec.size_px
+    image = keras.Input((size, size, 3), name="image")
+    audio = keras.Input((frames, EMBEDDING), name="audio")
+    presence = keras.Input((2,), name="presence")
+    head = image_head(backbone.channels)
+    tower = image_tower(backbone, head, trainable_from)
+    normalise = keras.layers.UnitNormalization
+    fused = fusion_tower()([normalise(name="image_unit")(tower(image)),
+                            normalise(name="audio_unit")(audio_tower(frames=frames)(audio)),
+                            presence])
+    return keras.Model({"image": image, "audio": audio, "presence": presence},
+                       normalise(name="embedding")(fused), name=f"fused_encoder_{DIM}d")
+
+
+def image_tower(backbone: Backbone, head: keras.Model,
+                trainable_from: str | None = None) -> keras.Model:
+    """Join a convolutional base, the pooling and the head: [B, 224, 224, 3] -> [B, 128]."""
+    base = backbone.build()
+    frozen = True
+    for layer in base.layers:
+        frozen = frozen and layer.name != trainable_from
+        layer.trainable = not frozen
+    return keras.Model(base.input, head(pool_features(base.output)), name="image_tower")

@@ -1,0 +1,155 @@
+"""The trainable part on top of cached features: projections, BiLSTM, fusion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from birdfield.audio import FRAMES, fit_frames, window_starts
+from birdfield.encoder import DIM, Vectors, pool, unit
+from birdfield.frontend import EMBEDDING
+from birdfield_train.features import Feature
+from birdfield_train.fusion_weights import FusionWeights
+from birdfield_train.projection import alignment, discriminant
+from birdfield_train.towers import audio_tower, fusion_tower, image_head, set_projection
+
+IMAGE_SHRINKAGE = 0.5
+AUDIO_SHRINKAGE = 0.3
+CHUNK = 512  # windows or pictures embedded at a time
+
+
+@dataclass(frozen=True)
+class Split:
+    """The training samples of one fit; a species may be in one sense only.
+
+    Attributes:
+        images: Cached photographs.
+        audio: Cached recordings.
+        image_labels: int64 [N], species.
+        audio_labels: int64 [M], species.
+        species: Number of species.
+    """
+
+    images: Sequence[Feature]
+    audio: Sequence[Feature]
+    image_labels: NDArray[np.int64]
+    audio_labels: NDArray[np.int64]
+    species: int
+
+
+class Heads:
+    """The image head, the audio tower and the fusion, with one optimiser's set of weights."""
+
+    def __init__(self, channels: int, gain: float = 0.3) -> None:
+        """Make them for a base of so many channels, with fresh weights."""
+        self.image = image_head(channels)
+        self.audio = audio_tower()
+        self.fusion = fusion_tower(gain)
+
+    @property
+    def models(self) -> tuple[keras.Model, keras.Model, keras.Model]:
+        """The three models, in the order in which their weights are saved."""
+        return self.image, self.audio, self.fusion
+
+    @property
+    def trainable(self) -> list[tf.Variable]:
+        """All trainable weights."""
+        return [weight for model in self.models for weight in model.trainable_variables]
+
+    def get_weights(self) -> list[NDArray[np.float32]]:
+        """Return all weights, also those that are not trained."""
+        return [weight for model in self.models for weight in model.get_weights()]
+
+    def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
+        """Set all weights, in the order of `get_weights`."""
+        start = 0
+        for model in self.models:
+            count = len(model.weights)
+            model.set_weights(list(weights[start : start + count]))
+            start += count
+
+    def set_gain(self, gain: float) -> None:
+        """Set what hearing counts beside sight."""
+        self.fusion.get_layer("sense_fusion").gain.assign(gain)
+
+    def __call__(self, pooled: tf.Tensor, sequences: tf.Tensor,
+                 presence: tf.Tensor) -> tf.Tensor:
+        """Embed pooled [B, 2 C], sequences [B, T, 1024] and presence [B, 2] to unit [B, 128]."""
+        mean, peak = tf.split(pooled, 2, axis=1)
+        image = tf.math.l2_normalize(self.image([mean, peak], training=True), axis=1)
+        audio = tf.math.l2_normalize(self.audio(sequences, training=True), axis=1)
+        return tf.math.l2_normalize(self.fusion([image, audio, presence], training=True), axis=1)
+
+    def start(self, split: Split) -> None:
+        """Set the projections by discriminant analysis, the senses aligned with each other."""
+        by_sight = by_sound = None
+        if split.images:
+            pooled = np.stack([feature.load() for feature in split.images])
+            kernel, bias = discriminant(pooled, split.image_labels, DIM, IMAGE_SHRINKAGE)
+            set_projection(self.image, "image", kernel, bias)
+            by_sight = unit(pooled @ kernel + bias)
+        if split.audio:
+            summaries, rows = _summaries(split.audio)
+            labels = split.audio_labels[rows]
+            kernel, bias = discriminant(summaries, labels, DIM, AUDIO_SHRINKAGE)
+            by_sound = unit(summaries @ kernel + bias)
+            if by_sight is not None:
+                rotation = _align(by_sound, labels, by_sight, split.image_labels)
+                kernel, bias = kernel @ rotation, bias @ rotation
+            set_projection(self.audio, "audio", kernel, bias)
+
+    def embed_images(self, images: Sequence[Feature]) -> Vectors:
+        """Embed photographs by the image tower; returns unit [N, 128]."""
+        pieces = [np.zeros((0, DIM), np.float32)]
+        for start in range(0, len(images), CHUNK):
+            pooled = np.stack([feature.load() for feature in images[start : start + CHUNK]])
+            half = pooled.shape[1] // 2
+            pieces.append(self.image.predict_on_batch([pooled[:, :half], pooled[:, half:]]))
+        return unit(np.concatenate(pieces))
+
+    def embed_audio(self, audio: Sequence[Feature]) -> Vectors:
+        """Embed recordings by the audio tower, all windows of each pooled; unit [N, 128]."""
+        windows, rows = _windows(audio)
+        pieces = [np.zeros((0, DIM), np.float32)]
+        for start in range(0, len(windows), CHUNK):
+            pieces.append(self.audio.predict_on_batch(windows[start : start + CHUNK]))
+        vectors = unit(np.concatenate(pieces))
+        return np.array([pool(list(vectors[rows == row])) for row in range(len(audio))],
+                        np.float32).reshape(len(audio), DIM)
+
+    def fusion_weights(self) -> FusionWeights:
+        """Copy the fusion's weights out of the model."""
+        layer = self.fusion.get_layer("sense_fusion")
+        return FusionWeights(*(np.array(weight) for weight in (
+            layer.image_kernel, layer.audio_kernel, layer.image_token, layer.audio_token,
+            layer.gain)))
+
+
+def _align(by_sound: Vectors, sound_labels: NDArray[np.int64], by_sight: Vectors,
+           sight_labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    shared = np.intersect1d(sound_labels, sight_labels)
+    heard = [unit(by_sound[sound_labels == label].mean(axis=0)) for label in shared]
+    seen = [unit(by_sight[sight_labels == label].mean(axis=0)) for label in shared]
+    if not len(shared):
+        return np.eye(DIM, dtype=np.float32)
+    return alignment(np.stack(heard), np.stack(seen))
+
+
+def _windows(audio: Sequence[Feature]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Cut recordings into windows, [W, FRAMES, 1024]; also the recording's row of each, [W]."""
+    windows: list[NDArray[np.float32]] = []
+    rows: list[int] = []
+    for row, feature in enumerate(audio):
+        frames = feature.load()
+        for start in window_starts(len(frames)):
+            windows.append(fit_frames(frames[start : start + FRAMES]))
+            rows.append(row)
+    return np.array(windows, np.float32).reshape(-1, FRAMES, EMBEDDING), np.array(rows, np.int64)
+
+
+def _summaries(audio: Sequence[Feature]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    windows, rows = _windows(audio)
+    return np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1), rows

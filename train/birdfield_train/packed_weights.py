@@ -1,0 +1,45 @@
+"""Convolution kernels stored as 8-bit integers with a scale for each output channel."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.config import check_sha256
+
+LEVELS = 127
+
+Weights = list[NDArray[np.float32]]
+
+
+def quantise_kernel(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Quantise a kernel [..., O] symmetrically; returns int8 [..., O] and scales [O]."""
+    scale = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1))) / LEVELS
+    scale = np.maximum(scale, 1e-12).astype(np.float32)
+    return np.round(kernel / scale).astype(np.int8), scale
+
+
+def save_packed(path: Path, weights: Sequence[NDArray[np.float32]]) -> None:
+    """Write kernels (more than one dimension) as 8-bit and everything else as float32."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for row, weight in enumerate(weights):
+        if weight.ndim > 1:
+            arrays[f"{row:03d}.int8"], arrays[f"{row:03d}.scale"] = quantise_kernel(weight)
+        else:
+            arrays[f"{row:03d}.float"] = weight.astype(np.float32)
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def load_packed(path: Path, sha256: str) -> Weights:
+    """Read such a file as float32 weights, in their order.
+
+    Raises:
+        InputError: When the file is missing or is not the one that was packaged.
+    """
+    check_sha256(path, sha256)
+    with np.load(path, allow_pickle=False) as arrays:
+        rows = sorted({key.split(".")[0] for key in arrays.files})
+        return [arrays[f"{row}.float"] if f"{row}.float" in arrays.files else
+                arrays[f"{row}.int8"].astype(np.float32) * arrays[f"{row}.scale"] for row in rows]
+

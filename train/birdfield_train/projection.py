@@ -1,0 +1,68 @@
+"""Where a tower's projection starts: shrinkage linear discriminant analysis."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
+                 dim: int, shrinkage: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find the directions that spread species and not the samples of a species.
+
+    Whitens the covariance within species, then takes the principal directions of the species'
+    means (Fisher's criterion; shrinkage as in Ledoit and Wolf, 2004, at a fixed weight).
+
+    Args:
+        features: float32 [N, F].
+        labels: int64 [N].
+        dim: Directions; those beyond the number of species less one are zero.
+        shrinkage: Weight of a sphere in the covariance within species, 0..1.
+
+    Returns:
+        Kernel float32 [F, dim] and bias float32 [dim], so that `features @ kernel + bias` has
+        zero mean over species and unit variance within.
+    """
+    data = features.astype(np.float64)
+    species, index = np.unique(labels, return_inverse=True)
+    means = np.stack([data[index == row].mean(axis=0) for row in range(len(species))])
+    whiten = _whitening(data - means[index], len(species), shrinkage)
+    centre = means.mean(axis=0)
+    _, _, directions = np.linalg.svd(whiten(means - centre), full_matrices=False)
+    kernel = np.zeros((data.shape[1], dim))
+    count = min(dim, len(species) - 1)
+    kernel[:, :count] = whiten(directions[:count]).T
+    return kernel.astype(np.float32), (-centre @ kernel).astype(np.float32)
+
+
+def _whitening(spread: NDArray[np.float64], species: int,
+               shrinkage: float) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Make the map of rows [K, F] by the inverse square root of the shrunk covariance [F, F].
+
+    The covariance is never formed: beyond the samples' own span it is the sphere alone.
+    """
+    degrees = max(1, len(spread) - species)
+    _, singular, axes = np.linalg.svd(spread, full_matrices=False)
+    values = singular**2 / degrees
+    sphere = shrinkage * max(float(values.sum()) / spread.shape[1], 1e-12)
+    outside = 1 / np.sqrt(sphere)
+    inside = 1 / np.sqrt((1 - shrinkage) * values + sphere)
+
+    def whiten(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(outside * rows + ((rows @ axes.T) * (inside - outside)) @ axes)
+
+    return whiten
+
+
+def alignment(vectors: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Find the rotation that brings vectors nearest to targets (orthogonal Procrustes).
+
+    Args:
+        vectors: float32 [N, D], for instance species' means by sound.
+        targets: float32 [N, D], the same species' means by sight.
+
+    Returns:
+        float32 [D, D]; `vectors @ rotation` is nearest to targets in the least-squares sense.
+    """
+    left, _, right = np.linalg.svd(vectors.T.astype(np.float64) @ targets)
+    return np.asarray(left @ right, np.float32)

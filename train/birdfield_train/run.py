@@ -1,0 +1,247 @@
+"""A training run: from two folders to a folder that export and evaluate can use."""
+
+import fcntl
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from birdfield import atomic
+from birdfield.dataset import Dataset, scan
+from birdfield.errors import InputError
+from birdfield.gallery import Gallery
+from birdfield.species import read_names
+from birdfield_train.backbones import Backbone, get_backbone
+from birdfield_train.calibration_data import save_calibration_data
+from birdfield_train.crossval import Indexed, Selected, cross_validate, index_samples
+from birdfield_train.curves import draw_confusion, draw_curves
+from birdfield_train.factory import build_gallery
+from birdfield_train.features import FeatureSet, extract
+from birdfield_train.fit import FitConfig, Fitter
+from birdfield_train.history import History
+from birdfield_train.yamnet import provide_yamnet
+
+FORMAT = 1
+PARTIAL = ".partial"  # the ending of a run that is not whole yet
+LICENCES = ("YAMNet weights: Google, Apache-2.0",)
+MIN_SAMPLES = 2  # of a species, over both senses
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What `birdfield train` was asked for.
+
+    Attributes:
+        image_dir: Photographs, a folder a species.
+        audio_dir: Recordings, a folder a species.
+        run: The folder to make.
+        image_backbone: A name of `backbones`.
+        image_weights: A Keras weights file in place of the packaged ones.
+        yamnet: A SavedModel folder or URL in place of the packaged one.
+        names: A CSV with scientific and other names.
+        seed: Decides folds, batches and initial weights.
+        strict: Whether an unusable file ends the run.
+        fit: How the heads are trained.
+    """
+
+    image_dir: Path
+    audio_dir: Path
+    run: Path
+    image_backbone: str = "vgg16"
+    image_weights: Path | None = None
+    yamnet: str | None = None
+    names: Path | None = None
+    seed: int = 0
+    strict: bool = False
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what must be equal for a run to be resumed."""
+        return {"image_dir": str(self.image_dir.resolve()),
+                "audio_dir": str(self.audio_dir.resolve()), "seed": self.seed,
+                "image_backbone": self.image_backbone, "yamnet": self.yamnet,
+                "image_weights": str(self.image_weights) if self.image_weights else None,
+                "fit": asdict(self.fit)}
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Who is told how far a run is."""
+
+    step: Callable[[str, int, int], None]
+    epoch: Callable[[str, int, int, Mapping[str, float]], None]
+    say: Callable[[str], None]
+
+
+def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
+          force: bool = False) -> Path:
+    """Train a run, or go on with one that was interrupted.
+
+    Args:
+        config: What to train.
+        reporter: Told of progress.
+        resume: Whether to go on with what an interrupted run left.
+        force: Whether an existing run is replaced.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        InputError: When the data cannot be used, or the run exists.
+    """
+    tf.config.experimental.enable_op_determinism()
+    if config.run.exists() and not force:
+        if resume and (config.run / "run.json").exists():
+            reporter.say(f"{config.run} is complete; nothing is left to do")
+            return config.run
+        raise InputError(f"{config.run} exists already; choose another name, or add --force "
+                         "to replace it")
+    with _partial(config, resume, force) as folder:
+        dataset = scan(config.image_dir, config.audio_dir,
+                       read_names(config.names) if config.names else None)
+        backbone = get_backbone(config.image_backbone, config.image_weights)
+        features = _features(config, dataset, backbone, folder, reporter)
+        _train_into(folder, config, dataset, backbone, features, reporter)
+    return config.run
+
+
+@contextmanager
+def _partial(config: TrainConfig, resume: bool, force: bool) -> Iterator[Path]:
+    """Hold the folder in which a run grows; it takes the run's name when the block ends well."""
+    folder = config.run.with_name(config.run.name + PARTIAL)
+    state = folder / "config.json"
+    if folder.exists() and force:
+        shutil.rmtree(folder)
+    if folder.exists() and not resume:
+        raise InputError(f"{folder} is left of an interrupted run; add --resume to go on with it "
+                         "or --force to start anew")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(f"{folder}: another train is at work on this run; wait for it "
+                                 "or choose another name") from error
+            if state.exists() and json.loads(state.read_bytes()) != config.fingerprint():
+                raise InputError(f"{folder} was started with other options; repeat them, or add "
+                                 "--force to start anew")
+            atomic.write_file(state, json.dumps(config.fingerprint(), indent=1).encode())
+            yield folder
+            for leftover in ("checkpoints", "lock", "config.json"):
+                _remove(folder / leftover)
+            _replace(folder, config.run)
+    except OSError as error:
+        raise atomic.write_error(folder, error) from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _replace(folder: Path, run: Path) -> None:
+    if run.exists():
+        shutil.rmtree(run)
+    folder.rename(run)
+
+
+def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, folder: Path,
+              reporter: Reporter) -> FeatureSet:
+    yamnet = folder / "yamnet.tflite"
+    if not yamnet.exists():
+        provide_yamnet(config.yamnet, yamnet)
+    features = extract(dataset, backbone, yamnet, reporter.step)
+    for problem in features.problems:
+        reporter.say(f"skipped {problem}")
+    if features.problems:
+        sentence = f"{len(features.problems)} of the files cannot be used"
+        if config.strict:
+            raise InputError(f"{sentence} and --strict was given; mend or remove them")
+        reporter.say(f"{sentence}; they were skipped")
+    _require_samples(dataset, features)
+    return features
+
+
+def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
+    counts = dict.fromkeys(dataset.labels, 0)
+    for feature in (*features.images, *features.audio):
+        counts[feature.sample.label] += 1
+    few = [f"{label} ({count})" for label, count in counts.items() if count < MIN_SAMPLES]
+    if few:
+        raise InputError(f"too few usable files: {', '.join(few[:5])}"
+                         f"{', ...' if len(few) > 5 else ''}; expected at least {MIN_SAMPLES} a "
+                         "species; add files or remove the folder")
+    if len(counts) < 2:
+        raise InputError(f"only one species, {dataset.labels[0]}; expected at least 2 to tell "
+                         "apart")
+
+
+def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
+                features: FeatureSet, reporter: Reporter) -> None:
+    samples = index_samples(features, dataset.species, config.seed)
+    checkpoints = folder / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    history = History(folder / "history.csv")
+
+    def on_epoch(stage: str, epoch: int, epochs: int, row: Mapping[str, float]) -> None:
+        history.add(stage, row)
+        reporter.epoch(stage, epoch, epochs, row)
+
+    selected = cross_validate(samples, backbone.channels, config.fit, config.seed, checkpoints,
+                              on_epoch)
+    fitter = Fitter(samples.split(None), backbone.channels, config.fit, config.seed,
+                    checkpoints / "final.npz")
+    fitter.run(selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs,
+                                                               row))
+    fitter.heads.set_gain(selected.gain)
+    gallery = _gallery(fitter, samples, selected)
+    _write(folder, config, dataset, backbone, features, selected, fitter, gallery)
+    draw_curves(history.rows(), folder / "curves.png")
+    draw_confusion(selected.predictions, dataset.labels, folder / "confusion.png")
+
+
+def _gallery(fitter: Fitter, samples: Indexed, selected: Selected) -> Gallery:
+    heads = fitter.heads
+    made = build_gallery(heads.fusion_weights().fuse, samples.species,
+                         heads.embed_images(samples.features["image"]), samples.labels["image"],
+                         heads.embed_audio(samples.features["audio"]), samples.labels["audio"],
+                         selected.calibration)
+    return Gallery(made.species, made.vectors, made.owner, made.senses, selected.thresholds,
+                   selected.calibration)
+
+
+def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
+           features: FeatureSet, selected: Selected, fitter: Fitter, gallery: Gallery) -> None:
+    """Write all that export needs: the data may be gone by then."""
+    save_calibration_data(folder / "calibration.npz", features, dataset.labels, backbone.spec,
+                          config.seed)
+    atomic.write_file(folder / "species.npz", gallery.dump())
+    fitter.save_weights(folder / "heads.npz")
+    if config.image_weights:
+        shutil.copyfile(config.image_weights, folder / "image.weights.h5")
+    atomic.write_file(folder / "cv.json", json.dumps(
+        {**selected.report, "seed": config.seed, "epochs": selected.epochs,
+         "gain": selected.gain}, indent=1).encode())
+    summary = {
+        "format": FORMAT, "image_backbone": backbone.name, "backbone_key": backbone.key,
+        "own_image_weights": config.image_weights is not None,
+        "image": {"size_px": backbone.spec.size_px, "order": backbone.spec.order,
+                  "mean": list(backbone.spec.mean), "scale": backbone.spec.scale},
+        "channels": backbone.channels, "frontend": "yamnet",
+        "calibration": selected.calibration.to_json(), "seed": config.seed,
+        "fit": {**asdict(config.fit), "epochs": selected.epochs, "gain": selected.gain},
+        "data": {"species": len(dataset.species), "photographs": len(features.images),
+                 "recordings": len(features.audio), "skipped": len(features.problems)},
+        "licences": [backbone.licence, *LICENCES]}
+    atomic.write_file(folder / "run.json", json.dumps(summary, indent=1).encode())

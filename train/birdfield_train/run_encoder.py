@@ -1,0 +1,89 @@
+"""A finished run as an encoder: the Keras towers, with the same contract as a bundle's."""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.audio import Waveform, fit_frames
+from birdfield.encoder import Vector, unit
+from birdfield.errors import InputError
+from birdfield.frontend import Yamnet
+from birdfield.gallery import Calibration, Gallery, load_gallery
+from birdfield.image import Frame, preprocess
+from birdfield_train.backbones import Backbone, get_backbone
+from birdfield_train.fit import load_heads
+from birdfield_train.fused_encoder import image_tower
+from birdfield_train.fusion_weights import FusionWeights
+from birdfield_train.heads import Heads
+from birdfield_train.run import FORMAT
+
+
+class Run:
+    """A run's folder, read only."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a finished run.
+
+        Raises:
+            InputError: When there is none, or it is of another format.
+        """
+        self.folder = folder
+        try:
+            self.summary: Mapping[str, Any] = json.loads((folder / "run.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder}: no finished run ({error}); expected a folder made by "
+                             "birdfield train") from error
+        if self.summary.get("format") != FORMAT:
+            raise InputError(f"{folder}: run format {self.summary.get('format')!r}, expected "
+                             f"{FORMAT}; train it again")
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The convolutional base that the run was trained on."""
+        own = self.folder / "image.weights.h5" if self.summary["own_image_weights"] else None
+        return get_backbone(str(self.summary["image_backbone"]), own)
+
+    @cached_property
+    def heads(self) -> Heads:
+        """The trained part."""
+        return load_heads(self.folder / "heads.npz", self.backbone.channels)
+
+    def gallery(self) -> Gallery:
+        """Read the species and prototypes."""
+        path = self.folder / "species.npz"
+        return load_gallery(path.read_bytes(), Calibration.from_json(self.summary["calibration"]),
+                            str(path))
+
+
+class RunEncoder:
+    """The Keras towers of a run; see `birdfield.encoder.Encoder`. Not thread-safe."""
+
+    def __init__(self, run: Run) -> None:
+        """Build the towers of a run."""
+        self._spec = run.backbone.spec
+        self._image: keras.Model = image_tower(run.backbone, run.heads.image)
+        self._audio: keras.Model = run.heads.audio
+        self._fusion: FusionWeights = run.heads.fusion_weights()
+        self._yamnet = Yamnet(run.folder / "yamnet.tflite")
+
+    def frames(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Turn a waveform at 16 kHz into YAMNet embeddings, float32 [T, 1024]."""
+        return self._yamnet.embed(waveform)[0]
+
+    def image_vector(self, image: Frame) -> Vector:
+        """Embed a picture, uint8 [H, W, 3] BGR; returns a unit vector [128]."""
+        return unit(self._image.predict_on_batch(preprocess(image, self._spec)[None])[0])
+
+    def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
+        """Embed at most one window's patches, float32 [T, 1024]; returns a unit vector [128]."""
+        return unit(self._audio.predict_on_batch(fit_frames(frames)[None])[0])
+
+    def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
+        """Join tower vectors [128] in the species space."""
+        return self._fusion.fuse(image, audio)
