@@ -1,0 +1,1 @@
+"""From a training run to a bundle: convert, calibrate, verify, pack."""

@@ -1,0 +1,93 @@
+"""Packing a bundle: each tower at the coarsest precision that loses nothing to speak of."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from birdfield import __version__, atomic
+from birdfield.audio import FRAMES, HOP, PATCH, RATE_HZ
+from birdfield.bundle import FILES, FORMAT, MANIFEST, load_bundle, model_id
+from birdfield.config import BUNDLE_SUFFIX, file_sha256
+from birdfield.encoder import DIM
+from birdfield.errors import UsageError
+from birdfield_export.calibrate import tower_inputs
+from birdfield_export.convert import PRECISIONS, TOWERS, build_tower, convert
+from birdfield_export.verify import Parity, verify
+from birdfield_train.run_encoder import Run
+
+# The audio tower gains no speed from full-integer arithmetic, and the fusion is 33,000 numbers:
+# docs/decisions/0004-precision-of-each-tower.md.
+FIRST_PRECISION = {"image": "int8", "audio": "dynamic", "fusion": "float"}
+MINIMUM_RUNTIMES = {"ai-edge-litert": "1.0", "tflite-runtime": "2.14"}
+
+Say = Callable[[str], None]
+
+
+def export(run_folder: Path, out: Path, image_precision: str = "int8", force: bool = False,
+           say: Say = lambda line: None) -> Path:
+    """Export a run as a bundle.
+
+    Args:
+        run_folder: A finished run.
+        out: The bundle's folder, NAME.birdfield.
+        image_precision: What the image tower is tried at first, one of PRECISIONS.
+        force: Whether an existing bundle is replaced.
+        say: Told of each tower.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        InputError: When the run cannot be used, a tower cannot be converted, or the bundle exists.
+        UsageError: When the name has another ending.
+    """
+    if out.suffix != BUNDLE_SUFFIX:
+        raise UsageError(f"{out}: a bundle's name ends in {BUNDLE_SUFFIX}; "
+                         f"call it {out.name}{BUNDLE_SUFFIX}")
+    run = Run(run_folder)
+    with atomic.new_folder(out, force) as draft:
+        shutil.copyfile(run.folder / "yamnet.tflite", draft / "yamnet.tflite")
+        shutil.copyfile(run.folder / "species.npz", draft / "species.npz")
+        parities = {tower: _export_tower(run, tower, draft / f"{tower}.tflite", say,
+                                         image_precision if tower == "image"
+                                         else FIRST_PRECISION[tower])
+                    for tower in TOWERS}
+        manifest = _manifest(run, draft, parities)
+        atomic.write_file(draft / MANIFEST, json.dumps(manifest, indent=1,
+                                                       ensure_ascii=False).encode())
+        load_bundle(draft).factory_gallery()
+    return out
+
+
+def _export_tower(run: Run, tower: str, path: Path, say: Say, first: str) -> Parity:
+    """Convert at a precision; one that loses too much is redone one step finer."""
+    inputs = tower_inputs(run, tower)
+    for precision in PRECISIONS[PRECISIONS.index(first):]:
+        convert(run.folder, tower, precision, path)
+        parity = verify(run, tower, precision, build_tower(run, tower, "float"), path, inputs)
+        say(f"{tower} tower at {precision}: cosine {parity.mean_cosine:.4f} mean, "
+            f"{parity.min_cosine:.4f} least; top-1 of kept samples {parity.top1_before} -> "
+            f"{parity.top1_after}; {parity.size_bytes / 1e6:.1f} MB"
+            f"{'' if parity.good else '; not good enough, redone one step finer'}")
+        if parity.good:
+            break
+    return parity
+
+
+def _manifest(run: Run, folder: Path, parities: dict[str, Parity]) -> dict[str, Any]:
+    hashes = {name: file_sha256(folder / name) for name in FILES}
+    summary = run.summary
+    return {
+        "format": FORMAT, "model": model_id(hashes), "birdfield": __version__, "dim": DIM,
+        "image": {**summary["image"], "backbone": summary["image_backbone"],
+                  "shape": [1, summary["image"]["size_px"], summary["image"]["size_px"], 3],
+                  "unit": "pixel values 0..255 less the mean, divided by the scale"},
+        "audio": {"frontend": summary["frontend"], "rate_hz": RATE_HZ, "patch_samples": PATCH,
+                  "hop_samples": HOP, "frames": FRAMES, "unit": "waveform -1..1"},
+        "towers": {tower: parity.to_json() for tower, parity in parities.items()},
+        "calibration": summary["calibration"], "minimum_runtime": MINIMUM_RUNTIMES,
+        "training": {"data": summary["data"], "fit": summary["fit"], "seed": summary["seed"]},
+        "cross_validation": json.loads((run.folder / "cv.json").read_bytes()),
+        "licences": summary["licences"], "files": hashes}
