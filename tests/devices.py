@@ -1,0 +1,222 @@
+"""Real devices for tests: network cameras and a sound server of their own, on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).resolve().parents[1]
+TONE_HZ = 3000
+SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
+
+RTSP_SERVER = """
+import gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer
+Gst.init(None)
+for element in ("videotestsrc", "x264enc", "rtph264pay"):
+    assert Gst.ElementFactory.find(element), f"GStreamer lacks {element}"
+server = GstRtspServer.RTSPServer()
+server.set_address("127.0.0.1")
+server.set_service("0")
+factory = GstRtspServer.RTSPMediaFactory()
+factory.set_launch("videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,"
+                   "framerate=10/1 ! x264enc tune=zerolatency speed-preset=ultrafast "
+                   "key-int-max=10 ! rtph264pay name=pay0 pt=96")
+server.get_mount_points().add_factory("/bird", factory)
+server.attach(None)
+print(server.get_bound_port(), flush=True)
+GLib.MainLoop().run()
+"""
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Poll until the condition holds; fail the test with what was waited for."""
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end_s:
+            pytest.fail(f"waited {timeout_s:g} s in vain for {what}")
+        time.sleep(0.05)
+
+
+def scenery(seed: int, bgr: tuple[int, int, int] = (90, 120, 140)) -> np.ndarray:
+    """Make a frame [96, 128, 3] of one colour with shapes in it, different for each seed."""
+    noise = np.random.default_rng(seed).integers(-40, 40, (12, 16, 1))
+    blocks = np.clip(np.array(bgr) + noise, 0, 255).astype(np.uint8)
+    return cv2.resize(blocks, (128, 96), interpolation=cv2.INTER_NEAREST)
+
+
+class _Stream(BaseHTTPRequestHandler):
+    server: "_Server"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        seed = 0
+        while not self.server.stopping.wait(0.1):
+            if self.server.hangs.is_set():
+                continue
+            jpeg = cv2.imencode(".jpg", scenery(seed))[1].tobytes()
+            try:
+                self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
+                                 b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg))
+            except OSError:  # the other side left
+                return
+            seed += 1
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the test's output clean."""
+
+
+class _Server(ThreadingHTTPServer):
+    stopping: threading.Event
+    hangs: threading.Event
+
+
+@contextmanager
+def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None) -> Iterator[int]:
+    """Serve a network camera of 10 frames a second on 127.0.0.1; gives its port.
+
+    While `hangs` is set it answers without sending a frame.
+    """
+    server = _Server(("127.0.0.1", port), _Stream)
+    server.stopping, server.hangs = threading.Event(), hangs or threading.Event()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.stopping.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def rtsp_camera() -> Iterator[int]:
+    """Serve H.264 by RTSP on 127.0.0.1 at /bird; gives the port, or skips the test."""
+    if not Path(SYSTEM_PYTHON).exists():
+        pytest.skip(f"no RTSP server: there is no {SYSTEM_PYTHON}")
+    server = subprocess.Popen([SYSTEM_PYTHON, "-c", RTSP_SERVER], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with server:
+        assert server.stdout is not None and server.stderr is not None
+        try:
+            port = server.stdout.readline().strip()
+            if not port:
+                reason = server.stderr.read().strip().splitlines()[-1]
+                pytest.skip(f"no RTSP server (gir1.2-gst-rtsp-server-1.0): {reason}")
+            yield int(port)
+        finally:
+            server.kill()
+
+
+class PulseAudio:
+    """A sound server of the test's own, whose microphone hears what is played to it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare it in a folder of a short name; skips the test when it is not installed."""
+        for program in ("pulseaudio", "paplay"):
+            if which(program) is None:
+                pytest.skip(f"no sound server: {program} is not installed "
+                            "(pulseaudio, pulseaudio-utils, libasound2-plugins)")
+        self._folder = folder
+        (folder / "asound.conf").write_text("pcm.!default { type pulse }\n"
+                                            "ctl.!default { type pulse }\n")
+        runtime = folder / "run"
+        runtime.mkdir(mode=0o700)
+        self._socket = runtime / "field"
+        self.env = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder),
+                    "PULSE_SERVER": f"unix:{self._socket}", "PULSE_LATENCY_MSEC": "50",
+                    "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
+                    "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the server; in the end it is killed, as by a crash or a pulled USB cable."""
+        with (self._folder / "pulseaudio.log").open("ab") as log:
+            server = subprocess.Popen(
+                ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit",
+                 "--use-pid-file=no", "--log-target=stderr",
+                 "--load=module-null-sink sink_name=field",
+                 f"--load=module-native-protocol-unix auth-anonymous=1 socket={self._socket}"],
+                env=self.env, stdout=log, stderr=log)
+        try:
+            wait_for(self._socket.exists, 10, "PulseAudio's socket")
+            yield
+        finally:
+            server.kill()
+            server.wait()
+            self._socket.unlink(missing_ok=True)
+
+    @contextmanager
+    def playing_tone(self) -> Iterator[None]:
+        """Play TONE_HZ into the microphone meanwhile."""
+        path = self._folder / "tone.wav"
+        seconds = np.arange(44_100 * 30) / 44_100
+        soundfile.write(path, 0.3 * np.sin(2 * np.pi * TONE_HZ * seconds), 44_100)
+        player = subprocess.Popen(["paplay", str(path)], env=self.env,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            player.kill()
+            player.wait()
+
+    @contextmanager
+    def listening(self) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+        """Run listen() in a process of its own; gives what it has heard and logged so far."""
+        path = self._folder / "heard.jsonl"
+        with path.open("wb") as heard, (self._folder / "listen.log").open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-c", "from devices import listen; listen()"], env=self.env,
+                stdout=heard, stderr=errors)
+        try:
+            yield lambda: [json.loads(line) for line in path.read_text().splitlines()
+                           if line.endswith("}")]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def dominant_hz(waveform: np.ndarray, rate_hz: float = 16_000) -> float:
+    """Return the frequency of the strongest component of a waveform [N]."""
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
+    return float(np.argmax(spectrum) * rate_hz / len(waveform))
+
+
+def listen() -> None:
+    """Print a JSON line on the last second of the default microphone, twice a second."""
+    import logging
+
+    from birdfield.microphone import LiveMicrophone
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            print(json.dumps({"log": record.getMessage()}), flush=True)
+
+    logging.basicConfig(level=logging.INFO, handlers=[Lines()])
+    microphone = LiveMicrophone("default")
+    while True:
+        time.sleep(0.5)
+        now_s = time.monotonic()
+        waveform = microphone.window(now_s - 1.2, now_s)
+        hz = None if waveform is None else dominant_hz(waveform)
+        level = 0.0 if waveform is None else float(np.abs(waveform).max())
+        print(json.dumps({"hz": hz, "level": level}), flush=True)

@@ -1,0 +1,257 @@
+import importlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from devices import TONE_HZ, PulseAudio, dominant_hz, wait_for
+
+from birdfield import microphone as module
+from birdfield.audio import WINDOW, WINDOW_S
+from birdfield.errors import InputError, MissingError
+from birdfield.microphone import KEPT, AudioFile, LiveMicrophone, open_microphone
+
+
+def write_ramp(path: Path, length_s: float) -> np.ndarray:
+    """Write sound at 16 kHz in which each sample tells its place."""
+    ramp = np.linspace(-0.9, 0.9, round(length_s * 16_000), dtype=np.float32)
+    soundfile.write(path, ramp, 16_000, subtype="FLOAT")
+    return ramp
+
+
+def test_a_file_gives_overlapping_windows_and_a_shorter_last_one(tmp_path: Path) -> None:
+    """23 s: the window at 19.2 s has 3.8 s of sound, the one at 21.6 s 1.4 s."""
+    ramp = write_ramp(tmp_path / "été.wav", 23.0)
+    sound = AudioFile(tmp_path / "été.wav")
+    for index in range(10):
+        start_s = index * 2.4
+        assert not sound.ended
+        waveform = sound.window(start_s, start_s + WINDOW_S)
+        first = round(start_s * 16_000)
+        assert waveform is not None and waveform.dtype == np.float32
+        assert np.array_equal(waveform, ramp[first : first + WINDOW])
+        if start_s + WINDOW_S > 23:
+            break
+    assert sound.ended and sound.end_s == 23.0
+    last = sound.window(21.6, 21.6 + WINDOW_S)
+    assert last is not None and len(last) == 22_400
+    assert sound.window(22.2, 22.2 + WINDOW_S) is None, "0.8 s is no window"
+
+
+@pytest.mark.parametrize("length_s", [WINDOW_S, 10.0])
+def test_a_file_that_ends_with_its_window_is_over(tmp_path: Path, length_s: float) -> None:
+    write_ramp(tmp_path / "a.wav", length_s)
+    sound = AudioFile(tmp_path / "a.wav")
+    assert sound.window(length_s - WINDOW_S, length_s) is not None
+    assert sound.ended
+
+
+def test_a_file_of_any_rate_comes_at_16_khz(tmp_path: Path) -> None:
+    seconds = np.arange(44_100 * 6) / 44_100
+    left = 0.5 * np.sin(2 * np.pi * TONE_HZ * seconds)
+    soundfile.write(tmp_path / "a.flac", np.stack([left, np.zeros_like(left)], 1), 44_100)
+    sound = AudioFile(tmp_path / "a.flac")
+    waveform = sound.window(0.0, WINDOW_S)
+    assert waveform is not None and len(waveform) == WINDOW
+    assert dominant_hz(waveform) == pytest.approx(TONE_HZ, abs=1)
+    assert np.abs(waveform).max() == pytest.approx(0.25, abs=0.01), "the mean of both channels"
+
+
+def test_a_long_file_is_never_all_in_memory(tmp_path: Path) -> None:
+    write_ramp(tmp_path / "a.wav", 60.0)
+    sound = AudioFile(tmp_path / "a.wav")
+    for index in range(20):
+        sound.window(index * 2.4, index * 2.4 + WINDOW_S)
+        assert len(sound._kept) <= 16 * 16_000
+    sound.close()
+    assert sound.ended
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (None, r"bird\.wav: cannot be read \(No such file or directory\)"),
+    (b"", r"bird\.wav: the file is empty; expected a recording"),
+    (b"no sound at all", r"bird\.wav: not a recording that can be decoded"),
+])
+def test_an_unreadable_file_is_told(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "bird.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        open_microphone(str(path))
+
+
+def test_a_file_without_samples_is_told(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(0, np.float32), 16_000)
+    with pytest.raises(InputError, match=r"a\.wav: holds no sound; expected a recording"):
+        AudioFile(tmp_path / "a.wav")
+
+
+def test_none_is_no_microphone() -> None:
+    assert open_microphone("none") is None
+
+
+@pytest.mark.parametrize(("error", "message"), [
+    (OSError("PortAudio library not found"), "install libportaudio2: sudo apt install"),
+    (ImportError("no sounddevice"), "run: pip install sounddevice"),
+])
+def test_missing_portaudio_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception,
+                                   message: str) -> None:
+    def fail(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(MissingError, match=message) as caught:
+        open_microphone("default")
+    assert caught.value.exit_code == 3
+
+
+class SoundSystem:
+    """Stands for sounddevice where a device is wanted that this machine cannot have."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self, rate_hz: float, channels: int) -> None:
+        self.rate_hz, self.channels = rate_hz, channels
+        self.opened: list[tuple[float, int]] = []
+        self.restarts = 0
+        self.plugged = True
+        self.streams: list[SimpleNamespace] = []
+        self.callback: Callable[..., None] | None = None
+
+    def query_devices(self, device: object, kind: str) -> dict[str, Any]:
+        if not self.plugged:
+            raise ValueError("No input device matching 'usb'")
+        return {"name": "usb", "max_input_channels": self.channels,
+                "default_samplerate": self.rate_hz}
+
+    def InputStream(self, **options: Any) -> SimpleNamespace:  # noqa: N802
+        self.opened.append((options["samplerate"], options["channels"]))
+        if options["samplerate"] != self.rate_hz:
+            raise self.PortAudioError("Invalid sample rate")
+        self.callback = options["callback"]
+        stream = SimpleNamespace(active=True, start=lambda: None,
+                                 close=lambda ignore_errors: None)
+        self.streams.append(stream)
+        return stream
+
+    def _terminate(self) -> None:
+        raise self.PortAudioError("PortAudio not initialized")
+
+    def _initialize(self) -> None:
+        self.restarts += 1
+
+    def deliver(self, block: np.ndarray, overflow: bool = False) -> None:
+        assert self.callback is not None
+        self.callback(block, len(block), None, SimpleNamespace(input_overflow=overflow))
+
+
+@contextmanager
+def recording(monkeypatch: pytest.MonkeyPatch, system: SoundSystem) -> Iterator[LiveMicrophone]:
+    monkeypatch.setattr(module, "load_sounddevice", lambda: system)
+    microphone = LiveMicrophone("usb")
+    try:
+        wait_for(lambda: bool(system.streams), 2, "the stream")
+        yield microphone
+    finally:
+        microphone.close()
+
+
+def test_a_device_of_48_khz_only_is_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = SoundSystem(48_000, 1)
+    with recording(monkeypatch, system) as microphone:
+        tone = np.sin(2 * np.pi * TONE_HZ * np.arange(48_000 * 3) / 48_000).astype(np.float32)
+        for start in range(0, len(tone), 4800):
+            system.deliver(tone[start : start + 4800, None])
+        now_s = time.monotonic()
+        waveform = microphone.window(now_s - 2.0, now_s)
+    assert system.opened == [(16_000, 1), (48_000, 1)]
+    assert waveform is not None
+    assert dominant_hz(waveform) == pytest.approx(TONE_HZ, abs=2)
+
+
+def test_windows_of_a_device_go_by_the_time_of_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 s of a ramp end now: 12 s are kept, and [now - 3, now - 1) is that part of the ramp."""
+    system = SoundSystem(16_000, 32)
+    with recording(monkeypatch, system) as microphone:
+        ramp = np.linspace(0, 1, 20 * 16_000, dtype=np.float32)
+        for start in range(0, len(ramp), 1600):
+            system.deliver(np.stack([ramp[start : start + 1600]] * 2, 1), overflow=start == 3200)
+        end_s = microphone._newest_s
+        waveform = microphone.window(end_s - 3, end_s - 1)
+        assert waveform is not None and np.allclose(waveform, ramp[17 * 16_000 : 19 * 16_000])
+        longest = microphone.window(end_s - 100, end_s)
+        assert longest is not None and len(longest) == KEPT
+        assert microphone.window(end_s - 0.9, end_s) is None, "0.9 s is no window"
+        assert microphone.window(end_s - 100, end_s - 11.5) is None
+        assert microphone.overruns == 1
+    assert system.opened == [(16_000, 2)]
+
+
+def test_a_window_waits_for_its_last_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = SoundSystem(16_000, 1)
+    with recording(monkeypatch, system) as microphone:
+        system.deliver(np.zeros((32_000, 1), np.float32))
+        end_s = time.monotonic() + 0.1
+        later = threading.Timer(0.15, system.deliver, [np.ones((3200, 1), np.float32)])
+        later.start()
+        waveform = microphone.window(end_s - 1.5, end_s)
+        later.join()
+    assert waveform is not None and len(waveform) == 24_000 and waveform[-1] == 1.0
+
+
+def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
+                                      caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing for the stall time, then gone, then back: PortAudio is restarted before each try."""
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(module, "STALL_S", 0.3)
+    monkeypatch.setattr("birdfield.quality.FIRST_RETRY_S", 0.1)
+    system = SoundSystem(16_000, 1)
+    with recording(monkeypatch, system) as microphone:
+        system.deliver(np.ones((32_000, 1), np.float32))
+        before_s = microphone._newest_s
+        system.plugged = False
+        wait_for(lambda: system.restarts >= 2, 3, "two tries")
+        system.plugged = True
+        caplog.set_level(logging.INFO)
+        wait_for(lambda: len(system.streams) == 2, 3, "the second stream")
+        assert microphone.window(before_s - 2, before_s) is None, "sound of before does not join"
+        system.deliver(np.zeros((1600, 1), np.float32))
+        wait_for(lambda: "microphone is back" in caplog.messages, 2, "the return")
+    assert caplog.messages == ["microphone lost: usb gave no sound for 0.3 s; trying again",
+                               "microphone: usb, 16000 Hz, channels: 1", "microphone is back"]
+
+
+@pytest.mark.devices
+def test_a_real_microphone_is_missing_at_first_then_heard_lost_and_heard_again() -> None:
+    # pytest's own folders have names too long for a Unix socket.
+    with TemporaryDirectory(prefix="bf") as folder:
+        server = PulseAudio(Path(folder))
+        with server.listening() as heard:
+            wait_until_logged(heard, "microphone lost: default: ", 1)
+            for count in (1, 2):
+                with server.running(), server.playing_tone():
+                    wait_until_logged(heard, "microphone is back", count)
+                    wait_for(lambda: hears_tone(heard()), 10, "the tone")
+                wait_until_logged(heard, "microphone lost: default", count + 1)
+
+
+def wait_until_logged(heard: Callable[[], list[dict[str, Any]]], start: str, count: int) -> None:
+    wait_for(lambda: count == sum(entry.get("log", "").startswith(start) for entry in heard()),
+             20, f"{start!r} no. {count}")
+
+
+def hears_tone(heard: list[dict[str, Any]]) -> bool:
+    """Tell whether, since the microphone came back, TONE_HZ is heard at its level of 0.3."""
+    back = max(place for place, entry in enumerate(heard)
+               if entry.get("log") == "microphone is back")
+    return any(entry.get("hz") and abs(entry["hz"] - TONE_HZ) < 3 and 0.2 < entry["level"] < 0.4
+               for entry in heard[back:])

@@ -1,0 +1,318 @@
+import itertools
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+from devices import dominant_hz, mjpeg_camera, scenery
+
+from birdfield.audio import WINDOW_S
+from birdfield.camera import LiveCamera, Shot, open_camera
+from birdfield.decide import Decision
+from birdfield.encoder import DIM, unit
+from birdfield.errors import UsageError
+from birdfield.gallery import Calibration, Gallery
+from birdfield.microphone import open_microphone
+from birdfield.observation import Observation, to_json
+from birdfield.species import Species
+from birdfield.watch import DECISION_S, Watch
+
+COLOURS = {"Robin": (60, 60, 160), "Jay": (160, 90, 60)}  # BGR
+SONGS_HZ = {"Robin": 4000, "Jay": 1500}
+FPS = 10
+AXES = list(np.eye(DIM, dtype=np.float32))  # AXES[n] is the vector of species n
+
+
+class ColourAndPitch:
+    """An encoder that knows a species by its colour and by its song's frequency."""
+
+    def image_vector(self, image: np.ndarray) -> np.ndarray:
+        blue, _, red = image.mean(axis=(0, 1))
+        return AXES[0 if red > blue else 1]
+
+    def frames(self, waveform: np.ndarray) -> np.ndarray:
+        return np.full((1, 1024), dominant_hz(waveform), np.float32)
+
+    def audio_vector(self, frames: np.ndarray) -> np.ndarray:
+        return AXES[0 if frames[0, 0] > 2500 else 1]
+
+    def fuse(self, image: np.ndarray | None, audio: np.ndarray | None) -> np.ndarray:
+        return unit(np.mean([v for v in (image, audio) if v is not None], axis=0))
+
+
+def gallery() -> Gallery:
+    return Gallery((Species("Robin"), Species("Jay")), np.repeat(AXES[:2], 3, axis=0),
+                   np.repeat(np.arange(2, dtype=np.int32), 3),
+                   np.tile(np.arange(3, dtype=np.uint8), 2), np.full((2, 3), 0.5, np.float32),
+                   Calibration((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), 1.0))
+
+
+def film(path: Path, length_s: float, bird: str = "Robin",
+         covered: tuple[float, float] = (0, 0), frozen: tuple[float, float] = (0, 0)) -> str:
+    """Write a video of one bird whose lens is covered, or whose camera hangs, for a time."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (128, 96))
+    for index in range(round(length_s * FPS)):
+        time_s = index / FPS
+        seed = round(frozen[0] * FPS) if frozen[0] <= time_s < frozen[1] else index
+        frame = scenery(seed, COLOURS[bird])
+        writer.write(frame // 30 if covered[0] <= time_s < covered[1] else frame)
+    writer.release()
+    return str(path)
+
+
+def song(path: Path, length_s: float, bird: str = "Robin",
+         muted: tuple[float, float] = (0, 0)) -> str:
+    """Write the song of one bird, with digital silence for a time."""
+    seconds = np.arange(round(length_s * 22_050)) / 22_050
+    waveform = 0.4 * np.sin(2 * np.pi * SONGS_HZ[bird] * seconds)
+    waveform[(seconds >= muted[0]) & (seconds < muted[1])] = 0
+    soundfile.write(path, waveform, 22_050)
+    return str(path)
+
+
+def observe(image: str, audio: str, fast: bool = True) -> list[Observation]:
+    camera, microphone = open_camera(image), open_microphone(audio)
+    try:
+        watch = Watch(ColourAndPitch(), gallery(), camera, microphone, fast)
+        return list(watch.observations())
+    finally:
+        for source in (camera, microphone):
+            if source is not None:
+                source.close()
+
+
+def senses(observations: list[Observation]) -> dict[int, tuple[str, ...]]:
+    """Return what each window, by its number, was decided from."""
+    assert all(entry.start_s is not None for entry in observations)
+    return {round((entry.start_s or 0) / DECISION_S): entry.decision.senses
+            for entry in observations}
+
+
+BOTH, SEEN, HEARD = ("image", "audio"), ("image",), ("audio",)
+
+
+def test_a_scene_of_two_files_is_decided_every_window(tmp_path: Path) -> None:
+    """12 s: windows at 0, 2.4, 4.8 and 7.2 s; the last would end at 12.495 s, the files before."""
+    image, audio = film(tmp_path / "a.avi", 12), song(tmp_path / "a.wav", 12)
+    observations = observe(image, audio)
+    assert [(entry.start_s, entry.end_s) for entry in observations] == [
+        pytest.approx((0, 5.295)), pytest.approx((2.4, 7.695)), pytest.approx((4.8, 10.095)),
+        pytest.approx((7.2, 12.0))]
+    assert set(senses(observations).values()) == {BOTH}
+    assert {entry.decision.species for entry in observations} == {"Robin"}
+    assert {(entry.image_source, entry.audio_source) for entry in observations} == {(image, audio)}
+    assert observations[1].time - observations[0].time == timedelta(seconds=2.4)
+    assert observations[0].time.tzinfo is UTC
+    assert abs(observations[0].time - datetime.now(UTC)) < timedelta(seconds=10)
+
+
+def test_a_bird_seen_and_another_heard_are_one_joint_decision(tmp_path: Path) -> None:
+    """The mean of two orthogonal vectors has a cosine of 1/sqrt(2) with each: no margin."""
+    observations = observe(film(tmp_path / "a.avi", 6), song(tmp_path / "a.wav", 6, "Jay"))
+    assert observations[0].decision.similarity == pytest.approx(math.sqrt(0.5), abs=1e-5)
+    assert observations[0].decision.margin == pytest.approx(0, abs=1e-5)
+
+
+def test_a_covered_camera_and_a_muted_microphone_are_left_out_meanwhile(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Windows end at 5.3, 7.7, 10.1, 12.5, 14.9, 17.3, 19.7 and, the last, at 20 s.
+
+    The newest frame is dark from 4 to 9 s: in windows 0 and 1. The sound from 7 to 14.9 s is
+    muted: window 3 is [7.2, 12.495) and window 4 [9.6, 14.895); in 2 and 5 some is heard.
+    """
+    caplog.set_level(logging.INFO)
+    observations = observe(film(tmp_path / "a.avi", 20, covered=(4, 9)),
+                           song(tmp_path / "a.wav", 20, muted=(7, 14.9)))
+    assert senses(observations) == {0: HEARD, 1: HEARD, 2: BOTH, 3: SEEN, 4: SEEN, 5: BOTH,
+                                    6: BOTH, 7: BOTH}
+    assert {entry.decision.species for entry in observations} == {"Robin"}
+    assert caplog.messages == [
+        "camera: dark; deciding by sound alone", "camera is usable again",
+        "microphone: silent; deciding by sight alone", "microphone is usable again"]
+
+
+def test_a_camera_that_hangs_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The picture stands still from 2 to 8 s: for 3.2 s at 5.2 s, for 5.6 s at 7.6 s."""
+    observations = observe(film(tmp_path / "a.avi", 12, frozen=(2, 8)),
+                           song(tmp_path / "a.wav", 12))
+    assert senses(observations) == {0: HEARD, 1: HEARD, 2: BOTH, 3: BOTH}
+    assert caplog.messages[0] == "camera: frozen; deciding by sound alone"
+
+
+def test_without_a_usable_sense_there_is_no_decision(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    observations = observe(film(tmp_path / "a.avi", 12, covered=(0, 9)),
+                           song(tmp_path / "a.wav", 12, muted=(0, 7.7)))
+    assert senses(observations) == {2: BOTH, 3: BOTH}
+    assert caplog.messages == ["camera: dark; no decision", "microphone: silent; no decision",
+                               "camera is usable again", "microphone is usable again"]
+
+
+def test_a_frame_is_joined_only_with_the_sound_of_its_own_window(tmp_path: Path) -> None:
+    """The last frame, at 2.9 s, lies within windows 0 and 1 but not within [4.8, 10.095)."""
+    observations = observe(film(tmp_path / "a.avi", 3), song(tmp_path / "a.wav", 12))
+    assert senses(observations) == {0: BOTH, 1: BOTH, 2: HEARD, 3: HEARD}
+
+
+def test_sound_that_ends_first_leaves_the_camera(tmp_path: Path,
+                                                 caplog: pytest.LogCaptureFixture) -> None:
+    """6 s of sound: window 1 has 3.6 s of it, window 2 1.2 s, window 3 none."""
+    observations = observe(film(tmp_path / "a.avi", 12), song(tmp_path / "a.wav", 6))
+    assert senses(observations) == {0: BOTH, 1: BOTH, 2: BOTH, 3: SEEN}
+    assert caplog.messages == ["microphone: ended; deciding by sight alone"]
+
+
+@pytest.mark.parametrize(("length_s", "windows"), [(0.9, 0), (1.1, 1), (5.295, 1), (5.4, 2)])
+def test_one_second_of_sound_is_enough_for_a_window(tmp_path: Path, length_s: float,
+                                                    windows: int) -> None:
+    observations = observe("none", song(tmp_path / "a.wav", length_s))
+    assert len(observations) == windows
+    assert all(entry.end_s == pytest.approx(length_s) for entry in observations[-1:])
+
+
+def test_a_sense_alone_is_watched(tmp_path: Path) -> None:
+    seen = observe(film(tmp_path / "a.avi", 6, "Jay"), "none")
+    heard = observe("none", song(tmp_path / "a.wav", 6, "Jay"))
+    assert senses(seen) == {0: SEEN, 1: SEEN} and senses(heard) == {0: HEARD, 1: HEARD}
+    assert {entry.decision.species for entry in seen + heard} == {"Jay"}
+    assert seen[0].audio_source is None and heard[0].image_source is None
+
+
+def test_fast_and_real_pace_decide_the_same(tmp_path: Path) -> None:
+    """The windows of 6 s end at 5.295 and 7.695 s: so long it takes at real pace."""
+    image = film(tmp_path / "a.avi", 6, covered=(5, 5.5))
+    audio = song(tmp_path / "a.wav", 6, "Jay", muted=(0, 2.4))
+    started_s = time.monotonic()
+    fast = observe(image, audio)
+    assert time.monotonic() - started_s < 3
+    real = observe(image, audio, fast=False)
+    assert 7.6 < time.monotonic() - started_s < 11
+    assert [(entry.start_s, entry.end_s, entry.decision) for entry in real] == [
+        (entry.start_s, entry.end_s, entry.decision) for entry in fast]
+    assert abs(real[0].time - datetime.now(UTC) + timedelta(seconds=2.4)) < timedelta(seconds=1)
+
+
+def test_nothing_to_watch_is_told() -> None:
+    with pytest.raises(UsageError, match="neither a camera nor a microphone"):
+        Watch(ColourAndPitch(), gallery(), None, None)
+
+
+class Garden:
+    """Stands for a live camera, whose frames are always new."""
+
+    name, live, ended, end_s = "garden", True, False, math.inf
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, float]] = []
+
+    def newest(self, start_s: float, end_s: float) -> Shot:
+        self.asked.append((start_s, end_s))
+        return Shot(scenery(len(self.asked), COLOURS["Jay"]), end_s - 0.1, 0.0)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def test_fast_is_refused_for_a_live_source() -> None:
+    with pytest.raises(UsageError, match="cannot be watched faster than time passes; leave out"):
+        Watch(ColourAndPitch(), gallery(), Garden(), None, fast=True)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Let the process's time pass only as the test says; a wait takes no time of its own."""
+    now_s = [1000.0]
+
+    def wait(self: object, timeout: float) -> None:
+        now_s[0] += timeout
+
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr(threading.Event, "wait", wait)
+    yield now_s
+
+
+def test_a_late_live_scene_goes_on_with_its_newest_window(
+        clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    """Decided at 5.295 s, and ready at 12.795 s, when windows 1, 2 and 3 are complete: on with 3.
+
+    Window 3, [7.2, 12.495), is ready in time for 4, which is waited for until 14.895 s.
+    """
+    camera = Garden()
+    watch = Watch(ColourAndPitch(), gallery(), camera, None)
+    windows = watch.observations()
+    starts = [next(windows).start_s]
+    clock[0] += 7.5
+    starts += [entry.start_s for entry in itertools.islice(windows, 2)]
+    assert starts == pytest.approx([0, 7.2, 9.6])
+    assert watch.skipped == 2
+    assert clock[0] == pytest.approx(1000 + 9.6 + WINDOW_S)
+    assert camera.asked[1] == pytest.approx((1007.2, 1012.495)), "live sources go by monotonic()"
+    assert caplog.messages == [
+        "processing takes longer than 2.4 s a window; windows are skipped"]
+
+
+def test_late_files_are_watched_whole(tmp_path: Path, clock: list[float]) -> None:
+    microphone = open_microphone(song(tmp_path / "a.wav", 12))
+    watch = Watch(ColourAndPitch(), gallery(), None, microphone)
+    starts = []
+    for observation in watch.observations():
+        starts.append(observation.start_s)
+        clock[0] += 20
+    assert starts == pytest.approx([0, 2.4, 4.8, 7.2]) and watch.skipped == 0
+
+
+def test_a_stopped_watch_ends_at_once() -> None:
+    watch = Watch(ColourAndPitch(), gallery(), Garden(), None)
+    stopper = threading.Timer(0.2, watch.stop)
+    stopper.start()
+    started_s = time.monotonic()
+    assert list(watch.observations()) == []
+    stopper.join()
+    assert time.monotonic() - started_s < 1
+
+
+@pytest.mark.devices
+def test_a_file_beside_a_network_camera_plays_at_real_pace(tmp_path: Path) -> None:
+    """The sound is over after 6 s; the camera goes on until the watch is stopped."""
+    microphone = open_microphone(song(tmp_path / "a.wav", 6))
+    with mjpeg_camera() as port:
+        camera = LiveCamera(f"http://127.0.0.1:{port}/")
+        watch = Watch(ColourAndPitch(), gallery(), camera, microphone)
+        try:
+            started_s = time.monotonic()
+            first, second = itertools.islice(watch.observations(), 2)
+            assert time.monotonic() - started_s == pytest.approx(2.4 + WINDOW_S, abs=0.7)
+        finally:
+            camera.close()
+    assert first.decision.senses == second.decision.senses == BOTH
+    assert first.image_source == f"http://127.0.0.1:{port}/"
+
+
+def test_an_observation_as_json(tmp_path: Path) -> None:
+    """Softmax of the cosines 1 and 0 at a temperature of 0.1: 1 / (1 + e^-10) = 0.99995."""
+    audio = song(tmp_path / "a.wav", 5)
+    entry = to_json(observe("none", audio)[0], "a1b2")
+    assert datetime.fromisoformat(entry.pop("time")).utcoffset() == timedelta(0)
+    assert entry == {
+        "file": {"image": None, "audio": audio}, "start_s": 0.0, "end_s": 5.0,
+        "species": "Robin", "score": 1.0, "similarity": 1.0, "margin": 1.0, "unknown": False,
+        "senses": ["audio"], "model": "a1b2",
+        "top": [{"species": "Robin", "score": 1.0}, {"species": "Jay", "score": 0.0}]}
+
+
+def test_an_unknown_bird_of_a_photograph_as_json() -> None:
+    decision = Decision(None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),))
+    entry = to_json(Observation(datetime(2025, 5, 1, tzinfo=UTC), None, None, decision,
+                                "robin.jpg", None), "a1b2")
+    assert (entry["species"], entry["unknown"]) == (None, True)
+    assert (entry["start_s"], entry["end_s"]) == (None, None)
+    assert (entry["similarity"], entry["margin"]) == (0.1235, 0.0123)
+
