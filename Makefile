@@ -1,0 +1,43 @@
+# Each target makes the virtual environment it needs; none needs root or calls apt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo-output
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint test-tflite-runtime resolve clean
+
+demo: $(VENV)/.train
+	$(BIN)/python tools/demo.py $(DEMO)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# The older runtime, on the Python and NumPy that it needs.
+test-tflite-runtime: $(VENV)/.dev
+	$(PYTHON) -m venv .venv-tflite-runtime
+	.venv-tflite-runtime/bin/pip install --quiet -e '.[tflite-runtime]' pytest
+	$(BIN)/python tools/toy_bundle.py .venv-tflite-runtime/toy.birdfield
+	BIRDFIELD_RUNTIME=tflite-runtime BIRDFIELD_TOY_BUNDLE=.venv-tflite-runtime/toy.birdfield \
+	    .venv-tflite-runtime/bin/python -m pytest -m runtime
+
+# Every dependency has wheels for each Python and machine that birdfield names.
+resolve:
+	$(PYTHON) tools/resolve.py
+
+$(VENV)/.train: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -e '.[train]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.train
+	$(BIN)/pip install --quiet 'pip>=25.1'
+	$(BIN)/pip install --quiet --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-tflite-runtime $(DEMO)

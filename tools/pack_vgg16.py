@@ -1,0 +1,20 @@
+"""Make the packaged 8-bit VGG16 base from a Keras weights file: python tools/pack_vgg16.py FILE."""
+
+import sys
+
+import keras
+
+from birdfield.config import file_sha256
+from birdfield_train.backbones.vgg16 import PACKED
+from birdfield_train.packed_weights import save_packed
+
+
+def main() -> None:
+    """Quantise the given weights into the package and print what PACKED_SHA256 must be."""
+    base = keras.applications.VGG16(include_top=False, weights=sys.argv[1])
+    save_packed(PACKED, base.get_weights())
+    print(file_sha256(PACKED))
+
+
+if __name__ == "__main__":
+    main()
