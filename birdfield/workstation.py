@@ -33,7 +33,8 @@ def require_tensorflow() -> None:
     # TensorFlow's own start-up chatter says nothing to a user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def open_run(path: Path) -> tuple["Encoder", "Gallery"]:

@@ -20,6 +20,7 @@ from birdfield_train.run_encoder import Run
 from birdfield_train.towers import audio_tower, fusion_tower
 
 TOWERS = ("image", "audio", "fusion")
+CALIBRATED = 100  # inputs that set the ranges; the calibrator takes half a second a picture
 PRECISIONS = ("int8", "dynamic", "float")  # each one step finer than the one before
 
 
@@ -77,7 +78,7 @@ def build_tower(run: Run, tower: str, precision: str) -> keras.Model:
 
 
 def _save(model: keras.Model, inputs: Inputs, folder: str) -> None:
-    names = [tensor.name for tensor in model.inputs]
+    names = list(inputs)  # in the order of the model's own
 
     class Tower(tf.Module):
         """The model under a signature with named inputs."""
@@ -85,6 +86,8 @@ def _save(model: keras.Model, inputs: Inputs, folder: str) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.model = model
+            # Tracked one by one: the converter loses those of a model within a model.
+            self.held = [weight.value for weight in model.weights]
 
         @tf.function
         def embed(self, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -107,7 +110,7 @@ def _representative(inputs: Inputs) -> Callable[[], Iterator[dict[str, NDArray[n
                              "numbers; train the run again")
 
     def samples() -> Iterator[dict[str, NDArray[np.float32]]]:
-        for row in range(len(next(iter(inputs.values())))):
+        for row in range(min(CALIBRATED, len(next(iter(inputs.values()))))):
             yield {name: values[row] for name, values in inputs.items()}
 
     return samples

@@ -96,7 +96,7 @@ def synthetic_inputs(run: Run, tower: str) -> dict[str, Inputs]:
 
 
 def _keras_vectors(model: keras.Model, inputs: Inputs) -> NDArray[np.float32]:
-    names = [tensor.name for tensor in model.inputs]
+    names = list(inputs)
     rows = [model.predict_on_batch([inputs[name][row] for name in names] if len(names) > 1
                                    else inputs[names[0]][row])
             for row in range(len(inputs[names[0]]))]

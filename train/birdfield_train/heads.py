@@ -123,7 +123,7 @@ class Heads:
     def fusion_weights(self) -> FusionWeights:
         """Copy the fusion's weights out of the model."""
         layer = self.fusion.get_layer("sense_fusion")
-        return FusionWeights(*(np.array(weight) for weight in (
+        return FusionWeights(*(weight.numpy() for weight in (
             layer.image_kernel, layer.audio_kernel, layer.image_token, layer.audio_token,
             layer.gain)))
 

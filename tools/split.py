@@ -1,0 +1,31 @@
+"""Split a data set by recording: python tools/split.py IMAGE_DIR AUDIO_DIR OUT [SEED].
+
+Writes OUT/train and OUT/test, each with images/ and audio/, as links. A fifth of each species'
+recordings is for testing; a lone recording stays in training.
+"""
+
+import sys
+from pathlib import Path
+
+from birdfield.dataset import assign_folds, scan
+
+FOLDS = 5
+
+
+def main() -> None:
+    """Link every file into its side of the split."""
+    images, audio, out = (Path(argument).resolve() for argument in sys.argv[1:4])
+    seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    dataset = scan(images, audio)
+    samples = [*dataset.images, *dataset.audio]
+    folds = assign_folds(samples, FOLDS, seed)
+    for sample in samples:
+        side = "test" if folds[sample.label, sample.recording] == 0 else "train"
+        sense = "images" if sample.sense == "image" else "audio"
+        link = out / side / sense / sample.path.parent.name / sample.path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(sample.path)
+
+
+if __name__ == "__main__":
+    main()
