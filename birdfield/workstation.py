@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
 
-NEEDED = ("tensorflow", "matplotlib", "sklearn")
+NEEDED = ("tensorflow", "matplotlib")
 
 
 def require_tensorflow() -> None:
@@ -30,11 +30,28 @@ def require_tensorflow() -> None:
     if missing:
         raise MissingError(f"{', '.join(missing)} is not installed; training and export need it: "
                            "pip install 'birdfield[train]'")
-    # TensorFlow's own start-up chatter says nothing to a user.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silent_stderr():
+        import tensorflow
+
+        tensorflow.constant(0)
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what C++ code writes to stderr: TensorFlow's first lines obey no log level."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def open_run(path: Path) -> tuple["Encoder", "Gallery"]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from birdfield.audio import FRAMES, fit_frames, window_starts
 from birdfield.encoder import DIM, Vectors, pool, unit
-from birdfield.frontend import EMBEDDING
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.projection import alignment, discriminant
@@ -84,14 +83,17 @@ class Heads:
         return tf.math.l2_normalize(self.fusion([image, audio, presence], training=True), axis=1)
 
     def start(self, split: Split) -> None:
-        """Set the projections by discriminant analysis, the senses aligned with each other."""
+        """Set the projections by discriminant analysis, the senses aligned with each other.
+
+        A sense that fewer than two species have keeps its random projection.
+        """
         by_sight = by_sound = None
-        if split.images:
+        if len(np.unique(split.image_labels)) > 1:
             pooled = np.stack([feature.load() for feature in split.images])
             kernel, bias = discriminant(pooled, split.image_labels, DIM, IMAGE_SHRINKAGE)
             set_projection(self.image, "image", kernel, bias)
             by_sight = unit(pooled @ kernel + bias)
-        if split.audio:
+        if len(np.unique(split.audio_labels)) > 1:
             summaries, rows = _summaries(split.audio)
             labels = split.audio_labels[rows]
             kernel, bias = discriminant(summaries, labels, DIM, AUDIO_SHRINKAGE)
@@ -112,13 +114,9 @@ class Heads:
 
     def embed_audio(self, audio: Sequence[Feature]) -> Vectors:
         """Embed recordings by the audio tower, all windows of each pooled; unit [N, 128]."""
-        windows, rows = _windows(audio)
-        pieces = [np.zeros((0, DIM), np.float32)]
-        for start in range(0, len(windows), CHUNK):
-            pieces.append(self.audio.predict_on_batch(windows[start : start + CHUNK]))
-        vectors = unit(np.concatenate(pieces))
-        return np.array([pool(list(vectors[rows == row])) for row in range(len(audio))],
-                        np.float32).reshape(len(audio), DIM)
+        vectors = [pool(list(unit(self.audio.predict_on_batch(_windows(feature)))))
+                   for feature in audio]
+        return np.array(vectors, np.float32).reshape(len(audio), DIM)
 
     def fusion_weights(self) -> FusionWeights:
         """Copy the fusion's weights out of the model."""
@@ -138,18 +136,18 @@ def _align(by_sound: Vectors, sound_labels: NDArray[np.int64], by_sight: Vectors
     return alignment(np.stack(heard), np.stack(seen))
 
 
-def _windows(audio: Sequence[Feature]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Cut recordings into windows, [W, FRAMES, 1024]; also the recording's row of each, [W]."""
-    windows: list[NDArray[np.float32]] = []
-    rows: list[int] = []
-    for row, feature in enumerate(audio):
-        frames = feature.load()
-        for start in window_starts(len(frames)):
-            windows.append(fit_frames(frames[start : start + FRAMES]))
-            rows.append(row)
-    return np.array(windows, np.float32).reshape(-1, FRAMES, EMBEDDING), np.array(rows, np.int64)
+def _windows(feature: Feature) -> NDArray[np.float32]:
+    """Cut a recording into windows, float32 [W, FRAMES, 1024]."""
+    frames = feature.load()
+    return np.stack([fit_frames(frames[start : start + FRAMES])
+                     for start in window_starts(len(frames))])
 
 
 def _summaries(audio: Sequence[Feature]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    windows, rows = _windows(audio)
-    return np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1), rows
+    """Pool each window over time, float32 [W, 2048]; also the recording's row of each, [W]."""
+    summaries, rows = [], []
+    for row, feature in enumerate(audio):
+        windows = _windows(feature)
+        summaries.append(np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1))
+        rows += [row] * len(windows)
+    return np.concatenate(summaries), np.array(rows, np.int64)

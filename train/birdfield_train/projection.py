@@ -44,7 +44,8 @@ def _whitening(spread: NDArray[np.float64], species: int,
     degrees = max(1, len(spread) - species)
     _, singular, axes = np.linalg.svd(spread, full_matrices=False)
     values = singular**2 / degrees
-    sphere = shrinkage * max(float(values.sum()) / spread.shape[1], 1e-12)
+    # Where every species has one sample there is no covariance to whiten.
+    sphere = shrinkage * (float(values.sum()) / spread.shape[1] or 1.0)
     outside = 1 / np.sqrt(sphere)
     inside = 1 / np.sqrt((1 - shrinkage) * values + sphere)
 
