@@ -83,7 +83,6 @@ def _options(
 ) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr,
                         format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("birdfield").setLevel(logging.INFO)
 
 
 def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
@@ -172,6 +171,8 @@ def watch(
     from birdfield.microphone import open_microphone
     from birdfield.watch import Watch
 
+    # Senses that come and go are what a person who watches wants to be told.
+    logging.getLogger("birdfield").setLevel(logging.INFO)
     box = parse_crop(crop) if crop else None
     bundle, encoder, gallery = open_model(model)
     eye = open_camera(camera, box)
@@ -260,35 +261,40 @@ def enrol(
         print(line)
 
 
+@species_app.callback()
+def _species(ctx: typer.Context, model: ModelArgument) -> None:
+    ctx.obj = model
+
+
 @species_app.command("list")
-def list_species(model: ModelArgument, json_lines: JsonSwitch = False) -> None:
+def list_species(ctx: typer.Context, json_lines: JsonSwitch = False) -> None:
     """List the species that a model answers with."""
     from birdfield.describe import species_rows
 
-    _, _, gallery = open_model(model)
+    _, _, gallery = open_model(ctx.obj)
     for row in species_rows(gallery):
         print(json.dumps(row, ensure_ascii=False) if json_lines else
               f"{row['label']}  ({', '.join(row['senses'])})")
 
 
 @species_app.command()
-def rename(model: ModelArgument, old: str, new: str) -> None:
+def rename(ctx: typer.Context, old: str, new: str) -> None:
     """Give a species another name."""
     from birdfield.bundle import load_bundle
     from birdfield.enrol import rename_species
     from birdfield.species import clean_name
 
-    rename_species(load_bundle(model), clean_name(old), clean_name(new))
+    rename_species(load_bundle(ctx.obj), clean_name(old), clean_name(new))
 
 
 @species_app.command()
-def remove(model: ModelArgument, name: str) -> None:
+def remove(ctx: typer.Context, name: str) -> None:
     """Remove a species; a species of the bundle can come back by enrolling it again."""
     from birdfield.bundle import load_bundle
     from birdfield.enrol import remove_species
     from birdfield.species import clean_name
 
-    remove_species(load_bundle(model), clean_name(name))
+    remove_species(load_bundle(ctx.obj), clean_name(name))
 
 
 app.add_typer(species_app, name="species")

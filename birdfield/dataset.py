@@ -89,9 +89,11 @@ def _scan_sense(folder: Path, sense: str, misnamed: list[Path]) -> list[Sample]:
             continue
         label = clean_name(place.name)
         for path in sorted(place.iterdir()):
+            if path.name.startswith("."):  # macOS leaves a ._bird.jpg beside bird.jpg
+                continue
             if path.suffix.lower() in SUFFIXES[sense] and path.is_file():
                 samples.append(Sample(path, label, sense, recording_of(path, sense)))
-            elif not path.name.startswith("."):
+            else:
                 misnamed.append(path)
     return samples
 

@@ -25,7 +25,7 @@ def list_files(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(place for place in path.rglob("*")
                             if place.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES
-                            and place.is_file())
+                            and not place.name.startswith(".") and place.is_file())
             if not inside:
                 raise InputError(f"{path}: no photograph or recording in this folder")
             files += inside

@@ -41,7 +41,8 @@ class ImageSpec:
         blue, green, red = (float(value) for value in entry["mean"])
         spec = cls(int(entry["size_px"]), str(entry["order"]), (blue, green, red),
                    float(entry["scale"]))
-        if not 16 <= spec.size_px <= 1024 or spec.order not in ("BGR", "RGB") or spec.scale <= 0:
+        if (not 16 <= spec.size_px <= 1024 or spec.order not in ("BGR", "RGB") or spec.scale <= 0
+                or not np.isfinite([*spec.mean, spec.scale]).all()):
             raise ValueError(f"image input {entry!r} is out of range")
         return spec
 

@@ -155,11 +155,12 @@ def _fit_fold(samples: Indexed, fold: int, channels: int, config: FitConfig, see
             atomic.write_file(path, buffer.getvalue())
 
     def epoch_done(epoch: int, heads: Heads, row: dict[str, float]) -> None:
-        embed(epoch, heads)
         on_epoch(f"fold {fold + 1}/{FOLDS}", epoch, max(EPOCH_GRID), row)
+        embed(epoch, heads)
 
     fitter = Fitter(split, channels, config, seed + 1 + fold, folder / f"fold{fold}.npz")
-    embed(fitter.epoch, fitter.heads)  # a kill may have come between checkpoint and outputs
+    if fitter.history:  # a kill may have come between checkpoint and what follows it
+        epoch_done(fitter.epoch, fitter.heads, fitter.history[-1])
     fitter.run(max(EPOCH_GRID), epoch_done)
 
 

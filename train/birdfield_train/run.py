@@ -1,6 +1,7 @@
 """A training run: from two folders to a folder that export and evaluate can use."""
 
 import fcntl
+import hashlib
 import json
 import logging
 import shutil
@@ -8,18 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import tensorflow as tf
 
 from birdfield import atomic
 from birdfield.dataset import Dataset, scan
-from birdfield.errors import InputError
+from birdfield.errors import BirdfieldError, InputError
+from birdfield.evaluate import to_table
 from birdfield.gallery import Gallery
 from birdfield.species import read_names
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.calibration_data import save_calibration_data
-from birdfield_train.crossval import Indexed, Selected, cross_validate, index_samples
+from birdfield_train.crossval import FOLDS, Indexed, Selected, cross_validate, index_samples
 from birdfield_train.curves import draw_confusion, draw_curves
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import FeatureSet, extract
@@ -29,6 +31,7 @@ from birdfield_train.yamnet import provide_yamnet
 
 FORMAT = 1
 PARTIAL = ".partial"  # the ending of a run that is not whole yet
+CHECKPOINTS = "checkpoints"
 LICENCES = ("YAMNet weights: Google, Apache-2.0",)
 MIN_SAMPLES = 2  # of a species, over both senses
 
@@ -117,30 +120,50 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
 def _partial(config: TrainConfig, resume: bool, force: bool) -> Iterator[Path]:
     """Hold the folder in which a run grows; it takes the run's name when the block ends well."""
     folder = config.run.with_name(config.run.name + PARTIAL)
-    state = folder / "config.json"
-    if folder.exists() and force:
-        shutil.rmtree(folder)
-    if folder.exists() and not resume:
-        raise InputError(f"{folder} is left of an interrupted run; add --resume to go on with it "
-                         "or --force to start anew")
     try:
+        left = folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
+        with (folder / "lock").open("a") as lock:
+            _take(lock, folder)
+            _clear(folder, ".*", "*" if force else ".*")
+            if left and not resume and not force:
+                raise InputError(f"{folder} is left of an interrupted run; add --resume to go on "
+                                 "with it or --force to start anew")
+            _check_options(folder / "config.json", config)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(f"{folder}: another train is at work on this run; wait for it "
-                                 "or choose another name") from error
-            if state.exists() and json.loads(state.read_bytes()) != config.fingerprint():
-                raise InputError(f"{folder} was started with other options; repeat them, or add "
-                                 "--force to start anew")
-            atomic.write_file(state, json.dumps(config.fingerprint(), indent=1).encode())
-            yield folder
-            for leftover in ("checkpoints", "lock", "config.json"):
-                _remove(folder / leftover)
+                yield folder
+            except BirdfieldError:
+                if not (folder / CHECKPOINTS).exists():  # nothing was begun that could go on
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+            _clear(folder, ".*", CHECKPOINTS, "config.json")
+            (folder / "lock").unlink()
             _replace(folder, config.run)
     except OSError as error:
         raise atomic.write_error(folder, error) from error
+
+
+def _take(lock: IO[str], folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(f"{folder}: another train is at work on this run; wait for it or choose "
+                         "another name") from error
+
+
+def _check_options(path: Path, config: TrainConfig) -> None:
+    options = json.dumps(config.fingerprint(), indent=1).encode()
+    if path.exists() and path.read_bytes() != options:
+        raise InputError(f"{path.parent} was started with other options; repeat them, or add "
+                         "--force to start anew")
+    atomic.write_file(path, options)
+
+
+def _clear(folder: Path, *patterns: str) -> None:
+    """Remove what matches, and in any case what a kill left half written; never the lock."""
+    for path in {found for pattern in patterns for found in folder.glob(pattern)}:
+        if path.name != "lock":
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
@@ -190,8 +213,9 @@ def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
 def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
                 features: FeatureSet, reporter: Reporter) -> None:
     samples = index_samples(features, dataset.species, config.seed)
-    checkpoints = folder / "checkpoints"
+    checkpoints = folder / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
+    _check_data(checkpoints / "data.sha256", features)
     history = History(folder / "history.csv")
 
     def on_epoch(stage: str, epoch: int, epochs: int, row: Mapping[str, float]) -> None:
@@ -202,13 +226,28 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
                               on_epoch)
     fitter = Fitter(samples.split(None), backbone.channels, config.fit, config.seed,
                     checkpoints / "final.npz")
+    if fitter.history:  # a kill may have come between checkpoint and log
+        on_epoch("final", fitter.epoch, selected.epochs, fitter.history[-1])
     fitter.run(selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs,
                                                                row))
     fitter.heads.set_gain(selected.gain)
     gallery = _gallery(fitter, samples, selected)
     _write(folder, config, dataset, backbone, features, selected, fitter, gallery)
+    reporter.say(f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "
+                 f"{selected.gain:g} were chosen:\n{to_table(selected.report)}")
     draw_curves(history.rows(), folder / "curves.png")
     draw_confusion(selected.predictions, dataset.labels, folder / "confusion.png")
+
+
+def _check_data(path: Path, features: FeatureSet) -> None:
+    """Refuse to go on with checkpoints of other files."""
+    files = [[feature.sample.label, feature.sample.recording, feature.cached.name]
+             for feature in (*features.images, *features.audio)]
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest().encode()
+    if path.exists() and path.read_bytes() != digest:
+        raise InputError(f"{path.parents[1]}: the data changed since this run was begun; add "
+                         "--force to start anew")
+    atomic.write_file(path, digest)
 
 
 def _gallery(fitter: Fitter, samples: Indexed, selected: Selected) -> Gallery:

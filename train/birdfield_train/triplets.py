@@ -96,8 +96,8 @@ def _read(path: Path, resampler: str) -> Waveform:
     mono = to_mono(sound)
     if rate_hz == RATE_HZ or not len(mono):
         return mono
-    # The default filter takes from 7.3 kHz on, which YAMNet hears: cosines to soxr down to 0.9955
-    # on real recordings; this one gives 1.0000.
+    # The default filter fades out from 7.3 kHz on, which YAMNet hears: on real recordings a cosine
+    # to soxr down to 0.9955. This one gives 1.0000.
     return np.asarray(resampy.resample(mono, rate_hz, RATE_HZ, filter="sinc_window", num_zeros=64,
                                        rolloff=0.95), np.float32)
 
