@@ -126,8 +126,10 @@ def _check_contract(manifest: Mapping[str, Any]) -> None:
     if found != (DIM, RATE_HZ, FRAMES):
         raise ValueError(f"embedding size, sample rate and frames are {found}; "
                          f"this birdfield has {(DIM, RATE_HZ, FRAMES)}")
-    if not isinstance(manifest["model"], str) or not 1 <= len(manifest["model"]) <= 100:
-        raise ValueError(f"model id {str(manifest['model'])[:100]!r}")
+    # The store's folder may be named by it, so a manifest does not choose it freely.
+    if manifest["model"] != model_id(manifest["files"]):
+        raise ValueError(f"model id {str(manifest['model'])[:100]!r} is not that of its towers, "
+                         f"{model_id(manifest['files'])!r}")
 
 
 def model_id(hashes: Mapping[str, str]) -> str:

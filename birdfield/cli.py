@@ -1,5 +1,6 @@
 """The command line. Answers go to stdout; logs, progress and complaints go to stderr."""
 
+import io
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from birdfield import __version__
-from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, UsageError
+from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
     from birdfield.bundle import Bundle
@@ -127,7 +128,7 @@ def identify(
         for path in paths:
             try:
                 yield from identify_file(encoder, gallery, path, pooled)
-            except BirdfieldError as error:
+            except InputError as error:
                 complain(str(error))
                 failed = True
 
@@ -150,7 +151,7 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
     if csv:
         from birdfield.atomic import write_file
 
-        write_file(csv, to_csv(rows).encode())
+        write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
 
 
 @app.command()
@@ -312,4 +313,7 @@ _add_workstation_commands()
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name may be bytes that are no text: in JSON they come out as \udcXX, valid there.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

@@ -1,0 +1,144 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import factory, make_bundle, manifest_of, write_manifest
+
+from birdfield.bundle import FILES, MANIFEST, MODELS, load_bundle, model_id
+from birdfield.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "m.birdfield").folder
+
+
+def test_a_whole_bundle_is_opened(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    assert bundle.factory_gallery().labels == factory().labels
+    assert bundle.image_spec.size_px == 224 and bundle.calibration == factory().calibration
+    assert bundle.model_id == manifest_of(folder)["model"]
+
+
+@pytest.mark.train
+def test_an_exported_bundle_keeps_its_contract(toy_bundle: Path) -> None:
+    """No photograph and no sound is in it, and every tower says how it was made."""
+    bundle = load_bundle(toy_bundle)
+    assert sorted(path.name for path in toy_bundle.iterdir()) == sorted([MANIFEST, *FILES])
+    assert len(bundle.factory_gallery().labels) == 6
+    assert bundle.manifest["towers"].keys() == {"image", "audio", "fusion"}
+    assert all(tower["min_cosine"] >= 0.98 for tower in bundle.manifest["towers"].values())
+    assert bundle.manifest["minimum_runtime"].keys() == {"ai-edge-litert", "tflite-runtime"}
+    assert len(bundle.manifest["licences"]) == 2
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[-1] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: damaged: SHA-256 is .*, the manifest says"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: cannot be read .No such file or directory."):
+        load_bundle(folder)
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such model; expected a folder NAME.birdfield"):
+        load_bundle(tmp_path / "missing.birdfield")
+    (tmp_path / "file.birdfield").touch()
+    with pytest.raises(InputError, match="no such model"):
+        load_bundle(tmp_path / "file.birdfield")
+
+
+@pytest.mark.parametrize("found", [0, 2, None, "1", [1]])
+def test_another_format_is_refused_with_both_numbers(folder: Path, found: object) -> None:
+    write_manifest(folder, {**manifest_of(folder), "format": found})
+    with pytest.raises(InputError, match="bundle format .*, expected 1; install the birdfield"):
+        load_bundle(folder)
+
+
+def deep(depth: int) -> object:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("change", [
+    {"dim": 64}, {"dim": None}, {"audio": None}, {"audio": {"rate_hz": 8000, "frames": 10}},
+    {"audio": {}}, {"audio": 3}, {"image": None}, {"image": []}, {"image": {"size_px": "wide"}},
+    {"calibration": None}, {"calibration": {"temperature": {}}}, {"model": 3}, {"model": ""},
+    {"model": "x" * 200}, {"model": None}, {"files": None}, {"files": []}, {"files": {}},
+    {"files": "all"}, {"image": deep(400)}, {"calibration": deep(400)},
+    {"model": "../../etc/passwd"}, {"model": "a/b"}, {"model": "a\x00b"}, {"model": ".."},
+], ids=lambda change: json.dumps(change)[:40])
+def test_a_malformed_manifest_ends_in_one_error(folder: Path, change: dict[str, object]) -> None:
+    write_manifest(folder, {**manifest_of(folder), **change})
+    with pytest.raises(InputError, match="manifest.json: "):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("key", ["dim", "image", "audio", "calibration", "model", "files",
+                                 "format"])
+def test_a_manifest_without_a_part_ends_in_one_error(folder: Path, key: str) -> None:
+    entries = manifest_of(folder)
+    del entries[key]
+    write_manifest(folder, entries)
+    with pytest.raises(InputError):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"3", b"[" * 100_000, b"\xff\xfe\0",
+                                     b'{"format": 1e999}', b'{"a":' * 100_000])
+def test_a_manifest_that_is_no_object_ends_in_one_error(folder: Path, content: bytes) -> None:
+    (folder / MANIFEST).write_bytes(content)
+    with pytest.raises(InputError):
+        load_bundle(folder)
+
+
+def test_a_huge_manifest_is_not_read(folder: Path) -> None:
+    with (folder / MANIFEST).open("wb") as stream:
+        stream.truncate(4_000_001)
+    with pytest.raises(InputError, match="4,000,001 bytes; expected a manifest of at most"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["../image.tflite", "/etc/passwd", "image.tflite\0", "more.bin"])
+def test_a_manifest_that_vouches_for_other_files_is_refused(folder: Path, name: str) -> None:
+    entries = manifest_of(folder)
+    entries["files"][name] = entries["files"].pop("image.tflite")
+    write_manifest(folder, entries)
+    with pytest.raises(InputError, match="manifest.json: lists .*, expected"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("digest", [None, 3, [], "", "0" * 64])
+def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(folder: Path,
+                                                               digest: object) -> None:
+    entries = manifest_of(folder)
+    entries["files"]["image.tflite"] = digest
+    write_manifest(folder, entries)
+    with pytest.raises(InputError, match="image.tflite: damaged"):
+        load_bundle(folder)
+
+
+def test_a_models_id_is_that_of_its_towers(tmp_path: Path) -> None:
+    """Another gallery is the same space; another tower is another one."""
+    hashes = manifest_of(make_bundle(tmp_path / "m.birdfield").folder)["files"]
+    assert model_id({**hashes, "species.npz": "0" * 64}) == model_id(hashes)
+    changed = {model_id({**hashes, name: "0" * 64}) for name in MODELS}
+    assert len(changed | {model_id(hashes)}) == len(MODELS) + 1
+
+
+def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:
+    copy = folder.with_name("Käuzchen 🦉.birdfield")
+    shutil.copytree(folder, copy)
+    assert load_bundle(copy).model_id == load_bundle(folder).model_id

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from birdfield_train.projection import alignment, discriminant
+
+SPECIES, EACH, WIDTH = 5, 40, 12
+
+
+def clouds(seed: int, each: int = EACH, width: int = WIDTH,
+           spread: float = 1.0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Draw species around centres of their own, all with one covariance that is no sphere."""
+    rng = np.random.default_rng(seed)
+    shape = rng.normal(size=(width, width)) / np.sqrt(width) + np.diag(np.linspace(0.2, 2, width))
+    labels = np.repeat(np.arange(SPECIES), each)
+    centres = spread * rng.normal(size=(SPECIES, width)) + 3
+    noise = rng.normal(size=(len(labels), width)) @ shape
+    return (centres[labels] + noise).astype(np.float32), labels
+
+
+def within(projected: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the unbiased covariance within species."""
+    means = np.stack([projected[labels == row].mean(axis=0) for row in range(SPECIES)])
+    spread = projected - means[labels]
+    return np.asarray(spread.T @ spread / (len(labels) - SPECIES))
+
+
+def test_each_direction_has_variance_1_within_species_and_none_covaries() -> None:
+    data, labels = clouds(0)
+    kernel, bias = discriminant(data, labels, 8, shrinkage=1e-6)
+    covariance = within(data @ kernel + bias, labels)[: SPECIES - 1, : SPECIES - 1]
+    np.testing.assert_allclose(covariance, np.eye(SPECIES - 1), atol=2e-3)
+
+
+def test_the_means_of_the_species_are_centred_whatever_the_number_of_samples() -> None:
+    """Species 0 keeps 4 of its 40 samples: the centre is that of the means, not of the data."""
+    data, labels = clouds(1)
+    kept = np.arange(36, len(labels))
+    data, labels = data[kept], labels[kept]
+    kernel, bias = discriminant(data, labels, 8, shrinkage=0.3)
+    means = [(data[labels == row] @ kernel + bias).mean(axis=0) for row in range(SPECIES)]
+    np.testing.assert_allclose(np.mean(means, axis=0), np.zeros(8), atol=1e-4)
+
+
+def test_directions_beyond_the_species_less_one_are_zero() -> None:
+    data, labels = clouds(2)
+    kernel, bias = discriminant(data, labels, 8, shrinkage=0.3)
+    assert kernel.shape == (WIDTH, 8) and kernel.dtype == bias.dtype == np.float32
+    assert np.abs(kernel[:, : SPECIES - 1]).max(axis=0).min() > 0.01
+    np.testing.assert_array_equal(kernel[:, SPECIES - 1 :], 0)
+    np.testing.assert_array_equal(bias[SPECIES - 1 :], 0)
+
+
+def test_directions_are_cut_to_the_strongest_when_there_are_more_species() -> None:
+    """The between-species variance falls from direction to direction."""
+    data, labels = clouds(3)
+    kernel, bias = discriminant(data, labels, 2, shrinkage=0.3)
+    full, _ = discriminant(data, labels, 4, shrinkage=0.3)
+    np.testing.assert_allclose(kernel, full[:, :2], rtol=1e-5)
+    means = [(data[labels == row] @ full).mean(axis=0) for row in range(SPECIES)]
+    assert (np.diff(np.var(means, axis=0)) < 0).all()
+
+
+@pytest.mark.parametrize("shrinkage", [0.05, 0.3, 0.9])
+@pytest.mark.parametrize("each", [40, 3])
+def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(shrinkage: float,
+                                                                     each: int) -> None:
+    """With equally many samples a species, its covariance is ours up to one factor.
+
+    Its class covariances are shrunk one by one to spheres of their own; the mean of those is
+    (1 - s) S + s tr(S) / F, since shrinking is linear. With 3 samples of 12 features S is singular
+    before shrinkage.
+    """
+    discriminant_analysis = pytest.importorskip(
+        "sklearn.discriminant_analysis", reason="scikit-learn is not installed: birdfield[train]")
+    covariance = pytest.importorskip("sklearn.covariance")
+    data, labels = clouds(4, each, spread=0.7)
+    queries, _ = clouds(5, 100, spread=0.7)
+    reference = discriminant_analysis.LinearDiscriminantAnalysis(
+        solver="eigen", covariance_estimator=covariance.ShrunkCovariance(shrinkage=shrinkage))
+    expected = reference.fit(data.astype(np.float64), labels).predict(queries)
+    kernel, bias = discriminant(data, labels, SPECIES - 1, shrinkage)
+    means = np.stack([(data[labels == row] @ kernel + bias).mean(axis=0)
+                      for row in range(SPECIES)])
+    distances = np.linalg.norm((queries @ kernel + bias)[:, None] - means[None], axis=2)
+    assert len(np.unique(expected)) == SPECIES
+    assert (distances.argmin(axis=1) == expected).mean() >= 0.998
+
+
+def test_samples_without_spread_and_a_lone_sample_give_finite_directions() -> None:
+    data = np.array([[0, 0, 1], [0, 0, 1], [1, 0, 0]], np.float32)
+    kernel, bias = discriminant(data, np.array([0, 0, 1]), 4, shrinkage=0.3)
+    assert np.isfinite(kernel).all() and np.isfinite(bias).all()
+    projected = data @ kernel + bias
+    assert np.sign(projected[0, 0]) == -np.sign(projected[2, 0]) != 0
+
+
+def test_one_species_alone_has_no_direction() -> None:
+    kernel, _ = discriminant(np.eye(3, dtype=np.float32), np.zeros(3, np.int64), 4, 0.3)
+    np.testing.assert_array_equal(kernel, 0)
+
+
+def test_alignment_recovers_a_known_rotation() -> None:
+    rng = np.random.default_rng(6)
+    rotation, _ = np.linalg.qr(rng.normal(size=(6, 6)))
+    vectors = rng.normal(size=(20, 6)).astype(np.float32)
+    found = alignment(vectors, (vectors @ rotation).astype(np.float32))
+    np.testing.assert_allclose(found, rotation, atol=1e-5)
+
+
+def test_alignment_keeps_angles_and_brings_noisy_vectors_nearer() -> None:
+    rng = np.random.default_rng(7)
+    targets = rng.normal(size=(4, 6)).astype(np.float32)  # fewer than dimensions
+    vectors = rng.normal(size=(4, 6)).astype(np.float32)
+    found = alignment(vectors, targets)
+    np.testing.assert_allclose(found @ found.T, np.eye(6), atol=1e-5)
+    assert np.linalg.norm(vectors @ found - targets) < np.linalg.norm(vectors - targets)

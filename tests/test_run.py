@@ -1,0 +1,297 @@
+import csv
+import fcntl
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
+
+import tensorflow as tf
+from tiny_training import CHANNELS, COLOURS, SILENT, make_config, quicken, tiny_run
+
+from birdfield.audio import read_audio
+from birdfield.encoder import SENSES
+from birdfield.errors import InputError
+from birdfield.image import read_image
+from birdfield_train import run as module
+from birdfield_train.history import History
+from birdfield_train.run import Reporter, train
+from birdfield_train.run_encoder import Run, RunEncoder
+
+pytestmark = pytest.mark.train
+
+KEPT = {"yamnet.tflite", "history.csv", "calibration.npz", "species.npz", "heads.npz", "cv.json",
+        "run.json", "curves.png", "confusion.png"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        quicken(patch)
+        yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing interrupted; read only."""
+    return tiny_run(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def data(whole: Path) -> Path:
+    """Three species of 4 photographs and 3 recordings; read only."""
+    return whole.parents[1] / "data"
+
+
+@pytest.fixture(autouse=True)
+def _cached(_own_home: None, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(whole.parents[1] / "cache"))
+
+
+@pytest.fixture
+def own_data(data: Path, tmp_path: Path) -> Path:
+    """A copy of the data that a test may spoil."""
+    return Path(shutil.copytree(data, tmp_path / "data"))
+
+
+def assert_same(one: Path, two: Path) -> None:
+    """Check that two runs hold the same weights, galleries, scores and logs."""
+    for name in ("heads.npz", "species.npz", "calibration.npz"):
+        with np.load(one / name) as first, np.load(two / name) as second:
+            assert first.files == second.files
+            for key in first.files:
+                np.testing.assert_array_equal(first[key], second[key])
+    for name in ("cv.json", "run.json", "history.csv"):
+        assert (one / name).read_text() == (two / name).read_text()
+
+
+def test_a_run_holds_all_that_export_needs_and_nothing_half_done(whole: Path) -> None:
+    assert {path.name for path in whole.iterdir()} == KEPT
+    assert [path.name for path in whole.parent.iterdir()] == ["run"]
+    summary = json.loads((whole / "run.json").read_text())
+    assert summary["data"] == {"species": 3, "photographs": 12, "recordings": 9, "skipped": 0}
+    scores = json.loads((whole / "cv.json").read_text())
+    assert scores["image"]["n"] == 12 and scores["audio"]["n"] == 9
+    assert scores["image"]["top1"] == 1.0
+
+
+def test_the_log_has_each_epoch_of_each_fold_and_of_the_final_fit(whole: Path) -> None:
+    with (whole / "history.csv").open() as stream:
+        stages = [(row["stage"], row["epoch"]) for row in csv.DictReader(stream)]
+    epochs = json.loads((whole / "cv.json").read_text())["epochs"]
+    assert stages == [("fold 1/2", "1"), ("fold 1/2", "2"), ("fold 2/2", "1"), ("fold 2/2", "2"),
+                      *(("final", str(epoch + 1)) for epoch in range(epochs))]
+
+
+def test_a_run_is_an_encoder_whose_gallery_knows_its_own_samples(whole: Path, data: Path) -> None:
+    run = Run(whole)
+    encoder, gallery = RunEncoder(run), run.gallery()
+    assert gallery.labels == tuple(COLOURS) and run.backbone.channels == CHANNELS
+    for row, label in enumerate(gallery.labels):
+        folder = label.replace(" ", "_")
+        image = encoder.image_vector(read_image(data / "images" / folder / "0.png"))
+        frames = encoder.frames(read_audio(data / "audio" / folder / "0.wav"))
+        audio = encoder.audio_vector(frames)
+        for sense, fused in zip(SENSES, (encoder.fuse(image, None), encoder.fuse(None, audio),
+                                         encoder.fuse(image, audio)), strict=True):
+            assert gallery.similarities(fused[None], sense).argmax() == row
+
+
+def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path, whole: Path) -> None:
+    with pytest.raises(InputError, match="no finished run .*; expected a folder made by birdfield"):
+        Run(tmp_path)
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text('{"format": 9}')
+    with pytest.raises(InputError, match="run format 9, expected 1; train it again"):
+        Run(tmp_path / "run")
+
+
+def test_a_kill_at_a_random_moment_and_two_more_interruptions_change_nothing(
+        whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after one of 3 files a fold, then before a line of the log and before the pictures."""
+    run = tmp_path / "run"
+    config = make_config(data, run)
+    partial = tmp_path / "run.partial"
+    moment = random.SystemRandom().randint(1, 6)  # training seeds the usual generator
+    process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("tiny_training.py")),
+                                str(data), str(run)], stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(list(partial.glob("checkpoints/*.npz"))) < moment:
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -9, "it was done before it was killed"
+    print(f"killed after {moment} files of checkpoints")
+    assert not run.exists()
+    with pytest.raises(InputError, match="run.partial is left of an interrupted run; add --resume "
+                                         "to go on with it or --force to start anew"):
+        train(config, SILENT)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(History, "add", interrupt)
+        train(config, SILENT, resume=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "draw_curves", interrupt)
+        train(config, SILENT, resume=True)
+    (partial / ".heads.npz.half").write_bytes(b"of a write that was killed")
+    train(config, SILENT, resume=True)
+    assert_same(run, whole)
+    assert {path.name for path in run.iterdir()} == KEPT and not partial.exists()
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def left(data: Path, tmp_path: Path) -> Path:
+    """What a run leaves that was interrupted after its first epoch; the run is `run`."""
+    reporter = Reporter(SILENT.step, interrupt, SILENT.say)
+    with pytest.raises(KeyboardInterrupt):
+        train(make_config(data, tmp_path / "run"), reporter)
+    return tmp_path / "run.partial"
+
+
+def test_a_run_is_not_resumed_with_other_options(left: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="was started with other options; repeat them, or add "
+                                         "--force to start anew"):
+        train(make_config(data, tmp_path / "run", seed=1), SILENT, resume=True)
+
+
+def test_a_run_is_not_resumed_on_other_data(own_data: Path, tmp_path: Path) -> None:
+    config = make_config(own_data, tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Reporter(SILENT.step, interrupt, SILENT.say))
+    (own_data / "images" / "Robin" / "0.png").unlink()
+    with pytest.raises(InputError, match="run.partial: the data changed since this run was begun"):
+        train(config, SILENT, resume=True)
+
+
+@pytest.mark.parametrize("flags", [{}, {"resume": True}, {"force": True}])
+def test_two_trainings_on_one_run_end_in_an_error_for_the_second(
+        left: Path, data: Path, tmp_path: Path, flags: dict[str, bool]) -> None:
+    """The test holds the lock that the first training holds."""
+    before = sorted(left.rglob("*"))
+    with (left / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="run.partial: another train is at work on this run; "
+                                             "wait for it or choose another name"):
+            train(make_config(data, tmp_path / "run"), SILENT, **flags)
+    assert sorted(left.rglob("*")) == before
+
+
+def test_an_existing_run_is_refused_resumed_at_once_or_replaced(
+        whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    config = make_config(data, run, seed=3)
+    with pytest.raises(InputError, match="run exists already; choose another name, or add --force "
+                                         "to replace it"):
+        train(config, SILENT)
+    said: list[str] = []
+    train(config, Reporter(SILENT.step, SILENT.epoch, said.append), resume=True)
+    assert said == [f"{run} is complete; nothing is left to do"]
+    assert_same(run, whole)
+    (tmp_path / "run.partial").mkdir()
+    (tmp_path / "run.partial" / "old").touch()
+    monkeypatch.setattr(module, "_train_into", lambda folder, *_: (folder / "new").touch())
+    train(config, SILENT, force=True)
+    assert {path.name for path in run.iterdir()} == {"new", "yamnet.tflite"}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def spoil(data: Path) -> None:
+    (data / "images" / "Robin" / "3.png").write_text("no picture")
+    (data / "audio" / "Robin" / "notes.txt").write_text("no sound")
+
+
+def test_unusable_files_are_named_and_counted(own_data: Path, tmp_path: Path) -> None:
+    spoil(own_data)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) == 3:  # nothing more is of interest
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(make_config(own_data, tmp_path / "run"), Reporter(SILENT.step, SILENT.epoch, say))
+    assert said[0].startswith("skipped ") and "notes.txt: not a file of this data set" in said[0]
+    assert "3.png: not a picture that can be decoded" in said[1]
+    assert said[2] == "2 of the files cannot be used; they were skipped"
+
+
+def refused(data: Path, folder: Path, match: str, strict: bool = False) -> None:
+    """Check that training ends in an error and leaves nothing that would be in the way."""
+    with pytest.raises(InputError, match=match) as caught:
+        train(make_config(data, folder / "run", strict), SILENT)
+    assert "\n" not in str(caught.value)
+    assert not list(folder.glob("run*"))
+
+
+def test_an_unusable_file_ends_a_strict_run(own_data: Path, tmp_path: Path) -> None:
+    spoil(own_data)
+    refused(own_data, tmp_path, "^2 of the files cannot be used and --strict was given; mend or "
+                                "remove them$", strict=True)
+
+
+def test_a_species_with_too_few_samples_is_named(own_data: Path, tmp_path: Path) -> None:
+    shutil.rmtree(own_data / "audio" / "Robin")
+    for index in range(1, 4):
+        (own_data / "images" / "Robin" / f"{index}.png").unlink()
+    refused(own_data, tmp_path, r"^too few usable files: Robin \(1\); expected at least 2 a "
+                                "species; add files or remove the folder$")
+
+
+def test_one_species_is_too_few(own_data: Path, tmp_path: Path) -> None:
+    for sense in ("images", "audio"):
+        for label in ("Blue_Tit", "Greenfinch"):
+            shutil.rmtree(own_data / sense / label)
+    refused(own_data, tmp_path, "^only one species, Robin; expected at least 2 to tell apart$")
+
+
+def test_empty_and_missing_folders_are_told(tmp_path: Path) -> None:
+    refused(tmp_path, tmp_path, "images: no such folder; expected one folder a species in it")
+    for sense in ("images", "audio"):
+        (tmp_path / sense / "Robin").mkdir(parents=True)
+    refused(tmp_path, tmp_path, "^no species in .*; expected a folder a species")
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A disk of 1 MB; where nothing may be mounted, one that says so when it is written to."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = shutil.which("mount") is not None and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True,
+        check=False).returncode == 0
+    if not mounted:
+        def fail(handle: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", fail)
+    yield folder
+    if mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_ends_in_one_sentence(full_disk: Path, data: Path) -> None:
+    """YAMNet alone takes 4 MB or more."""
+    refused(data, full_disk, "the disk is full; free some space and try again$")
+
+
+def test_a_full_disk_under_the_cache_ends_in_one_sentence(
+        full_disk: Path, own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(full_disk / "cache"))
+    if os.path.ismount(full_disk):
+        with (full_disk / "film").open("wb", 0) as film, pytest.raises(OSError, match="No space"):
+            while True:
+                film.write(bytes(4096))
+    refused(own_data, tmp_path, "the disk is full; free some space and try again$")
