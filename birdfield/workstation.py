@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
 
-NEEDED = ("tensorflow", "matplotlib")
+NEEDED = ("tensorflow", "matplotlib", "sklearn")
 
 
 def require_tensorflow() -> None:

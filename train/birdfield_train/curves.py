@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import numpy as np  # noqa: E402  (the backend is chosen first: there may be no screen)
 from matplotlib import pyplot as plt  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
+from sklearn.metrics import confusion_matrix  # noqa: E402
 
 PANELS = (("loss", "mean over active triplets"), ("active", "fraction of triplets"),
           ("d_ap", "cosine distance"), ("d_an", "cosine distance"), ("spread", "distance"))
@@ -36,10 +37,9 @@ def draw_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
 def draw_confusion(predictions: tuple[NDArray[np.int64], NDArray[np.int64]],
                    labels: Sequence[str], path: Path) -> None:
     """Draw which species was taken for which, by both senses, out of fold; rows sum to 1."""
-    true, given = predictions
-    counts = np.zeros((len(labels), len(labels)))
-    np.add.at(counts, (true, given), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = np.zeros((len(labels), len(labels)))
+    if len(predictions[0]):  # there may be no pair: a data set of one sense
+        shares = confusion_matrix(*predictions, labels=range(len(labels)), normalize="true")
     side = max(4.0, 0.24 * len(labels) + 2)
     figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
     picture = axis.imshow(shares, vmin=0, vmax=1, cmap="viridis")
