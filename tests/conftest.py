@@ -101,8 +101,14 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_data: Path, toy_cache:
 
 
 @pytest.fixture(scope="session")
-def toy_bundle(toy_run: Path) -> Path:
-    """The bundle exported from `toy_run`; read only: a test that changes it copies it."""
+def toy_bundle(request: pytest.FixtureRequest) -> Path:
+    """The bundle exported from `toy_run`; read only: a test that changes it copies it.
+
+    BIRDFIELD_TOY_BUNDLE names one that was made before, where there is no TensorFlow to make it.
+    """
+    if "BIRDFIELD_TOY_BUNDLE" in os.environ:
+        return Path(os.environ["BIRDFIELD_TOY_BUNDLE"]).resolve()
+    toy_run: Path = request.getfixturevalue("toy_run")
     from birdfield_export.pack import export
 
     return export(toy_run, toy_run.with_name("toy.birdfield"), "int8", say=print)
