@@ -14,8 +14,17 @@ Weights = list[NDArray[np.float32]]
 
 
 def quantise_kernel(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Quantise a kernel [..., O] symmetrically; returns int8 [..., O] and scales [O]."""
-    scale = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1))) / LEVELS
+    """Quantise a kernel symmetrically, with a scale for each of its output channels.
+
+    Args:
+        kernel: float32 [..., O], or a depthwise one, [H, W, O, 1].
+
+    Returns:
+        int8 of the kernel's shape, and scales that broadcast to it.
+    """
+    channels = kernel.ndim - (2 if kernel.ndim == 4 and kernel.shape[-1] == 1 else 1)
+    others = tuple(axis for axis in range(kernel.ndim) if axis != channels)
+    scale = np.abs(kernel).max(axis=others, keepdims=True) / LEVELS
     scale = np.maximum(scale, 1e-12).astype(np.float32)
     return np.round(kernel / scale).astype(np.int8), scale
 

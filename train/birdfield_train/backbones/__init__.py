@@ -31,7 +31,7 @@ class Backbone:
     key: str
 
 
-BACKBONES = ("vgg16",)
+BACKBONES = ("vgg16", "efficientnet-lite0")
 
 
 def get_backbone(name: str, weights: Path | None = None) -> Backbone:
@@ -45,8 +45,8 @@ def get_backbone(name: str, weights: Path | None = None) -> Backbone:
         UsageError: When there is none of that name.
         InputError: When the weights do not fit.
     """
-    from birdfield_train.backbones import vgg16
+    from birdfield_train.backbones import efficientnet_lite0, vgg16
 
     if name not in BACKBONES:
         raise UsageError(f"no image backbone {name!r}; expected one of {', '.join(BACKBONES)}")
-    return vgg16.backbone(weights)
+    return (vgg16 if name == "vgg16" else efficientnet_lite0).backbone(weights)
