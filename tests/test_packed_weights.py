@@ -17,7 +17,7 @@ BIAS = np.linspace(-1, 1, 5).astype(np.float32)
 def test_a_kernel_comes_back_within_half_a_step_of_its_own_channel() -> None:
     """A channel's step is its largest absolute value / 127."""
     values, scale = quantise_kernel(KERNEL)
-    assert values.dtype == np.int8 and values.shape == KERNEL.shape and scale.shape == (5,)
+    assert values.dtype == np.int8 and values.shape == KERNEL.shape and scale.shape == (1, 1, 1, 5)
     step = np.abs(KERNEL).max(axis=(0, 1, 2)) / LEVELS
     error = np.abs(values * scale - KERNEL).max(axis=(0, 1, 2))
     assert (error <= 0.5 * step * (1 + 1e-5)).all()
