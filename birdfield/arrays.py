@@ -20,7 +20,9 @@ Arrays = Mapping[str, NDArray[Any]]
 def dump_arrays(arrays: Arrays) -> bytes:
     """Return the arrays as the content of an NPZ file."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    # NumPy 1 would take allow_pickle for an array; numeric arrays are never pickled anyway.
+    savez: Any = np.savez
+    savez(buffer, **arrays)
     return buffer.getvalue()
 
 

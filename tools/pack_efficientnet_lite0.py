@@ -1,6 +1,6 @@
-"""Make the packaged 8-bit EfficientNet-Lite0 base: python tools/pack_efficientnet_lite0.py FILE.npz.
+"""Make the packaged 8-bit base: python tools/pack_efficientnet_lite0.py WEIGHTS.npz.
 
-FILE holds the PyTorch weights by name, kernels as [out, in, height, width].
+WEIGHTS.npz holds the PyTorch weights by name, kernels as [out, in, height, width].
 """
 
 import re

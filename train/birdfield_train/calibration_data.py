@@ -52,7 +52,7 @@ def save_calibration_data(path: Path, features: FeatureSet, labels: Sequence[str
         sequences[row] = fit_frames(frames[start : start + FRAMES])
     buffer = io.BytesIO()
     np.savez_compressed(
-        buffer, allow_pickle=False, images=square, sequences=sequences,
+        buffer, images=square, sequences=sequences,
         image_labels=np.array([index[feature.sample.label] for feature in images], np.int64),
         sequence_labels=np.array([index[feature.sample.label] for feature in audio], np.int64))
     atomic.write_file(path, buffer.getvalue())

@@ -1,6 +1,5 @@
 """Seeded recording-wise cross-validation: what chooses epochs and gain, and what is reported."""
 
-import io
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield import atomic
+from birdfield.arrays import dump_arrays
 from birdfield.dataset import assign_folds, fold_of
 from birdfield.evaluate import Embedded, Scored, late_fusion, report, score
 from birdfield.evaluate import concatenate as concatenate_scored
@@ -146,13 +146,12 @@ def _fit_fold(samples: Indexed, fold: int, channels: int, config: FitConfig, see
     def embed(epoch: int, heads: Heads) -> None:
         path = _output(folder, fold, epoch)
         if epoch in EPOCH_GRID and not path.exists():
-            buffer = io.BytesIO()
-            np.savez(buffer, allow_pickle=False, train_images=heads.embed_images(split.images),
-                     train_audio=heads.embed_audio(split.audio),
-                     test_images=heads.embed_images(tested["image"]),
-                     test_audio=heads.embed_audio(tested["audio"]),
-                     **heads.fusion_weights().to_arrays())
-            atomic.write_file(path, buffer.getvalue())
+            atomic.write_file(path, dump_arrays({
+                "train_images": heads.embed_images(split.images),
+                "train_audio": heads.embed_audio(split.audio),
+                "test_images": heads.embed_images(tested["image"]),
+                "test_audio": heads.embed_audio(tested["audio"]),
+                **heads.fusion_weights().to_arrays()}))
 
     def epoch_done(epoch: int, heads: Heads, row: dict[str, float]) -> None:
         on_epoch(f"fold {fold + 1}/{FOLDS}", epoch, max(EPOCH_GRID), row)

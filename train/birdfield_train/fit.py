@@ -1,6 +1,5 @@
 """Fitting the heads of one split by batch-mined triplets, checkpointed after each epoch."""
 
-import io
 import json
 import logging
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from birdfield import atomic
+from birdfield.arrays import dump_arrays
 from birdfield_train.batches import Batch, BatchMaker
 from birdfield_train.heads import Heads, Split
 from birdfield_train.losses import pair_masks, triplet_loss
@@ -107,11 +107,9 @@ class Fitter:
 
     def save_weights(self, path: Path) -> None:
         """Write the heads' weights alone, for `load_heads`."""
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **self._weight_arrays())
-        atomic.write_file(path, buffer.getvalue())
+        atomic.write_file(path, dump_arrays(self._weight_arrays()))
 
-    def _weight_arrays(self) -> dict[str, NDArray[np.float32]]:
+    def _weight_arrays(self) -> dict[str, NDArray[Any]]:
         return {f"weight{row:03d}": value for row, value in enumerate(self.heads.get_weights())}
 
     def _save(self, path: Path) -> None:
@@ -120,11 +118,9 @@ class Fitter:
                    for row, value in enumerate(self._optimizer.variables)}
         state = json.dumps({"epoch": self.epoch, "history": self.history,
                             "config": asdict(self._config), "seed": self._seed})
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, state=np.frombuffer(state.encode(), np.uint8),
-                 **arrays)
+        arrays["state"] = np.frombuffer(state.encode(), np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_file(path, buffer.getvalue())
+        atomic.write_file(path, dump_arrays(arrays))
 
     def _load(self, path: Path) -> None:
         with np.load(path, allow_pickle=False) as arrays:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ def save_packed(path: Path, weights: Sequence[NDArray[np.float32]]) -> None:
             arrays[f"{row:03d}.int8"], arrays[f"{row:03d}.scale"] = quantise_kernel(weight)
         else:
             arrays[f"{row:03d}.float"] = weight.astype(np.float32)
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    savez: Any = np.savez_compressed
+    savez(path, **arrays)
 
 
 def load_packed(path: Path, sha256: str) -> Weights:

@@ -49,4 +49,5 @@ def get_backbone(name: str, weights: Path | None = None) -> Backbone:
 
     if name not in BACKBONES:
         raise UsageError(f"no image backbone {name!r}; expected one of {', '.join(BACKBONES)}")
-    return (vgg16 if name == "vgg16" else efficientnet_lite0).backbone(weights)
+    describe = vgg16.backbone if name == "vgg16" else efficientnet_lite0.backbone
+    return describe(weights)
