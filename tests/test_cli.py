@@ -379,7 +379,7 @@ def test_without_tensorflow_a_workstation_command_says_what_to_install(
     done = start(*(tmp_path / word if word.isupper() else word for word in arguments),
                  blocked=HEAVY, folder=tmp_path)
     assert done.returncode == 3 and done.stdout == ""
-    assert done.stderr.startswith("birdfield: tensorflow, matplotlib is not installed")
+    assert done.stderr.startswith("birdfield: tensorflow, matplotlib, sklearn is not installed")
     assert "pip install 'birdfield[train]'" in done.stderr and done.stderr.count("\n") == 1
 
 

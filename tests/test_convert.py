@@ -1,4 +1,5 @@
 import json
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -161,7 +162,7 @@ def test_a_converter_that_crashes_ends_in_a_sentence(
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(InputError, match=f"RUN: the image tower cannot be converted at int8 "
                                          rf"\({said}\)$"):
-        convert(Path("RUN"), "image", "int8", tmp_path / "image.tflite")
+        convert(Path("RUN"), {"image": "int8"}, tmp_path)
 
 
 def parity(precision: str, cosine: float, before: float = 1.0, after: float = 1.0) -> Parity:
@@ -182,13 +183,14 @@ def test_a_tower_that_loses_too_much_is_redone_one_step_finer(
         run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_at: str,
         tried: list[str]) -> None:
     found: list[str] = []
-    monkeypatch.setattr(pack, "convert", lambda folder, tower, precision, path:
-                        found.append(precision))
+    monkeypatch.setattr(pack, "convert", lambda run, precisions, folder:
+                        found.append(precisions["image"]))
     monkeypatch.setattr(pack, "verify", lambda run, tower, precision, *_: parity(
         precision, 0.99 if precision == good_at else 0.9))
     said: list[str] = []
-    chosen = pack._export_tower(run, "image", tmp_path / "image.tflite", said.append, "int8")
-    assert chosen.precision == good_at and found == tried
+    monkeypatch.setattr(pack, "TOWERS", ("image",))
+    chosen = pack._export_towers(run, tmp_path, {"image": "int8"}, said.append)
+    assert chosen["image"].precision == good_at and found == tried
     assert [line.endswith("redone one step finer") for line in said] == [
         precision != good_at for precision in tried]
 
@@ -231,8 +233,12 @@ def test_a_forced_export_replaces_the_bundle_with_a_whole_one(
     out = tmp_path / "tiny.birdfield"
     out.mkdir()
     (out / "old").touch()
-    monkeypatch.setattr(pack, "convert", lambda folder, tower, precision, path: path.write_bytes(
-        converted[tower, precision].read_bytes()))
+
+    def copy(_: Path, precisions: dict[str, str], folder: Path) -> None:
+        for tower, precision in precisions.items():
+            shutil.copyfile(converted[tower, precision], folder / f"{tower}.tflite")
+
+    monkeypatch.setattr(pack, "convert", copy)
     assert export(run.folder, out, "float", force=True) == out
     assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST}
     bundle = load_bundle(out)

@@ -20,15 +20,14 @@ import pytest
 import tensorflow
 from tiny_training import quicken
 
-from birdfield import atomic
 from birdfield_export import convert, pack
-from birdfield_train import crossval, run_encoder
+from birdfield_train import crossval
 
 quicken(pytest.MonkeyPatch())
 tensorflow.config.run_functions_eagerly(False)
 crossval.EPOCH_GRID = (1,)
-pack.convert = lambda folder, tower, precision, path: atomic.write_file(
-    path, convert.convert_here(run_encoder.Run(folder), tower, precision))
+pack.convert = lambda run, precisions, folder: convert._main(
+    str(run), str(folder), *map("=".join, precisions.items()))
 """
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -24,22 +24,24 @@ CALIBRATED = 100  # inputs that set the ranges; the calibrator takes half a seco
 PRECISIONS = ("int8", "dynamic", "float")  # each one step finer than the one before
 
 
-def convert(run: Path, tower: str, precision: str, path: Path) -> None:
-    """Convert a tower in a subprocess: a converter that crashes must end in a sentence.
+def convert(run: Path, precisions: Mapping[str, str], folder: Path) -> None:
+    """Convert towers in a subprocess: a converter that crashes must end in a sentence.
 
     Args:
         run: A finished run.
-        tower: One of TOWERS.
-        precision: One of PRECISIONS.
-        path: The TFLite file to write.
+        precisions: One of PRECISIONS by tower.
+        folder: Where each `TOWER.tflite` is written.
 
     Raises:
         InputError: When the converter fails.
     """
-    done = subprocess.run([sys.executable, "-m", "birdfield_export.convert", str(run), tower,
-                           precision, str(path)], capture_output=True, text=True, check=False)
+    wanted = [f"{tower}={precision}" for tower, precision in precisions.items()]
+    done = subprocess.run([sys.executable, "-m", "birdfield_export.convert", str(run),
+                           str(folder), *wanted], capture_output=True, text=True, check=False)
     if done.returncode:
+        begun = (done.stdout.split() or wanted)[-1]
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        tower, _, precision = begun.partition("=")
         raise InputError(f"{run}: the {tower} tower cannot be converted at {precision} "
                          f"(exit {done.returncode}: {last[:200]})")
 
@@ -116,6 +118,13 @@ def _representative(inputs: Inputs) -> Callable[[], Iterator[dict[str, NDArray[n
     return samples
 
 
+def _main(run: str, folder: str, *wanted: str) -> None:
+    for entry in wanted:
+        print(entry, flush=True)  # so that a crash has a name
+        tower, precision = entry.split("=")
+        atomic.write_file(Path(folder) / f"{tower}.tflite",
+                          convert_here(Run(Path(run)), tower, precision))
+
+
 if __name__ == "__main__":
-    _run, _tower, _precision, _path = sys.argv[1:]
-    atomic.write_file(Path(_path), convert_here(Run(Path(_run)), _tower, _precision))
+    _main(*sys.argv[1:])

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,7 @@ def export(run_folder: Path, out: Path, image_precision: str = "int8", force: bo
     with atomic.new_folder(out, force) as draft:
         shutil.copyfile(run.folder / "yamnet.tflite", draft / "yamnet.tflite")
         shutil.copyfile(run.folder / "species.npz", draft / "species.npz")
-        parities = {tower: _export_tower(run, tower, draft / f"{tower}.tflite", say,
-                                         image_precision if tower == "image"
-                                         else FIRST_PRECISION[tower])
-                    for tower in TOWERS}
+        parities = _export_towers(run, draft, {**FIRST_PRECISION, "image": image_precision}, say)
         manifest = _manifest(run, draft, parities)
         atomic.write_file(draft / MANIFEST, json.dumps(manifest, indent=1,
                                                        ensure_ascii=False).encode())
@@ -61,19 +58,27 @@ def export(run_folder: Path, out: Path, image_precision: str = "int8", force: bo
     return out
 
 
-def _export_tower(run: Run, tower: str, path: Path, say: Say, first: str) -> Parity:
-    """Convert at a precision; one that loses too much is redone one step finer."""
-    inputs = tower_inputs(run, tower)
-    for precision in PRECISIONS[PRECISIONS.index(first):]:
-        convert(run.folder, tower, precision, path)
-        parity = verify(run, tower, precision, build_tower(run, tower, "float"), path, inputs)
-        say(f"{tower} tower at {precision}: cosine {parity.mean_cosine:.4f} mean, "
-            f"{parity.min_cosine:.4f} least; top-1 of kept samples {parity.top1_before} -> "
-            f"{parity.top1_after}; {parity.size_bytes / 1e6:.1f} MB"
-            f"{'' if parity.good else '; not good enough, redone one step finer'}")
-        if parity.good:
-            break
-    return parity
+def _export_towers(run: Run, folder: Path, first: Mapping[str, str], say: Say) -> dict[str, Parity]:
+    """Convert every tower; one that loses too much is redone one step finer."""
+    parities: dict[str, Parity] = {}
+    pending = dict(first)
+    while pending:
+        convert(run.folder, pending, folder)
+        for tower, precision in list(pending.items()):
+            parity = verify(run, tower, precision, build_tower(run, tower, "float"),
+                            folder / f"{tower}.tflite", tower_inputs(run, tower))
+            parities[tower] = parity
+            finer = PRECISIONS[PRECISIONS.index(precision) + 1:]
+            redo = not parity.good and len(finer) > 0
+            say(f"{tower} tower at {precision}: cosine {parity.mean_cosine:.4f} mean, "
+                f"{parity.min_cosine:.4f} least; top-1 of kept samples {parity.top1_before} -> "
+                f"{parity.top1_after}; {parity.size_bytes / 1e6:.1f} MB"
+                f"{'; not good enough, redone one step finer' if redo else ''}")
+            if redo:
+                pending[tower] = finer[0]
+            else:
+                del pending[tower]
+    return {tower: parities[tower] for tower in TOWERS}
 
 
 def _manifest(run: Run, folder: Path, parities: dict[str, Parity]) -> dict[str, Any]:

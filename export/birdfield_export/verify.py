@@ -8,13 +8,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import FRAMES, WINDOW
 from birdfield.encoder import SENSES, unit
-from birdfield.frontend import Yamnet
 from birdfield.gallery import Gallery
-from birdfield.image import preprocess
 from birdfield.interpreter import TfliteModel
-from birdfield_export.calibrate import Inputs, kept_data
+from birdfield_export.calibrate import Inputs, kept_data, synthetic_inputs
 from birdfield_train.run_encoder import Run
 
 MIN_COSINE = 0.98  # of the worst real input
@@ -75,24 +72,6 @@ def verify(run: Run, tower: str, precision: str, model: keras.Model, path: Path,
         before, after = (_top1(run, tower, vectors, labels) for vectors in (reference, found))
     return Parity(precision, float(cosines.mean()), float(cosines.min()), near, before, after,
                   path.stat().st_size)
-
-
-def synthetic_inputs(run: Run, tower: str) -> dict[str, Inputs]:
-    """Make what no bird is: a black and a noisy frame, or silence and noise."""
-    rng = np.random.default_rng(0)
-    if tower == "image":
-        size = run.backbone.spec.size_px
-        frames = {"black frame": np.zeros((size, size, 3), np.uint8),
-                  "noise": rng.integers(0, 256, (size, size, 3)).astype(np.uint8)}
-        return {name: {"image": preprocess(frame, run.backbone.spec)[None, None]}
-                for name, frame in frames.items()}
-    if tower == "audio":
-        yamnet = Yamnet(run.folder / "yamnet.tflite")
-        sounds = {"silence": np.zeros(WINDOW, np.float32),
-                  "noise": rng.normal(0, 0.1, WINDOW).astype(np.float32)}
-        return {name: {"audio": yamnet.embed(sound)[0][:FRAMES][None, None]}
-                for name, sound in sounds.items()}
-    return {}
 
 
 def _keras_vectors(model: keras.Model, inputs: Inputs) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from birdfield.gallery import Calibration
 TEMPERATURES = np.geomspace(0.01, 1.0, 60)
 LATE_WEIGHTS = np.round(np.arange(0.0, 2.01, 0.05), 2)
 ACCEPTED = 0.95  # of the right answers that a threshold lets through
+NOTHING = 1.01  # a cosine that no answer reaches
 OWN_WEIGHT = 10  # right answers at which a species' own threshold counts half
 
 
@@ -50,8 +51,11 @@ def fit_calibration(parts: Sequence[Scored]) -> Calibration:
     """Fit everything that is one number for all species."""
     image_t, audio_t, both_t = (fit_temperature([getattr(part, sense) for part in parts])
                                 for sense in SENSES)
-    image, audio, both = (_threshold(*_right_answers(parts, sense)[:1]) for sense in SENSES)
-    return Calibration((image_t, audio_t, both_t), (image, audio, both),
+    image, audio, both = (_right_answers(parts, sense)[0] for sense in SENSES)
+    seen, heard = _threshold(image), _threshold(audio)
+    # Without a pair, what was learnt of one sense holds for both.
+    joint = _threshold(both) if len(both) else min(seen, heard)
+    return Calibration((image_t, audio_t, both_t), (seen, heard, joint),
                        fit_late_weight(parts, image_t, audio_t))
 
 
@@ -82,4 +86,5 @@ def _right_answers(parts: Sequence[Scored],
 
 
 def _threshold(similarities: NDArray[np.float32]) -> float:
-    return float(np.quantile(similarities, 1 - ACCEPTED)) if len(similarities) else -1.0
+    """Find what lets ACCEPTED of the right answers through; without any, nothing passes."""
+    return float(np.quantile(similarities, 1 - ACCEPTED)) if len(similarities) else NOTHING
