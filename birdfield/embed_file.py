@@ -7,7 +7,7 @@ from pathlib import Path
 from birdfield.audio import AUDIO_SUFFIXES, MIN_SAMPLES, RATE_HZ, read_blocks, windows
 from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
-from birdfield.image import IMAGE_SUFFIXES, read_image
+from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.quality import frame_fault, window_fault
 
 
@@ -53,11 +53,16 @@ def embed_file(encoder: Encoder, path: Path) -> Iterator[Part]:
     if sense_of_file(path) == "audio":
         yield from _embed_recording(encoder, path)
         return
+    yield Part(encoder.image_vector(read_photograph(path)), None)
+
+
+def read_photograph(path: Path) -> Frame:
+    """Read a picture, uint8 [H, W, 3] BGR; raises InputError when it shows nothing."""
     image = read_image(path)
     fault = frame_fault(image, 0.0)
     if fault:
         raise InputError(f"{path}: the picture is {fault}; expected a photograph of a bird")
-    yield Part(encoder.image_vector(image), None)
+    return image
 
 
 def _embed_recording(encoder: Encoder, path: Path) -> Iterator[Part]:

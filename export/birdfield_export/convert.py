@@ -119,11 +119,12 @@ def _representative(inputs: Inputs) -> Callable[[], Iterator[dict[str, NDArray[n
 
 
 def _main(run: str, folder: str, *wanted: str) -> None:
+    opened = Run(Path(run))
     for entry in wanted:
         print(entry, flush=True)  # so that a crash has a name
         tower, precision = entry.split("=")
         atomic.write_file(Path(folder) / f"{tower}.tflite",
-                          convert_here(Run(Path(run)), tower, precision))
+                          convert_here(opened, tower, precision))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from birdfield import atomic
 from birdfield.audio import read_audio
 from birdfield.config import cache_home, file_sha256
 from birdfield.dataset import Dataset, Sample
+from birdfield.embed_file import read_photograph
 from birdfield.errors import InputError
 from birdfield.frontend import Yamnet
-from birdfield.image import preprocess, read_image
-from birdfield.quality import frame_fault, window_fault
+from birdfield.image import preprocess
+from birdfield.quality import window_fault
 from birdfield_train.backbones import Backbone
 from birdfield_train.towers import pool_features
 
@@ -115,11 +116,7 @@ class _PooledMaps:
         self._model: keras.Model | None = None
 
     def read(self, path: Path) -> NDArray[np.float32]:
-        image = read_image(path)
-        fault = frame_fault(image, 0.0)
-        if fault:
-            raise InputError(f"{path}: the picture is {fault}; expected a photograph of a bird")
-        return preprocess(image, self._backbone.spec)
+        return preprocess(read_photograph(path), self._backbone.spec)
 
     def __call__(self, images: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         if self._model is None:  # built only when the cache lacks something
