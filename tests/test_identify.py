@@ -170,7 +170,7 @@ def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
     path = picture(tmp_path / "robin.png", 60)
     entry = to_json(identify(path)[0], "model id")
     assert list(entry) == ["time", "file", "start_s", "end_s", "species", "score", "similarity",
-                           "margin", "unknown", "senses", "top", "model"]
+                           "margin", "unknown", "senses", "agreement", "top", "model"]
     assert entry["file"] == {"image": str(path), "audio": None}
     assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)
     assert [list(row) for row in entry["top"]] == [["species", "score"]] * 3

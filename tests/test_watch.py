@@ -309,7 +309,8 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
 
 
 def test_an_unknown_bird_of_a_photograph_as_json() -> None:
-    decision = Decision(None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),))
+    decision = Decision(None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),),
+                        "single")
     entry = to_json(Observation(datetime(2025, 5, 1, tzinfo=UTC), None, None, decision,
                                 "robin.jpg", None), "a1b2")
     assert (entry["species"], entry["unknown"]) == (None, True)
