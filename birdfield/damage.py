@@ -1,4 +1,4 @@
-"""Damage as it comes in the field: noise over a song, and pictures blurred, dark, covered or wet."""
+"""Damage as it comes in the field: noise over a song, pictures blurred, dark, covered or wet."""
 
 import math
 from collections.abc import Callable
@@ -123,8 +123,9 @@ def _rain(frame: Frame, rng: np.random.Generator) -> Frame:
                                    (STREAKS, 3)):
         end = (int(x + slant * share * shorter), int(y + share * shorter))
         cv2.line(streaks, (int(x), int(y)), end, STREAK_SHARE, max(1, shorter // 200), cv2.LINE_AA)
-    wet = frame + (255 - frame.astype(np.float32)) * streaks[..., None]
-    soft = cv2.GaussianBlur(wet, (0, 0), BLUR_SIGMA * shorter)
+    dry = frame.astype(np.float32)
+    wet = np.asarray(dry + (255 - dry) * streaks[..., None], np.float32)
+    soft = np.asarray(cv2.GaussianBlur(wet, (0, 0), BLUR_SIGMA * shorter), np.float32)
     for x, y, share in rng.uniform((0, 0, DROP_RADIUS[0]), (width, height, DROP_RADIUS[1]),
                                    (DROPS, 3)):
         _drop(wet, soft, (x, y), share * shorter)

@@ -134,7 +134,7 @@ def test_folds_are_put_together() -> None:
 
 def test_other_thresholds_change_only_what_is_accepted() -> None:
     scored = score(BluePitch().fuse, factory(), embedded((0, 10), (0, 40)), embedded((0, 5)))
-    strict = scored.with_thresholds(np.full((3, 3), 0.98, np.float32))
+    strict = scored.with_calibration(CALIBRATION, np.full((3, 3), 0.98, np.float32))
     assert scored.image.accepted.tolist() == [True, True]
     assert strict.image.accepted.tolist() == [True, False]
     assert strict.image.similarities is scored.image.similarities
