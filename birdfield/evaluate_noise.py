@@ -163,7 +163,7 @@ def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
             draw = np.random.default_rng((seed, row, place))
             noise = read_audio(noises.files[kind][draw.integers(len(noises.files[kind]))])
             for snr_db in SNRS_DB:
-                mixed = mix(waveform, noise, snr_db, np.random.default_rng((seed, row, place)))
+                mixed = mix(waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)))
                 heard[kind, snr_db][row] = _hear(encoder, mixed)
         progress("noisy recordings", done, len(rows))
     return heard

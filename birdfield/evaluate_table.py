@@ -17,15 +17,17 @@ def damage_lines(figures: dict[str, Any]) -> list[str]:
     if not rows:
         return ["noise: no species was tested by both a photograph and a recording"]
     kinds = {row["noise"] for row in rows if row["snr_db"] is not None}
-    lines = [f"top-1, mean of {len(kinds)} kinds of noise".ljust(30) + "  image  audio   both"]
+    lines = [f"top-1, mean of {len(kinds)} kinds of noise".ljust(34)
+             + "  image  audio   both"]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         snr_db, damage = row["snr_db"], row["image_damage"]
         if damage == "clean":
-            groups.setdefault("clean" if snr_db is None else f"sound at {snr_db} dB", []).append(row)
+            title = "clean" if snr_db is None else f"sound at {snr_db} dB"
+            groups.setdefault(title, []).append(row)
         elif snr_db is None:
             groups[f"picture {damage}"] = [row]
-    return lines + [f"{title:30}" + "".join(
+    return lines + [f"{title:34}" + "".join(
         f"{np.mean([row[f'{sense}_top1'] for row in group]):7.3f}" for sense in SENSES)
         for title, group in groups.items()]
 

@@ -304,7 +304,7 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
     assert entry == {
         "file": {"image": None, "audio": audio}, "start_s": 0.0, "end_s": 5.0,
         "species": "Robin", "score": 1.0, "similarity": 1.0, "margin": 1.0, "unknown": False,
-        "senses": ["audio"], "model": "a1b2",
+        "senses": ["audio"], "agreement": "single", "model": "a1b2",
         "top": [{"species": "Robin", "score": 1.0}, {"species": "Jay", "score": 0.0}]}
 
 
