@@ -197,11 +197,17 @@ def evaluate(
     audio_dir: Annotated[Path, typer.Argument(metavar="AUDIO_DIR")],
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the "
                                                    "figures; - is stdout.")] = None,
+    report_dir: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Write a page "
+                          "to look at, DIR/index.html, and the figures.")] = None,
 ) -> None:
     """Measure a model on photographs and recordings that it was not trained on."""
     from birdfield.evaluate import late_fusion, report, score, to_table
     from birdfield.evaluate_files import embed_folders
 
+    if report_dir:
+        from birdfield.report import check_report, gather, write_report
+
+        check_report(report_dir)
     encoder, gallery, model_id = _open_for_evaluation(model)
     files = embed_folders(encoder, gallery.labels, image_dir, audio_dir, progress)
     for problem in files.problems:
@@ -210,14 +216,14 @@ def evaluate(
     figures = report(scored, model_id, len(gallery.species),
                      late_fusion(scored, gallery.calibration))
     text = json.dumps(figures, indent=1)
-    if json_file == Path("-"):
-        print(text)
-        return
-    print(to_table(figures))
-    if json_file:
+    print(text if json_file == Path("-") else to_table(figures))
+    if json_file and json_file != Path("-"):
         from birdfield.atomic import write_file
 
         write_file(json_file, text.encode())
+    if report_dir:
+        write_report(report_dir, gather(encoder.fuse, gallery, files, scored, figures, model,
+                                        sys.argv))
 
 
 def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:

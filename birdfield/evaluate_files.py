@@ -21,10 +21,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class EmbeddedFiles:
-    """The usable test files by sense, and the problems of the others."""
+    """The usable test files by sense, with their paths, and the problems of the others."""
 
     images: Embedded
     audio: Embedded
+    image_paths: tuple[Path, ...]
+    audio_paths: tuple[Path, ...]
     problems: tuple[str, ...]
 
 
@@ -51,20 +53,22 @@ def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audi
     problems = [f"{path}: not a file of this data set" for path in dataset.misnamed]
     index = {label: row for row, label in enumerate(labels)}
     recordings: dict[tuple[str, str], int] = {}
-    images, audio = (_embed(encoder, dataset.samples(sense), index, recordings, problems,
-                            progress) for sense in ("image", "audio"))
+    (images, image_paths), (audio, audio_paths) = (
+        _embed(encoder, dataset.samples(sense), index, recordings, problems, progress)
+        for sense in ("image", "audio"))
     if not len(images.labels) and not len(audio.labels):
         raise InputError(f"no usable file in {image_dir} or {audio_dir} "
                          f"({problems[0] if problems else 'the folders are empty'})")
-    return EmbeddedFiles(images, audio, tuple(problems))
+    return EmbeddedFiles(images, audio, image_paths, audio_paths, tuple(problems))
 
 
 def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
            recordings: dict[tuple[str, str], int], problems: list[str],
-           progress: Progress) -> Embedded:
+           progress: Progress) -> tuple[Embedded, tuple[Path, ...]]:
     vectors: list[Vector] = []
     labels: list[int] = []
     groups: list[int] = []
+    paths: list[Path] = []
     for count, sample in enumerate(samples, 1):
         try:
             part = pool_parts(embed_file(encoder, sample.path))
@@ -79,5 +83,7 @@ def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
         vectors.append(vector)
         labels.append(index[sample.label])
         groups.append(recordings.setdefault((sample.label, sample.recording), len(recordings)))
-    return Embedded(np.array(vectors, np.float32).reshape(-1, DIM), np.array(labels, np.int64),
-                    np.array(groups, np.int64))
+        paths.append(sample.path)
+    embedded = Embedded(np.array(vectors, np.float32).reshape(-1, DIM),
+                        np.array(labels, np.int64), np.array(groups, np.int64))
+    return embedded, tuple(paths)
