@@ -4,21 +4,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from sklearn.metrics import roc_curve
 
 from birdfield.encoder import SENSES
 from birdfield.report.evidence import Evidence, Separation
-from birdfield.report.svg import COLOURS, INK, LINES, MARKERS, MUTED, WIDTHS, add_legend, new_axes
-from birdfield.report.svg import to_svg
+from birdfield.report.svg import (
+    COLOURS,
+    INK,
+    LINES,
+    MARKERS,
+    MUTED,
+    WIDTHS,
+    add_legend,
+    new_axes,
+    to_svg,
+)
 from birdfield.report.tables import NAMES
 
 POINTS = 200  # of a curve, at most
-CLEAN = "clean"
+SHORT = {"image": "sight", "audio": "sound", "both": "both"}  # in a legend
 
 
-def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, Markup]]:
-    """Draw for each sense how often answers of each score are right; bars count the answers."""
+def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Draw for each sense how often answers of each score are right, marks by their number."""
     charts = []
     for sense in SENSES:
         bins = [row for row in figures[sense].get("reliability") or () if row["n"]]
@@ -28,10 +36,10 @@ def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, Markup]]:
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
         most = max(row["n"] for row in bins)
         scores = [row["score"] for row in bins]
-        axes.bar(scores, [0.25 * row["n"] / most for row in bins], width=0.03, alpha=0.3,
-                 color=COLOURS[sense])
-        axes.plot(scores, [row["accuracy"] for row in bins], color=COLOURS[sense],
-                  marker=MARKERS[sense], linestyle=LINES[sense])
+        accuracies = [row["accuracy"] for row in bins]
+        axes.plot(scores, accuracies, color=COLOURS[sense], linestyle=LINES[sense], linewidth=1)
+        axes.scatter(scores, accuracies, [16 + 150 * row["n"] / most for row in bins],
+                     color=COLOURS[sense], marker=MARKERS[sense], alpha=0.75, clip_on=False)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
         said = "; ".join(f"score {row['score']:.2f}: {row['accuracy']:.2f} of {row['n']}"
                          for row in bins)
@@ -40,7 +48,7 @@ def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, Markup]]:
     return charts
 
 
-def draw_rejection(evidence: Evidence) -> Markup:
+def draw_rejection(evidence: Evidence) -> str:
     """Draw the accuracy of the answers that are kept when all thresholds move together."""
     axes = new_axes("share of test files answered", "share of those that is right")
     said = []
@@ -53,7 +61,7 @@ def draw_rejection(evidence: Evidence) -> Markup:
         rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))
         axes.plot((count / len(kept))[rows], (np.cumsum(kept) / count)[rows],
                   color=COLOURS[sense], linestyle=LINES[sense], linewidth=WIDTHS[sense],
-                  label=NAMES[sense])
+                  label=SHORT[sense])
         share = float(scores.accepted.mean())
         right = float(scores.correct[scores.accepted].mean()) if share else 0.0
         axes.plot([share], [right], color=COLOURS[sense], marker=MARKERS[sense], markersize=8,
@@ -65,7 +73,7 @@ def draw_rejection(evidence: Evidence) -> Markup:
     return to_svg(axes, "rejection", "Accuracy of accepted answers. " + "; ".join(said) + ".")
 
 
-def draw_roc(separations: Mapping[str, Separation], name: str, what: str) -> Markup | None:
+def draw_roc(separations: Mapping[str, Separation], name: str, what: str) -> str | None:
     """Draw how many strangers pass as known at each share of known birds that pass, by sense.
 
     Args:
@@ -84,7 +92,7 @@ def draw_roc(separations: Mapping[str, Separation], name: str, what: str) -> Mar
         truth = np.concatenate([np.ones(len(found.known)), np.zeros(len(found.strange))])
         wrong, right, _ = roc_curve(truth, np.concatenate([found.known, found.strange]))
         axes.plot(wrong, right, color=COLOURS[sense], linestyle=LINES[sense],
-                  linewidth=WIDTHS[sense], label=NAMES[sense])
+                  linewidth=WIDTHS[sense], label=SHORT[sense])
         drawn.append(NAMES[sense].lower())
     if not drawn:
         return None
@@ -95,7 +103,7 @@ def draw_roc(separations: Mapping[str, Separation], name: str, what: str) -> Mar
                                        f"{what}, by {', '.join(drawn)}; areas are in the table.")
 
 
-def draw_noise(rows: Sequence[Mapping[str, Any]]) -> Markup | None:
+def draw_noise(rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Draw top-1 by each sense against the loudness of the bird over the noise.
 
     Lines are means over the kinds of noise, bands reach from the worst kind to the best.
@@ -121,7 +129,7 @@ def draw_noise(rows: Sequence[Mapping[str, Any]]) -> Markup | None:
                           [max(found[place]) for place in places], color=COLOURS[sense],
                           alpha=0.15, linewidth=0)
         axes.plot(places, means, color=COLOURS[sense], marker=MARKERS[sense], markersize=5,
-                  linestyle=LINES[sense], linewidth=WIDTHS[sense], label=NAMES[sense])
+                  linestyle=LINES[sense], linewidth=WIDTHS[sense], label=SHORT[sense])
         said.append(f"{NAMES[sense]}: " + ", ".join(
             f"{_level(ticks[place])} {mean:.2f}"
             for place, mean in zip(places, means, strict=True)))
@@ -132,4 +140,4 @@ def draw_noise(rows: Sequence[Mapping[str, Any]]) -> Markup | None:
 
 
 def _level(level: float | None) -> str:
-    return CLEAN if level is None else f"{level:g}"
+    return "clean" if level is None else f"{level:g}"

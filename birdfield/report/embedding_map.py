@@ -13,7 +13,7 @@ MOST = 1500  # test files on the map; more are drawn from at random
 PERPLEXITY = 30.0
 WIDTH, HEIGHT, MARGIN = 1000, 720, 30
 HUES = 8  # that colour-blind people can tell; species share them, so names are written too
-LABEL_PX = (6.0, 13.0)  # of a character's width, and of a line's height
+LABEL_PX = (7.0, 13.0)  # of a character's width, and of a line's height
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ def draw_map(evidence: Evidence) -> Map | None:
     if len(joined) < 5:
         return None
     places = _flatten(joined)
-    points = [Point(*place, int(species[row]), kinds[row],
+    points = [Point(x, y, int(species[row]), kinds[row],
                     f"{gallery.labels[species[row]]}: {paths[row].name}")
-              for place, row in zip(places.tolist(), kept, strict=False)]
+              for (x, y), row in zip(places.tolist(), kept, strict=False)]
     owners = gallery.owner[rows]
-    prototypes = [Point(*place, int(owner), "prototype",
+    prototypes = [Point(x, y, int(owner), "prototype",
                         f"{gallery.labels[owner]}: prototype by {SENSES[gallery.senses[row]]}")
-                  for place, owner, row in zip(places[len(kept):].tolist(), owners, rows,
-                                               strict=True)]
+                  for (x, y), owner, row in zip(places[len(kept):].tolist(), owners, rows,
+                                                strict=True)]
     return Map((*points, *prototypes), _place_labels(prototypes, gallery.labels),
                len(vectors) - len(kept))
 

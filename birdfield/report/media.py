@@ -27,7 +27,7 @@ def picture_uri(path: Path) -> str | None:
         return None
     scale = min(1.0, PICTURE_PX / max(image.shape[:2]))
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-    return _uri(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    return _uri(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
 
 
 def spectrogram_uri(path: Path) -> tuple[str, float] | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from birdfield import __version__
 from birdfield.encoder import SENSES
@@ -26,13 +25,12 @@ def build_page(evidence: Evidence) -> str:
     """Write the whole page; every name that comes from outside is escaped."""
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True,
                               lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters["number"] = number
     environment.filters["percent"] = percent
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
-        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script), script_digest=digest, version=__version__,
+        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
+        script=script, script_digest=digest, version=__version__,
         date=datetime.now(UTC).strftime("%Y-%m-%d"), evidence=evidence, figures=evidence.figures,
         names=tables.NAMES, senses=SENSES, measured=evidence.measured(), **_content(evidence))
 
@@ -64,13 +62,6 @@ def _content(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def number(value: float | None, decimals: int = 3) -> Markup:
-    """Write a figure, with its exact value for programs; a dash is what was not measured."""
-    if value is None:
-        return Markup('<span class="none" title="not measured">–</span>')
-    return Markup(f'<data value="{value}">{value:.{decimals}f}</data>')
-
-
 def percent(value: float) -> str:
-    """Write a share, 0..1, as whole percent."""
-    return f"{100 * value:.0f} %"
+    """Write a share, 0..1, as whole percent, that no line breaks in."""
+    return f"{100 * value:.0f}\N{NARROW NO-BREAK SPACE}%"

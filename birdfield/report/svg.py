@@ -1,12 +1,12 @@
 """Charts as SVG that takes the page's colours and type, in daylight and in the dark."""
 
+import html
 import io
 import re
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from markupsafe import Markup, escape
 
 SIZE_INCHES = (4.2, 3.0)  # 403 x 288 px on a screen: a phone's width, half a page's
 
@@ -24,9 +24,9 @@ WIDTHS = {"image": 1.5, "audio": 1.5, "both": 2.5, "late": 1.5}
 def new_axes(xlabel: str, ylabel: str) -> Axes:
     """Start a chart of its own, with no global state."""
     axes = Figure(figsize=SIZE_INCHES, layout="constrained").subplots()
-    axes.set_xlabel(xlabel, color=MUTED, fontsize=9)
-    axes.set_ylabel(ylabel, color=MUTED, fontsize=9)
-    axes.tick_params(colors=MUTED, labelsize=9, length=0)
+    axes.set_xlabel(xlabel, color=MUTED, fontsize=10)
+    axes.set_ylabel(ylabel, color=MUTED, fontsize=10)
+    axes.tick_params(colors=MUTED, labelsize=10, length=0)
     axes.grid(color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
@@ -35,14 +35,13 @@ def new_axes(xlabel: str, ylabel: str) -> Axes:
 
 def add_legend(axes: Axes) -> None:
     """Name the lines that have a label, above the chart."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
-                    frameon=False, fontsize=9, labelcolor=INK, handlelength=2.4,
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
+                    frameon=False, fontsize=10, labelcolor=INK, handlelength=2.4,
                     borderaxespad=0.2, columnspacing=1.4)
 
 
-def to_svg(axes: Axes, name: str, description: str) -> Markup:
+def to_svg(axes: Axes, name: str, description: str) -> str:
     """Write a chart as an element for the page.
 
     Args:
@@ -63,5 +62,5 @@ def to_svg(axes: Axes, name: str, description: str) -> Markup:
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", text)
     for stand_in, variable in VARIABLES.items():
         text = text.replace(stand_in, f"var(--{variable})")
-    return Markup(text.replace(
-        "<svg", f'<svg role="img" aria-label="{escape(description)}"', 1).strip())
+    label = f'<svg role="img" aria-label="{html.escape(description)}"'
+    return text.replace("<svg", label, 1).strip()

@@ -112,12 +112,13 @@ def species_rows(evidence: Evidence) -> list[SpeciesRow]:
         given = {sense: answers[sense][truths[sense] == index] for sense in SENSES}
         wrong = Counter(int(answer) for sense in SENSES for answer in given[sense]
                         if answer != index)
-        [(confusion, times)] = wrong.most_common(1) or [(None, 0)]
+        confusion = max(wrong, key=lambda answer: wrong[answer], default=None)
         rows.append(SpeciesRow(
             labels[index], evidence.gallery.species[index].scientific,
             {sense: Tally(len(given[sense]), int((given[sense] == index).sum()))
              for sense in SENSES},
-            None if confusion is None else labels[confusion], times))
+            None if confusion is None else labels[confusion],
+            0 if confusion is None else wrong[confusion]))
     return rows
 
 
