@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from birdfield.encoder import SENSES
 from birdfield.report.evidence import Evidence
@@ -76,7 +77,9 @@ def draw_map(evidence: Evidence) -> Map | None:
 
 def _flatten(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
-    flat = TSNE(2, perplexity=perplexity, init="random", random_state=0).fit_transform(vectors)
+    # One thread: on a busy machine OpenMP's threads wait for each other, ten times slower.
+    with threadpool_limits(1):
+        flat = TSNE(2, perplexity=perplexity, init="random", random_state=0).fit_transform(vectors)
     low, high = flat.min(axis=0), flat.max(axis=0)
     room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
     return np.asarray(np.round(MARGIN + room * (flat - low) / np.maximum(high - low, 1e-9), 1))

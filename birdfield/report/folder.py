@@ -8,7 +8,7 @@ from birdfield.atomic import new_folder
 from birdfield.errors import InputError, MissingError
 from birdfield.report.evidence import Evidence
 
-NEEDED = ("jinja2", "matplotlib", "sklearn")
+NEEDED = ("jinja2", "matplotlib", "sklearn", "threadpoolctl")
 PAGE, FIGURES = "index.html", "report.json"
 
 
