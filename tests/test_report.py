@@ -62,14 +62,15 @@ def everything(evidence: Evidence) -> Evidence:
     for sense in SENSES:
         figures[sense] |= {"ece": 0.0123, "reliability": [
             {"score": 0.4, "accuracy": 0.5, "n": 2}, {"score": 0.9, "accuracy": 1.0, "n": 1}]}
-    clean = {"noise": "none", "snr_db": None, "image_damage": "none", "n": 4}
+    clean = {"noise": "none", "snr_db": None, "image_damage": "clean", "n": 4}
     figures["noise"] = [
         clean | {"image_top1": 0.75, "audio_top1": 0.97, "both_top1": 0.98},
         *(clean | {"noise": kind, "snr_db": snr, "image_top1": 0.75, "audio_top1": top1,
                    "both_top1": 0.8}
           for kind, snr, top1 in (("rain", 0, 0.2), ("rain", 10, 0.4), ("wind", 0, 0.6))),
         clean | {"image_damage": "blur", "image_top1": 0.11, "audio_top1": 0.97, "both_top1": 0.9}]
-    figures["unknown"] = {"image": {"auroc": 0.871, "fpr95": 0.222, "n": 3, "oscr": 0.654}}
+    figures["unknown"] = {"image": {"auroc": 0.871, "fpr95": 0.222, "n": 3, "oscr": 0.654,
+                                    "near": {"auroc": 0.777, "n": 1}}}
     figures["no_bird"] = {"audio": {"auroc": 0.912, "fpr95": 0.333, "n": 3},
                           "both_reason": "nothing <was> both"}
     found = Separation(np.array([0.9, 0.8, 0.7]), np.array([0.75, 0.2, 0.1]))
@@ -229,7 +230,7 @@ def test_what_was_measured_is_shown(full_page: str) -> None:
     assert "Not measured" not in full_page
     assert section(full_page, "reliability").count("<svg role=\"img\"") == 3
     assert section(full_page, "rejection").count("<svg role=\"img\"") == 3
-    for text in ("0.871", "0.222", "0.654", "0.912", "nothing &lt;was&gt; both"):
+    for text in ("0.871", "0.222", "0.654", "0.777", "0.912", "nothing &lt;was&gt; both"):
         assert text in section(full_page, "rejection")
     noise = section(full_page, "noise")
     assert "0 0.40, 10 0.40, clean 0.97" in noise  # by sound: rain and wind at 0 dB, rain at 10

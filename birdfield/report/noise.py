@@ -8,7 +8,7 @@ import numpy as np
 
 from birdfield.encoder import SENSES
 
-NONE = (None, "", "none")
+NONE = (None, "none", "clean")  # no noise, no damage
 
 
 @dataclass(frozen=True)
