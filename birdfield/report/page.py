@@ -63,5 +63,6 @@ def _content(evidence: Evidence) -> dict[str, Any]:
 
 
 def percent(value: float) -> str:
-    """Write a share, 0..1, as whole percent, that no line breaks in."""
-    return f"{100 * value:.0f}\N{NARROW NO-BREAK SPACE}%"
+    """Write a share, 0..1, as percent that no line breaks in; 99.6 % is not called 100 %."""
+    decimals = 1 if 0.99 < value < 1 else 0
+    return f"{100 * value:.{decimals}f}\N{NARROW NO-BREAK SPACE}%"
