@@ -203,6 +203,8 @@ def evaluate(
         metavar="IMAGE_DIR AUDIO_DIR", help="Species that the model does not know.")] = None,
     no_bird: Annotated[tuple[Path, Path] | None, typer.Option(
         metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird.")] = None,
+    report_dir: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Write a page "
+                          "to look at, DIR/index.html, and the figures.")] = None,
 ) -> None:
     """Measure a model on photographs and recordings that it was not trained on."""
     from birdfield.evaluate import late_fusion, report, score, to_table
@@ -215,6 +217,10 @@ def evaluate(
         scan_unknown,
     )
 
+    if report_dir:
+        from birdfield.report import check_report, gather, write_report
+
+        check_report(report_dir)
     encoder, gallery, model_id = _open_for_evaluation(model)
     # All folders are looked into before the first of them is embedded.
     strangers = scan_unknown(gallery.labels, *unknown) if unknown else None
@@ -238,14 +244,14 @@ def evaluate(
     for problem in problems:
         complain(f"skipped {problem}")
     text = json.dumps(figures, indent=1)
-    if json_file == Path("-"):
-        print(text)
-        return
-    print(to_table(figures))
-    if json_file:
+    print(text if json_file == Path("-") else to_table(figures))
+    if json_file and json_file != Path("-"):
         from birdfield.atomic import write_file
 
         write_file(json_file, text.encode())
+    if report_dir:
+        write_report(report_dir, gather(encoder.fuse, gallery, files, scored, figures, model,
+                                        sys.argv))
 
 
 def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:

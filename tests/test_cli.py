@@ -23,7 +23,8 @@ from birdfield.image import read_image
 from birdfield_train.toy_aviary import SPECIES, draw_bird, sing, write_dataset, write_scene
 
 PROGRAM = Path(sys.executable).with_name("birdfield")
-HEAVY = ("tensorflow", "keras", "librosa", "numba", "resampy", "matplotlib", "sklearn")
+HEAVY = ("tensorflow", "keras", "librosa", "numba", "resampy", "matplotlib", "sklearn",
+         "jinja2")
 TIMEOUT_S = 120
 
 # Makes packages look as if they were not installed.
@@ -158,6 +159,7 @@ def test_the_version_is_told() -> None:
     ("evaluate FAKE EMPTY EMPTY --unknown JAYS EMPTY", 1, ["the model knows Jay of", "--unknown"]),
     ("evaluate FAKE EMPTY EMPTY --no-bird EMPTY EMPTY", 1, ["EMPTY: holds no photographs"]),
     ("evaluate FAKE EMPTY EMPTY --no-bird MISSING EMPTY", 1, ["MISSING: no such folder"]),
+    ("evaluate FAKE EMPTY EMPTY --report NOTES", 1, ["NOTES exists already and is no report"]),
     ("enrol MISSING Owl BIRD", 1, ["no such model"]),
     ("enrol FAKE Owl MISSING.png", 1, ["MISSING.png: no such file"]),
     ("enrol FAKE _ BIRD", 1, ["species name '_' has 0 characters"]),

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs, on Debian, what the fuller tests need: a real microphone path and a real network camera.
+# Installs, on Debian, what the fuller tests need: a real microphone path, a real network
+# camera and a browser to look at reports.
 set -euo pipefail
 run=""
 [ "$(id -u)" = 0 ] || run="sudo"
@@ -8,4 +9,5 @@ $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-reco
     pulseaudio pulseaudio-utils libasound2-plugins libportaudio2 \
     python3-gi gir1.2-gst-rtsp-server-1.0 \
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-    gstreamer1.0-plugins-ugly
+    gstreamer1.0-plugins-ugly \
+    chromium

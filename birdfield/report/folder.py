@@ -1,0 +1,48 @@
+"""The folder that a report is: a page and its figures, there only when both are whole."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+from birdfield.atomic import new_folder
+from birdfield.errors import InputError, MissingError
+from birdfield.report.evidence import Evidence
+
+NEEDED = ("jinja2", "matplotlib", "sklearn", "threadpoolctl")
+PAGE, FIGURES = "index.html", "report.json"
+
+
+def check_report(folder: Path) -> None:
+    """Check, before the work, that a report can be made, and takes nobody's place.
+
+    Raises:
+        MissingError: When a package of the report extra is missing.
+        InputError: When the folder holds anything but an older report.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingError(f"{', '.join(missing)} is not installed; a report needs it: "
+                           "pip install 'birdfield[report]'")
+    if not folder.exists():
+        return
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else None
+    if found not in (set(), {PAGE, FIGURES}):
+        raise InputError(f"{folder} exists already and is no report (it would hold {PAGE} and "
+                         f"{FIGURES} alone); choose another name")
+
+
+def write_report(folder: Path, evidence: Evidence) -> None:
+    """Write the page and its figures; an older report is replaced when the new one is whole.
+
+    Raises:
+        MissingError: When a package of the report extra is missing.
+        InputError: When the folder is no report, or the disk does not take it.
+    """
+    check_report(folder)
+    from birdfield.report.page import build_page
+
+    page = build_page(evidence)
+    with new_folder(folder, force=True) as draft:
+        # A file name may be bytes that are no text.
+        (draft / PAGE).write_bytes(page.encode(errors="backslashreplace"))
+        (draft / FIGURES).write_text(json.dumps(evidence.figures, indent=1))

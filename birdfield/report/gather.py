@@ -1,0 +1,52 @@
+"""Gathering what the report needs while the evaluation's model is still open."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from birdfield.evaluate import Scored, fuse_rows
+from birdfield.evaluate_files import EmbeddedFiles
+from birdfield.gallery import Gallery
+from birdfield.prototypes import Fuse
+from birdfield.report.evidence import Evidence, Separation
+
+
+def gather(fuse: Fuse, gallery: Gallery, files: EmbeddedFiles, scored: Scored,
+           figures: Mapping[str, Any], model: Path, argv: Sequence[str],
+           unknown: Mapping[str, Separation] | None = None,
+           no_bird: Mapping[str, Separation] | None = None) -> Evidence:
+    """Gather what an evaluation measured.
+
+    Args:
+        fuse: Of the model.
+        gallery: That was evaluated.
+        files: The test files by their towers.
+        scored: From `birdfield.evaluate.score`, with its default seed.
+        figures: From `birdfield.evaluate.report`.
+        model: The bundle's or the run's folder.
+        argv: The command as it was typed.
+        unknown: By sense, how birds that the gallery lacks were scored, where that was measured.
+        no_bird: By sense, how scenes without a bird were scored, likewise.
+    """
+    return Evidence(
+        figures, scored,
+        replace(files.images, vectors=fuse_rows(fuse, files.images.vectors, None)),
+        replace(files.audio, vectors=fuse_rows(fuse, None, files.audio.vectors)),
+        files.image_paths, files.audio_paths, gallery,
+        shlex.join([Path(argv[0]).name, *argv[1:]]), read_summary(model), files.problems,
+        unknown or {}, no_bird or {})
+
+
+def read_summary(model: Path) -> Mapping[str, Any]:
+    """Read what a bundle or a run says of itself; nothing when neither can be read."""
+    for name in ("manifest.json", "run.json"):
+        try:
+            entry = json.loads((model / name).read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(entry, dict):
+            return entry
+    return {}
