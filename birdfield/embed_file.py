@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdfield.audio import AUDIO_SUFFIXES, MIN_SAMPLES, RATE_HZ, read_blocks, windows
+from birdfield.audio import AUDIO_SUFFIXES, MIN_S, read_blocks, windows
 from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
@@ -67,17 +67,17 @@ def read_photograph(path: Path) -> Frame:
 
 def _embed_recording(encoder: Encoder, path: Path) -> Iterator[Part]:
     fault: str | None = None
-    usable = length = 0
-    for start, waveform in windows(read_blocks(path)):
-        length = start + len(waveform)
+    usable, end_s = 0, 0.0
+    rate_hz = encoder.audio_spec.rate_hz
+    for start, waveform in windows(read_blocks(path, rate_hz), encoder.audio_spec):
+        end_s = (start + len(waveform)) / rate_hz
         fault = window_fault(waveform)
-        if fault or length < MIN_SAMPLES:
+        if fault or end_s < MIN_S:
             continue
         usable += 1
-        yield Part(None, encoder.audio_vector(encoder.frames(waveform)),
-                   start / RATE_HZ, length / RATE_HZ)
-    if length < MIN_SAMPLES:
-        raise InputError(f"{path}: {length / RATE_HZ:.3f} s of sound; expected at least "
-                         f"{MIN_SAMPLES / RATE_HZ} s")
+        yield Part(None, encoder.audio_vector(encoder.hear(waveform).frames),
+                   start / rate_hz, end_s)
+    if end_s < MIN_S:
+        raise InputError(f"{path}: {end_s:.3f} s of sound; expected at least {MIN_S} s")
     if not usable:
         raise InputError(f"{path}: the recording is {fault}; expected the sound of a bird")

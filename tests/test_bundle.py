@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fakes import factory, make_bundle, manifest_of, write_manifest
 
-from birdfield.bundle import FILES, MANIFEST, MODELS, load_bundle, model_id
+from birdfield.bundle import FILES, MANIFEST, TOWERS, load_bundle, model_id
 from birdfield.errors import InputError
 
 
@@ -58,10 +58,10 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         load_bundle(tmp_path / "file.birdfield")
 
 
-@pytest.mark.parametrize("found", [0, 2, None, "1", [1]])
+@pytest.mark.parametrize("found", [0, 1, 3, None, "2", [2]])
 def test_another_format_is_refused_with_both_numbers(folder: Path, found: object) -> None:
     write_manifest(folder, {**manifest_of(folder), "format": found})
-    with pytest.raises(InputError, match="bundle format .*, expected 1; install the birdfield"):
+    with pytest.raises(InputError, match="bundle format .*, expected 2; install the birdfield"):
         load_bundle(folder)
 
 
@@ -130,12 +130,13 @@ def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(folder: Path,
         load_bundle(folder)
 
 
-def test_a_models_id_is_that_of_its_towers(tmp_path: Path) -> None:
-    """Another gallery is the same space; another tower is another one."""
+def test_a_models_id_is_that_of_its_towers_and_its_frontend(tmp_path: Path) -> None:
+    """Another gallery is the same space; another tower or frontend is another one."""
     hashes = manifest_of(make_bundle(tmp_path / "m.birdfield").folder)["files"]
-    assert model_id({**hashes, "species.npz": "0" * 64}) == model_id(hashes)
-    changed = {model_id({**hashes, name: "0" * 64}) for name in MODELS}
-    assert len(changed | {model_id(hashes)}) == len(MODELS) + 1
+    own = model_id(hashes, "a" * 64)
+    assert model_id({**hashes, "species.npz": "0" * 64}, "a" * 64) == own
+    changed = {model_id({**hashes, name: "0" * 64}, "a" * 64) for name in TOWERS}
+    assert len(changed | {own, model_id(hashes, "b" * 64)}) == len(TOWERS) + 2
 
 
 def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:

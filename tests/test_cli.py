@@ -17,8 +17,8 @@ from fakes import make_bundle, picture
 from typer.testing import CliRunner
 
 from birdfield import __version__, config
-from birdfield.audio import RATE_HZ
 from birdfield.cli import app
+from birdfield.frontend import YAMNET
 from birdfield.image import read_image
 from birdfield_train.toy_aviary import SPECIES, draw_bird, sing, write_dataset, write_scene
 
@@ -90,7 +90,7 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import cv2
 
     cv2.imwrite(str(folder / "bird.jpg"), draw_bird(0, rng))
-    soundfile.write(folder / "bird.wav", sing(0, rng, 12.0), RATE_HZ)
+    soundfile.write(folder / "bird.wav", sing(0, rng, 12.0), YAMNET.rate_hz)
     return folder
 
 
@@ -159,7 +159,8 @@ def test_the_version_is_told() -> None:
     ("species FAKE rename Dodo Owl", 1, ["no species 'Dodo'; the model knows 3"]),
     ("species FAKE rename Jay Wren", 1, ["species 'Wren' exists already"]),
     ("species FAKE remove Dodo", 1, ["no species 'Dodo'"]),
-    ("train EMPTY EMPTY -o RUN --frontend birdnet", 2, ["no frontend 'birdnet'; expected yamnet"]),
+    ("train EMPTY EMPTY -o RUN --frontend perch", 2, ["no frontend 'perch'; expected one of "
+                                                      "yamnet, birdnet"]),
     ("export RUN -o M.birdfield --image-precision int4", 2, ["'int4'", "int8, dynamic, float"]),
 ])
 def test_an_error_is_one_sentence_with_its_exit_code(tmp_path: Path, fake: Path, arguments: str,

@@ -101,7 +101,7 @@ def test_a_run_is_an_encoder_whose_gallery_knows_its_own_samples(whole: Path, da
     for row, label in enumerate(gallery.labels):
         folder = label.replace(" ", "_")
         image = encoder.image_vector(read_image(data / "images" / folder / "0.png"))
-        frames = encoder.frames(read_audio(data / "audio" / folder / "0.wav"))
+        frames = encoder.hear(read_audio(data / "audio" / folder / "0.wav", 16_000)).frames
         audio = encoder.audio_vector(frames)
         for sense, fused in zip(SENSES, (encoder.fuse(image, None), encoder.fuse(None, audio),
                                          encoder.fuse(image, audio)), strict=True):
@@ -113,7 +113,7 @@ def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path, whole: Path) -> None
         Run(tmp_path)
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text('{"format": 9}')
-    with pytest.raises(InputError, match="run format 9, expected 1; train it again"):
+    with pytest.raises(InputError, match="run format 9, expected 2; train it again"):
         Run(tmp_path / "run")
 
 
