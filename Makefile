@@ -21,10 +21,11 @@ lint: $(VENV)/.dev
 OLD := .venv-tflite-runtime
 test-tflite-runtime: $(VENV)/.dev
 	$(PYTHON) -m venv $(OLD)
-	$(OLD)/bin/pip install --quiet -e '.[tflite-runtime]' pytest hypothesis
+	$(OLD)/bin/pip install --quiet -e '.[tflite-runtime,birdnet]' pytest hypothesis
 	$(BIN)/python tools/toy_bundle.py $(OLD)/toy.birdfield
 	BIRDFIELD_RUNTIME=tflite-runtime BIRDFIELD_TOY_BUNDLE=$(OLD)/toy.birdfield \
-	    $(OLD)/bin/python -m pytest tests/test_frontend.py tests/test_bundle.py \
+	    $(OLD)/bin/python -m pytest tests/test_frontend.py tests/test_birdnet.py \
+	    tests/test_bundle.py \
 	    tests/test_identify.py tests/test_enrol.py tests/test_evaluate.py tests/test_watch.py
 
 # Every dependency has wheels for each Python and machine that birdfield names.

@@ -8,17 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from birdfield.audio import FRAMES, RATE_HZ
-from birdfield.config import file_sha256
+from birdfield.audio import AudioSpec
+from birdfield.birdnet import BIRDNET_SHA256
+from birdfield.config import (
+    PACKAGED_YAMNET,
+    PACKAGED_YAMNET_SHA256,
+    check_sha256,
+    file_sha256,
+)
 from birdfield.encoder import DIM, BundleEncoder
 from birdfield.errors import InputError
+from birdfield.frontend import SPECS, YAMNET
 from birdfield.gallery import Calibration, Gallery, load_gallery
 from birdfield.image import ImageSpec
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
-MODELS = ("yamnet.tflite", "image.tflite", "audio.tflite", "fusion.tflite")
-FILES = (*MODELS, "species.npz")
+TOWERS = ("image.tflite", "audio.tflite", "fusion.tflite")
+FILES = (*TOWERS, "species.npz")
+YAMNET_FILE = "yamnet.tflite"  # only in a bundle whose YAMNet is not the packaged one
 MAX_MANIFEST = 4_000_000  # bytes
 MAX_FILE = 600_000_000  # bytes
 
@@ -50,6 +58,17 @@ class Bundle:
         """What the image tower takes."""
         return ImageSpec.from_json(self.manifest["image"])
 
+    @property
+    def audio_spec(self) -> AudioSpec:
+        """The sound that the bundle's frontend takes, and the windows of it."""
+        return SPECS[self.manifest["frontend"]["name"]]
+
+    @property
+    def yamnet(self) -> Path:
+        """The YAMNet that this bundle's sound is heard with: its own, or the packaged one."""
+        own = YAMNET_FILE in self.manifest["files"]
+        return self.folder / YAMNET_FILE if own else PACKAGED_YAMNET
+
     def factory_gallery(self) -> Gallery:
         """Read the species that the bundle was made with."""
         path = self.folder / "species.npz"
@@ -57,7 +76,7 @@ class Bundle:
 
     def encoder(self, threads: int = 1) -> BundleEncoder:
         """Make the encoder; its towers are loaded on first use."""
-        return BundleEncoder(self.folder, self.image_spec, threads)
+        return BundleEncoder(self.folder, self.image_spec, self.audio_spec, self.yamnet, threads)
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -103,11 +122,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     listed = manifest.get("files")
-    if not isinstance(listed, dict) or sorted(listed) != sorted(FILES):
+    if not isinstance(listed, dict) or sorted({*listed} - {YAMNET_FILE}) != sorted(FILES):
         names = sorted(listed)[:8] if isinstance(listed, dict) else listed
         raise InputError(f"{folder / MANIFEST}: lists {str(names)[:200]}, expected "
                          f"{sorted(FILES)}; export the bundle again")
-    for name in FILES:
+    for name in listed:
         path = folder / name
         try:
             size = path.stat().st_size
@@ -121,18 +140,40 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _check_contract(manifest: Mapping[str, Any]) -> None:
-    audio = manifest["audio"]
-    found = (manifest["dim"], audio["rate_hz"], audio["frames"])
-    if found != (DIM, RATE_HZ, FRAMES):
-        raise ValueError(f"embedding size, sample rate and frames are {found}; "
-                         f"this birdfield has {(DIM, RATE_HZ, FRAMES)}")
+    if manifest["dim"] != DIM:
+        raise ValueError(f"embedding size is {manifest['dim']!r}; this birdfield has {DIM}")
+    _check_frontend(manifest)
     # The store's folder may be named by it, so a manifest does not choose it freely.
-    if manifest["model"] != model_id(manifest["files"]):
+    expected = model_id(manifest["files"], manifest["frontend"]["sha256"])
+    if manifest["model"] != expected:
         raise ValueError(f"model id {str(manifest['model'])[:100]!r} is not that of its towers, "
-                         f"{model_id(manifest['files'])!r}")
+                         f"{expected!r}")
 
 
-def model_id(hashes: Mapping[str, str]) -> str:
-    """Derive a model's id from the content of its towers: equal towers, equal space."""
-    towers = "".join(hashes[name] for name in sorted(MODELS))
-    return hashlib.sha256(towers.encode()).hexdigest()[:16]
+def _check_frontend(manifest: Mapping[str, Any]) -> None:
+    """Check that this birdfield hears as the bundle's audio tower was trained to."""
+    name, wanted = manifest["frontend"]["name"], manifest["yamnet"]["sha256"]
+    if name not in SPECS:
+        raise InputError(f"this model hears by the frontend {str(name)[:100]!r}, expected one of "
+                         f"{', '.join(SPECS)}; install the birdfield that made it")
+    spec = SPECS[name]
+    if manifest["audio"] != spec.to_json():
+        raise ValueError(f"the sound of {name} is {str(manifest['audio'])[:200]}; "
+                         f"this birdfield has {spec.to_json()}")
+    copied = manifest["files"].get(YAMNET_FILE)
+    if wanted != (copied or PACKAGED_YAMNET_SHA256):
+        raise InputError(f"this model hears by the YAMNet {str(wanted)[:12]}..., this birdfield "
+                         f"carries {PACKAGED_YAMNET_SHA256[:12]}...; install the birdfield that "
+                         "made it, or export it again")
+    if copied is None:
+        check_sha256(PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256)
+    known = wanted if spec is YAMNET else BIRDNET_SHA256
+    if manifest["frontend"]["sha256"] != known:
+        raise ValueError(f"its {name} is {str(manifest['frontend']['sha256'])[:12]}...; "
+                         f"expected {known[:12]}...")
+
+
+def model_id(hashes: Mapping[str, str], frontend_sha256: str) -> str:
+    """Derive a model's id from its towers and its frontend: both equal, equal space."""
+    parts = [*(hashes[name] for name in sorted(TOWERS)), frontend_sha256]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]

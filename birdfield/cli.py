@@ -177,7 +177,7 @@ def watch(
     box = parse_crop(crop) if crop else None
     bundle, encoder, gallery = open_model(model)
     eye = open_camera(camera, box)
-    ear = open_microphone(microphone)
+    ear = open_microphone(microphone, encoder.audio_spec.rate_hz)
     try:
         scene = Watch(encoder, gallery, eye, ear, fast)
         for number in (signal.SIGINT, signal.SIGTERM):

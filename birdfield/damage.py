@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import RATE_HZ, Waveform
+from birdfield.audio import Waveform
 from birdfield.image import Frame
 
-FRAME = RATE_HZ // 50  # samples in 20 ms: where a song's power is measured
+FRAME_S = 0.02  # how finely a song's power is measured
 
 # Lengths are shares of the picture's shorter side: the tower sees every picture at one size.
 BLUR_SIGMA = 0.015
@@ -21,7 +21,8 @@ STREAKS, STREAK_LENGTH = 60, (0.05, 0.2)
 STREAK_SHARE = 0.35  # of white in a streak
 
 
-def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Generator) -> Waveform:
+def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Generator,
+        rate_hz: int = 16_000) -> Waveform:
     """Lay a random cut of noise under a recording at a signal-to-noise ratio.
 
     The signal's power is that of its active frames, whose energy is above the median: what lies
@@ -33,6 +34,7 @@ def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Gener
         noise: float32 [M], at the same rate; repeated from its beginning where it is shorter.
         snr_db: The ratio, in dB.
         rng: Draws where the cut begins, and nothing else.
+        rate_hz: Of both.
 
     Returns:
         float32 [N], a copy; only the waveform where the cut is digital silence.
@@ -45,7 +47,7 @@ def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Gener
                          "expected at least one of each")
     cut = _cut(noise, len(waveform), rng).astype(np.float64)
     power = float(np.mean(cut**2))
-    wanted = active_power(waveform) / 10 ** (snr_db / 10)
+    wanted = active_power(waveform, rate_hz) / 10 ** (snr_db / 10)
     mixed = waveform + cut * (math.sqrt(wanted / power) if power else 0.0)
     return np.asarray(mixed / max(1.0, float(np.abs(mixed).max())), np.float32)
 
@@ -57,9 +59,10 @@ def _cut(noise: Waveform, length: int, rng: np.random.Generator) -> Waveform:
                                                                       length)
 
 
-def active_power(waveform: Waveform) -> float:
+def active_power(waveform: Waveform, rate_hz: int = 16_000) -> float:
     """Return the mean square of the frames of 20 ms whose energy is above the median frame's."""
-    frames = waveform[: len(waveform) // FRAME * FRAME].astype(np.float64).reshape(-1, FRAME)
+    size = round(FRAME_S * rate_hz)
+    frames = waveform[: len(waveform) // size * size].astype(np.float64).reshape(-1, size)
     energies = (frames**2).mean(axis=1)
     active = energies[energies > np.median(energies)] if len(energies) else energies
     # An even sound, or less than two frames, has none above its median: all of it counts.

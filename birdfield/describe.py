@@ -18,6 +18,7 @@ def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
     return {
         "model": bundle.model_id, "folder": str(bundle.folder), "format": manifest["format"],
         "species": [species.to_json() for species in gallery.species],
+        "frontend": manifest["frontend"],
         "image": manifest["image"], "audio": manifest["audio"], "towers": manifest["towers"],
         "cross_validation": {key: scores.get(key) for key in (*SENSES, "late_fusion")},
         "training": manifest["training"], "minimum_runtime": manifest["minimum_runtime"],
@@ -30,7 +31,7 @@ def to_text(entry: dict[str, Any]) -> str:
              f"  {len(entry['species'])} species: "
              + ", ".join(species["label"] for species in entry["species"]),
              f"  image: {entry['image']['backbone']}, {entry['image']['size_px']} px; "
-             f"sound: {entry['audio']['frontend']}, {entry['audio']['rate_hz']} Hz"]
+             f"sound: {entry['frontend']['name']}, {entry['audio']['rate_hz']} Hz"]
     for tower, parity in entry["towers"].items():
         lines.append(f"  {tower} tower: {parity['precision']}, {parity['size_bytes'] / 1e6:.1f} "
                      f"MB, cosine to the trained one {parity['mean_cosine']:.4f} mean, "

@@ -4,14 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdfield.audio import (
-    AUDIO_SUFFIXES,
-    MIN_SAMPLES,
-    RATE_HZ,
-    Waveform,
-    read_blocks,
-    windows,
-)
+from birdfield.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks, windows
 from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
@@ -58,7 +51,7 @@ def embed_file(encoder: Encoder, path: Path) -> Iterator[Part]:
         InputError: When it cannot be read, or nothing in it is usable.
     """
     if sense_of_file(path) == "audio":
-        yield from embed_sound(encoder, read_blocks(path), str(path))
+        yield from embed_sound(encoder, read_blocks(path, encoder.audio_spec.rate_hz), str(path))
         return
     yield Part(encoder.image_vector(read_photograph(path)), None)
 
@@ -79,17 +72,17 @@ def embed_sound(encoder: Encoder, blocks: Iterable[Waveform], name: str) -> Iter
         InputError: When it is too short, or no window of it is usable; `name` is named.
     """
     fault: str | None = None
-    usable = length = 0
-    for start, waveform in windows(blocks):
-        length = start + len(waveform)
+    usable, end_s = 0, 0.0
+    rate_hz = encoder.audio_spec.rate_hz
+    for start, waveform in windows(blocks, encoder.audio_spec):
+        end_s = (start + len(waveform)) / rate_hz
         fault = window_fault(waveform)
-        if fault or length < MIN_SAMPLES:
+        if fault or end_s < MIN_S:
             continue
         usable += 1
-        yield Part(None, encoder.audio_vector(encoder.frames(waveform)),
-                   start / RATE_HZ, length / RATE_HZ)
-    if length < MIN_SAMPLES:
-        raise InputError(f"{name}: {length / RATE_HZ:.3f} s of sound; expected at least "
-                         f"{MIN_SAMPLES / RATE_HZ} s")
+        yield Part(None, encoder.audio_vector(encoder.hear(waveform).frames),
+                   start / rate_hz, end_s)
+    if end_s < MIN_S:
+        raise InputError(f"{name}: {end_s:.3f} s of sound; expected at least {MIN_S} s")
     if not usable:
         raise InputError(f"{name}: the recording is {fault}; expected the sound of a bird")

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform, fit_frames
-from birdfield.frontend import Yamnet
+from birdfield.audio import AudioSpec, Waveform, fit_frames
+from birdfield.frontend import Frontend, Heard, open_frontend
 from birdfield.image import Frame, ImageSpec, preprocess
 from birdfield.interpreter import TfliteModel
 
@@ -28,14 +28,18 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 class Encoder(Protocol):
     """What evaluation and enrolment need: the exported towers, or a run's Keras model."""
 
+    @property
+    def audio_spec(self) -> AudioSpec:
+        """The sound that `hear` takes, and the windows of it."""
+
     def image_vector(self, image: Frame) -> Vector:
         """Embed a picture, uint8 [H, W, 3] BGR, by the image tower alone."""
 
     def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
-        """Embed the YAMNet embeddings [T, 1024] of at most one window by the audio tower."""
+        """Embed the frontend's embeddings [T, dim] of at most one window by the audio tower."""
 
-    def frames(self, waveform: Waveform) -> NDArray[np.float32]:
-        """Turn a waveform into YAMNet embeddings, float32 [T, 1024]."""
+    def hear(self, waveform: Waveform) -> Heard:
+        """Turn a waveform at the frontend's rate into its embeddings, and classes if asked."""
 
     def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
         """Join tower vectors in the species space; at least one is given."""
@@ -44,15 +48,18 @@ class Encoder(Protocol):
 class BundleEncoder:
     """The TFLite towers of one bundle, each loaded on first use. Not thread-safe."""
 
-    def __init__(self, folder: Path, spec: ImageSpec, threads: int = 1) -> None:
+    def __init__(self, folder: Path, image_spec: ImageSpec, audio_spec: AudioSpec, yamnet: Path,
+                 threads: int = 1) -> None:
         """Take the towers from a bundle's folder, whose files were checked by the bundle."""
+        self.audio_spec = audio_spec
         self._folder = folder
-        self._spec = spec
+        self._spec = image_spec
+        self._yamnet = yamnet
         self._threads = threads
 
     @cached_property
-    def _yamnet(self) -> Yamnet:
-        return Yamnet(self._folder / "yamnet.tflite", self._threads)
+    def _frontend(self) -> Frontend:
+        return open_frontend(self.audio_spec.name, self._yamnet, self._threads)
 
     @cached_property
     def _image(self) -> TfliteModel:
@@ -66,17 +73,22 @@ class BundleEncoder:
     def _fusion(self) -> TfliteModel:
         return TfliteModel(self._folder / "fusion.tflite", 1)
 
-    def frames(self, waveform: Waveform) -> NDArray[np.float32]:
-        """Turn a waveform at 16 kHz into YAMNet embeddings, float32 [T, 1024]."""
-        return self._yamnet.embed(waveform)[0]
+    def hear(self, waveform: Waveform) -> Heard:
+        """Turn a waveform at the frontend's rate into its embeddings, and classes if asked.
+
+        Raises:
+            MissingError: When the frontend's package is not installed.
+        """
+        return self._frontend.hear(waveform)
 
     def image_vector(self, image: Frame) -> Vector:
         """Embed a picture, uint8 [H, W, 3] BGR; returns a unit vector [DIM]."""
         return unit(self._image(image=preprocess(image, self._spec)[None])["embedding"][0])
 
     def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
-        """Embed at most one window's patches, float32 [T, 1024]; returns a unit vector [DIM]."""
-        return unit(self._audio(audio=fit_frames(frames)[None])["embedding"][0])
+        """Embed at most one window's patches, float32 [T, dim]; returns a unit vector [DIM]."""
+        sequence = fit_frames(frames, self.audio_spec.frames)
+        return unit(self._audio(audio=sequence[None])["embedding"][0])
 
     def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
         """Join tower vectors [DIM] in the species space; the absent one may be None.

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import RATE_HZ, Waveform, read_audio
+from birdfield.audio import Waveform, read_audio
 from birdfield.damage import DAMAGES, damage_image, mix
 from birdfield.dataset import scan_flat
 from birdfield.decide import sense_of
@@ -26,6 +26,7 @@ from birdfield.quality import frame_fault, window_fault
 SNRS_DB = (20, 10, 5, 0, -5)
 SAMPLE = 100  # pairs of a photograph and a recording, at most
 MIXES = 3000  # noisy recordings to embed, about: 4 minutes at 40 ms a window
+JUDGED_HZ = 16_000  # the rate at which a noise is checked for being silent
 CUT_S = 10.0  # what is taken of a recording, two windows
 SIDE_PX = 480  # a photograph's shorter side, at most: a camera's size, so that damage is one
 NOBODY = -1  # the answer where neither sense is usable
@@ -53,7 +54,7 @@ def find_noises(folder: Path) -> Noises:
     files: dict[str, tuple[Path, ...]] = {}
     for sample in samples:
         try:
-            if window_fault(read_audio(sample.path)) == "silent":
+            if window_fault(read_audio(sample.path, JUDGED_HZ)) == "silent":
                 raise InputError(f"{sample.path}: the noise is silent")
         except InputError as error:
             problems.append(str(error))
@@ -154,16 +155,18 @@ def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
     conditions = [CLEAN, *((kind, snr_db) for kind in shares for snr_db in SNRS_DB)]
     heard: dict[Condition, dict[int, Vector | None]] = {condition: {} for condition in conditions}
     rows = sorted({row for share in shares.values() for row in share})
+    rate_hz = encoder.audio_spec.rate_hz
     for done, row in enumerate(rows, 1):
-        waveform = read_audio(paths[row])[: round(CUT_S * RATE_HZ)]
+        waveform = read_audio(paths[row], rate_hz)[: round(CUT_S * rate_hz)]
         heard[CLEAN][row] = _hear(encoder, waveform)
         for place, kind in enumerate(shares):
             if row not in shares[kind]:
                 continue
             draw = np.random.default_rng((seed, row, place))
-            noise = read_audio(noises.files[kind][draw.integers(len(noises.files[kind]))])
+            noise = read_audio(noises.files[kind][draw.integers(len(noises.files[kind]))], rate_hz)
             for snr_db in SNRS_DB:
-                mixed = mix(waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)))
+                mixed = mix(waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)),
+                            rate_hz)
                 heard[kind, snr_db][row] = _hear(encoder, mixed)
         progress("noisy recordings", done, len(rows))
     return heard

@@ -1,37 +1,118 @@
-"""YAMNet: from a waveform to patch embeddings and class scores (Plakal and Ellis, 2020)."""
+"""Frontends: from a waveform to the embeddings that an audio tower reads, patch by patch."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import PATCH, Waveform, patches
-from birdfield.errors import InputError
+from birdfield.audio import AudioSpec, Waveform, patches
+from birdfield.config import file_sha256
+from birdfield.errors import InputError, UsageError
 from birdfield.interpreter import TfliteModel
 
-EMBEDDING = 1024
-CLASSES = 521  # AudioSet classes
+# 96 log-mel frames a patch, 10 ms apart and 25 ms long; 48 of them a hop; windows of 5.295 s.
+YAMNET = AudioSpec("yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10, dim=1024)
+# 3 s a patch, 1.5 s a hop, windows of 6 s: docs/decisions/0006-birdnet-frontend.md.
+BIRDNET = AudioSpec("birdnet", rate_hz=48_000, patch=144_000, hop=72_000, frames=3, dim=1024)
+SPECS = {spec.name: spec for spec in (YAMNET, BIRDNET)}
+CLASSES = 521  # AudioSet classes, as YAMNet scores them
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was made of one waveform.
+
+    Attributes:
+        frames: float32 [T, dim], the frontend's embeddings of the patches.
+        score_classes: Gives `classes`.
+    """
+
+    frames: NDArray[np.float32]
+    score_classes: Callable[[], NDArray[np.float32]]
+
+    @cached_property
+    def classes(self) -> NDArray[np.float32]:
+        """YAMNet's scores, float32 [T', CLASSES], 0..1, a patch each 0.48 s; made when asked."""
+        return self.score_classes()
+
+
+class Frontend(Protocol):
+    """What stands before an audio tower. Not thread-safe."""
+
+    @property
+    def spec(self) -> AudioSpec:
+        """The sound that it reads and the shape of what it gives."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its model's file: equal files, equal embeddings."""
+
+    def embed(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Embed float32 [N], mono, at spec.rate_hz, -1..1; returns float32 [T, dim]."""
+
+    def hear(self, waveform: Waveform) -> Heard:
+        """Embed such a waveform, and score YAMNet's classes when they are asked for."""
 
 
 class Yamnet:
-    """The packaged, or the bundle's, float TFLite YAMNet. Not thread-safe."""
+    """The packaged, or a run's own, float TFLite YAMNet. Not thread-safe."""
+
+    spec = YAMNET
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load a file whose signature maps waveform [PATCH] to embeddings and scores."""
+        """Load a file whose signature maps waveform [15600] to embeddings and scores."""
+        self._path = path
         self._model = TfliteModel(path, threads)
-        if self._model.inputs != {"waveform": (PATCH,)}:
-            raise InputError(f"{path}: takes {self._model.inputs}; expected waveform [{PATCH}]")
+        if self._model.inputs != {"waveform": (YAMNET.patch,)}:
+            raise InputError(f"{path}: takes {self._model.inputs}; "
+                             f"expected waveform [{YAMNET.patch}]")
 
-    def embed(self, waveform: Waveform) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Embed a waveform patch by patch.
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file."""
+        return file_sha256(self._path)
 
-        Args:
-            waveform: float32 [N], mono, at 16 kHz, -1..1.
+    def embed(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Embed float32 [N], mono, at 16 kHz, -1..1; returns float32 [T, 1024]."""
+        return self.hear(waveform).frames
 
-        Returns:
-            Embeddings float32 [T, 1024] and class scores float32 [T, 521], 0..1, with a patch
-            each 0.48 s.
-        """
-        results = [self._model(waveform=np.ascontiguousarray(patch)) for patch in patches(waveform)]
-        return (np.concatenate([result["embeddings"] for result in results]),
-                np.concatenate([result["scores"] for result in results]))
+    def hear(self, waveform: Waveform) -> Heard:
+        """Embed such a waveform; its classes are scored in the same run (Plakal, Ellis, 2020)."""
+        results = [self._model(waveform=np.ascontiguousarray(patch))
+                   for patch in patches(waveform, YAMNET)]
+        scores = np.concatenate([result["scores"] for result in results])
+        return Heard(np.concatenate([result["embeddings"] for result in results]), lambda: scores)
+
+
+def spec_of(name: str) -> AudioSpec:
+    """Find a frontend by its name.
+
+    Raises:
+        UsageError: When there is none of that name.
+    """
+    if name not in SPECS:
+        raise UsageError(f"no frontend {name!r}; expected one of {', '.join(SPECS)}")
+    return SPECS[name]
+
+
+def open_frontend(name: str, yamnet: Path, threads: int = 1) -> Frontend:
+    """Load a frontend.
+
+    Args:
+        name: One of SPECS.
+        yamnet: The YAMNet that embeds, or that scores classes beside another frontend.
+        threads: Threads of the interpreter.
+
+    Raises:
+        MissingError: When the package that carries it is not installed.
+        InputError: When its file is not the one that is known.
+    """
+    if spec_of(name) is YAMNET:
+        return Yamnet(yamnet, threads)
+    from birdfield.birdnet import BirdNet
+
+    return BirdNet(yamnet, threads)

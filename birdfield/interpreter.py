@@ -65,9 +65,7 @@ class TfliteModel:
                 name: tuple(int(size) for size in detail["shape"])
                 for name, detail in self._run.get_input_details().items()}
         except (ValueError, RuntimeError) as error:
-            first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise InputError(f"{path}: this TFLite runtime cannot load it ({first_line}); "
-                             "update ai-edge-litert or export the bundle again") from error
+            raise _load_error(str(path), error) from error
 
     def __call__(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """Run once; the result is a copy, safe to keep.
@@ -79,3 +77,38 @@ class TfliteModel:
         if shapes != self.inputs:
             raise InputError(f"model input is {shapes}; expected {self.inputs}")
         return {name: np.array(value, np.float32) for name, value in self._run(**inputs).items()}
+
+
+class PlainModel:
+    """A TFLite model without a signature, of one input and one output. Not thread-safe."""
+
+    def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
+        """Load a model.
+
+        Args:
+            content: Of a TFLite file.
+            name: What errors call it.
+            threads: Threads of the interpreter, fixed for its life.
+
+        Raises:
+            InputError: When this runtime cannot load it.
+        """
+        try:
+            self._interpreter = interpreter_class()(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise _load_error(name, error) from error
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run once on values of the input's shape; the result is a copy, safe to keep."""
+        self._interpreter.set_tensor(self._input, values)
+        self._interpreter.invoke()
+        return np.array(self._interpreter.get_tensor(self._output), np.float32)
+
+
+def _load_error(name: str, error: Exception) -> InputError:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    return InputError(f"{name}: this TFLite runtime cannot load it ({first_line}); "
+                      "update ai-edge-litert or export the bundle again")

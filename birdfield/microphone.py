@@ -1,4 +1,4 @@
-"""Microphones and sound files: windows of sound at 16 kHz behind one interface."""
+"""Microphones and sound files: windows of sound at a wanted rate behind one interface."""
 
 import contextlib
 import importlib
@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import AUDIO_SUFFIXES, RATE_HZ, Resampler, Waveform, read_blocks, to_mono
+from birdfield.audio import AUDIO_SUFFIXES, Resampler, Waveform, read_blocks, to_mono
 from birdfield.errors import InputError, MissingError
 from birdfield.quality import Outage
 
-MIN_WINDOW = RATE_HZ  # samples: less than 1 s of sound is no window
-KEPT = 12 * RATE_HZ  # samples of a live microphone: two windows, as one may be asked for late
+MIN_WINDOW_S = 1.0  # less sound is no window
+KEPT_S = 12.0  # of a live microphone: two windows, as one may be asked for late
 BLOCK_S = 0.1
 BUFFER_S = 0.4  # in the sound system: what it keeps while this process is busy
 CHANNELS = 2  # at most; the sound system's "default" claims 32
@@ -51,11 +51,12 @@ class Microphone(Protocol):
         """Release the source."""
 
 
-def open_microphone(spec: str) -> Microphone | None:
+def open_microphone(spec: str, rate_hz: int) -> Microphone | None:
     """Open the microphone that a user named.
 
     Args:
         spec: "none", a sound file, "default", or an input device's number or name.
+        rate_hz: Of the windows that it gives.
 
     Returns:
         An AudioFile or a LiveMicrophone, or None for "none".
@@ -68,8 +69,8 @@ def open_microphone(spec: str) -> Microphone | None:
         return None
     path = Path(spec)
     if path.suffix.lower() in AUDIO_SUFFIXES or path.is_file():
-        return AudioFile(path)
-    return LiveMicrophone(spec)
+        return AudioFile(path, rate_hz)
+    return LiveMicrophone(spec, rate_hz)
 
 
 def load_sounddevice() -> Any:
@@ -89,11 +90,12 @@ class AudioFile:
 
     live = False
 
-    def __init__(self, path: Path) -> None:
-        """Open the file; raises InputError when it is no recording."""
+    def __init__(self, path: Path, rate_hz: int) -> None:
+        """Open the file, to be read at a rate; raises InputError when it is no recording."""
         self.name = str(path)
         self.ended = False
-        self._blocks = read_blocks(path)
+        self._rate_hz = rate_hz
+        self._blocks = read_blocks(path, rate_hz)
         self._kept = np.zeros(0, np.float32)
         self._first = 0  # the index in the file of the first sample kept
         while not len(self._kept):
@@ -109,16 +111,17 @@ class AudioFile:
     @property
     def end_s(self) -> float:
         """Where the sound read so far ends."""
-        return (self._first + len(self._kept)) / RATE_HZ
+        return (self._first + len(self._kept)) / self._rate_hz
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Read on to end_s.
 
         Returns:
-            float32 [N] at RATE_HZ: what the file has within [start_s, end_s); None when that is
-            less than MIN_WINDOW.
+            float32 [N], mono: what the file has within [start_s, end_s); None when that is less
+            than MIN_WINDOW_S.
         """
-        first, length = round(start_s * RATE_HZ), round((end_s - start_s) * RATE_HZ)
+        rate_hz = self._rate_hz
+        first, length = round(start_s * rate_hz), round((end_s - start_s) * rate_hz)
         # One sample more than asked for tells whether the file ends here.
         while not self.ended and self._first + len(self._kept) <= first + length:
             self.ended = not self._read()
@@ -126,7 +129,7 @@ class AudioFile:
         self._kept = self._kept[surplus:]
         self._first += surplus
         waveform = self._kept[:length]
-        return waveform.copy() if len(waveform) >= MIN_WINDOW else None
+        return waveform.copy() if len(waveform) >= MIN_WINDOW_S * rate_hz else None
 
     def close(self) -> None:
         """Close the file."""
@@ -144,9 +147,10 @@ class LiveMicrophone:
     ended = False
     end_s = math.inf
 
-    def __init__(self, device: str) -> None:
-        """Start recording "default", a device's number or a part of its name."""
+    def __init__(self, device: str, rate_hz: int) -> None:
+        """Start recording "default", a device's number or a part of its name, at a rate."""
         self.name = device
+        self._rate_hz = rate_hz
         self.overruns = 0  # times that the sound system had to drop samples
         self._device = int(device) if device.isdecimal() else device
         self._sounddevice = load_sounddevice()
@@ -181,13 +185,13 @@ class LiveMicrophone:
         device = None if self._device == "default" else self._device
         offer = self._sounddevice.query_devices(device, "input")
         try:
-            return self._stream(device, offer, RATE_HZ)
-        except self._sounddevice.PortAudioError:  # such as a USB microphone of 48 kHz only
+            return self._stream(device, offer, self._rate_hz)
+        except self._sounddevice.PortAudioError:  # such as a USB microphone of one rate only
             return self._stream(device, offer, offer["default_samplerate"])
 
     def _stream(self, device: int | str | None, offer: Mapping[str, Any], rate_hz: float) -> Any:
         channels = min(CHANNELS, offer["max_input_channels"])
-        resampler = Resampler(rate_hz)
+        resampler = Resampler(rate_hz, self._rate_hz)
 
         def take(block: NDArray[np.float32], _count: int, _time: object, status: Any) -> None:
             self._take(resampler.push(to_mono(block)), status.input_overflow)
@@ -224,7 +228,7 @@ class LiveMicrophone:
             self.overruns += overrun
             self._blocks.append(waveform)
             self._kept += len(waveform)
-            while self._kept > KEPT:
+            while self._kept > KEPT_S * self._rate_hz:
                 self._kept -= len(self._blocks.popleft())
             self._newest_s = time.monotonic()
             self._arrived.notify_all()
@@ -235,7 +239,7 @@ class LiveMicrophone:
         Waits a moment for the last block when end_s has just passed.
 
         Returns:
-            float32 [N] at RATE_HZ; None when less than MIN_WINDOW was recorded in that time.
+            float32 [N], mono; None when less than MIN_WINDOW_S was recorded in that time.
         """
         with self._arrived:
             self._arrived.wait_for(lambda: self._newest_s >= end_s, ARRIVAL_S)
@@ -243,10 +247,10 @@ class LiveMicrophone:
         if not blocks:
             return None
         sound = np.concatenate(blocks)
-        last = len(sound) - round((newest_s - end_s) * RATE_HZ)
-        first = last - round((end_s - start_s) * RATE_HZ)
+        last = len(sound) - round((newest_s - end_s) * self._rate_hz)
+        first = last - round((end_s - start_s) * self._rate_hz)
         waveform = sound[max(first, 0) : max(last, 0)]
-        return waveform if len(waveform) >= MIN_WINDOW else None
+        return waveform if len(waveform) >= MIN_WINDOW_S * self._rate_hz else None
 
     def close(self) -> None:
         """Stop recording; a thread that hangs in PortAudio is left to end by itself."""

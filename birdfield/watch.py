@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from birdfield.audio import WINDOW_S, Waveform
+from birdfield.audio import Waveform
 from birdfield.camera import Camera
 from birdfield.decide import decide
 from birdfield.encoder import Encoder
@@ -114,6 +114,7 @@ class Watch:
             raise UsageError("a live camera or microphone cannot be watched faster than time "
                              "passes; leave out --fast or name files only")
         self._encoder, self._gallery = encoder, gallery
+        self._window_s = encoder.audio_spec.window_s
         self._camera, self._microphone = camera, microphone
         self._sources = sources
         self._fast = fast
@@ -135,7 +136,7 @@ class Watch:
         index = 0
         while not all(source.ended for source in self._sources):
             start_s = index * DECISION_S
-            clock.wait_until(start_s + WINDOW_S)
+            clock.wait_until(start_s + self._window_s)
             if self._stop.is_set():
                 return
             observation = self._observe(clock, start_s)
@@ -145,7 +146,7 @@ class Watch:
 
     def _next_index(self, index: int, now_s: float) -> int:
         """Return the next window, which is the newest complete one when a live scene is late."""
-        newest = math.floor((now_s - WINDOW_S) / DECISION_S)
+        newest = math.floor((now_s - self._window_s) / DECISION_S)
         late = max(newest - (index + 1), 0) if self._live else 0
         if late and not self.skipped:
             log.warning("processing takes longer than %g s a window; windows are skipped",
@@ -154,7 +155,7 @@ class Watch:
         return index + 1 + late
 
     def _observe(self, clock: RealClock | FastClock, start_s: float) -> Observation | None:
-        end_s = start_s + WINDOW_S
+        end_s = start_s + self._window_s
         frame, frame_trouble = self._look(clock.origin_s, start_s, end_s)
         waveform, sound_trouble = self._listen(clock.origin_s, start_s, end_s)
         faults = {}
@@ -171,7 +172,7 @@ class Watch:
             self._encoder, self._gallery,
             None if frame is None else self._encoder.image_vector(frame),
             None if waveform is None else self._encoder.audio_vector(
-                self._encoder.frames(waveform)))
+                self._encoder.hear(waveform).frames))
         return Observation(clock.utc(end_s), start_s, end_s, decision,
                            self._camera.name if self._camera else None,
                            self._microphone.name if self._microphone else None)

@@ -71,7 +71,8 @@ def train(
     run: Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="The folder to "
                                                                             "make.")],
     image_backbone: Annotated[str, typer.Option(help="The convolutional base.")] = "vgg16",
-    frontend: Annotated[str, typer.Option(help="What reads the sound.")] = "yamnet",
+    frontend: Annotated[str, typer.Option(help="What reads the sound: yamnet or "
+                                               "birdnet.")] = "yamnet",
     yamnet: Annotated[str | None, typer.Option(metavar="DIR|URL", help="A SavedModel in place of "
                                                "the packaged YAMNet.")] = None,
     image_weights: Annotated[Path | None, typer.Option(help="A Keras weights file in place of "
@@ -85,16 +86,15 @@ def train(
                                                           "file.")] = False,
 ) -> None:
     """Train the fused encoder; cross-validated by recording."""
-    from birdfield.errors import UsageError
+    from birdfield.frontend import spec_of
 
-    if frontend != "yamnet":
-        raise UsageError(f"no frontend {frontend!r}; expected yamnet")
+    spec_of(frontend)
     require_tensorflow()
     from birdfield_train.run import TrainConfig
     from birdfield_train.run import train as train_run
 
-    config = TrainConfig(image_dir, audio_dir, run, image_backbone, image_weights, yamnet, names,
-                         seed, strict)
+    config = TrainConfig(image_dir, audio_dir, run, image_backbone, frontend, image_weights, yamnet,
+                         names, seed, strict)
     with _reporter() as reporter:
         train_run(config, reporter, resume, force)
     print(run)

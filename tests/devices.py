@@ -212,7 +212,7 @@ def listen() -> None:
             print(json.dumps({"log": record.getMessage()}), flush=True)
 
     logging.basicConfig(level=logging.INFO, handlers=[Lines()])
-    microphone = LiveMicrophone("default")
+    microphone = LiveMicrophone("default", 16_000)
     while True:
         time.sleep(0.5)
         now_s = time.monotonic()

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import FRAMES
 from birdfield.dataset import Sample
-from birdfield.frontend import EMBEDDING
+from birdfield.frontend import YAMNET
 from birdfield_train.features import Feature, FeatureSet
 from birdfield_train.heads import Split
 
@@ -22,7 +21,7 @@ def make_feature(folder: Path, name: str, label: str, sense: str, recording: str
 
 
 def make_features(folder: Path, labels: str, images: int = 4, recordings: int = 3, clips: int = 2,
-                  frames: int = FRAMES, seed: int = 0) -> FeatureSet:
+                  frames: int = YAMNET.frames, seed: int = 0) -> FeatureSet:
     """Make species, a letter each, whose features lie around a centre of their own.
 
     Args:
@@ -39,13 +38,13 @@ def make_features(folder: Path, labels: str, images: int = 4, recordings: int = 
     seen: list[Feature] = []
     heard: list[Feature] = []
     for label in labels:
-        colour, song = rng.normal(size=2 * CHANNELS), rng.normal(size=EMBEDDING)
+        colour, song = rng.normal(size=2 * CHANNELS), rng.normal(size=YAMNET.dim)
         seen += [make_feature(folder, f"{label}{index}.jpg", label, "image", f"image:{index}",
                               colour + 0.5 * rng.normal(size=2 * CHANNELS))
                  for index in range(images)]
         heard += [make_feature(folder, f"{label}{index}__{clip}.wav", label, "audio",
                                f"{label}{index}",
-                               song + 2 * rng.normal(size=(frames, EMBEDDING)))
+                               song + 2 * rng.normal(size=(frames, YAMNET.dim)))
                   for index in range(recordings) for clip in range(clips)]
     return FeatureSet(tuple(seen), tuple(heard), ())
 

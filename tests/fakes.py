@@ -9,10 +9,11 @@ import numpy as np
 import soundfile
 from devices import dominant_hz
 
-from birdfield.audio import FRAMES, RATE_HZ
-from birdfield.bundle import FILES, FORMAT, MANIFEST, MODELS, Bundle, load_bundle, model_id
-from birdfield.config import file_sha256
+from birdfield.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
+from birdfield.bundle import FILES, FORMAT, MANIFEST, TOWERS, Bundle, load_bundle, model_id
+from birdfield.config import PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.encoder import DIM, unit
+from birdfield.frontend import BIRDNET, YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
 from birdfield.species import Species
 
@@ -28,14 +29,21 @@ def at(degrees: float) -> np.ndarray:
     return vector
 
 
+def no_classes() -> np.ndarray:
+    """Stand for scores that nobody may ask for."""
+    raise AssertionError("classes were scored")
+
+
 class BluePitch:
     """An encoder that puts a picture at its blue's, a tone at its pitch's number of degrees."""
 
     def image_vector(self, image: np.ndarray) -> np.ndarray:
         return at(float(image[..., 0].mean()))
 
-    def frames(self, waveform: np.ndarray) -> np.ndarray:
-        return np.full((1, 1024), dominant_hz(waveform), np.float32)
+    audio_spec = YAMNET
+
+    def hear(self, waveform: np.ndarray) -> Heard:
+        return Heard(np.full((1, 1024), dominant_hz(waveform), np.float32), no_classes)
 
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return at(float(frames[0, 0]) / HZ_PER_DEGREE)
@@ -54,8 +62,9 @@ def picture(path: Path, degrees: int, seed: int = 0) -> Path:
 
 def tone(path: Path, degrees: int, length_s: float = 2.0) -> Path:
     """Write a sound file that `BluePitch` puts at an angle."""
-    seconds = np.arange(round(length_s * RATE_HZ)) / RATE_HZ
-    soundfile.write(path, 0.5 * np.sin(2 * np.pi * degrees * HZ_PER_DEGREE * seconds), RATE_HZ)
+    seconds = np.arange(round(length_s * YAMNET.rate_hz)) / YAMNET.rate_hz
+    sound = 0.5 * np.sin(2 * np.pi * degrees * HZ_PER_DEGREE * seconds)
+    soundfile.write(path, sound, YAMNET.rate_hz)
     return path
 
 
@@ -74,10 +83,13 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     hashes = {name: file_sha256(folder / name) for name in FILES}
     tower = {"precision": "float", "mean_cosine": 1.0, "min_cosine": 1.0, "size_bytes": 5}
     return {
-        "format": FORMAT, "model": model_id(hashes), "birdfield": "0", "dim": DIM,
+        "format": FORMAT, "model": model_id(hashes, PACKAGED_YAMNET_SHA256),
+        "birdfield": "0", "dim": DIM,
         "image": {"size_px": 224, "order": "BGR", "mean": [0.0, 0.0, 0.0], "scale": 1.0,
                   "backbone": "blue"},
-        "audio": {"frontend": "pitch", "rate_hz": RATE_HZ, "frames": FRAMES},
+        "audio": YAMNET.to_json(),
+        "frontend": {"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256},
+        "yamnet": {"sha256": PACKAGED_YAMNET_SHA256},
         "towers": {"image": tower}, "calibration": CALIBRATION.to_json(), "minimum_runtime": {},
         "training": {}, "cross_validation": {}, "licences": ["of the air"], "files": hashes}
 
@@ -87,10 +99,19 @@ def write_manifest(folder: Path, manifest: object) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
+def to_birdnet(folder: Path) -> None:
+    """Make a bundle one that hears by BirdNET."""
+    entries = manifest_of(folder)
+    write_manifest(folder, {
+        **entries, "audio": BIRDNET.to_json(), "licences": [BIRDNET_LICENCE],
+        "frontend": {"name": "birdnet", "sha256": BIRDNET_SHA256},
+        "model": model_id(entries["files"], BIRDNET_SHA256)})
+
+
 def make_bundle(folder: Path, towers: str = "tower") -> Bundle:
     """Write a whole bundle whose towers are a few bytes, and open it."""
     folder.mkdir(parents=True)
-    for name in MODELS:
+    for name in TOWERS:
         (folder / name).write_bytes(f"{towers} {name}".encode())
     (folder / "species.npz").write_bytes(factory().dump())
     write_manifest(folder, manifest_of(folder))

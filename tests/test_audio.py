@@ -7,12 +7,7 @@ import soundfile
 from devices import dominant_hz
 
 from birdfield.audio import (
-    FRAMES,
-    HOP,
-    PATCH,
-    RATE_HZ,
-    STRIDE,
-    WINDOW,
+    AudioSpec,
     Resampler,
     fit_frames,
     patches,
@@ -23,9 +18,13 @@ from birdfield.audio import (
     windows,
 )
 from birdfield.errors import InputError
+from birdfield.frontend import BIRDNET, SPECS, YAMNET
 
-LENGTHS = [1, PATCH, WINDOW - 1, WINDOW, WINDOW + 1, WINDOW + HOP, WINDOW + STRIDE - 1,
-           WINDOW + STRIDE, WINDOW + STRIDE + 1, 3 * WINDOW + 17]
+RATE_HZ = 16_000
+LENGTHS = [(spec, length) for spec in SPECS.values() for length in (
+    1, spec.patch, spec.window - 1, spec.window, spec.window + 1, spec.window + spec.hop,
+    spec.window + spec.stride - 1, spec.window + spec.stride, spec.window + spec.stride + 1,
+    3 * spec.window + 17)]
 
 
 def tone(rate_hz: int, length_s: float, hz: float = 3000) -> np.ndarray:
@@ -33,10 +32,19 @@ def tone(rate_hz: int, length_s: float, hz: float = 3000) -> np.ndarray:
     return np.asarray(0.5 * np.sin(2 * np.pi * hz * seconds), np.float32)
 
 
-def test_a_window_is_ten_patches_half_a_second_apart() -> None:
-    """10 patches of 15 600 samples, 7 680 apart: 15 600 + 9 x 7 680 = 84 720."""
-    assert (WINDOW, STRIDE) == (84_720, 76_800)
-    assert len(patches(np.zeros(WINDOW, np.float32))) == FRAMES
+def test_yamnets_window_is_ten_patches_half_a_second_apart() -> None:
+    """10 patches of 15 600 samples, 7 680 apart: 15 600 + 9 x 7 680 = 84 720, 5.295 s."""
+    assert (YAMNET.window, YAMNET.stride, YAMNET.window_s) == (84_720, 76_800, 5.295)
+
+
+def test_birdnets_window_is_three_patches_one_and_a_half_seconds_apart() -> None:
+    """3 patches of 144 000 samples, 72 000 apart: 144 000 + 2 x 72 000 = 288 000, 6 s."""
+    assert (BIRDNET.window, BIRDNET.stride, BIRDNET.window_s) == (288_000, 216_000, 6.0)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_a_window_has_as_many_patches_as_the_tower_reads(spec: AudioSpec) -> None:
+    assert len(patches(np.zeros(spec.window, np.float32), spec)) == spec.frames
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "aiff"])
@@ -45,7 +53,7 @@ def test_every_format_is_read_at_16_khz(tmp_path: Path, ending: str, rate_hz: in
     """A tone of 3 kHz stays one, and 1.5 s stay 24 000 samples; MP3 pads to whole frames."""
     path = tmp_path / f"song.{ending}"
     soundfile.write(path, tone(rate_hz, 1.5), rate_hz)
-    waveform = read_audio(path)
+    waveform = read_audio(path, RATE_HZ)
     assert waveform.dtype == np.float32 and waveform.ndim == 1
     assert abs(len(waveform) - 24_000) <= (2_500 if ending == "mp3" else 1)
     assert abs(dominant_hz(waveform) - 3000) < 2
@@ -62,30 +70,30 @@ def test_channels_are_mixed_by_their_mean() -> None:
 def test_a_name_may_be_any_unicode(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.wav"
     soundfile.write(str(path), tone(RATE_HZ, 0.5), RATE_HZ)
-    assert len(read_audio(path)) == 8000
+    assert len(read_audio(path, RATE_HZ)) == 8000
 
 
 def test_blocks_are_the_recording_in_pieces(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, tone(22_050, 25), 22_050)
-    blocks = list(read_blocks(path))
+    blocks = list(read_blocks(path, RATE_HZ))
     assert len(blocks) > 2 and max(map(len, blocks)) <= 11 * RATE_HZ
-    assert np.array_equal(np.concatenate(blocks), read_audio(path))
+    assert np.array_equal(np.concatenate(blocks), read_audio(path, RATE_HZ))
     assert sum(map(len, blocks)) == 25 * RATE_HZ
 
 
 def test_a_resampler_at_the_right_rate_changes_nothing() -> None:
     block = tone(RATE_HZ, 0.1)
-    assert Resampler(RATE_HZ).push(block) is block
+    assert Resampler(RATE_HZ, RATE_HZ).push(block) is block
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 44_100])
 def test_the_size_of_blocks_does_not_change_what_is_resampled(size: int) -> None:
-    waveform, resampler = tone(44_100, 0.2), Resampler(44_100)
+    waveform, resampler = tone(44_100, 0.2), Resampler(44_100, RATE_HZ)
     pieces = [resampler.push(waveform[start : start + size])
               for start in range(0, len(waveform), size)]
     pieces.append(resampler.push(np.zeros(0, np.float32), last=True))
-    whole = Resampler(44_100).push(waveform, last=True)
+    whole = Resampler(44_100, RATE_HZ).push(waveform, last=True)
     assert len(whole) == 3200
     assert np.allclose(np.concatenate(pieces), whole, atol=1e-6)
 
@@ -121,14 +129,14 @@ def write_broken(folder: Path, kind: str) -> Path:
 ])
 def test_an_unusable_recording_is_named(tmp_path: Path, kind: str, words: str) -> None:
     with pytest.raises(InputError, match=f"song.wav: {words}"):
-        read_audio(write_broken(tmp_path, kind))
+        read_audio(write_broken(tmp_path, kind), RATE_HZ)
 
 
 def test_a_recording_longer_than_the_limit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, tone(RATE_HZ, 3), RATE_HZ)
     with pytest.raises(InputError, match="longer than 2 s; cut it into shorter recordings"):
-        read_audio(path, limit_s=2)
+        read_audio(path, RATE_HZ, limit_s=2)
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
@@ -143,52 +151,52 @@ def test_a_damaged_recording_gives_samples_or_one_error(tmp_path: Path, ending: 
             damaged[place] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
         try:
-            assert np.isfinite(read_audio(path)).all()
+            assert np.isfinite(read_audio(path, RATE_HZ)).all()
         except InputError as error:
             assert str(path) in str(error)
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(("spec", "length"), LENGTHS)
 @pytest.mark.parametrize("size", [997, 60_000, 10**7])
-def test_windows_cover_a_recording_whatever_its_blocks(length: int, size: int) -> None:
+def test_windows_cover_a_recording_whatever_its_blocks(spec: AudioSpec, length: int,
+                                                       size: int) -> None:
     """The last window ends with the recording, to the hop; the others are full and abut."""
     waveform = np.arange(length, dtype=np.float32)
-    cut = list(windows(waveform[start : start + size] for start in range(0, length, size)))
+    cut = list(windows((waveform[start : start + size] for start in range(0, length, size)), spec))
     starts = [start for start, _ in cut]
-    assert all(np.array_equal(part, waveform[start : start + WINDOW]) for start, part in cut)
-    assert all(len(part) == WINDOW for _, part in cut[:-1])
-    assert starts[:-1] == list(range(0, STRIDE * (len(cut) - 1), STRIDE))
-    assert starts[-1] + len(cut[-1][1]) == length and starts[-1] % HOP == 0
-    assert len(cut) == 1 or WINDOW - HOP < len(cut[-1][1]) <= WINDOW
+    assert all(np.array_equal(part, waveform[start : start + spec.window]) for start, part in cut)
+    assert all(len(part) == spec.window for _, part in cut[:-1])
+    assert starts[:-1] == list(range(0, spec.stride * (len(cut) - 1), spec.stride))
+    assert starts[-1] + len(cut[-1][1]) == length and starts[-1] % spec.hop == 0
+    assert len(cut) == 1 or spec.window - spec.hop < len(cut[-1][1]) <= spec.window
 
 
 def test_a_recording_without_samples_has_no_window() -> None:
-    assert not list(windows([]))
-    assert not list(windows([np.zeros(0, np.float32)]))
+    assert not list(windows([], YAMNET))
+    assert not list(windows([np.zeros(0, np.float32)], YAMNET))
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-def test_windows_of_samples_are_windows_of_patches(length: int) -> None:
+@pytest.mark.parametrize(("spec", "length"), LENGTHS)
+def test_windows_of_samples_are_windows_of_patches(spec: AudioSpec, length: int) -> None:
     """Training cuts a recording's patches where watching cuts its samples."""
     waveform = np.zeros(length, np.float32)
-    starts = [start // HOP for start, _ in windows([waveform])]
-    assert window_starts(len(patches(waveform))) == starts
+    starts = [start // spec.hop for start, _ in windows([waveform], spec)]
+    assert window_starts(len(patches(waveform, spec)), spec.frames) == starts
 
 
-@pytest.mark.parametrize(("length", "count"), [(1, 1), (PATCH, 1), (PATCH + 1, 2),
-                                               (PATCH + HOP, 2), (PATCH + HOP + 1, 3)])
+@pytest.mark.parametrize(("length", "count"), [(1, 1), (15_600, 1), (15_601, 2), (23_280, 2),
+                                               (23_281, 3)])
 def test_patches_are_a_hop_apart_and_the_last_is_padded(length: int, count: int) -> None:
     """1 + ceil((N - 15 600) / 7 680)."""
     waveform = np.arange(1, length + 1, dtype=np.float32)
-    cut = patches(waveform)
-    assert cut.shape == (count, PATCH)
-    last = waveform[(count - 1) * HOP :][:PATCH]
+    cut = patches(waveform, YAMNET)
+    assert cut.shape == (count, 15_600)
+    last = waveform[(count - 1) * 7680 :][:15_600]
     assert np.array_equal(cut[-1][: len(last)], last) and not cut[-1][len(last) :].any()
 
 
 def test_a_short_sequence_is_repeated_from_its_beginning() -> None:
     """Of 3 patches, 10 are 0 1 2 0 1 2 0 1 2 0."""
     frames = np.arange(3, dtype=np.float32)[:, None]
-    assert fit_frames(frames).ravel().tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
-    full = np.arange(FRAMES, dtype=np.float32)[:, None]
-    assert np.array_equal(fit_frames(full), full)
+    assert fit_frames(frames, 10).ravel().tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
+    assert np.array_equal(fit_frames(frames, 3), frames)

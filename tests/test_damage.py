@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.audio import RATE_HZ
 from birdfield.damage import DAMAGES, active_power, damage_image, mix
 from birdfield.quality import frame_fault
+
+RATE_HZ = 16_000
 
 
 def calls(peak: float = 0.2, length_s: float = 4.0) -> np.ndarray:

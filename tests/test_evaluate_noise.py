@@ -10,7 +10,6 @@ from devices import scenery
 from fakes import BluePitch, factory, tone
 
 from birdfield import evaluate_noise
-from birdfield.audio import RATE_HZ
 from birdfield.damage import DAMAGES
 from birdfield.errors import InputError
 from birdfield.evaluate import Embedded
@@ -27,6 +26,7 @@ from birdfield.evaluate_noise import (
 )
 from birdfield.evaluate_table import damage_lines
 
+RATE_HZ = 16_000
 ROW_KEYS = ["noise", "snr_db", "image_damage", "image_top1", "audio_top1", "both_top1", "n"]
 DEGREES = {"Jay": 3, "Wren": 120}  # where they look and sound
 

@@ -11,10 +11,9 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 
 import keras
 
-from birdfield.audio import RATE_HZ
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import scan
-from birdfield.frontend import Yamnet
+from birdfield.frontend import YAMNET, Yamnet
 from birdfield.image import ImageSpec, read_image
 from birdfield_train.backbones import Backbone
 from birdfield_train.features import FeatureSet, extract
@@ -58,7 +57,8 @@ def photograph(path: Path, seed: int = 0) -> bytes:
 
 def recording(path: Path, seconds: float = 1.0, level: float = 0.1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, level * RNG.normal(size=int(seconds * RATE_HZ)), RATE_HZ, "FLOAT")
+    sound = level * RNG.normal(size=int(seconds * YAMNET.rate_hz))
+    soundfile.write(path, sound, YAMNET.rate_hz, "FLOAT")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def data(tmp_path: Path) -> Path:
 def run(data: Path, computed: Computed, key: str = "tiny",
         told: list[tuple[str, int, int]] | None = None) -> FeatureSet:
     backbone = Backbone("tiny", SPEC, 3, computed.build, "none", key)
-    return extract(scan(data / "images", data / "audio"), backbone, PACKAGED_YAMNET,
+    return extract(scan(data / "images", data / "audio"), backbone, Yamnet(PACKAGED_YAMNET),
                    lambda *step: None if told is None else told.append(step))
 
 
@@ -136,11 +136,11 @@ def bad_files(data: Path) -> dict[str, str]:
         + b"\x08\x02\0\0\0\x9f\xd4\xbb\x46\0\0\0\0IEND\xaeB`\x82")
     (images / "notes.txt").write_text("A wren.")
     recording(audio / "silent.wav", level=0)
-    soundfile.write(audio / "nan.wav", np.full(RATE_HZ, np.nan), RATE_HZ, "FLOAT")
+    soundfile.write(audio / "nan.wav", np.full(YAMNET.rate_hz, np.nan), YAMNET.rate_hz, "FLOAT")
     recording(audio / "short.wav", seconds=0.05)
     (audio / "empty.wav").touch()
     (audio / "text.wav").write_text("This is no sound.")
-    soundfile.write(audio / "half.flac", 0.1 * RNG.normal(size=RATE_HZ), RATE_HZ)
+    soundfile.write(audio / "half.flac", 0.1 * RNG.normal(size=YAMNET.rate_hz), YAMNET.rate_hz)
     half = (audio / "half.flac").read_bytes()
     (audio / "half.flac").write_bytes(half[: len(half) // 2])
     return {"truncated.jpg": "the picture is truncated", "empty.jpg": "the file is empty",

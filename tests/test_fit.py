@@ -11,6 +11,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 import tensorflow as tf
 from fabricated import CHANNELS, make_features, make_split
 
+from birdfield.frontend import YAMNET
 from birdfield_train.features import FeatureSet
 from birdfield_train.fit import FitConfig, Fitter, load_heads
 from birdfield_train.heads import Heads, Split
@@ -55,7 +56,7 @@ def silent(epoch: int, heads: Heads, row: dict[str, float]) -> None:
 
 def fit(split: Split, checkpoint: Path | None = None, epochs: int = EPOCHS,
         config: FitConfig = CONFIG, seed: int = 0) -> Fitter:
-    fitter = Fitter(split, CHANNELS, config, seed, checkpoint)
+    fitter = Fitter(split, CHANNELS, YAMNET, config, seed, checkpoint)
     fitter.run(epochs, silent)
     return fitter
 
@@ -67,10 +68,10 @@ def test_a_fit_interrupted_at_any_epoch_is_taken_up_to_the_same_bits(
         if epoch == stop:
             raise KeyboardInterrupt
 
-    first = Fitter(split, CHANNELS, CONFIG, 0, tmp_path / "checkpoint.npz")
+    first = Fitter(split, CHANNELS, YAMNET, CONFIG, 0, tmp_path / "checkpoint.npz")
     with pytest.raises(KeyboardInterrupt):
         first.run(EPOCHS, interrupt)
-    second = Fitter(split, CHANNELS, CONFIG, 0, tmp_path / "checkpoint.npz")
+    second = Fitter(split, CHANNELS, YAMNET, CONFIG, 0, tmp_path / "checkpoint.npz")
     assert second.epoch == stop
     second.run(EPOCHS, silent)
     assert second.history == whole.history
@@ -109,7 +110,7 @@ def test_each_epoch_is_measured(whole: Fitter) -> None:
 
 
 def test_mining_is_semi_hard_first_and_then_hard(split: Split) -> None:
-    fitter = Fitter(split, CHANNELS, CONFIG, 0)
+    fitter = Fitter(split, CHANNELS, YAMNET, CONFIG, 0)
     mined: list[str] = []
 
     def spy(name: str, step: Any) -> Any:
@@ -125,7 +126,7 @@ def test_mining_is_semi_hard_first_and_then_hard(split: Split) -> None:
 
 def test_heads_start_as_the_discriminant_with_the_senses_aligned(split: Split) -> None:
     """Before any step each sample is nearest its own species' mean, by either sense."""
-    heads = Fitter(split, CHANNELS, CONFIG, 0).heads
+    heads = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
     senses = ((heads.embed_images(split.images), split.image_labels),
               (heads.embed_audio(split.audio), split.audio_labels))
     means = [np.stack([vectors[labels == label].mean(axis=0) for label in range(3)])
@@ -167,7 +168,7 @@ def test_a_healthy_fit_is_not_alarmed_at(split: Split, caplog: pytest.LogCapture
 
 def test_weights_are_written_alone_and_read_again(whole: Fitter, tmp_path: Path) -> None:
     whole.save_weights(tmp_path / "heads.npz")
-    loaded = load_heads(tmp_path / "heads.npz", CHANNELS)
+    loaded = load_heads(tmp_path / "heads.npz", CHANNELS, YAMNET)
     for one, two in zip(loaded.get_weights(), whole.heads.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     assert loaded.fusion_weights().gain == np.float32(0.3)

@@ -6,11 +6,10 @@ import pytest
 import soundfile
 import soxr
 
-from birdfield.audio import HOP, PATCH, RATE_HZ
 from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha256, file_sha256
 from birdfield.encoder import unit
 from birdfield.errors import InputError
-from birdfield.frontend import CLASSES, EMBEDDING, Yamnet
+from birdfield.frontend import CLASSES, YAMNET, Yamnet
 from birdfield_train.toy_aviary import sing
 
 RECORDINGS = 5
@@ -25,37 +24,39 @@ def noise(length: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.1, length).astype(np.float32)
 
 
-@pytest.mark.parametrize(("length", "count"), [(1, 1), (PATCH, 1), (PATCH + 1, 2),
-                                               (PATCH + 4 * HOP, 5)])
+@pytest.mark.parametrize(("length", "count"), [(1, 1), (YAMNET.patch, 1), (YAMNET.patch + 1, 2),
+                                               (YAMNET.patch + 4 * YAMNET.hop, 5)])
 def test_each_patch_has_an_embedding_and_scores(yamnet: Yamnet, length: int, count: int) -> None:
-    embeddings, scores = yamnet.embed(noise(length))
-    assert embeddings.shape == (count, EMBEDDING) and scores.shape == (count, CLASSES)
+    heard = yamnet.hear(noise(length))
+    embeddings, scores = heard.frames, heard.classes
+    assert embeddings.shape == (count, YAMNET.dim) and scores.shape == (count, CLASSES)
     assert embeddings.dtype == scores.dtype == np.float32
     assert 0 <= scores.min() and scores.max() <= 1
 
 
 def test_a_patch_alone_embeds_as_within_the_recording(yamnet: Yamnet) -> None:
-    waveform = noise(PATCH + 3 * HOP)
-    whole, _ = yamnet.embed(waveform)
+    waveform = noise(YAMNET.patch + 3 * YAMNET.hop)
+    whole = yamnet.embed(waveform)
     for place in range(4):
-        alone, _ = yamnet.embed(waveform[place * HOP :][:PATCH])
+        alone = yamnet.embed(waveform[place * YAMNET.hop :][: YAMNET.patch])
         assert np.array_equal(alone[0], whole[place])
 
 
-@pytest.mark.parametrize("waveform", [np.zeros(PATCH, np.float32), np.ones(PATCH, np.float32),
-                                      noise(PATCH), np.sign(noise(PATCH)),
-                                      np.full(PATCH, 1e-38, np.float32)],
+@pytest.mark.parametrize("waveform", [np.zeros(YAMNET.patch, np.float32),
+                                      np.ones(YAMNET.patch, np.float32),
+                                      noise(YAMNET.patch), np.sign(noise(YAMNET.patch)),
+                                      np.full(YAMNET.patch, 1e-38, np.float32)],
                          ids=["silence", "offset", "noise", "clipped", "denormal"])
 def test_no_sound_gives_numbers_that_are_not_finite(yamnet: Yamnet, waveform: np.ndarray) -> None:
-    embeddings, scores = yamnet.embed(waveform)
-    assert np.isfinite(embeddings).all() and np.isfinite(scores).all()
+    heard = yamnet.hear(waveform)
+    assert np.isfinite(heard.frames).all() and np.isfinite(heard.classes).all()
 
 
 def test_silence_and_a_tone_are_told_apart_by_their_class(yamnet: Yamnet) -> None:
     """YAMNet's class 494 is Silence."""
-    _, silent = yamnet.embed(np.zeros(PATCH, np.float32))
-    seconds = np.arange(PATCH) / RATE_HZ
-    _, beep = yamnet.embed((0.5 * np.sin(2 * np.pi * 1000 * seconds)).astype(np.float32))
+    silent = yamnet.hear(np.zeros(YAMNET.patch, np.float32)).classes
+    seconds = np.arange(YAMNET.patch) / YAMNET.rate_hz
+    beep = yamnet.hear((0.5 * np.sin(2 * np.pi * 1000 * seconds)).astype(np.float32)).classes
     assert silent[0].argmax() == 494
     assert beep[0].argmax() != 494
 
@@ -84,7 +85,7 @@ def assert_resamplers_agree(yamnet: Yamnet, path: Path) -> None:
     pytest.importorskip("resampy", reason="resampy is not installed: birdfield[train]")
     from birdfield_train.triplets import _read
 
-    by_soxr, by_resampy = (yamnet.embed(_read(path, name))[0] for name in ("soxr", "resampy"))
+    by_soxr, by_resampy = (yamnet.embed(_read(path, name)) for name in ("soxr", "resampy"))
     count = min(len(by_soxr), len(by_resampy))
     assert abs(len(by_soxr) - len(by_resampy)) <= 1
     assert (unit(by_soxr[:count]) * unit(by_resampy[:count])).sum(axis=1).min() >= 0.999
@@ -95,7 +96,7 @@ def assert_resamplers_agree(yamnet: Yamnet, path: Path) -> None:
 def test_soxr_and_resampy_give_one_embedding(yamnet: Yamnet, tmp_path: Path) -> None:
     """3 s of a song of the toy aviary, as a file at 44.1 kHz, compared patch by patch."""
     song = sing(0, np.random.default_rng(0), 3.0)
-    soundfile.write(tmp_path / "song.wav", soxr.resample(song, RATE_HZ, 44_100), 44_100)
+    soundfile.write(tmp_path / "song.wav", soxr.resample(song, YAMNET.rate_hz, 44_100), 44_100)
     assert_resamplers_agree(yamnet, tmp_path / "song.wav")
 
 
@@ -104,7 +105,7 @@ def test_soxr_and_resampy_give_one_embedding(yamnet: Yamnet, tmp_path: Path) -> 
 def test_soxr_and_resampy_give_one_embedding_of_real_recordings(yamnet: Yamnet) -> None:
     recordings = sorted((Path(os.environ["BIRDFIELD_DATA"]) / "train").rglob("*.ogg"))
     chosen = [path for path in recordings[:: len(recordings) // 50]
-              if soundfile.info(path).samplerate != RATE_HZ][:RECORDINGS]
+              if soundfile.info(path).samplerate != YAMNET.rate_hz][:RECORDINGS]
     assert len(chosen) == RECORDINGS
     for path in chosen:
         assert_resamplers_agree(yamnet, path)

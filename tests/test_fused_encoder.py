@@ -7,9 +7,8 @@ import keras
 import tensorflow as tf
 
 import birdfield_train
-from birdfield.audio import FRAMES
 from birdfield.errors import UsageError
-from birdfield.frontend import EMBEDDING
+from birdfield.frontend import YAMNET
 
 pytestmark = pytest.mark.train
 
@@ -17,9 +16,9 @@ RNG = np.random.default_rng(5)
 PRESENCE = np.array([[1, 1], [1, 0], [0, 1]], np.float32)
 
 
-def make_inputs(frames: int = FRAMES) -> dict[str, np.ndarray]:
+def make_inputs(frames: int = YAMNET.frames) -> dict[str, np.ndarray]:
     return {"image": RNG.normal(0, 60, (3, 224, 224, 3)).astype(np.float32),
-            "audio": RNG.normal(size=(3, frames, EMBEDDING)).astype(np.float32),
+            "audio": RNG.normal(size=(3, frames, YAMNET.dim)).astype(np.float32),
             "presence": PRESENCE}
 
 
@@ -46,7 +45,7 @@ def test_the_package_offers_the_two_names_and_no_others() -> None:
 
 def test_embeddings_are_unit_whichever_sense_is_absent(encoder: keras.Model) -> None:
     assert {tensor.name: tensor.shape for tensor in encoder.inputs} == {
-        "image": (None, 224, 224, 3), "audio": (None, FRAMES, 1024), "presence": (None, 2)}
+        "image": (None, 224, 224, 3), "audio": (None, YAMNET.frames, 1024), "presence": (None, 2)}
     embeddings = encoder.predict_on_batch(make_inputs())
     assert embeddings.shape == (3, 128)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)

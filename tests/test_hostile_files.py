@@ -148,7 +148,8 @@ def test_a_gallery_that_says_anything_ends_in_one_error(entries: object) -> None
 
 @settings(max_examples=150, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(key=st.sampled_from(["dim", "image", "audio", "calibration", "model", "files", "format"]),
+@given(key=st.sampled_from(["dim", "image", "audio", "frontend", "yamnet", "calibration", "model",
+                            "files", "format"]),
        value=JUNK)
 def test_a_manifest_with_one_wrong_part_ends_in_one_error(folder: Path, key: str,
                                                           value: object) -> None:

@@ -10,13 +10,13 @@ import pytest
 import soundfile
 from fakes import HZ_PER_DEGREE, BluePitch, at, factory, picture, tone
 
-from birdfield.audio import RATE_HZ, STRIDE, WINDOW_S
 from birdfield.embed_file import embed_file, sense_of_file
 from birdfield.errors import InputError
+from birdfield.frontend import YAMNET
 from birdfield.identify import identify_file, identify_pair, list_files, pool_parts
 from birdfield.observation import COLUMNS, Observation, to_csv, to_json, to_line
 
-STRIDE_S = STRIDE / RATE_HZ  # 4.8 s
+STRIDE_S = YAMNET.stride / YAMNET.rate_hz  # 4.8 s
 
 
 def identify(path: Path, pooled: bool = False) -> list[Observation]:
@@ -25,9 +25,9 @@ def identify(path: Path, pooled: bool = False) -> list[Observation]:
 
 def two_tones(path: Path, degrees: tuple[int, int], each_s: float) -> Path:
     """Write a tone and then another one."""
-    seconds = np.arange(round(each_s * RATE_HZ)) / RATE_HZ
-    soundfile.write(path, np.concatenate(
-        [0.5 * np.sin(2 * np.pi * angle * HZ_PER_DEGREE * seconds) for angle in degrees]), RATE_HZ)
+    seconds = np.arange(round(each_s * YAMNET.rate_hz)) / YAMNET.rate_hz
+    tones = [0.5 * np.sin(2 * np.pi * angle * HZ_PER_DEGREE * seconds) for angle in degrees]
+    soundfile.write(path, np.concatenate(tones), YAMNET.rate_hz)
     return path
 
 
@@ -47,7 +47,8 @@ def test_a_recording_has_an_answer_for_each_window(tmp_path: Path) -> None:
     path = two_tones(tmp_path / "song.wav", (60, 120), 7.0)
     found = identify(path)
     assert [row.start_s for row in found] == [0, STRIDE_S, 9.12]
-    assert [row.end_s for row in found] == pytest.approx([WINDOW_S, STRIDE_S + WINDOW_S, 14.0])
+    assert [row.end_s for row in found] == pytest.approx(
+        [YAMNET.window_s, STRIDE_S + YAMNET.window_s, 14.0])
     assert found[0].decision.species == "Robin" and found[2].decision.species == "Wren"
     assert all(row.decision.senses == ("audio",) and row.audio_source == str(path) for row in found)
 
@@ -86,8 +87,9 @@ def test_a_pair_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
     (9.0, "the recording is clipped; expected the sound of a bird"),
 ])
 def test_a_recording_without_a_sound_is_refused(tmp_path: Path, level: float, words: str) -> None:
-    seconds = np.arange(RATE_HZ * 6) / RATE_HZ
-    soundfile.write(tmp_path / "a.wav", np.clip(level * np.sin(9000 * seconds), -1, 1), RATE_HZ)
+    seconds = np.arange(YAMNET.rate_hz * 6) / YAMNET.rate_hz
+    sound = np.clip(level * np.sin(9000 * seconds), -1, 1)
+    soundfile.write(tmp_path / "a.wav", sound, YAMNET.rate_hz)
     with pytest.raises(InputError, match=words):
         identify(tmp_path / "a.wav")
 
@@ -108,8 +110,8 @@ def test_a_photograph_that_shows_nothing_is_refused(tmp_path: Path, level: int,
 
 def test_a_long_recording_is_read_in_bounded_memory(tmp_path: Path) -> None:
     """20 minutes at 16 kHz are 77 MB of float32; at most some blocks of 10 s are in memory."""
-    with soundfile.SoundFile(tmp_path / "long.flac", "w", RATE_HZ, 1) as out:
-        seconds = np.arange(RATE_HZ * 60) / RATE_HZ
+    with soundfile.SoundFile(tmp_path / "long.flac", "w", YAMNET.rate_hz, 1) as out:
+        seconds = np.arange(YAMNET.rate_hz * 60) / YAMNET.rate_hz
         minute = 0.5 * np.sin(2 * np.pi * 3000 * seconds)
         for _ in range(20):
             out.write(minute)

@@ -6,9 +6,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from birdfield.audio import PATCH
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.errors import InputError, MissingError, UsageError
+from birdfield.frontend import YAMNET
 from birdfield.interpreter import RUNTIMES, TfliteModel, interpreter_class
 
 
@@ -78,24 +78,24 @@ def test_a_runtime_that_does_not_exist_is_a_usage_error(monkeypatch: pytest.Monk
 
 def test_a_model_tells_its_inputs_and_gives_its_outputs() -> None:
     model = TfliteModel(PACKAGED_YAMNET)
-    assert model.inputs == {"waveform": (PATCH,)}
+    assert model.inputs == {"waveform": (YAMNET.patch,)}
     assert {name: value.shape for name, value in
-            model(waveform=np.zeros(PATCH, np.float32)).items()} == {
+            model(waveform=np.zeros(YAMNET.patch, np.float32)).items()} == {
                 "embeddings": (1, 1024), "scores": (1, 521)}
 
 
 def test_a_result_is_a_copy_that_the_next_run_does_not_change() -> None:
     model, rng = TfliteModel(PACKAGED_YAMNET, threads=2), np.random.default_rng(0)
-    first = model(waveform=np.zeros(PATCH, np.float32))
+    first = model(waveform=np.zeros(YAMNET.patch, np.float32))
     kept = {name: value.copy() for name, value in first.items()}
-    second = model(waveform=rng.normal(0, 0.3, PATCH).astype(np.float32))
+    second = model(waveform=rng.normal(0, 0.3, YAMNET.patch).astype(np.float32))
     assert all(np.array_equal(first[name], kept[name]) for name in kept)
     assert not np.array_equal(first["embeddings"], second["embeddings"])
 
 
 @pytest.mark.parametrize("name", ["waveform", "sound"])
 def test_an_input_of_another_shape_or_name_is_refused(name: str) -> None:
-    shape = (1, PATCH) if name == "waveform" else (PATCH,)
+    shape = (1, YAMNET.patch) if name == "waveform" else (YAMNET.patch,)
     with pytest.raises(InputError, match=rf"model input is .'{name}'.*expected .'waveform'"):
         TfliteModel(PACKAGED_YAMNET)(**{name: np.zeros(shape, np.float32)})
 

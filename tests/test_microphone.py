@@ -15,9 +15,9 @@ import soundfile
 from devices import TONE_HZ, PulseAudio, dominant_hz, wait_for
 
 from birdfield import microphone as module
-from birdfield.audio import WINDOW, WINDOW_S
 from birdfield.errors import InputError, MissingError
-from birdfield.microphone import KEPT, AudioFile, LiveMicrophone, open_microphone
+from birdfield.frontend import YAMNET
+from birdfield.microphone import AudioFile, LiveMicrophone, open_microphone
 
 
 def write_ramp(path: Path, length_s: float) -> np.ndarray:
@@ -30,27 +30,27 @@ def write_ramp(path: Path, length_s: float) -> np.ndarray:
 def test_a_file_gives_overlapping_windows_and_a_shorter_last_one(tmp_path: Path) -> None:
     """23 s: the window at 19.2 s has 3.8 s of sound, the one at 21.6 s 1.4 s."""
     ramp = write_ramp(tmp_path / "été.wav", 23.0)
-    sound = AudioFile(tmp_path / "été.wav")
+    sound = AudioFile(tmp_path / "été.wav", 16_000)
     for index in range(10):
         start_s = index * 2.4
         assert not sound.ended
-        waveform = sound.window(start_s, start_s + WINDOW_S)
+        waveform = sound.window(start_s, start_s + YAMNET.window_s)
         first = round(start_s * 16_000)
         assert waveform is not None and waveform.dtype == np.float32
-        assert np.array_equal(waveform, ramp[first : first + WINDOW])
-        if start_s + WINDOW_S > 23:
+        assert np.array_equal(waveform, ramp[first : first + YAMNET.window])
+        if start_s + YAMNET.window_s > 23:
             break
     assert sound.ended and sound.end_s == 23.0
-    last = sound.window(21.6, 21.6 + WINDOW_S)
+    last = sound.window(21.6, 21.6 + YAMNET.window_s)
     assert last is not None and len(last) == 22_400
-    assert sound.window(22.2, 22.2 + WINDOW_S) is None, "0.8 s is no window"
+    assert sound.window(22.2, 22.2 + YAMNET.window_s) is None, "0.8 s is no window"
 
 
-@pytest.mark.parametrize("length_s", [WINDOW_S, 10.0])
+@pytest.mark.parametrize("length_s", [YAMNET.window_s, 10.0])
 def test_a_file_that_ends_with_its_window_is_over(tmp_path: Path, length_s: float) -> None:
     write_ramp(tmp_path / "a.wav", length_s)
-    sound = AudioFile(tmp_path / "a.wav")
-    assert sound.window(length_s - WINDOW_S, length_s) is not None
+    sound = AudioFile(tmp_path / "a.wav", 16_000)
+    assert sound.window(length_s - YAMNET.window_s, length_s) is not None
     assert sound.ended
 
 
@@ -58,18 +58,18 @@ def test_a_file_of_any_rate_comes_at_16_khz(tmp_path: Path) -> None:
     seconds = np.arange(44_100 * 6) / 44_100
     left = 0.5 * np.sin(2 * np.pi * TONE_HZ * seconds)
     soundfile.write(tmp_path / "a.flac", np.stack([left, np.zeros_like(left)], 1), 44_100)
-    sound = AudioFile(tmp_path / "a.flac")
-    waveform = sound.window(0.0, WINDOW_S)
-    assert waveform is not None and len(waveform) == WINDOW
+    sound = AudioFile(tmp_path / "a.flac", 16_000)
+    waveform = sound.window(0.0, YAMNET.window_s)
+    assert waveform is not None and len(waveform) == YAMNET.window
     assert dominant_hz(waveform) == pytest.approx(TONE_HZ, abs=1)
     assert np.abs(waveform).max() == pytest.approx(0.25, abs=0.01), "the mean of both channels"
 
 
 def test_a_long_file_is_never_all_in_memory(tmp_path: Path) -> None:
     write_ramp(tmp_path / "a.wav", 60.0)
-    sound = AudioFile(tmp_path / "a.wav")
+    sound = AudioFile(tmp_path / "a.wav", 16_000)
     for index in range(20):
-        sound.window(index * 2.4, index * 2.4 + WINDOW_S)
+        sound.window(index * 2.4, index * 2.4 + YAMNET.window_s)
         assert len(sound._kept) <= 16 * 16_000
     sound.close()
     assert sound.ended
@@ -85,17 +85,17 @@ def test_an_unreadable_file_is_told(tmp_path: Path, content: bytes | None, messa
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
-        open_microphone(str(path))
+        open_microphone(str(path), 16_000)
 
 
 def test_a_file_without_samples_is_told(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(0, np.float32), 16_000)
     with pytest.raises(InputError, match=r"a\.wav: holds no sound; expected a recording"):
-        AudioFile(tmp_path / "a.wav")
+        AudioFile(tmp_path / "a.wav", 16_000)
 
 
 def test_none_is_no_microphone() -> None:
-    assert open_microphone("none") is None
+    assert open_microphone("none", 16_000) is None
 
 
 @pytest.mark.parametrize(("error", "message"), [
@@ -109,7 +109,7 @@ def test_missing_portaudio_is_told(monkeypatch: pytest.MonkeyPatch, error: Excep
 
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(MissingError, match=message) as caught:
-        open_microphone("default")
+        open_microphone("default", 16_000)
     assert caught.value.exit_code == 3
 
 
@@ -157,7 +157,7 @@ class SoundSystem:
 @contextmanager
 def recording(monkeypatch: pytest.MonkeyPatch, system: SoundSystem) -> Iterator[LiveMicrophone]:
     monkeypatch.setattr(module, "load_sounddevice", lambda: system)
-    microphone = LiveMicrophone("usb")
+    microphone = LiveMicrophone("usb", 16_000)
     try:
         wait_for(lambda: bool(system.streams), 2, "the stream")
         yield microphone
@@ -189,7 +189,7 @@ def test_windows_of_a_device_go_by_the_time_of_arrival(monkeypatch: pytest.Monke
         waveform = microphone.window(end_s - 3, end_s - 1)
         assert waveform is not None and np.allclose(waveform, ramp[17 * 16_000 : 19 * 16_000])
         longest = microphone.window(end_s - 100, end_s)
-        assert longest is not None and len(longest) == KEPT
+        assert longest is not None and len(longest) == 12 * 16_000
         assert microphone.window(end_s - 0.9, end_s) is None, "0.9 s is no window"
         assert microphone.window(end_s - 100, end_s - 11.5) is None
         assert microphone.overruns == 1

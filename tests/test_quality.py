@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.audio import WINDOW
+from birdfield.frontend import YAMNET
 from birdfield.quality import ChangeTimer, Outage, frame_fault, window_fault
 
 RNG = np.random.default_rng(7)
@@ -64,7 +64,7 @@ def test_change_timer_counts_bit_identical_frames_only() -> None:
 
 
 def tone(amplitude: float) -> np.ndarray:
-    return np.asarray(amplitude * np.sin(np.arange(WINDOW) * 0.3), np.float32)
+    return np.asarray(amplitude * np.sin(np.arange(YAMNET.window) * 0.3), np.float32)
 
 
 @pytest.mark.parametrize("amplitude", [1e-4, 0.01, 0.9, 1.0])
@@ -73,20 +73,20 @@ def test_sound_is_usable_from_three_steps_to_full_scale(amplitude: float) -> Non
 
 
 def test_zeros_and_less_than_a_step_are_silent() -> None:
-    assert window_fault(np.zeros(WINDOW, np.float32)) == "silent"
+    assert window_fault(np.zeros(YAMNET.window, np.float32)) == "silent"
     assert window_fault(tone(0.9 / 32_768)) == "silent"
     assert window_fault(np.zeros(0, np.float32)) == "silent"
 
 
 def test_a_muted_input_with_an_offset_and_one_click_is_silent() -> None:
-    waveform = np.full(WINDOW, 0.02, np.float32)
+    waveform = np.full(YAMNET.window, 0.02, np.float32)
     waveform[1000:1050] = 0.5  # 50 of 84 720 samples: 0.06 %
     assert window_fault(waveform) == "silent"
 
 
 def test_half_a_window_of_sound_is_not_silent() -> None:
     waveform = tone(0.1)
-    waveform[: WINDOW // 2] = 0
+    waveform[: YAMNET.window // 2] = 0
     assert window_fault(waveform) is None
 
 

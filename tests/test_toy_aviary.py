@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from birdfield.audio import RATE_HZ
 from birdfield.dataset import scan
+from birdfield.frontend import YAMNET
 from birdfield_train.toy_aviary import (
     SPECIES,
     contact_sheet,
@@ -95,9 +95,9 @@ def test_species_of_one_colour_differ_in_pattern() -> None:
 def test_a_song_is_seeded_and_lies_in_its_band(species: int) -> None:
     sung = song(species, rng(5), 4.0)
     np.testing.assert_array_equal(sung, song(species, rng(5), 4.0))
-    assert len(sung) == 4 * RATE_HZ and sung.dtype == np.float32
+    assert len(sung) == 4 * YAMNET.rate_hz and sung.dtype == np.float32
     power = np.abs(np.fft.rfft(sung)) ** 2
-    hz = np.fft.rfftfreq(len(sung), 1 / RATE_HZ)
+    hz = np.fft.rfftfreq(len(sung), 1 / YAMNET.rate_hz)
     assert power[(hz > 1500) & (hz < 7000)].sum() > 0.9 * power.sum()
 
 
@@ -106,10 +106,10 @@ def test_a_recording_is_finite_within_one_and_loudest_in_the_band(species: int) 
     levels = set()
     for seed in range(4):
         heard = sing(species, rng(seed, 6), 3.0)
-        assert len(heard) == 3 * RATE_HZ and heard.dtype == np.float32
+        assert len(heard) == 3 * YAMNET.rate_hz and heard.dtype == np.float32
         assert np.isfinite(heard).all() and 0.01 < np.abs(heard).max() <= 1
         power = np.abs(np.fft.rfft(heard)) ** 2
-        peak_hz = np.argmax(power) * RATE_HZ / len(heard)
+        peak_hz = np.argmax(power) * YAMNET.rate_hz / len(heard)
         assert 1500 < peak_hz < 7000
         levels.add(round(float(np.abs(heard).max()), 3))
     assert len(levels) > 1
@@ -127,7 +127,7 @@ def test_two_trills_differ_in_tempo_and_pitch() -> None:
     for species, pulse_hz, centre_hz in ((2, 8.0, 3250), (3, 18.2, 5100)):
         sung = song(species, rng(8), 8.0)
         power = np.abs(np.fft.rfft(sung)) ** 2
-        hz = np.fft.rfftfreq(len(sung), 1 / RATE_HZ)
+        hz = np.fft.rfftfreq(len(sung), 1 / YAMNET.rate_hz)
         assert (power * hz).sum() / power.sum() == pytest.approx(centre_hz, rel=0.12)
         loudness = np.abs(sung).reshape(-1, 160).mean(axis=1)  # 100 Hz
         pulse = np.abs(np.fft.rfft(loudness - loudness.mean()))
@@ -146,7 +146,7 @@ def test_the_dataset_is_laid_out_as_the_scanner_expects(tmp_path: Path) -> None:
     assert len({(sample.label, sample.recording) for sample in found.audio}) == 12
     for sample in found.audio:
         clip = soundfile.info(sample.path)
-        assert (clip.samplerate, clip.channels, clip.subtype) == (RATE_HZ, 1, "PCM_16")
+        assert (clip.samplerate, clip.channels, clip.subtype) == (YAMNET.rate_hz, 1, "PCM_16")
         assert 5.99 <= clip.duration <= 8.01
     assert (tmp_path / "images/Copper_Wagtip/photograph_1_000.jpg").is_file()
     assert (tmp_path / "audio/Copper_Wagtip/recording_1_001__1.wav").is_file()
@@ -155,7 +155,7 @@ def test_the_dataset_is_laid_out_as_the_scanner_expects(tmp_path: Path) -> None:
 def test_film_and_sound_are_of_one_length(scene: Path) -> None:
     entry, seen, sound = script_of(scene), frames(scene), soundfile.info(scene / "scene.wav")
     assert len(seen) / entry["frame_hz"] == sound.duration == entry["length_s"]
-    assert seen[0].shape == (240, 320, 3) and sound.samplerate == entry["rate_hz"] == RATE_HZ
+    assert seen[0].shape == (240, 320, 3) and sound.samplerate == entry["rate_hz"] == YAMNET.rate_hz
 
 
 def test_the_script_says_what_each_sense_can_tell(scene: Path) -> None:
@@ -176,7 +176,7 @@ def test_the_covered_part_is_black_and_the_muted_part_is_silent(scene: Path) -> 
     for part in (*entry["visits"], *entry["gaps"]):
         brightness = {int(frame.max()) for frame in seen[stretch(part, entry["frame_hz"])]}
         assert min(brightness) > 60 if "image" in part["senses"] else brightness == {0}
-        assert bool(sound[stretch(part, RATE_HZ)].any()) == ("audio" in part["senses"])
+        assert bool(sound[stretch(part, YAMNET.rate_hz)].any()) == ("audio" in part["senses"])
 
 
 def test_a_visit_moves_and_is_louder_than_a_gap(scene: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_visit_moves_and_is_louder_than_a_gap(scene: Path) -> None:
     parts = entry["gaps"][0], entry["visits"][0]
     films = [np.array(seen[stretch(part, entry["frame_hz"])], np.int16) for part in parts]
     still, moving = (np.abs(np.diff(film, axis=0)).max() for film in films)
-    quiet, loud = (sound[stretch(part, RATE_HZ)].std() for part in parts)
+    quiet, loud = (sound[stretch(part, YAMNET.rate_hz)].std() for part in parts)
     assert still < 50 < 100 < moving
     assert loud > 4 * quiet > 0
 

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
 
-from birdfield.audio import FRAMES, RATE_HZ
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.encoder import unit
 from birdfield.errors import InputError, UsageError
-from birdfield.frontend import Yamnet
+from birdfield.frontend import YAMNET, Yamnet
 from birdfield_train.toy_aviary import sing
 from birdfield_train.triplets import RESAMPLERS, Triplet, _read, prepare_triplets
 
@@ -45,8 +44,8 @@ def add_species(data: Path, label: str, levels: list[float], photographs: int = 
         (images / f"{index}.jpg").touch()
     for level in levels:
         for clip in range(clips):
-            soundfile.write(audio / f"{level}__{clip}.wav", np.full(RATE_HZ, level), RATE_HZ,
-                            "FLOAT")
+            soundfile.write(audio / f"{level}__{clip}.wav", np.full(YAMNET.rate_hz, level),
+                            YAMNET.rate_hz, "FLOAT")
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def test_anchor_and_positive_are_different_samples_of_one_species(data: Path) ->
     for triplet in prepare(data):
         assert species_of(triplet.anchor_image) == species_of(triplet.positive_image)
         assert triplet.anchor_image != triplet.positive_image
-        assert triplet.anchor_audio.shape == triplet.positive_audio.shape == (FRAMES, 1024)
+        assert triplet.anchor_audio.shape == triplet.positive_audio.shape == (YAMNET.frames, 1024)
         # Of another recording: each recording has a level of its own.
         assert abs(level_of(triplet.anchor_audio) - level_of(triplet.positive_audio)) > 0.01
 
@@ -138,7 +137,7 @@ def test_an_unusable_recording_is_named(data: Path, resampler: str) -> None:
     bad.write_bytes(b"no sound")
     with pytest.raises(InputError, match="bad.wav: not a recording that can be decoded"):
         prepare(data, resampler=resampler)
-    soundfile.write(bad, np.full(RATE_HZ, np.nan), RATE_HZ, "FLOAT")
+    soundfile.write(bad, np.full(YAMNET.rate_hz, np.nan), YAMNET.rate_hz, "FLOAT")
     with pytest.raises(InputError, match="bad.wav: holds samples that are no finite numbers"):
         prepare(data, resampler=resampler)
 
@@ -159,8 +158,8 @@ def test_a_yamnet_object_and_a_model_with_its_interface_give_the_same(songs: Pat
     yamnet = Yamnet(PACKAGED_YAMNET)
 
     def hub_model(waveform: NDArray[np.float32]) -> tuple[Any, Any, Any]:
-        embeddings, scores = yamnet.embed(waveform)
-        return scores, embeddings, np.zeros((96, 64), np.float32)
+        heard = yamnet.hear(waveform)
+        return heard.classes, heard.frames, np.zeros((96, 64), np.float32)
 
     for one, two in zip(prepare(songs, 3, yamnet), prepare(songs, 3, hub_model), strict=True):
         np.testing.assert_array_equal(one.anchor_audio, two.anchor_audio)
@@ -182,8 +181,8 @@ def test_soxr_and_resampy_agree_on_real_recordings() -> None:
     yamnet = Yamnet(PACKAGED_YAMNET)
     cosines = []
     for path in sorted(audio.rglob("*.*"))[::12]:
-        assert soundfile.info(path).samplerate != RATE_HZ, f"{path} needs no resampling"
-        one, two = (unit(yamnet.embed(_read(path, resampler))[0].mean(axis=0))
+        assert soundfile.info(path).samplerate != YAMNET.rate_hz, f"{path} needs no resampling"
+        one, two = (unit(yamnet.embed(_read(path, resampler)).mean(axis=0))
                     for resampler in RESAMPLERS)
         cosines.append(float(one @ two))
     assert len(cosines) >= 20 and min(cosines) >= 0.999

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 from devices import dominant_hz, mjpeg_camera, scenery
+from fakes import no_classes
 
-from birdfield.audio import WINDOW_S
 from birdfield.camera import LiveCamera, Shot, open_camera
 from birdfield.decide import Decision
 from birdfield.encoder import DIM, unit
 from birdfield.errors import UsageError
+from birdfield.frontend import YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
 from birdfield.microphone import open_microphone
 from birdfield.observation import Observation, to_json
@@ -37,8 +38,10 @@ class ColourAndPitch:
         blue, _, red = image.mean(axis=(0, 1))
         return AXES[0 if red > blue else 1]
 
-    def frames(self, waveform: np.ndarray) -> np.ndarray:
-        return np.full((1, 1024), dominant_hz(waveform), np.float32)
+    audio_spec = YAMNET
+
+    def hear(self, waveform: np.ndarray) -> Heard:
+        return Heard(np.full((1, 1024), dominant_hz(waveform), np.float32), no_classes)
 
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return AXES[0 if frames[0, 0] > 2500 else 1]
@@ -78,7 +81,7 @@ def song(path: Path, length_s: float, bird: str = "Robin",
 
 
 def observe(image: str, audio: str, fast: bool = True) -> list[Observation]:
-    camera, microphone = open_camera(image), open_microphone(audio)
+    camera, microphone = open_camera(image), open_microphone(audio, YAMNET.rate_hz)
     try:
         watch = Watch(ColourAndPitch(), gallery(), camera, microphone, fast)
         return list(watch.observations())
@@ -253,14 +256,14 @@ def test_a_late_live_scene_goes_on_with_its_newest_window(
     starts += [entry.start_s for entry in itertools.islice(windows, 2)]
     assert starts == pytest.approx([0, 7.2, 9.6])
     assert watch.skipped == 2
-    assert clock[0] == pytest.approx(1000 + 9.6 + WINDOW_S)
+    assert clock[0] == pytest.approx(1000 + 9.6 + YAMNET.window_s)
     assert camera.asked[1] == pytest.approx((1007.2, 1012.495)), "live sources go by monotonic()"
     assert caplog.messages == [
         "processing takes longer than 2.4 s a window; windows are skipped"]
 
 
 def test_late_files_are_watched_whole(tmp_path: Path, clock: list[float]) -> None:
-    microphone = open_microphone(song(tmp_path / "a.wav", 12))
+    microphone = open_microphone(song(tmp_path / "a.wav", 12), YAMNET.rate_hz)
     watch = Watch(ColourAndPitch(), gallery(), None, microphone)
     starts = []
     for observation in watch.observations():
@@ -282,14 +285,14 @@ def test_a_stopped_watch_ends_at_once() -> None:
 @pytest.mark.devices
 def test_a_file_beside_a_network_camera_plays_at_real_pace(tmp_path: Path) -> None:
     """The sound is over after 6 s; the camera goes on until the watch is stopped."""
-    microphone = open_microphone(song(tmp_path / "a.wav", 6))
+    microphone = open_microphone(song(tmp_path / "a.wav", 6), YAMNET.rate_hz)
     with mjpeg_camera() as port:
         camera = LiveCamera(f"http://127.0.0.1:{port}/")
         watch = Watch(ColourAndPitch(), gallery(), camera, microphone)
         try:
             started_s = time.monotonic()
             first, second = itertools.islice(watch.observations(), 2)
-            assert time.monotonic() - started_s == pytest.approx(2.4 + WINDOW_S, abs=0.7)
+            assert time.monotonic() - started_s == pytest.approx(2.4 + YAMNET.window_s, abs=0.7)
         finally:
             camera.close()
     assert first.decision.senses == second.decision.senses == BOTH

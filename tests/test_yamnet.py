@@ -8,11 +8,10 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 
 import tensorflow as tf
 
-from birdfield.audio import PATCH, RATE_HZ
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.encoder import unit
 from birdfield.errors import InputError
-from birdfield.frontend import Yamnet
+from birdfield.frontend import YAMNET, Yamnet
 from birdfield_train import yamnet as module
 from birdfield_train.toy_aviary import sing
 from birdfield_train.yamnet import provide_yamnet
@@ -27,8 +26,8 @@ class TinyYamnet(tf.Module):  # type: ignore[misc]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]
     def __call__(self, waveform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        missing = tf.maximum(PATCH - tf.shape(waveform)[0], 0)
-        patches = tf.signal.frame(tf.pad(waveform, [[0, missing]]), PATCH, HOP)
+        missing = tf.maximum(YAMNET.patch - tf.shape(waveform)[0], 0)
+        patches = tf.signal.frame(tf.pad(waveform, [[0, missing]]), YAMNET.patch, HOP)
         embeddings = tf.reduce_mean(tf.abs(tf.reshape(patches[:, : 15 * 1024], [-1, 1024, 15])), 2)
         return tf.sigmoid(embeddings[:, :521]), embeddings, patches[:, :64]
 
@@ -53,7 +52,8 @@ def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tmp_path: Path
     provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
     yamnet = Yamnet(tmp_path / "yamnet.tflite")
     waveform = np.repeat(np.array([0.1, -0.2, 0.3], np.float32), 2 * HOP)
-    embeddings, scores = yamnet.embed(waveform)
+    heard = yamnet.hear(waveform)
+    embeddings, scores = heard.frames, heard.classes
     assert embeddings.shape == (5, 1024) and scores.shape == (5, 521)
     np.testing.assert_allclose(embeddings[0, :1000], 0.1, atol=1e-6)
     np.testing.assert_allclose(embeddings[2, :1000], 0.2, atol=1e-6)
@@ -79,8 +79,8 @@ def test_the_packaged_file_is_the_conversion_of_the_published_model(tmp_path: Pa
     provide_yamnet(str(model), tmp_path / "yamnet.tflite")
     converted, packaged = Yamnet(tmp_path / "yamnet.tflite"), Yamnet(PACKAGED_YAMNET)
     rng = np.random.default_rng(2)
-    for waveform in (sing(1, rng, 3.0), np.zeros(RATE_HZ, np.float32),
-                     rng.normal(0, 0.1, RATE_HZ).astype(np.float32)):
-        found, expected = converted.embed(waveform)[0], packaged.embed(waveform)[0]
+    for waveform in (sing(1, rng, 3.0), np.zeros(YAMNET.rate_hz, np.float32),
+                     rng.normal(0, 0.1, YAMNET.rate_hz).astype(np.float32)):
+        found, expected = converted.embed(waveform), packaged.embed(waveform)
         np.testing.assert_allclose(found, expected, atol=1e-4)
         np.testing.assert_allclose((unit(found) * unit(expected)).sum(axis=1), 1, atol=1e-5)

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from birdfield.audio import RATE_HZ
+from birdfield.frontend import YAMNET
 from birdfield.image import ImageSpec
 from birdfield_train import crossval, run, run_encoder
 from birdfield_train.backbones import Backbone
@@ -52,7 +52,7 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
 def write_data(folder: Path, photographs: int = 4, recordings: int = 3) -> None:
     """Write three species that differ in colour and in pitch."""
     rng = np.random.default_rng(0)
-    time_s = np.arange(RATE_HZ) / RATE_HZ
+    time_s = np.arange(YAMNET.rate_hz) / YAMNET.rate_hz
     for (label, colour), pitch_hz in zip(COLOURS.items(), PITCHES_HZ, strict=True):
         images, audio = (folder / kind / label.replace(" ", "_") for kind in ("images", "audio"))
         images.mkdir(parents=True)
@@ -62,8 +62,8 @@ def write_data(folder: Path, photographs: int = 4, recordings: int = 3) -> None:
             cv2.imwrite(str(images / f"{index}.png"), cv2.resize(grain, (40, 32)))
         for index in range(recordings):
             tone = np.sin(2 * np.pi * pitch_hz * rng.uniform(0.97, 1.03) * time_s)
-            soundfile.write(audio / f"{index}.wav", 0.2 * tone + 0.02 * rng.normal(size=RATE_HZ),
-                            RATE_HZ)
+            sound = 0.2 * tone + 0.02 * rng.normal(size=YAMNET.rate_hz)
+            soundfile.write(audio / f"{index}.wav", sound, YAMNET.rate_hz)
 
 
 def make_config(data: Path, folder: Path, strict: bool = False, seed: int = 0) -> TrainConfig:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from birdfield.audio import WINDOW_S
+from birdfield.frontend import YAMNET
 
 NEEDED = {("image", "audio"): 9, ("audio",): 7, ("image",): 7}  # right visits of 10, by senses
 
@@ -45,7 +45,7 @@ def birdfield(folder: Path, *arguments: str) -> str:
 def judge(visit: dict[str, Any], observations: Sequence[dict[str, Any]]) -> Visit:
     """Answer for a visit: what most of the windows inside it named."""
     inside = [row for row in observations if row["start_s"] >= visit["start_s"]
-              and row["start_s"] + WINDOW_S <= visit["end_s"]]
+              and row["start_s"] + YAMNET.window_s <= visit["end_s"]]
     names = Counter(row["species"] for row in inside if row["species"])
     other = sum(row["senses"] != visit["senses"] for row in inside)
     return Visit(visit["species"], tuple(visit["senses"]),

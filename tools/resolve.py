@@ -1,7 +1,7 @@
 """Check that every dependency has wheels for each Python and machine that birdfield names.
 
-python tools/resolve.py: resolves the base install and the train extra for each of them, without
-installing anything; exits 1 when one cannot be resolved.
+python tools/resolve.py: resolves the base install and the train and birdnet extras for each of
+them, without installing anything; exits 1 when one cannot be resolved.
 """
 
 import subprocess
@@ -32,13 +32,14 @@ def main() -> int:
     """Try each combination; returns the exit code."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     sets = {"base": project["dependencies"],
-            "train": project["dependencies"] + project["optional-dependencies"]["train"]}
+            **{extra: project["dependencies"] + project["optional-dependencies"][extra]
+               for extra in ("train", "birdnet")}}
     failed = False
     for python in PYTHONS:
         for machine in MACHINES:
             for name, requirements in sets.items():
                 trouble = resolve(requirements, python, machine)
-                print(f"{name:6} Python {python} {machine:8} {trouble or 'resolved'}", flush=True)
+                print(f"{name:7} Python {python} {machine:8} {trouble or 'resolved'}", flush=True)
                 failed = failed or trouble is not None
     return int(failed)
 

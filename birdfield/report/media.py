@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import RATE_HZ, Waveform, read_blocks
+from birdfield.audio import Waveform, read_blocks
 from birdfield.errors import InputError
 from birdfield.image import read_image
 
 PICTURE_PX = 320  # the longer side, at most
 SPECTROGRAM_PX = (320, 140)
 QUALITY = 78  # of the JPEG, of 100
+RATE_HZ = 16_000  # what is drawn of a recording ends at 8 kHz
 EXCERPT_S = 10.0  # of a recording
 SPAN = 512  # samples in a spectrum: 32 ms, 31 Hz a line
 RANGE_DB = 60.0  # below the loudest
@@ -38,7 +39,7 @@ def spectrogram_uri(path: Path) -> tuple[str, float] | None:
     """
     held: list[Waveform] = []
     try:
-        for block in read_blocks(path):
+        for block in read_blocks(path, RATE_HZ):
             held.append(block)
             if sum(map(len, held)) >= EXCERPT_S * RATE_HZ:
                 break

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.audio import FRAMES, fit_frames, read_audio
+from birdfield.audio import fit_frames, read_audio
 from birdfield.dataset import scan
 from birdfield.encoder import unit
+from birdfield.frontend import YAMNET
 from birdfield_train.run_encoder import Run, RunEncoder
 from birdfield_train.towers import audio_tower
 
-LENGTHS = (1, 2, 3, 5, 7, FRAMES)
+LENGTHS = (1, 2, 3, 5, 7, YAMNET.frames)
 
 
 def main() -> None:
@@ -25,11 +26,11 @@ def main() -> None:
     run, images, audio, out = map(Path, sys.argv[1:5])
     opened = Run(run)
     encoder, gallery = RunEncoder(opened), opened.gallery()
-    masked = audio_tower(frames=None)
+    masked = audio_tower(None, YAMNET.dim)
     masked.set_weights(opened.heads.audio.get_weights())
     right: dict[tuple[str, int], list[bool]] = {}
     for sample in scan(images, audio).audio:
-        frames = encoder.frames(read_audio(sample.path))
+        frames = encoder.hear(read_audio(sample.path, YAMNET.rate_hz)).frames
         label = gallery.labels.index(sample.label)
         for length in LENGTHS:
             # From the loudest patch on, as a detector would cut: the mean over channels stands
@@ -37,7 +38,7 @@ def main() -> None:
             peak = int(frames.mean(axis=1).argmax())
             start = max(0, min(peak, len(frames) - length))
             short = frames[start : start + length]
-            vectors = {"repeated": encoder.audio_vector(fit_frames(short)),
+            vectors = {"repeated": encoder.audio_vector(fit_frames(short, YAMNET.frames)),
                        "masked": unit(masked.predict_on_batch(short[None])[0])}
             for way, vector in vectors.items():
                 nearest = gallery.similarities(encoder.fuse(None, vector)[None], "audio")[0]

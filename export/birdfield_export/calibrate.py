@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import FRAMES, WINDOW
 from birdfield.encoder import unit
-from birdfield.frontend import Yamnet
 from birdfield.image import preprocess
 from birdfield_train.batches import KINDS
 from birdfield_train.calibration_data import CalibrationData, load_calibration_data
@@ -68,9 +66,9 @@ def synthetic_inputs(run: Run, tower: str) -> dict[str, Inputs]:
         return {name: {"image": preprocess(frame, run.backbone.spec)[None, None]}
                 for name, frame in frames.items()}
     if tower == "audio":
-        yamnet = Yamnet(run.folder / "yamnet.tflite")
-        sounds = {"silence": np.zeros(WINDOW, np.float32),
-                  "noise": rng.normal(0, 0.1, WINDOW).astype(np.float32)}
-        return {name: {"audio": yamnet.embed(sound)[0][:FRAMES][None, None]}
+        frontend, window = run.frontend(), run.audio_spec.window
+        sounds = {"silence": np.zeros(window, np.float32),
+                  "noise": rng.normal(0, 0.1, window).astype(np.float32)}
+        return {name: {"audio": frontend.embed(sound)[None, None]}
                 for name, sound in sounds.items()}
     return {}

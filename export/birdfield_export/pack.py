@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from birdfield import __version__, atomic
-from birdfield.audio import FRAMES, HOP, PATCH, RATE_HZ
-from birdfield.bundle import FILES, FORMAT, MANIFEST, load_bundle, model_id
-from birdfield.config import BUNDLE_SUFFIX, file_sha256
+from birdfield.bundle import FILES, FORMAT, MANIFEST, YAMNET_FILE, load_bundle, model_id
+from birdfield.config import BUNDLE_SUFFIX, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.encoder import DIM
 from birdfield.errors import UsageError
 from birdfield_export.calibrate import tower_inputs
@@ -48,7 +47,8 @@ def export(run_folder: Path, out: Path, image_precision: str = "int8", force: bo
                          f"call it {out.name}{BUNDLE_SUFFIX}")
     run = Run(run_folder)
     with atomic.new_folder(out, force) as draft:
-        shutil.copyfile(run.folder / "yamnet.tflite", draft / "yamnet.tflite")
+        if file_sha256(run.folder / YAMNET_FILE) != PACKAGED_YAMNET_SHA256:
+            shutil.copyfile(run.folder / YAMNET_FILE, draft / YAMNET_FILE)
         shutil.copyfile(run.folder / "species.npz", draft / "species.npz")
         parities = _export_towers(run, draft, {**FIRST_PRECISION, "image": image_precision}, say)
         manifest = _manifest(run, draft, parities)
@@ -82,15 +82,17 @@ def _export_towers(run: Run, folder: Path, first: Mapping[str, str], say: Say) -
 
 
 def _manifest(run: Run, folder: Path, parities: dict[str, Parity]) -> dict[str, Any]:
-    hashes = {name: file_sha256(folder / name) for name in FILES}
+    hashes = {name: file_sha256(folder / name) for name in (*FILES, YAMNET_FILE)
+              if (folder / name).exists()}
     summary = run.summary
     return {
-        "format": FORMAT, "model": model_id(hashes), "birdfield": __version__, "dim": DIM,
+        "format": FORMAT, "model": model_id(hashes, summary["frontend"]["sha256"]),
+        "birdfield": __version__, "dim": DIM,
         "image": {**summary["image"], "backbone": summary["image_backbone"],
                   "shape": [1, summary["image"]["size_px"], summary["image"]["size_px"], 3],
                   "unit": "pixel values 0..255 less the mean, divided by the scale"},
-        "audio": {"frontend": summary["frontend"], "rate_hz": RATE_HZ, "patch_samples": PATCH,
-                  "hop_samples": HOP, "frames": FRAMES, "unit": "waveform -1..1"},
+        "audio": run.audio_spec.to_json(), "frontend": summary["frontend"],
+        "yamnet": {"sha256": file_sha256(run.folder / YAMNET_FILE)},
         "towers": {tower: parity.to_json() for tower, parity in parities.items()},
         "calibration": summary["calibration"], "minimum_runtime": MINIMUM_RUNTIMES,
         "training": {"data": summary["data"], "fit": summary["fit"], "seed": summary["seed"]},

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import FRAMES, fit_frames
-from birdfield.frontend import EMBEDDING
+from birdfield.audio import AudioSpec, fit_frames
 from birdfield_train.features import Feature
 from birdfield_train.heads import Split
 
@@ -22,7 +21,7 @@ class Batch:
 
     Attributes:
         pooled: float32 [B, 2 C]; zeros where there is no photograph.
-        sequences: float32 [B, FRAMES, 1024]; zeros where there is no recording.
+        sequences: float32 [B, frames, dim]; zeros where there is no recording.
         presence: float32 [B, 2], 1 or 0: image, audio.
         labels: int64 [B].
         recordings: int64 [B], equal for clips of one recording of a species.
@@ -39,13 +38,14 @@ class BatchMaker:
     """Draws batches from a split; each draw depends on the generator alone."""
 
     def __init__(self, split: Split, species_per_batch: int, samples_per_species: int,
-                 channels: int) -> None:
+                 channels: int, audio: AudioSpec) -> None:
         """Index a split's samples by species and recording."""
         self._split = split
         self._species = np.union1d(split.image_labels, split.audio_labels)
         self._per_batch = min(species_per_batch, len(self._species))
         self._samples = samples_per_species
         self._width = 2 * channels
+        self._frames, self._dim = audio.frames, audio.dim
         self._image_rows = [np.flatnonzero(split.image_labels == label) for label in self._species]
         self._audio_rows = [_by_recording(split.audio, np.flatnonzero(split.audio_labels == label))
                             for label in self._species]
@@ -59,7 +59,7 @@ class BatchMaker:
     def _draw_species(self, place: int, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         count = self._samples
         pooled = np.zeros((count, self._width), np.float32)
-        sequences = np.zeros((count, FRAMES, EMBEDDING), np.float32)
+        sequences = np.zeros((count, self._frames, self._dim), np.float32)
         presence = self._presence(place, rng)
         recordings = np.zeros(count, np.int64)
         images = _spread(len(self._image_rows[place]), count, rng)
@@ -73,7 +73,7 @@ class BatchMaker:
             if presence[row, 1]:
                 clips = self._audio_rows[place][heard[row]]
                 feature = self._split.audio[int(rng.choice(clips))]
-                sequences[row] = _random_window(feature.load(), rng)
+                sequences[row] = random_window(feature.load(), self._frames, rng)
                 recordings[row] = heard[row]
         labels = np.full(count, self._species[place], np.int64)
         # Recordings are counted within a species: make them unique over the batch.
@@ -104,6 +104,8 @@ def _spread(available: int, count: int, rng: np.random.Generator) -> NDArray[np.
     return np.concatenate(rounds)[:count]
 
 
-def _random_window(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    start = int(rng.integers(max(1, len(frames) - FRAMES + 1)))
-    return fit_frames(frames[start : start + FRAMES])
+def random_window(frames: NDArray[np.float32], count: int,
+                  rng: np.random.Generator) -> NDArray[np.float32]:
+    """Take so many consecutive patches [count, D] of [T, D], from a random one on."""
+    start = int(rng.integers(max(1, len(frames) - count + 1)))
+    return fit_frames(frames[start : start + count], count)

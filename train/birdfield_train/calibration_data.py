@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield import atomic
-from birdfield.audio import FRAMES, fit_frames
-from birdfield.frontend import EMBEDDING
+from birdfield.audio import AudioSpec
 from birdfield.image import ImageSpec, read_image, squeeze
+from birdfield_train.batches import random_window
 from birdfield_train.features import Feature, FeatureSet
 
 PICTURES = 256
@@ -25,7 +25,7 @@ class CalibrationData:
     Attributes:
         images: uint8 [N, S, S, 3], BGR, squeezed to the tower's size.
         image_labels: int64 [N].
-        sequences: float32 [M, FRAMES, 1024].
+        sequences: float32 [M, frames, dim].
         sequence_labels: int64 [M].
     """
 
@@ -36,7 +36,7 @@ class CalibrationData:
 
 
 def save_calibration_data(path: Path, features: FeatureSet, labels: Sequence[str],
-                          spec: ImageSpec, seed: int) -> None:
+                          spec: ImageSpec, audio_spec: AudioSpec, seed: int) -> None:
     """Keep some photographs and windows, of all species about equally many."""
     rng = np.random.default_rng(seed)
     index = {label: row for row, label in enumerate(labels)}
@@ -45,11 +45,9 @@ def save_calibration_data(path: Path, features: FeatureSet, labels: Sequence[str
     square = np.zeros((len(images), spec.size_px, spec.size_px, 3), np.uint8)
     for row, feature in enumerate(images):
         square[row] = squeeze(read_image(feature.sample.path), spec)
-    sequences = np.zeros((len(audio), FRAMES, EMBEDDING), np.float16)
+    sequences = np.zeros((len(audio), audio_spec.frames, audio_spec.dim), np.float16)
     for row, feature in enumerate(audio):
-        frames = feature.load()
-        start = int(rng.integers(max(1, len(frames) - FRAMES + 1)))
-        sequences[row] = fit_frames(frames[start : start + FRAMES])
+        sequences[row] = random_window(feature.load(), audio_spec.frames, rng)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer, images=square, sequences=sequences,

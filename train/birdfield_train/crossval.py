@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
+from birdfield.audio import AudioSpec
 from birdfield.dataset import assign_folds, fold_of
 from birdfield.evaluate import Embedded, Scored, late_fusion, report, score
 from birdfield.evaluate import concatenate as concatenate_scored
@@ -105,13 +106,14 @@ class Selected:
     predictions: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def cross_validate(samples: Indexed, channels: int, config: FitConfig, seed: int, folder: Path,
-                   on_epoch: EpochDone) -> Selected:
+def cross_validate(samples: Indexed, channels: int, audio: AudioSpec, config: FitConfig, seed: int,
+                   folder: Path, on_epoch: EpochDone) -> Selected:
     """Fit every fold, score every option, and choose.
 
     Args:
         samples: Dealt to folds.
         channels: Of the backbone.
+        audio: Of the frontend.
         config: Of the fits.
         seed: Of the fits and the pairing.
         folder: For checkpoints and fold outputs: what is there is not computed again.
@@ -119,7 +121,7 @@ def cross_validate(samples: Indexed, channels: int, config: FitConfig, seed: int
     """
     scored: dict[Option, list[Scored]] = {}
     for fold in range(FOLDS):
-        _fit_fold(samples, fold, channels, config, seed, folder, on_epoch)
+        _fit_fold(samples, fold, channels, audio, config, seed, folder, on_epoch)
         for option, result in _score_fold(samples, fold, folder, seed):
             scored.setdefault(option, []).append(result)
     chosen = _choose(scored, range(FOLDS))
@@ -134,8 +136,8 @@ def _output(folder: Path, fold: int, epoch: int) -> Path:
     return folder / f"fold{fold}-epoch{epoch:03d}.npz"
 
 
-def _fit_fold(samples: Indexed, fold: int, channels: int, config: FitConfig, seed: int,
-              folder: Path, on_epoch: EpochDone) -> None:
+def _fit_fold(samples: Indexed, fold: int, channels: int, audio: AudioSpec, config: FitConfig,
+              seed: int, folder: Path, on_epoch: EpochDone) -> None:
     """Train without a fold; at each epoch of the grid, embed what was trained and tested on."""
     if all(_output(folder, fold, epoch).exists() for epoch in EPOCH_GRID):
         return
@@ -157,7 +159,8 @@ def _fit_fold(samples: Indexed, fold: int, channels: int, config: FitConfig, see
         on_epoch(f"fold {fold + 1}/{FOLDS}", epoch, max(EPOCH_GRID), row)
         embed(epoch, heads)
 
-    fitter = Fitter(split, channels, config, seed + 1 + fold, folder / f"fold{fold}.npz")
+    fitter = Fitter(split, channels, audio, config, seed + 1 + fold,
+                    folder / f"fold{fold}.npz")
     if fitter.history:  # a kill may have come between checkpoint and what follows it
         epoch_done(fitter.epoch, fitter.heads, fitter.history[-1])
     fitter.run(max(EPOCH_GRID), epoch_done)

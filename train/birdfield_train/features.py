@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from birdfield.config import cache_home, file_sha256
 from birdfield.dataset import Dataset, Sample
 from birdfield.embed_file import read_photograph
 from birdfield.errors import InputError
-from birdfield.frontend import Yamnet
+from birdfield.frontend import Frontend
 from birdfield.image import preprocess
 from birdfield.quality import window_fault
 from birdfield_train.backbones import Backbone
@@ -40,7 +39,7 @@ class Feature:
     cached: Path
 
     def load(self) -> NDArray[np.float32]:
-        """Read it: pooled maps [2 C] of a photograph, or patch embeddings [T, 1024]."""
+        """Read it: pooled maps [2 C] of a photograph, or patch embeddings [T, dim]."""
         return np.asarray(np.load(self.cached, allow_pickle=False), np.float32)
 
 
@@ -53,21 +52,22 @@ class FeatureSet:
     problems: tuple[str, ...]
 
 
-def extract(dataset: Dataset, backbone: Backbone, yamnet: Path, progress: Progress) -> FeatureSet:
+def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
+            progress: Progress) -> FeatureSet:
     """Run the frozen parts over every file that the cache does not know.
 
     Args:
         dataset: Photographs and recordings.
         backbone: The convolutional base.
-        yamnet: The run's YAMNet TFLite file.
+        frontend: What reads the sound.
         progress: Told after each file.
     """
     problems = [f"{path}: not a file of this data set; expected "
                 "<Species>/<name>.<a known ending>" for path in dataset.misnamed]
     images = _extract(dataset.images, f"image-{backbone.key}", _PooledMaps(backbone),
                       problems, progress)
-    audio = _extract(dataset.audio, f"audio-{file_sha256(yamnet)[:16]}", _PatchEmbeddings(yamnet),
-                     problems, progress)
+    audio_key = f"audio-{frontend.sha256[:16]}-{frontend.spec.hop}"
+    audio = _extract(dataset.audio, audio_key, _PatchEmbeddings(frontend), problems, progress)
     return FeatureSet(tuple(images), tuple(audio), tuple(problems))
 
 
@@ -130,17 +130,17 @@ class _PooledMaps:
 
 
 class _PatchEmbeddings:
-    """Recordings to their YAMNet embeddings."""
+    """Recordings to their frontend's embeddings."""
 
-    def __init__(self, yamnet: Path) -> None:
-        self._yamnet = Yamnet(yamnet, threads=os.cpu_count() or 1)
+    def __init__(self, frontend: Frontend) -> None:
+        self._frontend = frontend
 
     def read(self, path: Path) -> NDArray[np.float32]:
-        waveform = read_audio(path)
+        waveform = read_audio(path, self._frontend.spec.rate_hz)
         fault = window_fault(waveform)
         if fault:
             raise InputError(f"{path}: the recording is {fault}; expected the sound of a bird")
         return waveform
 
     def __call__(self, waveforms: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        return [self._yamnet.embed(waveform)[0] for waveform in waveforms]
+        return [self._frontend.embed(waveform) for waveform in waveforms]

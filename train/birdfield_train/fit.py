@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
+from birdfield.audio import AudioSpec
 from birdfield_train.batches import Batch, BatchMaker
 from birdfield_train.heads import Heads, Split
 from birdfield_train.losses import pair_masks, triplet_loss
@@ -50,16 +51,16 @@ EpochEnd = Callable[[int, Heads, dict[str, float]], None]
 class Fitter:
     """Trains one set of heads; its state after each epoch can be saved and taken up again."""
 
-    def __init__(self, split: Split, channels: int, config: FitConfig, seed: int,
-                 checkpoint: Path | None = None) -> None:
+    def __init__(self, split: Split, channels: int, audio: AudioSpec, config: FitConfig,
+                 seed: int, checkpoint: Path | None = None) -> None:
         """Start from the discriminant projections, or from the checkpoint where it exists."""
         self._config = config
         self._seed = seed
         self._checkpoint = checkpoint
         self._maker = BatchMaker(split, config.species_per_batch, config.samples_per_species,
-                                 channels)
+                                 channels, audio)
         keras.utils.set_random_seed(seed)
-        self.heads = Heads(channels)
+        self.heads = Heads(channels, audio)
         self._optimizer = keras.optimizers.Adam(config.learning_rate)
         self._optimizer.build(self.heads.trainable)
         self.epoch = 0
@@ -132,9 +133,9 @@ class Fitter:
         self.epoch, self.history = state["epoch"], state["history"]
 
 
-def load_heads(path: Path, channels: int) -> Heads:
+def load_heads(path: Path, channels: int, audio: AudioSpec) -> Heads:
     """Read the heads that `Fitter.save_weights` wrote."""
-    heads = Heads(channels)
+    heads = Heads(channels, audio)
     with np.load(path, allow_pickle=False) as arrays:
         heads.set_weights(_ordered(arrays, "weight"))
     return heads

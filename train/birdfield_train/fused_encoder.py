@@ -2,36 +2,37 @@
 
 import keras
 
-from birdfield.audio import FRAMES
 from birdfield.encoder import DIM
-from birdfield.frontend import EMBEDDING
+from birdfield.frontend import YAMNET
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.towers import audio_tower, fusion_tower, image_head, pool_features
 
 
-def create_fused_encoder(image_backbone: str = "vgg16", frames: int | None = FRAMES,
-                         trainable_from: str | None = "block5_conv1") -> keras.Model:
+def create_fused_encoder(image_backbone: str = "vgg16", frames: int | None = YAMNET.frames,
+                         trainable_from: str | None = "block5_conv1",
+                         dim: int = YAMNET.dim) -> keras.Model:
     """Build the whole network, with the packaged ImageNet weights in its convolutional base.
 
     Args:
         image_backbone: A name of `birdfield_train.backbones`.
-        frames: YAMNet patches in a recording's window; None for any number.
+        frames: Patches in a recording's window; None for any number.
         trainable_from: The first layer of the base that may be fine-tuned; None for none.
+        dim: Numbers in a patch's embedding, by its frontend.
 
     Returns:
         A model of {"image": [B, 224, 224, 3] (preprocessed, see `birdfield.image`),
-        "audio": [B, frames, 1024], "presence": [B, 2] (1 or 0)} to unit vectors [B, 128].
+        "audio": [B, frames, dim], "presence": [B, 2] (1 or 0)} to unit vectors [B, 128].
     """
     backbone = get_backbone(image_backbone)
     size = backbone.spec.size_px
     image = keras.Input((size, size, 3), name="image")
-    audio = keras.Input((frames, EMBEDDING), name="audio")
+    audio = keras.Input((frames, dim), name="audio")
     presence = keras.Input((2,), name="presence")
     head = image_head(backbone.channels)
     tower = image_tower(backbone, head, trainable_from)
     normalise = keras.layers.UnitNormalization
     fused = fusion_tower()([normalise(name="image_unit")(tower(image)),
-                            normalise(name="audio_unit")(audio_tower(frames=frames)(audio)),
+                            normalise(name="audio_unit")(audio_tower(frames, dim)(audio)),
                             presence])
     return keras.Model({"image": image, "audio": audio, "presence": presence},
                        normalise(name="embedding")(fused), name=f"fused_encoder_{DIM}d")

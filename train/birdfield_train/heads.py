@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from birdfield.audio import FRAMES, fit_frames, window_starts
+from birdfield.audio import AudioSpec, fit_frames, window_starts
 from birdfield.encoder import DIM, Vectors, pool, unit
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
@@ -42,10 +42,11 @@ class Split:
 class Heads:
     """The image head, the audio tower and the fusion, with one optimiser's set of weights."""
 
-    def __init__(self, channels: int, gain: float = 0.3) -> None:
-        """Make them for a base of so many channels, with fresh weights."""
+    def __init__(self, channels: int, audio: AudioSpec, gain: float = 0.3) -> None:
+        """Make them for a base of so many channels and a frontend, with fresh weights."""
+        self._frames = audio.frames
         self.image = image_head(channels)
-        self.audio = audio_tower()
+        self.audio = audio_tower(audio.frames, audio.dim)
         self.fusion = fusion_tower(gain)
 
     @property
@@ -76,7 +77,7 @@ class Heads:
 
     def __call__(self, pooled: tf.Tensor, sequences: tf.Tensor,
                  presence: tf.Tensor) -> tf.Tensor:
-        """Embed pooled [B, 2 C], sequences [B, T, 1024] and presence [B, 2] to unit [B, 128]."""
+        """Embed pooled [B, 2 C], sequences [B, T, dim] and presence [B, 2] to unit [B, 128]."""
         mean, peak = tf.split(pooled, 2, axis=1)
         image = tf.math.l2_normalize(self.image([mean, peak], training=True), axis=1)
         audio = tf.math.l2_normalize(self.audio(sequences, training=True), axis=1)
@@ -94,7 +95,7 @@ class Heads:
             set_projection(self.image, "image", kernel, bias)
             by_sight = unit(pooled @ kernel + bias)
         if len(np.unique(split.audio_labels)) > 1:
-            summaries, rows = _summaries(split.audio)
+            summaries, rows = _summaries(split.audio, self._frames)
             labels = split.audio_labels[rows]
             kernel, bias = discriminant(summaries, labels, DIM, AUDIO_SHRINKAGE)
             by_sound = unit(summaries @ kernel + bias)
@@ -114,7 +115,8 @@ class Heads:
 
     def embed_audio(self, audio: Sequence[Feature]) -> Vectors:
         """Embed recordings by the audio tower, all windows of each pooled; unit [N, 128]."""
-        vectors = [pool(list(unit(self.audio.predict_on_batch(_windows(feature)))))
+        vectors = [pool(list(unit(self.audio.predict_on_batch(_windows(feature,
+                                                                       self._frames)))))
                    for feature in audio]
         return np.array(vectors, np.float32).reshape(len(audio), DIM)
 
@@ -136,18 +138,19 @@ def _align(by_sound: Vectors, sound_labels: NDArray[np.int64], by_sight: Vectors
     return alignment(np.stack(heard), np.stack(seen))
 
 
-def _windows(feature: Feature) -> NDArray[np.float32]:
-    """Cut a recording into windows, float32 [W, FRAMES, 1024]."""
+def _windows(feature: Feature, count: int) -> NDArray[np.float32]:
+    """Cut a recording into windows of so many patches, float32 [W, count, dim]."""
     frames = feature.load()
-    return np.stack([fit_frames(frames[start : start + FRAMES])
-                     for start in window_starts(len(frames))])
+    return np.stack([fit_frames(frames[start : start + count], count)
+                     for start in window_starts(len(frames), count)])
 
 
-def _summaries(audio: Sequence[Feature]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Pool each window over time, float32 [W, 2048]; also the recording's row of each, [W]."""
+def _summaries(audio: Sequence[Feature],
+               count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Pool each window over time, float32 [W, 2 dim]; also the recording's row of each, [W]."""
     summaries, rows = [], []
     for row, feature in enumerate(audio):
-        windows = _windows(feature)
+        windows = _windows(feature, count)
         summaries.append(np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1))
         rows += [row] * len(windows)
     return np.concatenate(summaries), np.array(rows, np.int64)

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +15,11 @@ from typing import IO, Any
 import tensorflow as tf
 
 from birdfield import atomic
+from birdfield.birdnet import BIRDNET_LICENCE
 from birdfield.dataset import Dataset, scan
 from birdfield.errors import BirdfieldError, InputError
 from birdfield.evaluate import to_table
+from birdfield.frontend import BIRDNET, Frontend, open_frontend
 from birdfield.gallery import Gallery
 from birdfield.species import read_names
 from birdfield_train.backbones import Backbone, get_backbone
@@ -29,7 +32,7 @@ from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.history import History
 from birdfield_train.yamnet import provide_yamnet
 
-FORMAT = 1
+FORMAT = 2
 PARTIAL = ".partial"  # the ending of a run that is not whole yet
 CHECKPOINTS = "checkpoints"
 LICENCES = ("YAMNet weights: Google, Apache-2.0",)
@@ -47,6 +50,7 @@ class TrainConfig:
         audio_dir: Recordings, a folder a species.
         run: The folder to make.
         image_backbone: A name of `backbones`.
+        frontend: A name of `birdfield.frontend`.
         image_weights: A Keras weights file in place of the packaged ones.
         yamnet: A SavedModel folder or URL in place of the packaged one.
         names: A CSV with scientific and other names.
@@ -59,6 +63,7 @@ class TrainConfig:
     audio_dir: Path
     run: Path
     image_backbone: str = "vgg16"
+    frontend: str = "yamnet"
     image_weights: Path | None = None
     yamnet: str | None = None
     names: Path | None = None
@@ -70,7 +75,8 @@ class TrainConfig:
         """Return what must be equal for a run to be resumed."""
         return {"image_dir": str(self.image_dir.resolve()),
                 "audio_dir": str(self.audio_dir.resolve()), "seed": self.seed,
-                "image_backbone": self.image_backbone, "yamnet": self.yamnet,
+                "image_backbone": self.image_backbone, "frontend": self.frontend,
+                "yamnet": self.yamnet,
                 "image_weights": str(self.image_weights) if self.image_weights else None,
                 "fit": asdict(self.fit)}
 
@@ -111,8 +117,9 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
         dataset = scan(config.image_dir, config.audio_dir,
                        read_names(config.names) if config.names else None)
         backbone = get_backbone(config.image_backbone, config.image_weights)
-        features = _features(config, dataset, backbone, folder, reporter)
-        _train_into(folder, config, dataset, backbone, features, reporter)
+        frontend = _provide_frontend(config, folder)
+        features = _features(config, dataset, backbone, frontend, reporter)
+        _train_into(folder, config, dataset, backbone, frontend, features, reporter)
     return config.run
 
 
@@ -179,12 +186,17 @@ def _replace(folder: Path, run: Path) -> None:
     folder.rename(run)
 
 
-def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, folder: Path,
-              reporter: Reporter) -> FeatureSet:
+def _provide_frontend(config: TrainConfig, folder: Path) -> Frontend:
+    """Open the frontend; the run keeps its YAMNet, which every frontend has its classes from."""
     yamnet = folder / "yamnet.tflite"
     if not yamnet.exists():
         provide_yamnet(config.yamnet, yamnet)
-    features = extract(dataset, backbone, yamnet, reporter.step)
+    return open_frontend(config.frontend, yamnet, os.cpu_count() or 1)
+
+
+def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, frontend: Frontend,
+              reporter: Reporter) -> FeatureSet:
+    features = extract(dataset, backbone, frontend, reporter.step)
     for problem in features.problems:
         reporter.say(f"skipped {problem}")
     if features.problems:
@@ -211,7 +223,7 @@ def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
 
 
 def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
-                features: FeatureSet, reporter: Reporter) -> None:
+                frontend: Frontend, features: FeatureSet, reporter: Reporter) -> None:
     samples = index_samples(features, dataset.species, config.seed)
     checkpoints = folder / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
@@ -222,17 +234,17 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
         history.add(stage, row)
         reporter.epoch(stage, epoch, epochs, row)
 
-    selected = cross_validate(samples, backbone.channels, config.fit, config.seed, checkpoints,
-                              on_epoch)
-    fitter = Fitter(samples.split(None), backbone.channels, config.fit, config.seed,
-                    checkpoints / "final.npz")
+    selected = cross_validate(samples, backbone.channels, frontend.spec, config.fit, config.seed,
+                              checkpoints, on_epoch)
+    fitter = Fitter(samples.split(None), backbone.channels, frontend.spec, config.fit,
+                    config.seed, checkpoints / "final.npz")
     if fitter.history:  # a kill may have come between checkpoint and log
         on_epoch("final", fitter.epoch, selected.epochs, fitter.history[-1])
     fitter.run(selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs,
                                                                row))
     fitter.heads.set_gain(selected.gain)
     gallery = _gallery(fitter, samples, selected)
-    _write(folder, config, dataset, backbone, features, selected, fitter, gallery)
+    _write(folder, config, dataset, backbone, frontend, features, selected, fitter, gallery)
     reporter.say(f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "
                  f"{selected.gain:g} were chosen:\n{to_table(selected.report)}")
     draw_curves(history.rows(), folder / "curves.png")
@@ -261,10 +273,11 @@ def _gallery(fitter: Fitter, samples: Indexed, selected: Selected) -> Gallery:
 
 
 def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
-           features: FeatureSet, selected: Selected, fitter: Fitter, gallery: Gallery) -> None:
+           frontend: Frontend, features: FeatureSet, selected: Selected, fitter: Fitter,
+           gallery: Gallery) -> None:
     """Write all that export needs: the data may be gone by then."""
     save_calibration_data(folder / "calibration.npz", features, dataset.labels, backbone.spec,
-                          config.seed)
+                          frontend.spec, config.seed)
     atomic.write_file(folder / "species.npz", gallery.dump())
     fitter.save_weights(folder / "heads.npz")
     if config.image_weights:
@@ -277,10 +290,12 @@ def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbo
         "own_image_weights": config.image_weights is not None,
         "image": {"size_px": backbone.spec.size_px, "order": backbone.spec.order,
                   "mean": list(backbone.spec.mean), "scale": backbone.spec.scale},
-        "channels": backbone.channels, "frontend": "yamnet",
+        "channels": backbone.channels,
+        "frontend": {"name": frontend.spec.name, "sha256": frontend.sha256},
         "calibration": selected.calibration.to_json(), "seed": config.seed,
         "fit": {**asdict(config.fit), "epochs": selected.epochs, "gain": selected.gain},
         "data": {"species": len(dataset.species), "photographs": len(features.images),
                  "recordings": len(features.audio), "skipped": len(features.problems)},
-        "licences": [backbone.licence, *LICENCES]}
+        "licences": [backbone.licence, *LICENCES,
+                     *([BIRDNET_LICENCE] if frontend.spec is BIRDNET else [])]}
     atomic.write_file(folder / "run.json", json.dumps(summary, indent=1).encode())

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform, fit_frames
+from birdfield.audio import AudioSpec, Waveform, fit_frames
 from birdfield.encoder import Vector, unit
 from birdfield.errors import InputError
-from birdfield.frontend import Yamnet
+from birdfield.frontend import SPECS, Frontend, Heard, open_frontend
 from birdfield.gallery import Calibration, Gallery, load_gallery
 from birdfield.image import Frame, preprocess
 from birdfield_train.backbones import Backbone, get_backbone
@@ -50,9 +50,19 @@ class Run:
         return get_backbone(str(self.summary["image_backbone"]), own)
 
     @cached_property
+    def audio_spec(self) -> AudioSpec:
+        """The sound that the run was trained on."""
+        return SPECS[self.summary["frontend"]["name"]]
+
+    def frontend(self) -> Frontend:
+        """Load what read the sound; see `open_frontend`."""
+        return open_frontend(self.audio_spec.name, self.folder / "yamnet.tflite")
+
+    @cached_property
     def heads(self) -> Heads:
         """The trained part."""
-        return load_heads(self.folder / "heads.npz", self.backbone.channels)
+        return load_heads(self.folder / "heads.npz", self.backbone.channels,
+                          self.audio_spec)
 
     def gallery(self) -> Gallery:
         """Read the species and prototypes."""
@@ -70,19 +80,25 @@ class RunEncoder:
         self._image: keras.Model = image_tower(run.backbone, run.heads.image)
         self._audio: keras.Model = run.heads.audio
         self._fusion: FusionWeights = run.heads.fusion_weights()
-        self._yamnet = Yamnet(run.folder / "yamnet.tflite")
+        self.audio_spec = run.audio_spec
+        self._run = run
 
-    def frames(self, waveform: Waveform) -> NDArray[np.float32]:
-        """Turn a waveform at 16 kHz into YAMNet embeddings, float32 [T, 1024]."""
-        return self._yamnet.embed(waveform)[0]
+    @cached_property
+    def _frontend(self) -> Frontend:
+        return self._run.frontend()
+
+    def hear(self, waveform: Waveform) -> Heard:
+        """Turn a waveform at the frontend's rate into its embeddings, and classes if asked."""
+        return self._frontend.hear(waveform)
 
     def image_vector(self, image: Frame) -> Vector:
         """Embed a picture, uint8 [H, W, 3] BGR; returns a unit vector [128]."""
         return unit(self._image.predict_on_batch(preprocess(image, self._spec)[None])[0])
 
     def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
-        """Embed at most one window's patches, float32 [T, 1024]; returns a unit vector [128]."""
-        return unit(self._audio.predict_on_batch(fit_frames(frames)[None])[0])
+        """Embed at most one window's patches, float32 [T, dim]; returns a unit vector [128]."""
+        sequence = fit_frames(frames, self.audio_spec.frames)
+        return unit(self._audio.predict_on_batch(sequence[None])[0])
 
     def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
         """Join tower vectors [128] in the species space."""

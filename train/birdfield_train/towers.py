@@ -5,12 +5,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from birdfield.audio import FRAMES
 from birdfield.encoder import DIM
-from birdfield.frontend import EMBEDDING
 
 LSTM_UNITS = 64
-FRAME_UNITS = 128  # what the BiLSTM reads of each YAMNet embedding
+FRAME_UNITS = 128  # what the BiLSTM reads of each patch's embedding
 
 
 def pool_features(maps: tf.Tensor) -> list[tf.Tensor]:
@@ -33,19 +31,20 @@ def _project(mean: tf.Tensor, peak: tf.Tensor, sense: str) -> tf.Tensor:
         keras.layers.Dense(DIM, use_bias=False, name=f"{sense}_peak_projection")(peak)])
 
 
-def audio_tower(batch_size: int | None = None, unroll: bool = False,
-                frames: int | None = FRAMES) -> keras.Model:
-    """Make the audio tower: YAMNet embeddings [B, T, 1024] -> [B, 128].
+def audio_tower(frames: int | None, dim: int, batch_size: int | None = None,
+                unroll: bool = False) -> keras.Model:
+    """Make the audio tower: a frontend's embeddings [B, T, dim] -> [B, 128].
 
     A bidirectional LSTM reads the order of the patches; beside it, a linear projection reads
     their mean and peak, which is where training starts. The LSTM's part starts at zero.
 
     Args:
+        frames: T; None for any length.
+        dim: Of the frontend.
         batch_size: Fixed for export; None while training.
         unroll: Whether the LSTM is unrolled, as full-integer conversion needs.
-        frames: T; None for any length.
     """
-    sequence = keras.Input((frames, EMBEDDING), batch_size=batch_size, name="audio")
+    sequence = keras.Input((frames, dim), batch_size=batch_size, name="audio")
     narrow = keras.layers.Dense(FRAME_UNITS, activation="relu", name="frame_projection")(sequence)
     states = keras.layers.Bidirectional(
         keras.layers.LSTM(LSTM_UNITS, return_sequences=True, unroll=unroll), name="bilstm")(narrow)

@@ -8,11 +8,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from birdfield.audio import FRAMES, RATE_HZ, Waveform, fit_frames, read_audio, to_mono
+from birdfield.audio import Waveform, fit_frames, read_audio, to_mono
 from birdfield.dataset import Sample, scan
 from birdfield.encoder import unit
 from birdfield.errors import InputError, UsageError
-from birdfield.frontend import Yamnet
+from birdfield.frontend import YAMNET, Yamnet
 
 RESAMPLERS = ("soxr", "resampy")
 HARD_SHARE = 0.25  # of the other species' recordings: the most similar are hard negatives
@@ -24,7 +24,7 @@ Embed = Callable[[Waveform], NDArray[np.float32]]
 class Triplet(NamedTuple):
     """An anchor, another sample of its species, and a like-sounding sample of another species.
 
-    Images are paths; audio is float32 [FRAMES, 1024], a window of YAMNet embeddings.
+    Images are paths; audio is float32 [10, 1024], a window of YAMNet embeddings.
     """
 
     anchor_image: Path
@@ -78,13 +78,13 @@ def prepare_triplets(image_dir: str | Path, audio_dir: str | Path, yamnet_model:
 
 def _embedder(model: Any) -> Embed:
     if isinstance(model, Yamnet):
-        return lambda waveform: model.embed(waveform)[0]
+        return model.embed
     return lambda waveform: np.asarray(model(waveform)[1], np.float32)
 
 
 def _read(path: Path, resampler: str) -> Waveform:
     if resampler == "soxr":
-        return read_audio(path)
+        return read_audio(path, YAMNET.rate_hz)
     import resampy
 
     try:
@@ -94,12 +94,12 @@ def _read(path: Path, resampler: str) -> Waveform:
     if not np.isfinite(sound).all():
         raise InputError(f"{path}: holds samples that are no finite numbers; expected -1..1")
     mono = to_mono(sound)
-    if rate_hz == RATE_HZ or not len(mono):
+    if rate_hz == YAMNET.rate_hz or not len(mono):
         return mono
     # The default filter fades out from 7.3 kHz on, which YAMNet hears: on real recordings a cosine
     # to soxr down to 0.9955. This one gives 1.0000.
-    return np.asarray(resampy.resample(mono, rate_hz, RATE_HZ, filter="sinc_window", num_zeros=64,
-                                       rolloff=0.95), np.float32)
+    return np.asarray(resampy.resample(mono, rate_hz, YAMNET.rate_hz, filter="sinc_window",
+                                       num_zeros=64, rolloff=0.95), np.float32)
 
 
 def _draw(labels: Sequence[str], images: dict[str, list[Sample]], audio: Sequence[Sample],
@@ -137,5 +137,5 @@ def _hard_negatives(cosine: NDArray[np.float32], others: NDArray[np.bool_]) -> N
 
 
 def _window(sequence: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    start = int(rng.integers(max(1, len(sequence) - FRAMES + 1)))
-    return fit_frames(sequence[start : start + FRAMES])
+    start = int(rng.integers(max(1, len(sequence) - YAMNET.frames + 1)))
+    return fit_frames(sequence[start : start + YAMNET.frames], YAMNET.frames)

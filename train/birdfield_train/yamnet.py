@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from birdfield import atomic
-from birdfield.audio import PATCH
 from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha256
 from birdfield.errors import InputError
-from birdfield.frontend import Yamnet
+from birdfield.frontend import YAMNET, Yamnet
 
 
 def provide_yamnet(source: str | None, path: Path) -> None:
@@ -52,7 +51,7 @@ def convert_yamnet(source: str) -> bytes:
             super().__init__()
             self.model = model
 
-        @tf.function(input_signature=[tf.TensorSpec([PATCH], tf.float32, name="waveform")])
+        @tf.function(input_signature=[tf.TensorSpec([YAMNET.patch], tf.float32, name="waveform")])
         def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
             scores, embeddings, _ = self.model(waveform)
             return {"scores": scores, "embeddings": embeddings}

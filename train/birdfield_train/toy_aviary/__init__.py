@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import soundfile
 
-from birdfield.audio import RATE_HZ
+from birdfield.audio import Waveform
 from birdfield_train.toy_aviary.plumage import CANVAS_PX, PLUMAGES, Floats, sprite
 from birdfield_train.toy_aviary.scene import Frame, backdrop, perch, place, write_scene
-from birdfield_train.toy_aviary.songs import Waveform, sing, song
+from birdfield_train.toy_aviary.songs import RATE_HZ, sing, song
 
 __all__ = ["SPECIES", "contact_sheet", "draw_bird", "sing", "song", "spectrogram", "write_dataset",
            "write_scene"]

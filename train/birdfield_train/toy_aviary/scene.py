@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from birdfield.audio import RATE_HZ
+from birdfield.audio import Waveform
 from birdfield_train.toy_aviary.plumage import (
     FOOT_PX,
     PLUMAGES,
@@ -22,7 +22,7 @@ from birdfield_train.toy_aviary.plumage import (
     sprite,
     to_subpixels,
 )
-from birdfield_train.toy_aviary.songs import Waveform, air, song
+from birdfield_train.toy_aviary.songs import RATE_HZ, air, song
 
 Frame = NDArray[np.uint8]
 

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from birdfield.audio import RATE_HZ
+from birdfield.audio import Waveform
 
-Waveform = NDArray[np.float32]
+RATE_HZ = 16_000  # of every sound that is made here
 
 ECHO_S = 0.12  # reverberation among trees
 WIND_HZ = 300.0  # wind at a microphone has its energy below this

