@@ -25,8 +25,8 @@ test-tflite-runtime: $(VENV)/.dev
 	$(BIN)/python tools/toy_bundle.py $(OLD)/toy.birdfield
 	BIRDFIELD_RUNTIME=tflite-runtime BIRDFIELD_TOY_BUNDLE=$(OLD)/toy.birdfield \
 	    $(OLD)/bin/python -m pytest tests/test_frontend.py tests/test_birdnet.py \
-	    tests/test_bundle.py \
-	    tests/test_identify.py tests/test_enrol.py tests/test_evaluate.py tests/test_watch.py
+	    tests/test_bundle.py tests/test_identify.py tests/test_enrol.py \
+	    tests/test_evaluate.py tests/test_watch.py
 
 # Every dependency has wheels for each Python and machine that birdfield names.
 resolve:

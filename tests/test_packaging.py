@@ -55,7 +55,7 @@ def imports() -> frozenset[str]:
 
 
 def imported_by(code: str) -> set[str]:
-    """Find `import a`, `from a import b` and `import_module("a")`."""
+    """Find `import a`, `from a import b`, `import_module("a")` and `find_spec("a")`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
@@ -63,7 +63,8 @@ def imported_by(code: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
         elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-              and node.func.attr == "import_module" and isinstance(node.args[0], ast.Constant)):
+              and node.func.attr in ("import_module", "find_spec")
+              and isinstance(node.args[0], ast.Constant)):
             names.add(str(node.args[0].value))
     return names
 
