@@ -197,24 +197,58 @@ def evaluate(
     audio_dir: Annotated[Path, typer.Argument(metavar="AUDIO_DIR")],
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the "
                                                    "figures; - is stdout.")] = None,
+    noise: Annotated[Path | None, typer.Option(metavar="DIR", help="Sounds <kind>__<n>.wav; "
+                                               "adds noise and damages photographs.")] = None,
+    unknown: Annotated[tuple[Path, Path] | None, typer.Option(
+        metavar="IMAGE_DIR AUDIO_DIR", help="Species that the model does not know.")] = None,
+    no_bird: Annotated[tuple[Path, Path] | None, typer.Option(
+        metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird.")] = None,
     report_dir: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Write a page "
                           "to look at, DIR/index.html, and the figures.")] = None,
 ) -> None:
     """Measure a model on photographs and recordings that it was not trained on."""
     from birdfield.evaluate import late_fusion, report, score, to_table
-    from birdfield.evaluate_files import embed_folders
+    from birdfield.evaluate_files import embed_dataset, embed_folders
+    from birdfield.evaluate_noise import find_noises, measure_noise
+    from birdfield.evaluate_unknown import (
+        measure_no_bird,
+        measure_unknown,
+        pair_no_bird,
+        pair_unknown,
+        scan_no_bird,
+        scan_unknown,
+        separate,
+    )
 
     if report_dir:
         from birdfield.report import check_report, gather, write_report
 
         check_report(report_dir)
     encoder, gallery, model_id = _open_for_evaluation(model)
+    # All folders are looked into before the first of them is embedded.
+    strangers = scan_unknown(gallery.labels, *unknown) if unknown else None
+    nobody = scan_no_bird(*no_bird) if no_bird else None
+    noises = find_noises(noise) if noise else None
     files = embed_folders(encoder, gallery.labels, image_dir, audio_dir, progress)
-    for problem in files.problems:
-        complain(f"skipped {problem}")
+    problems = [*files.problems, *(noises.problems if noises else ())]
     scored = score(encoder.fuse, gallery, files.images, files.audio)
     figures = report(scored, model_id, len(gallery.species),
                      late_fusion(scored, gallery.calibration))
+    separations = {}
+    if noises:
+        figures["noise"] = measure_noise(encoder, gallery, files, noises, progress)
+    if strangers:
+        found = embed_dataset(encoder, strangers.labels, strangers, progress)
+        figures["unknown"] = measure_unknown(encoder.fuse, scored, found, strangers.labels)
+        separations["unknown"] = separate(encoder.fuse, scored, found, pair_unknown(found))
+        problems += found.problems
+    if nobody:
+        found = embed_dataset(encoder, nobody.labels, nobody, progress)
+        figures["no_bird"] = measure_no_bird(encoder.fuse, scored, found)
+        separations["no_bird"] = separate(encoder.fuse, scored, found, pair_no_bird(found))
+        problems += found.problems
+    for problem in problems:
+        complain(f"skipped {problem}")
     text = json.dumps(figures, indent=1)
     print(text if json_file == Path("-") else to_table(figures))
     if json_file and json_file != Path("-"):
@@ -223,7 +257,7 @@ def evaluate(
         write_file(json_file, text.encode())
     if report_dir:
         write_report(report_dir, gather(encoder.fuse, gallery, files, scored, figures, model,
-                                        sys.argv))
+                                        sys.argv, separations))
 
 
 def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:

@@ -14,6 +14,7 @@ from birdfield.image import IMAGE_SUFFIXES
 from birdfield.species import Species, clean_name
 
 SUFFIXES = {"image": IMAGE_SUFFIXES, "audio": AUDIO_SUFFIXES}
+WHAT = {"image": "photographs", "audio": "recordings"}
 RECORDING = re.compile(r"(?P<recording>.+)__[0-9]+")
 STAYS = -1  # the fold of a sample that is never tested
 
@@ -96,6 +97,37 @@ def _scan_sense(folder: Path, sense: str, misnamed: list[Path]) -> list[Sample]:
             else:
                 misnamed.append(path)
     return samples
+
+
+def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
+    """List a folder of files that are no species, each called `<kind>__<n>.ext` or `<kind>.ext`.
+
+    Args:
+        folder: Holds photographs, or recordings, and nothing else.
+        sense: "image" or "audio".
+
+    Returns:
+        A sample a file, in path order, its label the kind; and what is no such file.
+
+    Raises:
+        InputError: When the folder is missing or holds none.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected {WHAT[sense]} in it")
+    samples: list[Sample] = []
+    misnamed: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() in SUFFIXES[sense] and path.is_file():
+            samples.append(Sample(path, path.stem.partition("__")[0], sense,
+                                  f"{sense}:{path.name}"))
+        else:
+            misnamed.append(path)
+    if not samples:
+        raise InputError(f"{folder}: holds no {WHAT[sense]}; expected <kind>__<n>"
+                         f"{sorted(SUFFIXES[sense])[-1]} or the like, without folders in between")
+    return samples, misnamed
 
 
 def recording_of(path: Path, sense: str) -> str:

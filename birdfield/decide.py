@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from birdfield.encoder import SENSES, Encoder, Vector
 from birdfield.errors import InputError
-from birdfield.gallery import Gallery
+from birdfield.gallery import Gallery, knownness
 
 TOP = 3  # species that an answer lists
 
@@ -23,6 +23,8 @@ class Decision:
         margin: How much nearer it is than the second, in cosine.
         senses: What was used: ("image",), ("audio",) or ("image", "audio").
         top: The nearest three species with their probabilities.
+        agreement: "agree" when each sense alone is nearest to one and the same species,
+            "disagree" when not, "single" when there was one sense only.
     """
 
     species: str | None
@@ -31,6 +33,7 @@ class Decision:
     margin: float
     senses: tuple[str, ...]
     top: tuple[tuple[str, float], ...]
+    agreement: str
 
     @property
     def unknown(self) -> bool:
@@ -67,15 +70,26 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
         raise InputError("the model knows no species; enrol one: "
                          "birdfield enrol MODEL \"Species name\" FILES...")
     sense = sense_of(image, audio)
-    similarities = gallery.similarities(encoder.fuse(image, audio)[None], sense)[0]
-    index = SENSES.index(sense)
-    probabilities = np.exp(log_softmax(similarities / gallery.calibration.temperature[index]))
+    rows = gallery.similarities(encoder.fuse(image, audio)[None], sense)
+    similarities = rows[0]
+    temperature = gallery.calibration.temperature[SENSES.index(sense)]
+    probabilities = np.exp(log_softmax(similarities / temperature))
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
     best = int(order[0])
     similarity = float(similarities[best])
-    known = similarity >= gallery.thresholds[best, index]
+    known = knownness(rows, gallery, sense)[0] >= 0
     return Decision(
         gallery.labels[best] if known else None, float(probabilities[best]), similarity,
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
         ("image", "audio") if sense == "both" else (sense,),
-        tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]))
+        tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),
+        _agreement(encoder, gallery, image, audio))
+
+
+def _agreement(encoder: Encoder, gallery: Gallery, image: Vector | None,
+               audio: Vector | None) -> str:
+    if image is None or audio is None:
+        return "single"
+    seen = gallery.similarities(encoder.fuse(image, None)[None], "image").argmax()
+    heard = gallery.similarities(encoder.fuse(None, audio)[None], "audio").argmax()
+    return "agree" if seen == heard else "disagree"

@@ -1,10 +1,17 @@
 """One file's tower vectors: a photograph, or a recording window by window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdfield.audio import AUDIO_SUFFIXES, MIN_SAMPLES, RATE_HZ, read_blocks, windows
+from birdfield.audio import (
+    AUDIO_SUFFIXES,
+    MIN_SAMPLES,
+    RATE_HZ,
+    Waveform,
+    read_blocks,
+    windows,
+)
 from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
@@ -51,7 +58,7 @@ def embed_file(encoder: Encoder, path: Path) -> Iterator[Part]:
         InputError: When it cannot be read, or nothing in it is usable.
     """
     if sense_of_file(path) == "audio":
-        yield from _embed_recording(encoder, path)
+        yield from embed_sound(encoder, read_blocks(path), str(path))
         return
     yield Part(encoder.image_vector(read_photograph(path)), None)
 
@@ -65,10 +72,15 @@ def read_photograph(path: Path) -> Frame:
     return image
 
 
-def _embed_recording(encoder: Encoder, path: Path) -> Iterator[Part]:
+def embed_sound(encoder: Encoder, blocks: Iterable[Waveform], name: str) -> Iterator[Part]:
+    """Embed each usable window of one recording, given in consecutive pieces.
+
+    Raises:
+        InputError: When it is too short, or no window of it is usable; `name` is named.
+    """
     fault: str | None = None
     usable = length = 0
-    for start, waveform in windows(read_blocks(path)):
+    for start, waveform in windows(blocks):
         length = start + len(waveform)
         fault = window_fault(waveform)
         if fault or length < MIN_SAMPLES:
@@ -77,7 +89,7 @@ def _embed_recording(encoder: Encoder, path: Path) -> Iterator[Part]:
         yield Part(None, encoder.audio_vector(encoder.frames(waveform)),
                    start / RATE_HZ, length / RATE_HZ)
     if length < MIN_SAMPLES:
-        raise InputError(f"{path}: {length / RATE_HZ:.3f} s of sound; expected at least "
+        raise InputError(f"{name}: {length / RATE_HZ:.3f} s of sound; expected at least "
                          f"{MIN_SAMPLES / RATE_HZ} s")
     if not usable:
-        raise InputError(f"{path}: the recording is {fault}; expected the sound of a bird")
+        raise InputError(f"{name}: the recording is {fault}; expected the sound of a bird")

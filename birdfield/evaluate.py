@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from birdfield.decide import log_softmax
 from birdfield.encoder import DIM, SENSES, Vectors
-from birdfield.gallery import Calibration, Gallery
-from birdfield.metrics import bootstrap_ci95, retrieval
+from birdfield.evaluate_table import damage_lines, stranger_lines
+from birdfield.gallery import Calibration, Gallery, knownness
+from birdfield.metrics import bootstrap_ci95, ece, reliability, retrieval
 from birdfield.prototypes import Fuse
 
 FORMAT = 1
@@ -43,6 +44,7 @@ class Scores:
         recall: float64 [N], recall@1, with NaN where there is nothing to find.
         precision: float64 [N], average precision at R, likewise.
         accepted: bool [N], whether the nearest species is near enough to be the answer.
+        probabilities: float64 [N], 0..1, of the nearest species: the score of the answer.
     """
 
     similarities: NDArray[np.float32]
@@ -51,6 +53,7 @@ class Scores:
     recall: NDArray[np.float64]
     precision: NDArray[np.float64]
     accepted: NDArray[np.bool_]
+    probabilities: NDArray[np.float64]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -60,20 +63,27 @@ class Scores:
 
 @dataclass(frozen=True)
 class Scored:
-    """All that one evaluation measured; `both`, and the two beside it, are on the same pairs."""
+    """All that one evaluation measured; `both`, and the two beside it, are on the same pairs.
+
+    The gallery is what all were compared with; where folds were put together, the first fold's.
+    """
 
     image: Scores
     audio: Scores
     both: Scores
     both_image: NDArray[np.float32]
     both_audio: NDArray[np.float32]
+    gallery: Gallery
 
-    def with_thresholds(self, thresholds: NDArray[np.float32]) -> "Scored":
-        """Return the same scores with other thresholds, float32 [S, 3]."""
+    def with_calibration(self, calibration: Calibration,
+                         thresholds: NDArray[np.float32]) -> "Scored":
+        """Return the same similarities, read by another calibration and thresholds [S, 3]."""
+        gallery = replace(self.gallery, calibration=calibration, thresholds=thresholds)
         image, audio, both = (
-            replace(scores, accepted=_accepted(scores.similarities, thresholds[:, column]))
-            for column, scores in enumerate((self.image, self.audio, self.both)))
-        return replace(self, image=image, audio=audio, both=both)
+            replace(scores, accepted=_accepted(scores.similarities, gallery, sense),
+                    probabilities=_probabilities(scores.similarities, gallery, sense))
+            for sense, scores in zip(SENSES, (self.image, self.audio, self.both), strict=True))
+        return replace(self, image=image, audio=audio, both=both, gallery=gallery)
 
 
 def draw_pairs(images: Embedded, audio: Embedded,
@@ -120,7 +130,8 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
     labels = {"image": images.labels, "audio": audio.labels, "both": images.labels[left]}
     image, heard, both = (_scores(gallery, sense, fused[sense], similarities[sense],
                                   labels[sense], units[sense]) for sense in SENSES)
-    return Scored(image, heard, both, similarities["image"][left], similarities["audio"][right])
+    return Scored(image, heard, both, similarities["image"][left], similarities["audio"][right],
+                  gallery)
 
 
 def fuse_rows(fuse: Fuse, images: Vectors | None, audio: Vectors | None) -> Vectors:
@@ -135,13 +146,19 @@ def _scores(gallery: Gallery, sense: str, vectors: Vectors, similarities: NDArra
             labels: NDArray[np.int64], units: tuple[NDArray[np.int64], ...]) -> Scores:
     recall, precision = retrieval(vectors, labels, *units)
     return Scores(similarities, labels, units, recall, precision,
-                  _accepted(similarities, gallery.thresholds[:, SENSES.index(sense)]))
+                  _accepted(similarities, gallery, sense),
+                  _probabilities(similarities, gallery, sense))
 
 
-def _accepted(similarities: NDArray[np.float32],
-              thresholds: NDArray[np.float32]) -> NDArray[np.bool_]:
-    nearest = similarities.argmax(axis=1)
-    return np.asarray(similarities.max(axis=1, initial=-1.0) >= thresholds[nearest])
+def _accepted(similarities: NDArray[np.float32], gallery: Gallery,
+              sense: str) -> NDArray[np.bool_]:
+    return np.asarray(knownness(similarities, gallery, sense) >= 0)
+
+
+def _probabilities(similarities: NDArray[np.float32], gallery: Gallery,
+                   sense: str) -> NDArray[np.float64]:
+    temperature = gallery.calibration.temperature[SENSES.index(sense)]
+    return np.asarray(np.exp(log_softmax(similarities / temperature).max(axis=1)))
 
 
 def concatenate(parts: Sequence[Scored]) -> Scored:
@@ -153,12 +170,13 @@ def concatenate(parts: Sequence[Scored]) -> Scored:
                             for units in zip(*(part.units for part in scores), strict=True)),
                       np.concatenate([part.recall for part in scores]),
                       np.concatenate([part.precision for part in scores]),
-                      np.concatenate([part.accepted for part in scores]))
+                      np.concatenate([part.accepted for part in scores]),
+                      np.concatenate([part.probabilities for part in scores]))
 
     return Scored(joined([part.image for part in parts]), joined([part.audio for part in parts]),
                   joined([part.both for part in parts]),
                   np.concatenate([part.both_image for part in parts]),
-                  np.concatenate([part.both_audio for part in parts]))
+                  np.concatenate([part.both_audio for part in parts]), parts[0].gallery)
 
 
 def late_fusion(scored: Scored, calibration: Calibration) -> NDArray[np.bool_]:
@@ -184,47 +202,54 @@ def report(scored: Scored, model_id: str, gallery_size: int,
         late: From `late_fusion`, on the same pairs as `scored.both`.
     """
     both = _sense_report(scored.both)
-    both["image_top1"] = _mean(scored.both_image.argmax(axis=1) == scored.both.labels)
-    both["audio_top1"] = _mean(scored.both_audio.argmax(axis=1) == scored.both.labels)
+    both["image_top1"] = mean(scored.both_image.argmax(axis=1) == scored.both.labels)
+    both["audio_top1"] = mean(scored.both_audio.argmax(axis=1) == scored.both.labels)
     tested = np.union1d(scored.image.labels, scored.audio.labels)
     return {"format": FORMAT, "model": model_id, "gallery": gallery_size, "species": len(tested),
             "image": _sense_report(scored.image), "audio": _sense_report(scored.audio),
-            "both": both, "late_fusion": {"top1": _mean(late), "n": len(late)}}
+            "both": both, "late_fusion": {"top1": mean(late), "n": len(late)},
+            "ece": both["ece"]}
 
 
 def _sense_report(scores: Scores) -> dict[str, Any]:
-    return {"top1": _mean(scores.correct),
-            "top1_ci95": [_rounded(end) for end in bootstrap_ci95(scores.correct, *scores.units)],
+    bins = reliability(scores.probabilities, scores.correct)
+    return {"top1": mean(scores.correct),
+            "top1_ci95": [rounded(end) for end in bootstrap_ci95(scores.correct, *scores.units)],
             "n": len(scores.labels),
-            "recall_at_1": _mean(scores.recall[np.isfinite(scores.recall)]),
-            "map_at_r": _mean(scores.precision[np.isfinite(scores.precision)]),
-            "accepted": _mean(scores.accepted)}
+            "recall_at_1": mean(scores.recall[np.isfinite(scores.recall)]),
+            "map_at_r": mean(scores.precision[np.isfinite(scores.precision)]),
+            "accepted": mean(scores.accepted),
+            "ece": rounded(ece(bins)),
+            "reliability": [{"score": rounded(score), "accuracy": rounded(accuracy), "n": count}
+                            for score, accuracy, count in bins]}
 
 
-def _mean(values: NDArray[Any]) -> float | None:
-    return _rounded(float(np.mean(values))) if len(values) else None
+def mean(values: NDArray[Any]) -> float | None:
+    """Return the mean, rounded; None when there is no value."""
+    return rounded(float(np.mean(values))) if len(values) else None
 
 
-def _rounded(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """Round a figure to four decimals; what is no number, as JSON has none, becomes None."""
     return round(value, 4) if np.isfinite(value) else None
 
 
 def to_table(figures: dict[str, Any]) -> str:
     """Write a report as a table for a person."""
     lines = [f"{figures['species']} species tested, {figures['gallery']} in the gallery",
-             "sense   top-1  95 % interval     n  recall@1  MAP@R  accepted"]
+             "sense   top-1  95 % interval     n  recall@1  MAP@R  accepted    ECE"]
     for sense in SENSES:
         row = figures[sense]
         if not row["n"]:
             lines.append(f"{sense:6}  no files")
             continue
         low, high = row["top1_ci95"]
-        numbers = [row["recall_at_1"], row["map_at_r"], row["accepted"]]
+        numbers = [row["recall_at_1"], row["map_at_r"], row["accepted"], row["ece"]]
         texts = ["    -" if number is None else f"{number:.3f}" for number in numbers]
         lines.append(f"{sense:6}  {row['top1']:.3f}  [{low:.3f}, {high:.3f}]  {row['n']:5}  "
-                     f"{texts[0]:>8}  {texts[1]:>5}  {texts[2]:>8}")
+                     f"{texts[0]:>8}  {texts[1]:>5}  {texts[2]:>8}  {texts[3]:>5}")
     both = figures["both"]
     if both["n"]:
         lines.append(f"on the same {both['n']} pairs: image {both['image_top1']:.3f}, audio "
                      f"{both['audio_top1']:.3f}, late fusion {figures['late_fusion']['top1']:.3f}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *damage_lines(figures), *stranger_lines(figures)])

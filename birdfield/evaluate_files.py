@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.dataset import Sample, scan
+from birdfield.dataset import Dataset, Sample, scan
 from birdfield.embed_file import embed_file
 from birdfield.encoder import DIM, Encoder, Vector
 from birdfield.errors import InputError
@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class EmbeddedFiles:
-    """The usable test files by sense, with their paths, and the problems of the others."""
+    """The usable files by sense, where each row of them came from, the problems of the others."""
 
     images: Embedded
     audio: Embedded
@@ -50,25 +50,32 @@ def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audi
         raise InputError(f"the model does not know {', '.join(unknown[:5])}"
                          f"{', ...' if len(unknown) > 5 else ''}; enrol such species, or leave "
                          "their folders out")
+    files = embed_dataset(encoder, labels, dataset, progress)
+    if not files.image_paths and not files.audio_paths:
+        raise InputError(f"no usable file in {image_dir} or {audio_dir} "
+                         f"({files.problems[0] if files.problems else 'the folders are empty'})")
+    return files
+
+
+def embed_dataset(encoder: Encoder, labels: Sequence[str], dataset: Dataset,
+                  progress: Progress) -> EmbeddedFiles:
+    """Embed the files of a dataset, whose species are numbered by their place in `labels`."""
     problems = [f"{path}: not a file of this data set" for path in dataset.misnamed]
     index = {label: row for row, label in enumerate(labels)}
     recordings: dict[tuple[str, str], int] = {}
     (images, image_paths), (audio, audio_paths) = (
         _embed(encoder, dataset.samples(sense), index, recordings, problems, progress)
         for sense in ("image", "audio"))
-    if not len(images.labels) and not len(audio.labels):
-        raise InputError(f"no usable file in {image_dir} or {audio_dir} "
-                         f"({problems[0] if problems else 'the folders are empty'})")
     return EmbeddedFiles(images, audio, image_paths, audio_paths, tuple(problems))
 
 
 def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
            recordings: dict[tuple[str, str], int], problems: list[str],
            progress: Progress) -> tuple[Embedded, tuple[Path, ...]]:
+    paths: list[Path] = []
     vectors: list[Vector] = []
     labels: list[int] = []
     groups: list[int] = []
-    paths: list[Path] = []
     for count, sample in enumerate(samples, 1):
         try:
             part = pool_parts(embed_file(encoder, sample.path))
@@ -80,10 +87,10 @@ def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
                      len(samples))
         vector = part.image if sample.sense == "image" else part.audio
         assert vector is not None  # embed_file gives what the file's ending says
+        paths.append(sample.path)
         vectors.append(vector)
         labels.append(index[sample.label])
         groups.append(recordings.setdefault((sample.label, sample.recording), len(recordings)))
-        paths.append(sample.path)
     embedded = Embedded(np.array(vectors, np.float32).reshape(-1, DIM),
                         np.array(labels, np.int64), np.array(groups, np.int64))
     return embedded, tuple(paths)

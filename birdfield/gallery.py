@@ -120,6 +120,25 @@ class Gallery:
                             "thresholds": self.thresholds})
 
 
+def knownness(similarities: NDArray[np.float32], gallery: Gallery,
+              sense: str) -> NDArray[np.float32]:
+    """Tell how surely each sample is of a species of the gallery, and not unknown.
+
+    It is how far the nearest species is above its threshold: what is 0 or more is answered.
+
+    Args:
+        similarities: float32 [Q, N], from `Gallery.similarities`.
+        gallery: At least one species.
+        sense: One of SENSES: what the samples were made from.
+
+    Returns:
+        float32 [Q], -2..2.
+    """
+    nearest = similarities.argmax(axis=1)
+    return np.asarray(similarities[np.arange(len(similarities)), nearest]
+                      - gallery.thresholds[nearest, SENSES.index(sense)], np.float32)
+
+
 def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
     """Read the content of `species.npz`, checking that its parts fit each other.
 

@@ -1,9 +1,12 @@
-"""What evaluation counts: top-1, retrieval, and intervals by resampling what was sampled."""
+"""What evaluation counts: retrieval, intervals, what is told from the unknown, calibration."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
+BINS = 10  # of equal mass, for reliability
 
 
 def retrieval(vectors: NDArray[np.float32], labels: NDArray[np.int64],
@@ -66,3 +69,97 @@ def bootstrap_ci95(correct: NDArray[np.bool_], *units: NDArray[np.int64],
     means = (weights @ correct.astype(float))[totals > 0] / totals[totals > 0]
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def auroc(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
+    """Find how often a known sample scores above an unknown one, a tie counting half.
+
+    It is the area under the ROC curve, by ranks (Hanley and McNeil, Radiology 143, 1982).
+
+    Args:
+        known: Scores [N] of samples that should be accepted.
+        unknown: Scores [M] of samples that should not.
+
+    Returns:
+        0..1; NaN when one of them is empty.
+    """
+    if not len(known) or not len(unknown):
+        return float("nan")
+    _, index, counts = np.unique(np.concatenate([known, unknown]), return_inverse=True,
+                                 return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # from 1; of equal scores, their mean
+    rank_sum = float(ranks[index[: len(known)]].sum())
+    return (rank_sum - len(known) * (len(known) + 1) / 2) / (len(known) * len(unknown))
+
+
+def fpr_at_95_tpr(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
+    """Find the share of unknown samples that pass the threshold which 95 % of known ones pass.
+
+    The threshold is the highest that does (Hendrycks and Gimpel, ICLR 2017; Liang et al., ICLR
+    2018, 4.3).
+
+    Args:
+        known: Scores [N].
+        unknown: Scores [M].
+
+    Returns:
+        0..1; NaN when one of them is empty.
+    """
+    if not len(known) or not len(unknown):
+        return float("nan")
+    passing = -(-95 * len(known) // 100)
+    return float(np.mean(unknown >= np.sort(known)[len(known) - passing]))
+
+
+def oscr(known: NDArray[np.floating], correct: NDArray[np.bool_],
+         unknown: NDArray[np.floating]) -> float:
+    """Find the area under the correct classification rate over the false positive rate.
+
+    Over all thresholds, the share of known samples that pass and are named right, against the
+    share of unknown ones that pass (Dhamija et al., NeurIPS 2018, 3.3): the share of right answers
+    times the AUROC of the right ones.
+
+    Args:
+        known: Scores [N].
+        correct: bool [N], whether each is named right.
+        unknown: Scores [M].
+
+    Returns:
+        0..1; NaN when `known` or `unknown` is empty.
+    """
+    if not len(known) or not len(unknown):
+        return float("nan")
+    return float(correct.mean()) * auroc(known[correct], unknown) if correct.any() else 0.0
+
+
+def reliability(scores: NDArray[np.floating],
+                correct: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
+    """Compare what answers claim with how often they are right, in BINS bins of equal mass.
+
+    Args:
+        scores: [N], 0..1, the probability that each answer gives itself.
+        correct: bool [N].
+
+    Returns:
+        Mean score, share of right answers and number of samples of each bin, by rising score;
+        fewer than BINS when there are fewer samples.
+    """
+    order = np.argsort(scores, kind="stable")
+    return [(float(scores[rows].mean()), float(correct[rows].mean()), len(rows))
+            for rows in np.array_split(order, BINS) if len(rows)]
+
+
+def ece(bins: Sequence[tuple[float, float, int]]) -> float:
+    """Find the expected calibration error, the mean distance of score and accuracy over samples.
+
+    Guo et al., ICML 2017, 2; with bins of equal mass as in Nixon et al., 2019 (arXiv 1904.01685).
+
+    Args:
+        bins: From `reliability`.
+
+    Returns:
+        0..1; NaN when there is no sample.
+    """
+    total = sum(count for _, _, count in bins)
+    gaps = sum(count * abs(score - accuracy) for score, accuracy, count in bins)
+    return gaps / total if total else float("nan")

@@ -12,7 +12,7 @@ from birdfield.decide import Decision
 
 DECIMALS = 4
 COLUMNS = ("time", "image", "audio", "start_s", "end_s", "species", "score", "similarity",
-           "margin", "unknown", "senses", "top1", "top2", "top3", "model")
+           "margin", "unknown", "senses", "agreement", "top1", "top2", "top3", "model")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def to_json(observation: Observation, model_id: str) -> dict[str, Any]:
         "margin": round(decision.margin, DECIMALS),
         "unknown": decision.unknown,
         "senses": list(decision.senses),
+        "agreement": decision.agreement,
         "top": [{"species": species, "score": round(score, DECIMALS)}
                 for species, score in decision.top],
         "model": model_id,
@@ -67,7 +68,8 @@ def to_line(entry: dict[str, Any]) -> str:
             else f"  {entry['start_s']:.1f}-{entry['end_s']:.1f} s")
     top = ", ".join(f"{row['species']} {row['score']:.2f}" for row in entry["top"])
     answer = f"unknown (nearest: {top})" if entry["unknown"] else top
-    return f"{files}{when}  [{'+'.join(entry['senses'])}]  {answer}"
+    doubt = "; sight and sound disagree" if entry["agreement"] == "disagree" else ""
+    return f"{files}{when}  [{'+'.join(entry['senses'])}]  {answer}{doubt}"
 
 
 def to_csv(entries: Sequence[dict[str, Any]]) -> str:

@@ -4,6 +4,8 @@ from numpy.typing import NDArray
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
 
+from fakes import factory
+
 from birdfield.decide import log_softmax
 from birdfield.evaluate import Scored, Scores
 from birdfield.gallery import Calibration
@@ -24,12 +26,12 @@ def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer])
     rows = np.arange(len(labels))
     nothing = np.full(len(labels), np.nan)
     return Scores(np.asarray(similarities, np.float32), np.asarray(labels, np.int64), (rows,),
-                  nothing, nothing, np.ones(len(labels), bool))
+                  nothing, nothing, np.ones(len(labels), bool), np.ones(len(labels)))
 
 
 def make_scored(image: Scores, audio: Scores, both: Scores) -> Scored:
     """Take the pairs' own similarities from samples of the same rows."""
-    return Scored(image, audio, both, image.similarities, audio.similarities)
+    return Scored(image, audio, both, image.similarities, audio.similarities, factory())
 
 
 def drawn(temperature: float, count: int, seed: int) -> Scores:
@@ -113,7 +115,7 @@ def test_a_sense_without_a_right_answer_answers_nothing() -> None:
     none = make_scores(np.zeros((0, 3)), np.zeros(0, np.int64))
     right = ladder(0, 0.5, 0.9)
     calibration = fit_calibration([Scored(right, none, none, none.similarities,
-                                          none.similarities)])
+                                          none.similarities, factory())])
     assert calibration.threshold[1] > 1
     assert calibration.threshold[2] == calibration.threshold[0] < 0.9
     assert calibration.temperature[1:] == (0.1, 0.1)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import typer
-from fakes import make_bundle, picture
+from fakes import make_bundle, picture, tone
 from typer.testing import CliRunner
 
 from birdfield import __version__, config
@@ -154,6 +154,12 @@ def test_the_version_is_told() -> None:
     ("evaluate FAKE EMPTY EMPTY", 1, ["no species in"]),
     ("evaluate FAKE MISSING EMPTY", 1, ["MISSING: no such folder"]),
     ("evaluate FAKE EMPTY EMPTY --report NOTES", 1, ["NOTES exists already and is no report"]),
+    ("evaluate FAKE EMPTY EMPTY --noise MISSING", 1, ["MISSING: no such folder; expected rec"]),
+    ("evaluate FAKE EMPTY EMPTY --noise EMPTY", 1, ["EMPTY: holds no recordings; expected <kind>"]),
+    ("evaluate FAKE EMPTY EMPTY --unknown EMPTY EMPTY", 1, ["no species in"]),
+    ("evaluate FAKE EMPTY EMPTY --unknown JAYS EMPTY", 1, ["the model knows Jay of", "--unknown"]),
+    ("evaluate FAKE EMPTY EMPTY --no-bird EMPTY EMPTY", 1, ["EMPTY: holds no photographs"]),
+    ("evaluate FAKE EMPTY EMPTY --no-bird MISSING EMPTY", 1, ["MISSING: no such folder"]),
     ("enrol MISSING Owl BIRD", 1, ["no such model"]),
     ("enrol FAKE Owl MISSING.png", 1, ["MISSING.png: no such file"]),
     ("enrol FAKE _ BIRD", 1, ["species name '_' has 0 characters"]),
@@ -169,9 +175,11 @@ def test_an_error_is_one_sentence_with_its_exit_code(tmp_path: Path, fake: Path,
     (tmp_path / "EMPTY").mkdir()
     (tmp_path / "NOTES").touch()
     picture(tmp_path / "bird.png", 3)
+    (tmp_path / "JAYS" / "Jay").mkdir(parents=True)
+    picture(tmp_path / "JAYS" / "Jay" / "a.png", 3)
     places = {"FAKE": fake, "BIRD": tmp_path / "bird.png"}
-    places |= {name: tmp_path / name for name in ("MISSING", "EMPTY", "NOTES", "RUN", "M.birdfield",
-                                                  "MISSING.png", "MISSING.avi")}
+    places |= {name: tmp_path / name for name in ("MISSING", "EMPTY", "NOTES", "JAYS", "RUN",
+                                                  "M.birdfield", "MISSING.png", "MISSING.avi")}
     assert_refused(run(*(places.get(word, word) for word in arguments.split())), exit_code, *words)
 
 
@@ -330,6 +338,31 @@ def test_evaluation_is_printed_and_written(model: Path, tmp_path: Path) -> None:
     assert min(figures[sense]["top1"] for sense in ("image", "audio", "both")) >= 0.75
     printed = run("evaluate", model, tmp_path / "images", tmp_path / "audio", "--json", "-")
     assert json.loads(printed.stdout) == figures
+
+
+@pytest.mark.train
+def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Path) -> None:
+    """Of the toy aviary with two kinds of noise: 5 damages times 1 + 2 * 5 conditions of sound."""
+    test, strange, flat = (tmp_path / name for name in ("test", "strange", "flat"))
+    write_dataset(test, seed=1, photographs=1, recordings=1)
+    for kind in ("images", "audio"):
+        (strange / kind / "Dodo").mkdir(parents=True)
+        (flat / kind).mkdir(parents=True)
+    for seed in range(2):
+        picture(strange / "images" / "Dodo" / f"{seed}.png", 200, seed)
+        tone(strange / "audio" / "Dodo" / f"{seed}.wav", 40 + seed)
+        picture(flat / "images" / f"wall__{seed}.png", 10, seed)
+        tone(flat / "audio" / f"hum{seed}__1.wav", 2 + seed)
+    result = run("evaluate", model, test / "images", test / "audio", "--noise", flat / "audio",
+                 "--unknown", strange / "images", strange / "audio",
+                 "--no-bird", flat / "images", flat / "audio", "--json", tmp_path / "out.json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
+    assert len(figures["noise"]) == 5 * (1 + 2 * 5)
+    assert figures["unknown"].keys() == {"image", "audio", "both_reason"}
+    assert figures["no_bird"].keys() == {"image", "audio", "both"}
+    assert "sound at -5 dB" in result.stdout and "picture half-covered" in result.stdout
+    assert "1 unknown species with both photographs and recordings; expected at" in result.stdout
 
 
 @pytest.mark.train

@@ -8,6 +8,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 
 import tensorflow as tf
 from fabricated import CHANNELS, make_feature, make_features
+from fakes import factory
 
 from birdfield.dataset import STAYS
 from birdfield.evaluate import Scored, Scores
@@ -102,12 +103,12 @@ def make_scores(right: list[bool], samples: int = 4) -> Scores:
     count = len(correct)
     rows, nothing = np.arange(count), np.full(count, np.nan)
     return Scores(similarities, np.zeros(count, np.int64), (rows,), nothing, nothing,
-                  np.ones(count, bool))
+                  np.ones(count, bool), np.ones(count))
 
 
 def make_scored(image: bool, audio: bool = True, both: bool = True) -> Scored:
     seen, heard, joint = make_scores([image]), make_scores([audio]), make_scores([both])
-    return Scored(seen, heard, joint, seen.similarities, heard.similarities)
+    return Scored(seen, heard, joint, seen.similarities, heard.similarities, factory())
 
 
 Right = Callable[[int, float, int], Scored]  # of an epoch, a gain and a fold
@@ -173,7 +174,7 @@ def test_a_folds_thresholds_are_those_of_the_other_folds() -> None:
         seen = make_scores([True])
         if fold:
             seen.similarities[:, 0] = 0.95
-        return Scored(seen, seen, seen, seen.similarities, seen.similarities)
+        return Scored(seen, seen, seen, seen.similarities, seen.similarities, factory())
 
     figures, _ = crossval._nested_report(table(right), 2)
     assert figures["image"]["accepted"] == figures["both"]["accepted"] == 0.8

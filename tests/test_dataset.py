@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from birdfield.dataset import STAYS, Sample, assign_folds, fold_of, recording_of, scan
+from birdfield.dataset import STAYS, Sample, assign_folds, fold_of, recording_of, scan, scan_flat
 from birdfield.errors import InputError
 from birdfield.species import Species
 
@@ -114,3 +114,24 @@ def test_the_deal_is_seeded_and_does_not_depend_on_the_order() -> None:
     clips = samples("Jay", "audio", *[f"{recording}__0.wav" for recording in range(20)])
     assert assign_folds(clips, 5, 7) == assign_folds(clips[::-1], 5, 7)
     assert assign_folds(clips, 5, 7) != assign_folds(clips, 5, 8)
+
+
+def test_a_flat_folder_holds_kinds(tmp_path: Path) -> None:
+    touch(tmp_path, "Sea_waves__002.ogg", "Sea_waves__001.wav", "hum.flac", "Rain__a__1.mp3",
+          "notes.txt", ".hidden.wav", "folder/a.wav")
+    found, misnamed = scan_flat(tmp_path, "audio")
+    assert [sample.label for sample in found] == ["Rain", "Sea_waves", "Sea_waves", "hum"]
+    assert len({sample.recording for sample in found}) == 4
+    assert [path.name for path in misnamed] == ["folder", "notes.txt"]
+
+
+@pytest.mark.parametrize(("sense", "words"), [
+    ("image", r"flat: holds no photographs; expected <kind>__<n>.webp or the like, without"),
+    ("audio", r"flat: holds no recordings; expected <kind>__<n>.wav or the like, without"),
+])
+def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: str, words: str) -> None:
+    with pytest.raises(InputError, match="flat: no such folder; expected "):
+        scan_flat(tmp_path / "flat", sense)
+    touch(tmp_path / "flat", "Rain/a__1.txt")
+    with pytest.raises(InputError, match=words):
+        scan_flat(tmp_path / "flat", sense)

@@ -62,6 +62,24 @@ def test_a_species_own_threshold_for_the_sense_decides() -> None:
     assert decide(BluePitch(), strict, None, at(20)).unknown
 
 
+@pytest.mark.parametrize(("image", "audio", "agreement"), [
+    (at(10), at(20), "agree"), (at(10), at(60), "disagree"), (at(10), None, "single"),
+    (None, at(10), "single")])
+def test_an_answer_says_whether_the_senses_agree(image: np.ndarray | None,
+                                                 audio: np.ndarray | None,
+                                                 agreement: str) -> None:
+    assert decide(BluePitch(), factory(), image, audio).agreement == agreement
+
+
+def test_senses_agree_by_the_prototypes_of_each_alone() -> None:
+    """The jay looks as at 0 degrees and sings as at 60, where the robin would be seen."""
+    vectors = factory().vectors.copy()
+    vectors[1], vectors[4] = at(60), at(0)  # the jay's and the robin's voice
+    split = replace(factory(), vectors=vectors)
+    assert decide(BluePitch(), split, at(0), at(60)).agreement == "agree"
+    assert decide(BluePitch(), split, at(0), at(0)).agreement == "disagree"
+
+
 def test_a_lone_species_has_all_the_probability() -> None:
     """Its margin is counted to a second one that is opposite: 0.5 - (-1) = 1.5."""
     answer = decide(BluePitch(), first(1), at(60), None)

@@ -21,7 +21,8 @@ from birdfield.evaluate import (
 from birdfield.evaluate_files import EmbeddedFiles, embed_folders
 from birdfield.gallery import Calibration
 
-SENSE_KEYS = {"top1", "top1_ci95", "n", "recall_at_1", "map_at_r", "accepted"}
+SENSE_KEYS = {"top1", "top1_ci95", "n", "recall_at_1", "map_at_r", "accepted", "ece",
+              "reliability"}
 
 
 def embedded(*samples: tuple[int, float], first: int = 0) -> Embedded:
@@ -100,7 +101,7 @@ def test_late_fusion_weighs_the_sound() -> None:
 def test_a_report_has_the_documented_form() -> None:
     figures = evaluated(embedded((0, 1), (1, 61)), embedded((1, 62)))
     assert figures.keys() == {"format", "model", "gallery", "species", "image", "audio", "both",
-                              "late_fusion"}
+                              "late_fusion", "ece"}
     assert (figures["format"], figures["model"], figures["gallery"], figures["species"]) == (
         1, "model", 3, 2)
     assert figures["image"].keys() == figures["audio"].keys() == SENSE_KEYS
@@ -111,7 +112,9 @@ def test_a_report_has_the_documented_form() -> None:
 def test_a_sense_without_files_has_no_figures_and_valid_json() -> None:
     figures = evaluated(embedded((0, 1)), embedded())
     assert figures["audio"] == {"top1": None, "top1_ci95": [None, None], "n": 0,
-                                "recall_at_1": None, "map_at_r": None, "accepted": None}
+                                "recall_at_1": None, "map_at_r": None, "accepted": None,
+                                "ece": None, "reliability": []}
+    assert figures["ece"] is None
     assert figures["late_fusion"] == {"top1": None, "n": 0}
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     assert "audio   no files" in to_table(figures)
@@ -134,10 +137,29 @@ def test_folds_are_put_together() -> None:
 
 def test_other_thresholds_change_only_what_is_accepted() -> None:
     scored = score(BluePitch().fuse, factory(), embedded((0, 10), (0, 40)), embedded((0, 5)))
-    strict = scored.with_thresholds(np.full((3, 3), 0.98, np.float32))
+    strict = scored.with_calibration(CALIBRATION, np.full((3, 3), 0.98, np.float32))
     assert scored.image.accepted.tolist() == [True, True]
     assert strict.image.accepted.tolist() == [True, False]
     assert strict.image.similarities is scored.image.similarities
+
+
+def test_calibration_compares_the_answers_score_with_their_truth() -> None:
+    """At 0 degrees the jay has 0.99331, at 120 the wren, and both are right; at 60 the robin has
+    1 / (1 + 2 e^-5) = 0.98670 and is a jay: the gaps are 0.00669, 0.00669 and 0.98670.
+    """
+    image = evaluated(embedded((0, 0), (2, 120), (0, 60)), embedded())["image"]
+    assert image["ece"] == pytest.approx((2 * 0.00669 + 0.98670) / 3, abs=1e-4)
+    assert image["reliability"][0] == {"score": 0.9867, "accuracy": 0.0, "n": 1}
+    assert [row["n"] for row in image["reliability"]] == [1, 1, 1]
+
+
+def test_another_calibration_changes_what_answers_claim() -> None:
+    """At temperature 1 cosines 1, 0.5 and -0.5: e / (e + e^0.5 + e^-0.5) = 0.5465."""
+    scored = score(BluePitch().fuse, factory(), embedded((0, 0)), embedded((0, 0)))
+    warm = scored.with_calibration(Calibration((1.0, 0.1, 0.1), (0.5, 0.5, 0.5), 0.5),
+                                   factory().thresholds)
+    assert warm.image.probabilities[0] == pytest.approx(0.5465, abs=1e-4)
+    assert warm.audio.probabilities[0] == pytest.approx(0.99331, abs=1e-5)
 
 
 def test_one_side_alone_is_fused_too() -> None:

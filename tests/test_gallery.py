@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from fakes import CALIBRATION, at, factory
 
 from birdfield.errors import InputError
-from birdfield.gallery import Calibration, Gallery, load_gallery, parse_species
+from birdfield.gallery import Calibration, Gallery, knownness, load_gallery, parse_species
 from birdfield.species import Species
 
 
@@ -23,6 +24,15 @@ def test_similarity_is_the_cosine_of_the_angle() -> None:
     """At 0, 60 and 120 degrees: 1, 0.5 and -0.5; seen from 60 degrees: 0.5, 1 and 0.5."""
     found = factory().similarities(np.stack([at(0), at(60)]), "image")
     assert np.allclose(found, [[1, 0.5, -0.5], [0.5, 1, 0.5]], atol=1e-6)
+
+
+def test_knownness_is_how_far_the_nearest_is_above_its_own_threshold() -> None:
+    """By sound species 0 needs 0.5 and 1 needs 0.9: 0.75 is 0.25 above, and 0.8125 0.0875 below."""
+    thresholds = np.array([[0, 0.5, 0], [0, 0.9, 0], [0, 0, 0]], np.float32)
+    cosines = np.array([[0.75, 0.5, 0], [0.5, 0.8125, 0]], np.float32)
+    known = knownness(cosines, replace(factory(), thresholds=thresholds), "audio")
+    assert np.allclose(known, [0.25, -0.0875], atol=1e-6)
+    assert knownness(cosines[:0], factory(), "image").shape == (0,)
 
 
 def test_the_best_prototype_of_a_species_counts() -> None:

@@ -170,11 +170,22 @@ def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
     path = picture(tmp_path / "robin.png", 60)
     entry = to_json(identify(path)[0], "model id")
     assert list(entry) == ["time", "file", "start_s", "end_s", "species", "score", "similarity",
-                           "margin", "unknown", "senses", "top", "model"]
+                           "margin", "unknown", "senses", "agreement", "top", "model"]
     assert entry["file"] == {"image": str(path), "audio": None}
     assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)
     assert [list(row) for row in entry["top"]] == [["species", "score"]] * 3
     assert datetime.fromisoformat(entry["time"]).utcoffset() is not None
+
+
+def test_senses_that_disagree_are_told_to_a_person(tmp_path: Path) -> None:
+    """Seen at 10 degrees it is a jay, heard at 60 a robin; nothing is said when they agree."""
+    lines = []
+    for seen in (10, 60):
+        image, audio = picture(tmp_path / "a.png", seen), tone(tmp_path / "a.wav", 60)
+        entry = to_json(identify_pair(BluePitch(), factory(), image, audio), "m")
+        lines.append(to_line(entry))
+        assert f",{entry['agreement']}," in to_csv([entry])
+    assert lines[0].endswith("; sight and sound disagree") and "agree" not in lines[1]
 
 
 def test_a_person_reads_a_line_and_a_table(tmp_path: Path) -> None:

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from fakes import at
 
-from birdfield.metrics import bootstrap_ci95, retrieval
+from birdfield.metrics import (
+    auroc,
+    bootstrap_ci95,
+    ece,
+    fpr_at_95_tpr,
+    oscr,
+    reliability,
+    retrieval,
+)
 
 
 def ints(*values: int) -> np.ndarray:
@@ -86,3 +94,94 @@ def test_an_interval_is_seeded() -> None:
 
 def test_an_interval_of_nothing_is_no_number() -> None:
     assert np.isnan(bootstrap_ci95(np.zeros(0, bool), ints())).all()
+
+
+def draw(seed: int, known: int, unknown: int, decimals: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw scores; few decimals make many ties."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(1, 1, known).round(decimals), rng.normal(0, 1, unknown).round(decimals)
+
+
+def test_auroc_counts_the_pairs_in_order_and_half_of_the_ties() -> None:
+    """3 beats 1 and 2, 2 beats 1 and ties with 2: 3.5 of 4 pairs."""
+    assert auroc(np.array([3.0, 2.0]), np.array([2.0, 1.0])) == 3.5 / 4
+    assert auroc(np.array([0.0, 1.0]), np.array([2.0])) == 0
+    assert auroc(np.ones(5), np.ones(3)) == 0.5
+
+
+def test_the_false_positive_rate_is_at_the_highest_threshold_that_95_percent_pass() -> None:
+    """Of known 1..20, 19 pass at 2; of unknown 0, 1, 2, 2 and 9 three pass: those at 2 and 9.
+
+    Of known 1..19, 18.05 are 95 %, so all 19 must pass: at 1, which four of five pass.
+    """
+    unknown = np.array([0.0, 1, 2, 2, 9])
+    assert fpr_at_95_tpr(np.arange(1.0, 21), unknown) == 3 / 5
+    assert fpr_at_95_tpr(np.arange(1.0, 20), unknown) == 4 / 5
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 6])
+@pytest.mark.parametrize(("known", "unknown"), [(1, 1), (20, 7), (100, 300), (57, 61)])
+def test_the_roc_is_that_of_scikit_learn(decimals: int, known: int, unknown: int) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    inside, outside = draw(known, known, unknown, decimals)
+    truth = np.repeat([1, 0], [known, unknown])
+    scores = np.concatenate([inside, outside])
+    assert auroc(inside, outside) == pytest.approx(sklearn.roc_auc_score(truth, scores))
+    fpr, tpr, _ = sklearn.roc_curve(truth, scores, drop_intermediate=False)
+    assert fpr_at_95_tpr(inside, outside) == pytest.approx(
+        fpr[np.argmax(np.round(tpr * known) * 100 >= 95 * known)])
+
+
+def test_oscr_is_the_area_under_the_two_rates() -> None:
+    """Known 4 right, 3 wrong, 1 right; unknown 2 and 0.
+
+    From the top, correct classification and false positive rate go (1/3, 0), at 2 (1/3, 1/2), at 1
+    (2/3, 1/2), at 0 (2/3, 1): the area is 1/2 * 1/3 + 1/2 * 2/3 = 1/2.
+    """
+    known, correct = np.array([4.0, 3, 1]), np.array([True, False, True])
+    assert oscr(known, correct, np.array([2.0, 0])) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("decimals", [0, 6])
+def test_oscr_is_the_trapezoids_over_all_thresholds(decimals: int) -> None:
+    known, unknown = draw(3, 40, 30, decimals)
+    correct = np.random.default_rng(4).random(40) < 0.7
+    steps = [np.inf, *np.unique(np.concatenate([known, unknown]))[::-1]]
+    right = np.array([np.mean(correct & (known >= step)) for step in steps])
+    false = np.array([np.mean(unknown >= step) for step in steps])
+    area = float(((right[1:] + right[:-1]) / 2 * np.diff(false)).sum())
+    assert oscr(known, correct, unknown) == pytest.approx(area)
+
+
+def test_oscr_without_errors_is_the_auroc_and_without_a_right_answer_nothing() -> None:
+    known, unknown = draw(0, 20, 20, 1)
+    assert oscr(known, np.ones(20, bool), unknown) == pytest.approx(auroc(known, unknown))
+    assert oscr(known, np.zeros(20, bool), unknown) == 0
+
+
+@pytest.mark.parametrize(("known", "unknown"), [(0, 3), (3, 0), (0, 0)])
+def test_nothing_is_told_from_nothing(known: int, unknown: int) -> None:
+    assert np.isnan(auroc(np.ones(known), np.ones(unknown)))
+    assert np.isnan(fpr_at_95_tpr(np.ones(known), np.ones(unknown)))
+    assert np.isnan(oscr(np.ones(known), np.ones(known, bool), np.ones(unknown)))
+
+
+def test_reliability_has_ten_bins_of_equal_mass() -> None:
+    """20 answers at 0.025, 0.075 ... 0.975: two a bin, and the lower half is wrong.
+
+    The bins' means are 0.05, 0.15 ... 0.95. Below 0.5 the gaps are 0.05 .. 0.45, 0.25 on average,
+    above it 0.45 .. 0.05: the error is 0.25.
+    """
+    scores = np.arange(0.025, 1, 0.05)
+    bins = reliability(scores[::-1], scores[::-1] > 0.5)
+    assert [count for _, _, count in bins] == [2] * 10
+    assert np.allclose([score for score, _, _ in bins], np.arange(0.05, 1, 0.1))
+    assert [accuracy for _, accuracy, _ in bins] == [0] * 5 + [1] * 5
+    assert ece(bins) == pytest.approx(0.25)
+
+
+def test_the_bins_of_few_answers_are_few() -> None:
+    """Bins of one: 0.9 right and 0.6 wrong are 0.1 and 0.6 off."""
+    assert reliability(np.array([0.9, 0.6]), np.array([True, False])) == [(0.6, 0, 1), (0.9, 1, 1)]
+    assert ece([(0.6, 0, 1), (0.9, 1, 1)]) == pytest.approx(0.35)
+    assert reliability(np.zeros(0), np.zeros(0, bool)) == [] and np.isnan(ece([]))

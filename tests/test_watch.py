@@ -304,12 +304,13 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
     assert entry == {
         "file": {"image": None, "audio": audio}, "start_s": 0.0, "end_s": 5.0,
         "species": "Robin", "score": 1.0, "similarity": 1.0, "margin": 1.0, "unknown": False,
-        "senses": ["audio"], "model": "a1b2",
+        "senses": ["audio"], "agreement": "single", "model": "a1b2",
         "top": [{"species": "Robin", "score": 1.0}, {"species": "Jay", "score": 0.0}]}
 
 
 def test_an_unknown_bird_of_a_photograph_as_json() -> None:
-    decision = Decision(None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),))
+    decision = Decision(None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),),
+                        "single")
     entry = to_json(Observation(datetime(2025, 5, 1, tzinfo=UTC), None, None, decision,
                                 "robin.jpg", None), "a1b2")
     assert (entry["species"], entry["unknown"]) == (None, True)

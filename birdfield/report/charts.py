@@ -7,7 +7,9 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from birdfield.encoder import SENSES
-from birdfield.report.evidence import Evidence, Separation
+from birdfield.evaluate_unknown import Separation
+from birdfield.gallery import knownness
+from birdfield.report.evidence import Evidence
 from birdfield.report.svg import (
     COLOURS,
     INK,
@@ -54,9 +56,8 @@ def draw_rejection(evidence: Evidence) -> str:
     said = []
     for sense in evidence.measured():
         scores = evidence.scores(sense)
-        thresholds = evidence.gallery.thresholds[:, SENSES.index(sense)]
-        excess = scores.similarities.max(axis=1) - thresholds[evidence.answers(sense)]
-        kept = scores.correct[np.argsort(-excess, kind="stable")]
+        surest = np.argsort(-knownness(scores.similarities, evidence.gallery, sense), kind="stable")
+        kept = scores.correct[surest]
         count = np.arange(1, len(kept) + 1)
         rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))
         axes.plot((count / len(kept))[rows], (np.cumsum(kept) / count)[rows],

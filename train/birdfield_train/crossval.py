@@ -208,8 +208,8 @@ def _nested_report(scored: Mapping[Option, Sequence[Scored]], species: int) -> t
         option = _choose(scored, others)
         parts = [scored[option][other] for other in others]
         calibration = fit_calibration(parts)
-        result = scored[option][fold].with_thresholds(
-            species_thresholds(parts, calibration, species))
+        result = scored[option][fold].with_calibration(
+            calibration, species_thresholds(parts, calibration, species))
         results.append(result)
         late.append(late_fusion(result, calibration))
     joined = concatenate_scored(results)
