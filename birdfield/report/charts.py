@@ -40,7 +40,7 @@ def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         scores = [row["score"] for row in bins]
         accuracies = [row["accuracy"] for row in bins]
         axes.plot(scores, accuracies, color=COLOURS[sense], linestyle=LINES[sense], linewidth=1)
-        axes.scatter(scores, accuracies, [16 + 150 * row["n"] / most for row in bins],
+        axes.scatter(scores, accuracies, [12 + 60 * row["n"] / most for row in bins],
                      color=COLOURS[sense], marker=MARKERS[sense], alpha=0.75, clip_on=False)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
         said = "; ".join(f"score {row['score']:.2f}: {row['accuracy']:.2f} of {row['n']}"
