@@ -213,8 +213,11 @@ def evaluate(
     from birdfield.evaluate_unknown import (
         measure_no_bird,
         measure_unknown,
+        pair_no_bird,
+        pair_unknown,
         scan_no_bird,
         scan_unknown,
+        separate,
     )
 
     if report_dir:
@@ -231,15 +234,18 @@ def evaluate(
     scored = score(encoder.fuse, gallery, files.images, files.audio)
     figures = report(scored, model_id, len(gallery.species),
                      late_fusion(scored, gallery.calibration))
+    separations = {}
     if noises:
         figures["noise"] = measure_noise(encoder, gallery, files, noises, progress)
     if strangers:
         found = embed_dataset(encoder, strangers.labels, strangers, progress)
         figures["unknown"] = measure_unknown(encoder.fuse, scored, found, strangers.labels)
+        separations["unknown"] = separate(encoder.fuse, scored, found, pair_unknown(found))
         problems += found.problems
     if nobody:
         found = embed_dataset(encoder, nobody.labels, nobody, progress)
         figures["no_bird"] = measure_no_bird(encoder.fuse, scored, found)
+        separations["no_bird"] = separate(encoder.fuse, scored, found, pair_no_bird(found))
         problems += found.problems
     for problem in problems:
         complain(f"skipped {problem}")
@@ -251,7 +257,7 @@ def evaluate(
         write_file(json_file, text.encode())
     if report_dir:
         write_report(report_dir, gather(encoder.fuse, gallery, files, scored, figures, model,
-                                        sys.argv))
+                                        sys.argv, separations))
 
 
 def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:

@@ -1,6 +1,7 @@
 """Whether a model knows what it does not know: species it never met, and what is no bird."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,51 @@ def scan_no_bird(image_dir: Path, audio_dir: Path) -> Dataset:
                    (*misnamed, *others))
 
 
+@dataclass(frozen=True)
+class Separation:
+    """How known birds and what is none of them score by one sense.
+
+    Attributes:
+        known: float32 [N], knownness, of the test files.
+        strange: float32 [M], of the strangers.
+    """
+
+    known: NDArray[np.float32]
+    strange: NDArray[np.float32]
+
+
+def pair_unknown(files: EmbeddedFiles,
+                 seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pair photographs and recordings of one unknown species; returns rows, int64 [P] each."""
+    return draw_pairs(files.images, files.audio, seed)
+
+
+def pair_no_bird(files: EmbeddedFiles,
+                 seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pair what is no bird at random; no pairs when a sense is missing. Rows, int64 [P] each."""
+    rng = np.random.default_rng(seed)
+    counts = len(files.image_paths), len(files.audio_paths)
+    pairs = max(counts) if min(counts) else 0
+    left, right = (np.resize(rng.permutation(count), pairs) for count in counts)
+    return left, right
+
+
+def separate(fuse: Fuse, scored: Scored, files: EmbeddedFiles,
+             pairs: tuple[NDArray[np.int64], NDArray[np.int64]]) -> dict[str, Separation]:
+    """Give the scores behind the figures, by sense, to draw curves of.
+
+    Args:
+        fuse: Joins tower vectors.
+        scored: The known.
+        files: The strangers.
+        pairs: Of the strangers, from `pair_unknown` or `pair_no_bird`.
+    """
+    left, right = pairs
+    strange = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
+    return {sense: Separation(_known(scored, sense)[0], scores)
+            for sense, scores in strange.items()}
+
+
 def measure_unknown(fuse: Fuse, scored: Scored, files: EmbeddedFiles, labels: Sequence[str],
                     seed: int = 0) -> dict[str, Any]:
     """Tell the test files from those of unknown species, by knownness.
@@ -72,7 +118,7 @@ def measure_unknown(fuse: Fuse, scored: Scored, files: EmbeddedFiles, labels: Se
     """
     families = {_family(label) for label in scored.gallery.labels}
     near = np.array([_family(label) in families for label in labels], bool)
-    left, right = draw_pairs(files.images, files.audio, seed)
+    left, right = pair_unknown(files, seed)
     pairs = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
     rows = {"image": files.images.labels, "audio": files.audio.labels,
             "both": files.images.labels[left]}
@@ -108,14 +154,11 @@ def measure_no_bird(fuse: Fuse, scored: Scored, files: EmbeddedFiles,
         The documented JSON form; "both" is absent, and "both_reason" says why, when a sense has
         no usable file.
     """
-    rng = np.random.default_rng(seed)
-    counts = len(files.image_paths), len(files.audio_paths)
-    pairs = max(counts) if min(counts) else 0
-    left, right = (np.resize(rng.permutation(count), pairs) for count in counts)
+    left, right = pair_no_bird(files, seed)
     scores = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
     figures: dict[str, Any] = {sense: _separation(_known(scored, sense)[0], found)
                                for sense, found in scores.items()}
-    if not pairs:
+    if not len(left):
         del figures["both"]
         figures["both_reason"] = "no usable file of one sense; expected some of both"
     return figures

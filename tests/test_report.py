@@ -22,7 +22,8 @@ from birdfield.encoder import SENSES
 from birdfield.errors import InputError, MissingError
 from birdfield.evaluate import late_fusion, report, score
 from birdfield.evaluate_files import embed_folders
-from birdfield.report import Evidence, Separation, check_report, gather, write_report
+from birdfield.evaluate_unknown import Separation
+from birdfield.report import Evidence, check_report, gather, write_report
 from birdfield.species import Species
 from birdfield_train.toy_aviary import write_dataset
 
@@ -52,7 +53,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     scored = score(fuse, gallery, files.images, files.audio)
     figures = report(scored, "b1rd", 3, late_fusion(scored, CALIBRATION))
     return gather(fuse, gallery, files, scored, figures, folder,
-                  ["/usr/bin/birdfield", "evaluate", "my model", "a<b"])
+                  ["/usr/bin/birdfield", "evaluate", "my model", "a<b"], {})
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,10 @@ def everything(evidence: Evidence) -> Evidence:
                                     "near": {"auroc": 0.777, "n": 1}}}
     figures["no_bird"] = {"audio": {"auroc": 0.912, "fpr95": 0.333, "n": 3},
                           "both_reason": "nothing <was> both"}
-    found = Separation(np.array([0.9, 0.8, 0.7]), np.array([0.75, 0.2, 0.1]))
-    return replace(evidence, figures=figures, unknown={"image": found}, no_bird={"audio": found},
+    found = Separation(np.array([0.9, 0.8, 0.7], np.float32),
+                       np.array([0.75, 0.2, 0.1], np.float32))
+    return replace(evidence, figures=figures,
+                   separations={"unknown": {"image": found}, "no_bird": {"audio": found}},
                    manifest={"birdfield": "0.1.0", "image": {"backbone": "blue", "size_px": 224},
                              "audio": {"frontend": "pitch"}, "licences": ["of the <air>"]},
                    problems=("b<a>d.png: not a picture",))
@@ -221,7 +224,7 @@ def test_every_picture_has_a_text_and_every_heading_its_cells(full_page: str) ->
 
 def test_what_was_not_measured_is_named_in_a_line(plain_page: str) -> None:
     assert [name for name in SECTIONS if "Not measured: " in section(plain_page, name)] == [
-        "reliability", "rejection", "noise"]
+        "rejection", "noise"]
     assert section(plain_page, "rejection").count("Not measured: ") == 2  # unknown and no bird
 
 

@@ -7,7 +7,9 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from birdfield.encoder import SENSES
-from birdfield.report.evidence import Evidence, Separation
+from birdfield.evaluate_unknown import Separation
+from birdfield.gallery import knownness
+from birdfield.report.evidence import Evidence
 from birdfield.report.svg import (
     COLOURS,
     INK,
@@ -38,7 +40,7 @@ def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         scores = [row["score"] for row in bins]
         accuracies = [row["accuracy"] for row in bins]
         axes.plot(scores, accuracies, color=COLOURS[sense], linestyle=LINES[sense], linewidth=1)
-        axes.scatter(scores, accuracies, [16 + 150 * row["n"] / most for row in bins],
+        axes.scatter(scores, accuracies, [12 + 60 * row["n"] / most for row in bins],
                      color=COLOURS[sense], marker=MARKERS[sense], alpha=0.75, clip_on=False)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
         said = "; ".join(f"score {row['score']:.2f}: {row['accuracy']:.2f} of {row['n']}"
@@ -54,9 +56,8 @@ def draw_rejection(evidence: Evidence) -> str:
     said = []
     for sense in evidence.measured():
         scores = evidence.scores(sense)
-        thresholds = evidence.gallery.thresholds[:, SENSES.index(sense)]
-        excess = scores.similarities.max(axis=1) - thresholds[evidence.answers(sense)]
-        kept = scores.correct[np.argsort(-excess, kind="stable")]
+        surest = np.argsort(-knownness(scores.similarities, evidence.gallery, sense), kind="stable")
+        kept = scores.correct[surest]
         count = np.arange(1, len(kept) + 1)
         rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))
         axes.plot((count / len(kept))[rows], (np.cumsum(kept) / count)[rows],

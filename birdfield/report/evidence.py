@@ -12,20 +12,8 @@ from numpy.typing import NDArray
 from birdfield.decide import log_softmax
 from birdfield.encoder import SENSES
 from birdfield.evaluate import Embedded, Scored, Scores, draw_pairs
+from birdfield.evaluate_unknown import Separation
 from birdfield.gallery import Gallery
-
-
-@dataclass(frozen=True)
-class Separation:
-    """How known birds and what is none of them were scored by one sense.
-
-    Attributes:
-        known: float [N], the higher the more like a species of the gallery.
-        strange: float [M], of birds that the gallery lacks, or of no bird, likewise.
-    """
-
-    known: NDArray[np.floating]
-    strange: NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -43,8 +31,8 @@ class Evidence:
         command: What was typed.
         manifest: Of the bundle, or the summary of the run; may be empty.
         problems: A sentence for each file that was left out.
-        unknown: By sense, how birds that the gallery lacks were scored; empty: not measured.
-        no_bird: By sense, how scenes without a bird were scored; empty: not measured.
+        separations: The scores behind the figures "unknown" and "no_bird", by sense; what was
+            not measured is not in it.
         seed: Of the pairing.
     """
 
@@ -58,8 +46,7 @@ class Evidence:
     command: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    unknown: Mapping[str, Separation] = field(default_factory=dict)
-    no_bird: Mapping[str, Separation] = field(default_factory=dict)
+    separations: Mapping[str, Mapping[str, Separation]] = field(default_factory=dict)
     seed: int = 0
 
     @cached_property

@@ -9,15 +9,15 @@ from typing import Any
 
 from birdfield.evaluate import Scored, fuse_rows
 from birdfield.evaluate_files import EmbeddedFiles
+from birdfield.evaluate_unknown import Separation
 from birdfield.gallery import Gallery
 from birdfield.prototypes import Fuse
-from birdfield.report.evidence import Evidence, Separation
+from birdfield.report.evidence import Evidence
 
 
 def gather(fuse: Fuse, gallery: Gallery, files: EmbeddedFiles, scored: Scored,
            figures: Mapping[str, Any], model: Path, argv: Sequence[str],
-           unknown: Mapping[str, Separation] | None = None,
-           no_bird: Mapping[str, Separation] | None = None) -> Evidence:
+           separations: Mapping[str, Mapping[str, Separation]]) -> Evidence:
     """Gather what an evaluation measured.
 
     Args:
@@ -28,8 +28,7 @@ def gather(fuse: Fuse, gallery: Gallery, files: EmbeddedFiles, scored: Scored,
         figures: From `birdfield.evaluate.report`.
         model: The bundle's or the run's folder.
         argv: The command as it was typed.
-        unknown: By sense, how birds that the gallery lacks were scored, where that was measured.
-        no_bird: By sense, how scenes without a bird were scored, likewise.
+        separations: "unknown" and "no_bird" as far as measured, each by sense.
     """
     return Evidence(
         figures, scored,
@@ -37,7 +36,7 @@ def gather(fuse: Fuse, gallery: Gallery, files: EmbeddedFiles, scored: Scored,
         replace(files.audio, vectors=fuse_rows(fuse, None, files.audio.vectors)),
         files.image_paths, files.audio_paths, gallery,
         shlex.join([Path(argv[0]).name, *argv[1:]]), read_summary(model), files.problems,
-        unknown or {}, no_bird or {})
+        separations)
 
 
 def read_summary(model: Path) -> Mapping[str, Any]:

@@ -47,5 +47,5 @@ def worst_kinds(rows: Sequence[Mapping[str, Any]], most: int = 5) -> list[Condit
 def _condition(name: str, rows: Sequence[Mapping[str, Any]]) -> Condition:
     values = {sense: [row[f"{sense}_top1"] for row in rows
                       if row.get(f"{sense}_top1") is not None] for sense in SENSES}
-    return Condition(str(name), {sense: float(np.mean(found)) if found else None
+    return Condition(str(name).replace("_", " "), {sense: float(np.mean(found)) if found else None
                                  for sense, found in values.items()})

@@ -52,14 +52,21 @@ def _content(evidence: Evidence) -> dict[str, Any]:
         "rejection": charts.draw_rejection(evidence),
         "strangers": [
             ("unknown", "Birds that the model does not know", figures.get("unknown") or {},
-             charts.draw_roc(evidence.unknown, "unknown", "unknown birds")),
+             _roc(evidence, "unknown", "unknown birds")),
             ("no_bird", "Scenes without a bird", figures.get("no_bird") or {},
-             charts.draw_roc(evidence.no_bird, "no-bird", "scenes without a bird"))],
+             _roc(evidence, "no_bird", "scenes without a bird"))],
         "noise": charts.draw_noise(noise.undamaged(rows)),
         "damages": noise.damages(rows), "worst_kinds": noise.worst_kinds(rows),
         "mistakes": {sense: worst_mistakes(evidence, sense) for sense in measured},
         "model_facts": model_facts(evidence), "data_facts": data_facts(evidence),
     }
+
+
+def _roc(evidence: Evidence, name: str, what: str) -> str | None:
+    figures = evidence.figures.get(name) or {}
+    found = evidence.separations.get(name, {})
+    return charts.draw_roc({sense: found[sense] for sense in SENSES
+                            if sense in found and figures.get(sense)}, name, what)
 
 
 def percent(value: float) -> str:
