@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from birdfield.evaluate import Scored, Scores
 from birdfield.frontend import YAMNET
 from birdfield.species import Species
 from birdfield_train import crossval
+from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, Indexed, cross_validate, index_samples
 from birdfield_train.features import FeatureSet
 from birdfield_train.fit import FitConfig
@@ -196,8 +198,9 @@ def test_cross_validation_recognises_separable_species_and_computes_nothing_twic
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = index_samples(make_features(tmp_path / "features", "abc"), species("abc"), 0)
     config = FitConfig(steps=1, species_per_batch=3, samples_per_species=2)
+    base = replace(get_backbone("vgg16"), channels=CHANNELS)
     told: list[tuple[str, int, int]] = []
-    first = cross_validate(samples, CHANNELS, YAMNET, config, 0, tmp_path,
+    first = cross_validate(samples, base, YAMNET, config, 0, tmp_path,
                            lambda stage, epoch, epochs, row: told.append((stage, epoch, epochs)))
     assert told == [("fold 1/2", 1, 1), ("fold 2/2", 1, 1)]
     assert first.report["image"]["top1"] == first.report["audio"]["top1"] == 1.0
@@ -205,5 +208,5 @@ def test_cross_validation_recognises_separable_species_and_computes_nothing_twic
     assert first.report["both"]["n"] == 3 * 2 * 6  # 2 photographs and 2 or 4 clips in a fold
     assert first.epochs == 1 and first.thresholds.shape == (3, 3)
     monkeypatch.setattr(crossval, "Fitter", None)  # a fit would fail
-    second = cross_validate(samples, CHANNELS, YAMNET, config, 0, tmp_path, lambda *_: None)
+    second = cross_validate(samples, base, YAMNET, config, 0, tmp_path, lambda *_: None)
     assert second.report == first.report and second.calibration == first.calibration

@@ -15,7 +15,6 @@ from birdfield import atomic
 from birdfield.encoder import DIM
 from birdfield.errors import InputError
 from birdfield_export.calibrate import Inputs, tower_inputs
-from birdfield_train.fused_encoder import image_tower
 from birdfield_train.run_encoder import Run
 from birdfield_train.towers import audio_tower, fusion_tower
 
@@ -68,7 +67,7 @@ def build_tower(run: Run, tower: str, precision: str) -> keras.Model:
     """Build a tower with the run's weights, at batch 1, as its precision needs it."""
     heads = run.heads
     if tower == "image":
-        return image_tower(run.backbone, heads.image)
+        return run.image_tower()
     if tower == "audio":
         # A rolled LSTM crashes the calibrator of full-integer conversion (tensorflow#75140).
         audio = run.audio_spec

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from birdfield.evaluate import Embedded, Scored, late_fusion, report, score
 from birdfield.evaluate import concatenate as concatenate_scored
 from birdfield.gallery import Calibration
 from birdfield.species import Species
+from birdfield_train.backbones import Backbone
 from birdfield_train.calibrate import fit_calibration, species_thresholds
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import Feature, FeatureSet
 from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads, Split
+from birdfield_train.tune import tuned_tail
 
 FOLDS = 5
 EPOCH_GRID = (1, 2, 4, 8)
@@ -106,13 +108,13 @@ class Selected:
     predictions: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def cross_validate(samples: Indexed, channels: int, audio: AudioSpec, config: FitConfig, seed: int,
-                   folder: Path, on_epoch: EpochDone) -> Selected:
+def cross_validate(samples: Indexed, backbone: Backbone, audio: AudioSpec,
+                   config: FitConfig, seed: int, folder: Path, on_epoch: EpochDone) -> Selected:
     """Fit every fold, score every option, and choose.
 
     Args:
         samples: Dealt to folds.
-        channels: Of the backbone.
+        backbone: The convolutional base; its tail is fine-tuned anew in each fold.
         audio: Of the frontend.
         config: Of the fits.
         seed: Of the fits and the pairing.
@@ -121,7 +123,7 @@ def cross_validate(samples: Indexed, channels: int, audio: AudioSpec, config: Fi
     """
     scored: dict[Option, list[Scored]] = {}
     for fold in range(FOLDS):
-        _fit_fold(samples, fold, channels, audio, config, seed, folder, on_epoch)
+        _fit_fold(samples, fold, backbone, audio, config, seed, folder, on_epoch)
         for option, result in _score_fold(samples, fold, folder, seed):
             scored.setdefault(option, []).append(result)
     chosen = _choose(scored, range(FOLDS))
@@ -136,7 +138,7 @@ def _output(folder: Path, fold: int, epoch: int) -> Path:
     return folder / f"fold{fold}-epoch{epoch:03d}.npz"
 
 
-def _fit_fold(samples: Indexed, fold: int, channels: int, audio: AudioSpec, config: FitConfig,
+def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec, config: FitConfig,
               seed: int, folder: Path, on_epoch: EpochDone) -> None:
     """Train without a fold; at each epoch of the grid, embed what was trained and tested on."""
     if all(_output(folder, fold, epoch).exists() for epoch in EPOCH_GRID):
@@ -144,6 +146,14 @@ def _fit_fold(samples: Indexed, fold: int, channels: int, audio: AudioSpec, conf
     split = samples.split(fold)
     tested = {sense: [samples.features[sense][int(row)] for row in samples.tested(sense, fold)]
               for sense in ("image", "audio")}
+
+    stage = f"fold {fold + 1}/{FOLDS}"
+    tail = tuned_tail(backbone, split.images, split.image_labels, seed + 1 + fold,
+                      folder / f"fold{fold}-tail.npz",
+                      lambda *told: on_epoch(f"{stage} base", *told))
+    if tail is not None:
+        split = replace(split, images=tail.pool(split.images))
+        tested["image"] = tail.pool(tested["image"])
 
     def embed(epoch: int, heads: Heads) -> None:
         path = _output(folder, fold, epoch)
@@ -156,10 +166,10 @@ def _fit_fold(samples: Indexed, fold: int, channels: int, audio: AudioSpec, conf
                 **heads.fusion_weights().to_arrays()}))
 
     def epoch_done(epoch: int, heads: Heads, row: dict[str, float]) -> None:
-        on_epoch(f"fold {fold + 1}/{FOLDS}", epoch, max(EPOCH_GRID), row)
+        on_epoch(stage, epoch, max(EPOCH_GRID), row)
         embed(epoch, heads)
 
-    fitter = Fitter(split, channels, audio, config, seed + 1 + fold,
+    fitter = Fitter(split, backbone.channels, audio, config, seed + 1 + fold,
                     folder / f"fold{fold}.npz")
     if fitter.history:  # a kill may have come between checkpoint and what follows it
         epoch_done(fitter.epoch, fitter.heads, fitter.history[-1])

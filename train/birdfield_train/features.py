@@ -2,6 +2,7 @@
 
 import io
 import logging
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,12 @@ from birdfield.errors import InputError
 from birdfield.frontend import Frontend
 from birdfield.image import preprocess
 from birdfield.quality import window_fault
+from birdfield_train.augment import augment
 from birdfield_train.backbones import Backbone
 from birdfield_train.towers import pool_features
 
 BATCH = 16  # pictures in memory at a time
+VIEWS = 4  # of a photograph beside the plain one, where the base is fine-tuned
 FORMAT = "1"  # part of every cache key; another reading of files takes another number
 
 Progress = Callable[[str, int, int], None]  # what is done, how many, of how many
@@ -33,14 +36,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Feature:
-    """A sample and the cached output of the frozen part for it, read when it is needed."""
+    """A sample and the cached output of the frozen part for it, read when it is needed.
+
+    Attributes:
+        sample: Its file.
+        cached: The frozen part's output.
+        tuned: What a fine-tuned tail made of it, [2 C]; None where nothing is fine-tuned.
+    """
 
     sample: Sample
     cached: Path
+    tuned: NDArray[np.float32] | None = None
 
     def load(self) -> NDArray[np.float32]:
         """Read it: pooled maps [2 C] of a photograph, or patch embeddings [T, dim]."""
+        if self.tuned is not None:
+            return self.tuned
         return np.asarray(np.load(self.cached, allow_pickle=False), np.float32)
+
+    def load_view(self, view: int) -> NDArray[np.float32]:
+        """Read the maps [h, w, c] of one view of a photograph; 0 is the plain one."""
+        views = np.load(self.cached, mmap_mode="r", allow_pickle=False)
+        return np.asarray(views[view], np.float32)
 
 
 @dataclass(frozen=True)
@@ -64,8 +81,10 @@ def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
     """
     problems = [f"{path}: not a file of this data set; expected "
                 "<Species>/<name>.<a known ending>" for path in dataset.misnamed]
-    images = _extract(dataset.images, f"image-{backbone.key}", _PooledMaps(backbone),
-                      problems, progress)
+    images = (_extract(dataset.images, f"views-{backbone.key}-{backbone.tail}", _Views(backbone),
+                       problems, progress) if backbone.tail else
+              _extract(dataset.images, f"image-{backbone.key}", _PooledMaps(backbone), problems,
+                       progress))
     audio_key = f"audio-{frontend.sha256[:16]}-{frontend.spec.hop}"
     audio = _extract(dataset.audio, audio_key, _PatchEmbeddings(frontend), problems, progress)
     return FeatureSet(tuple(images), tuple(audio), tuple(problems))
@@ -127,6 +146,26 @@ class _PooledMaps:
         batch = np.zeros((BATCH, *images[0].shape), np.float32)
         batch[: len(images)] = images
         return np.asarray(self._model.predict_on_batch(batch))[: len(images)]
+
+
+class _Views:
+    """Photographs to the maps before the base's tail, of the plain picture and of VIEWS others."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self._backbone = backbone
+        self._model: keras.Model | None = None
+
+    def read(self, path: Path) -> NDArray[np.float32]:
+        image = read_photograph(path)
+        rng = np.random.default_rng(zlib.crc32(image.tobytes()))
+        return np.stack([preprocess(view, self._backbone.spec) for view in (
+            image, *(augment(image, rng) for _ in range(VIEWS)))])
+
+    def __call__(self, images: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        if self._model is None:
+            base = self._backbone.build()
+            self._model = keras.Model(base.input, base.get_layer(self._backbone.tail).output)
+        return [np.asarray(self._model.predict_on_batch(views)) for views in images]
 
 
 class _PatchEmbeddings:

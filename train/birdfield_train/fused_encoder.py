@@ -1,6 +1,10 @@
 """The fused encoder: a photograph and a recording, or one of them, to one unit vector."""
 
+from collections.abc import Sequence
+
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from birdfield.encoder import DIM
 from birdfield.frontend import YAMNET
@@ -38,10 +42,19 @@ def create_fused_encoder(image_backbone: str = "vgg16", frames: int | None = YAM
                        normalise(name="embedding")(fused), name=f"fused_encoder_{DIM}d")
 
 
-def image_tower(backbone: Backbone, head: keras.Model,
-                trainable_from: str | None = None) -> keras.Model:
-    """Join a convolutional base, the pooling and the head: [B, 224, 224, 3] -> [B, 128]."""
+def image_tower(backbone: Backbone, head: keras.Model, trainable_from: str | None = None,
+                tail: Sequence[NDArray[np.float32]] | None = None) -> keras.Model:
+    """Join a convolutional base, the pooling and the head: [B, 224, 224, 3] -> [B, 128].
+
+    Args:
+        backbone: The base.
+        head: From `towers.image_head`.
+        trainable_from: The first layer of the base that may be fine-tuned; None for none.
+        tail: Weights of what follows the backbone's tail layer, when it was fine-tuned.
+    """
     base = backbone.build()
+    if tail is not None:
+        keras.Model(base.get_layer(backbone.tail).output, base.output).set_weights(tail)
     frozen = True
     for layer in base.layers:
         frozen = frozen and layer.name != trainable_from

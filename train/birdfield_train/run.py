@@ -6,9 +6,9 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,20 +21,23 @@ from birdfield.errors import BirdfieldError, InputError
 from birdfield.evaluate import to_table
 from birdfield.frontend import BIRDNET, Frontend, open_frontend
 from birdfield.gallery import Gallery
-from birdfield.species import read_names
+from birdfield.species import Species, read_names
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.calibration_data import save_calibration_data
-from birdfield_train.crossval import FOLDS, Indexed, Selected, cross_validate, index_samples
+from birdfield_train.crossval import FOLDS, Selected, cross_validate, index_samples
 from birdfield_train.curves import draw_confusion, draw_curves
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import FeatureSet, extract
 from birdfield_train.fit import FitConfig, Fitter
+from birdfield_train.heads import Split
 from birdfield_train.history import History
+from birdfield_train.tune import tuned_tail
 from birdfield_train.yamnet import provide_yamnet
 
 FORMAT = 2
 PARTIAL = ".partial"  # the ending of a run that is not whole yet
 CHECKPOINTS = "checkpoints"
+TAIL = "tail.npz"  # a fine-tuned base's last stage
 LICENCES = ("YAMNet weights: Google, Apache-2.0",)
 MIN_SAMPLES = 2  # of a species, over both senses
 
@@ -234,16 +237,21 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
         history.add(stage, row)
         reporter.epoch(stage, epoch, epochs, row)
 
-    selected = cross_validate(samples, backbone.channels, frontend.spec, config.fit, config.seed,
+    selected = cross_validate(samples, backbone, frontend.spec, config.fit, config.seed,
                               checkpoints, on_epoch)
-    fitter = Fitter(samples.split(None), backbone.channels, frontend.spec, config.fit,
+    split = samples.split(None)
+    tail = tuned_tail(backbone, split.images, split.image_labels, config.seed, folder / TAIL,
+                      lambda *told: on_epoch("final base", *told))
+    if tail is not None:
+        split = replace(split, images=tail.pool(split.images))
+    fitter = Fitter(split, backbone.channels, frontend.spec, config.fit,
                     config.seed, checkpoints / "final.npz")
     if fitter.history:  # a kill may have come between checkpoint and log
         on_epoch("final", fitter.epoch, selected.epochs, fitter.history[-1])
     fitter.run(selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs,
                                                                row))
     fitter.heads.set_gain(selected.gain)
-    gallery = _gallery(fitter, samples, selected)
+    gallery = _gallery(fitter, samples.species, split, selected)
     _write(folder, config, dataset, backbone, frontend, features, selected, fitter, gallery)
     reporter.say(f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "
                  f"{selected.gain:g} were chosen:\n{to_table(selected.report)}")
@@ -262,11 +270,12 @@ def _check_data(path: Path, features: FeatureSet) -> None:
     atomic.write_file(path, digest)
 
 
-def _gallery(fitter: Fitter, samples: Indexed, selected: Selected) -> Gallery:
+def _gallery(fitter: Fitter, species: Sequence[Species], split: Split,
+             selected: Selected) -> Gallery:
     heads = fitter.heads
-    made = build_gallery(heads.fusion_weights().fuse, samples.species,
-                         heads.embed_images(samples.features["image"]), samples.labels["image"],
-                         heads.embed_audio(samples.features["audio"]), samples.labels["audio"],
+    made = build_gallery(heads.fusion_weights().fuse, species,
+                         heads.embed_images(split.images), split.image_labels,
+                         heads.embed_audio(split.audio), split.audio_labels,
                          selected.calibration)
     return Gallery(made.species, made.vectors, made.owner, made.senses, selected.thresholds,
                    selected.calibration)

@@ -21,7 +21,8 @@ from birdfield_train.fit import load_heads
 from birdfield_train.fused_encoder import image_tower
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads
-from birdfield_train.run import FORMAT
+from birdfield_train.run import FORMAT, TAIL
+from birdfield_train.tune import load_tail
 
 
 class Run:
@@ -64,6 +65,12 @@ class Run:
         return load_heads(self.folder / "heads.npz", self.backbone.channels,
                           self.audio_spec)
 
+    def image_tower(self) -> keras.Model:
+        """Build the image tower, [B, 224, 224, 3] -> [B, 128], with what was fine-tuned in it."""
+        tail = self.folder / TAIL
+        return image_tower(self.backbone, self.heads.image,
+                           tail=load_tail(tail) if tail.exists() else None)
+
     def gallery(self) -> Gallery:
         """Read the species and prototypes."""
         path = self.folder / "species.npz"
@@ -77,7 +84,7 @@ class RunEncoder:
     def __init__(self, run: Run) -> None:
         """Build the towers of a run."""
         self._spec = run.backbone.spec
-        self._image: keras.Model = image_tower(run.backbone, run.heads.image)
+        self._image: keras.Model = run.image_tower()
         self._audio: keras.Model = run.heads.audio
         self._fusion: FusionWeights = run.heads.fusion_weights()
         self.audio_spec = run.audio_spec

@@ -21,6 +21,7 @@ class Backbone:
         build: Makes the base, with its weights: [B, size, size, 3] -> [B, h, w, channels].
         licence: The weights' origin and licence.
         key: Identifies the weights, for caches.
+        tail: The layer behind which the base is fine-tuned; None: it is frozen as a whole.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Backbone:
     build: Callable[[], keras.Model]
     licence: str
     key: str
+    tail: str | None = None
 
 
 BACKBONES = ("vgg16", "efficientnet-lite0")

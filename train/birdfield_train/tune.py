@@ -1,0 +1,166 @@
+"""Fine-tuning the last stage of a convolutional base on the photographs of one split.
+
+The base's own features are fitted to the species first, over several views of every photograph;
+the heads then start on what the tuned base makes of the plain photographs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from birdfield import atomic
+from birdfield.arrays import dump_arrays
+from birdfield.encoder import unit
+from birdfield_train.backbones import Backbone
+from birdfield_train.features import VIEWS, Feature
+from birdfield_train.heads import image_discriminant
+from birdfield_train.losses import pair_masks, triplet_loss
+from birdfield_train.towers import pool_features
+
+CHUNK = 64  # photographs at a time
+
+TuneEpoch = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """How a base is fine-tuned.
+
+    Attributes:
+        epochs: Passes over the photographs, in other views each time.
+        learning_rate: Of Adam, for the base; the projection learns three times as fast.
+        temperature: Of the normalised softmax (Zhai and Wu, arXiv 1811.12649), beside the triplets.
+        margin: Of the triplet loss, in cosine.
+        species_per_batch: P.
+        samples_per_species: K.
+    """
+
+    epochs: int = 5
+    learning_rate: float = 1e-4
+    temperature: float = 0.2
+    margin: float = 0.1
+    species_per_batch: int = 16
+    samples_per_species: int = 4
+
+
+class Tail:
+    """What follows `Backbone.tail`: from cached maps to pooled features."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        """Make it with the packaged weights."""
+        base = backbone.build()
+        assert backbone.tail is not None
+        maps = base.get_layer(backbone.tail).output
+        self.model = keras.Model(maps, keras.layers.Concatenate()(pool_features(
+            keras.Model(maps, base.output)(maps))))
+        self._forward = tf.function(lambda maps: self.model(maps, training=False),
+                                    reduce_retracing=True)
+
+    def pool(self, images: Sequence[Feature]) -> list[Feature]:
+        """Run it over the plain view of photographs; `load` then gives the tuned features."""
+        pooled: list[Feature] = []
+        for start in range(0, len(images), CHUNK):
+            some = images[start : start + CHUNK]
+            maps = np.stack([feature.load_view(0) for feature in some])
+            pooled += [replace(feature, tuned=values) for feature, values in zip(
+                some, self._forward(tf.constant(maps)).numpy(), strict=True)]
+        return pooled
+
+    def tune(self, images: Sequence[Feature], labels: NDArray[np.int64], config: TuneConfig,
+             seed: int, on_epoch: TuneEpoch) -> None:
+        """Fit it to the species of these photographs, by hard triplets and a normalised softmax.
+
+        Args:
+            images: Photographs with their cached views.
+            labels: int64 [N], species; with fewer than two of them there is nothing to fit.
+            config: How.
+            seed: Of the batches.
+            on_epoch: Told after each epoch.
+        """
+        species, classes = np.unique(labels, return_inverse=True)
+        if len(species) < 2:
+            return
+        features = np.stack([entry.load() for entry in self.pool(images)])
+        kernel, bias = (tf.Variable(part) for part in image_discriminant(features, classes))
+        vectors = unit(features @ kernel.numpy() + bias.numpy())
+        proxies = tf.Variable(unit(np.stack([vectors[classes == row].mean(axis=0)
+                                             for row in range(len(species))])))
+        base, head = self.model.trainable_variables, [kernel, bias, proxies]
+        optimizers = (keras.optimizers.Adam(config.learning_rate),
+                      keras.optimizers.Adam(3 * config.learning_rate))
+        optimizers[0].build(base)
+        optimizers[1].build(head)
+
+        @tf.function(reduce_retracing=True)
+        def step(maps: tf.Tensor, rows: tf.Tensor, owners: tf.Tensor) -> dict[str, tf.Tensor]:
+            with tf.GradientTape() as tape:
+                embedded = tf.math.l2_normalize(self.model(maps, training=True) @ kernel + bias, 1)
+                cosine = embedded @ tf.transpose(tf.math.l2_normalize(proxies, 1))
+                softmax = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    owners, cosine / config.temperature))
+                measured = triplet_loss(embedded, *pair_masks(owners, rows), config.margin, "hard")
+                loss = softmax + measured["loss"]
+            gradients = tape.gradient(loss, base + head)
+            optimizers[0].apply(gradients[: len(base)], base)
+            optimizers[1].apply(gradients[len(base) :], head)
+            spread = tf.norm(embedded - tf.reduce_mean(embedded, 0, keepdims=True), axis=1)
+            return {**measured, "spread": tf.reduce_mean(spread)}
+
+        groups = [np.flatnonzero(classes == row) for row in range(len(species))]
+        steps = -(-len(images) // (config.species_per_batch * config.samples_per_species))
+        for epoch in range(config.epochs):
+            rng = np.random.default_rng([seed, epoch])
+            totals: dict[str, list[float]] = {}
+            for _ in range(steps):
+                rows = _draw(groups, config, rng)
+                maps = np.stack([images[row].load_view(int(rng.integers(VIEWS + 1)))
+                                 for row in rows])
+                for name, value in step(tf.constant(maps), tf.constant(rows),
+                                        tf.constant(classes[rows])).items():
+                    totals.setdefault(name, []).append(float(value))
+            on_epoch(epoch + 1, config.epochs, {"epoch": epoch + 1, **{
+                name: float(np.mean(values)) for name, values in totals.items()}})
+
+
+def tuned_tail(backbone: Backbone, images: Sequence[Feature], labels: NDArray[np.int64], seed: int,
+               path: Path, on_epoch: TuneEpoch) -> Tail | None:
+    """Fine-tune a base's tail and keep its weights in a file, or take them from there.
+
+    Args:
+        backbone: One without a tail is frozen, and None is returned.
+        images: Photographs with their cached views.
+        labels: int64 [N], species.
+        seed: Of the batches.
+        path: For the weights; a file that exists is what an interrupted run left.
+        on_epoch: Told after each epoch.
+    """
+    if backbone.tail is None:
+        return None
+    tail = Tail(backbone)
+    if path.exists():
+        tail.model.set_weights(load_tail(path))
+        return tail
+    keras.utils.set_random_seed(seed)
+    tail.tune(images, labels, TuneConfig(), seed, on_epoch)
+    weights = enumerate(tail.model.get_weights())
+    atomic.write_file(path, dump_arrays({f"weight{row:03d}": weight for row, weight in weights}))
+    return tail
+
+
+def load_tail(path: Path) -> list[NDArray[np.float32]]:
+    """Read a tuned tail's weights, in the order of its layers."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return [arrays[name] for name in sorted(arrays.files)]
+
+
+def _draw(groups: Sequence[NDArray[np.intp]], config: TuneConfig,
+          rng: np.random.Generator) -> NDArray[np.int64]:
+    count = config.samples_per_species
+    chosen = rng.choice(len(groups), min(config.species_per_batch, len(groups)), replace=False)
+    return np.concatenate([rng.choice(groups[row], count, replace=len(groups[row]) < count)
+                           for row in chosen]).astype(np.int64)
