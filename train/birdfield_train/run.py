@@ -32,7 +32,7 @@ from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.history import History
 from birdfield_train.yamnet import provide_yamnet
 
-FORMAT = 2
+FORMAT = 3
 PARTIAL = ".partial"  # the ending of a run that is not whole yet
 CHECKPOINTS = "checkpoints"
 LICENCES = ("YAMNet weights: Google, Apache-2.0",)
