@@ -8,7 +8,7 @@ from birdfield.errors import InputError
 
 PACKAGE = Path(__file__).parent
 PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
-PACKAGED_YAMNET_SHA256 = "359352f139edfd576c73720e7f3e8d774b90cf2c3aa1df249d8c24d11cd63068"
+PACKAGED_YAMNET_SHA256 = "d4c1a9e64f6794b2275dbb83cc2b511352fe58abfbdf203429df7046c0a50413"
 STARTER = PACKAGE / "starter"
 BUNDLE_SUFFIX = ".birdfield"
 

@@ -15,11 +15,18 @@ from birdfield.errors import InputError, UsageError
 from birdfield.interpreter import TfliteModel
 
 # 96 log-mel frames a patch, 10 ms apart and 25 ms long; 48 of them a hop; windows of 5.295 s.
-YAMNET = AudioSpec("yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10, dim=1024)
+# An embedding and, of an inner layer, the mean and the peak over time of four bands of frequency:
+# docs/decisions/0007-yamnet-bands.md.
+EMBEDDING = 1024
+BAND_MAPS = (6, 4, 512)  # time, frequency, channels
+BANDS = 2 * BAND_MAPS[1] * BAND_MAPS[2]
+YAMNET = AudioSpec("yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10,
+                   dim=EMBEDDING + BANDS)
 # 3 s a patch, 1.5 s a hop, windows of 6 s: docs/decisions/0006-birdnet-frontend.md.
 BIRDNET = AudioSpec("birdnet", rate_hz=48_000, patch=144_000, hop=72_000, frames=3, dim=1024)
 SPECS = {spec.name: spec for spec in (YAMNET, BIRDNET)}
 CLASSES = 521  # AudioSet classes, as YAMNet scores them
+OUTPUTS = frozenset({"embeddings", "bands", "scores"})
 
 
 @dataclass(frozen=True)
@@ -64,12 +71,19 @@ class Yamnet:
     spec = YAMNET
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load a file whose signature maps waveform [15600] to embeddings and scores."""
+        """Load a file whose signature maps waveform [15600] to embeddings, bands and scores.
+
+        Raises:
+            InputError: When it is another model, or a conversion from before the bands.
+        """
         self._path = path
         self._model = TfliteModel(path, threads)
         if self._model.inputs != {"waveform": (YAMNET.patch,)}:
             raise InputError(f"{path}: takes {self._model.inputs}; "
                              f"expected waveform [{YAMNET.patch}]")
+        if self._model.outputs != OUTPUTS:
+            raise InputError(f"{path}: gives {', '.join(sorted(self._model.outputs))}; expected "
+                             f"{', '.join(sorted(OUTPUTS))}; train again with this birdfield")
 
     @cached_property
     def sha256(self) -> str:
@@ -77,7 +91,10 @@ class Yamnet:
         return file_sha256(self._path)
 
     def embed(self, waveform: Waveform) -> NDArray[np.float32]:
-        """Embed float32 [N], mono, at 16 kHz, -1..1; returns float32 [T, 1024]."""
+        """Embed float32 [N], mono, at 16 kHz, -1..1; returns float32 [T, 5120].
+
+        Of each patch the embedding [1024], then the bands [4096].
+        """
         return self.hear(waveform).frames
 
     def hear(self, waveform: Waveform) -> Heard:
@@ -85,7 +102,9 @@ class Yamnet:
         results = [self._model(waveform=np.ascontiguousarray(patch))
                    for patch in patches(waveform, YAMNET)]
         scores = np.concatenate([result["scores"] for result in results])
-        return Heard(np.concatenate([result["embeddings"] for result in results]), lambda: scores)
+        frames = np.concatenate([np.concatenate([result["embeddings"], result["bands"]], axis=1)
+                                 for result in results])
+        return Heard(frames, lambda: scores)
 
 
 def spec_of(name: str) -> AudioSpec:

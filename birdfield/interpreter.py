@@ -64,6 +64,7 @@ class TfliteModel:
             self.inputs: dict[str, tuple[int, ...]] = {
                 name: tuple(int(size) for size in detail["shape"])
                 for name, detail in self._run.get_input_details().items()}
+            self.outputs = frozenset(self._run.get_output_details())
         except (ValueError, RuntimeError) as error:
             raise _load_error(str(path), error) from error
 

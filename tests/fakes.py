@@ -43,7 +43,7 @@ class BluePitch:
     audio_spec = YAMNET
 
     def hear(self, waveform: np.ndarray) -> Heard:
-        return Heard(np.full((1, 1024), dominant_hz(waveform), np.float32), no_classes)
+        return Heard(np.full((1, YAMNET.dim), dominant_hz(waveform), np.float32), no_classes)
 
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return at(float(frames[0, 0]) / HZ_PER_DEGREE)

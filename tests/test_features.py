@@ -92,7 +92,7 @@ def test_features_are_the_pooled_maps_and_the_patch_embeddings(data: Path,
     cells = (square - np.array(SPEC.mean)).reshape(2, 16, 2, 16, 3).mean(axis=(1, 3)).reshape(4, 3)
     np.testing.assert_allclose(features.images[0].load(),
                                [*cells.mean(axis=0), *cells.max(axis=0)], rtol=1e-2)
-    assert features.audio[0].load().shape == (2, 1024)
+    assert features.audio[0].load().shape == (2, YAMNET.dim)
     assert features.audio[0].load().dtype == np.float32
     assert told == [("photographs", 2, 2), ("recordings", 2, 2)]
 
@@ -165,6 +165,14 @@ def test_each_unusable_file_is_named_with_its_reason_and_the_others_are_used(
         assert len(told) == 1 and re.search(reason, told[0]), (name, features.problems)
         assert "\n" not in told[0]
     assert len(features.problems) == len(expected)
+
+
+def test_numbers_beyond_those_of_16_bits_are_kept_as_the_greatest_of_these(
+        data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The greatest is 65504."""
+    loud = np.array([[1e6, -1e6, 2.0]], np.float32)
+    monkeypatch.setattr(computed, "embed", lambda yamnet, waveform: loud)
+    np.testing.assert_array_equal(run(data, computed).audio[0].load(), [[65504, -65504, 2]])
 
 
 def test_nothing_unfinished_is_left_in_the_cache(data: Path, computed: Computed) -> None:

@@ -9,7 +9,8 @@ import soxr
 from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha256, file_sha256
 from birdfield.encoder import unit
 from birdfield.errors import InputError
-from birdfield.frontend import CLASSES, YAMNET, Yamnet
+from birdfield.frontend import BANDS, CLASSES, EMBEDDING, YAMNET, Yamnet
+from birdfield.interpreter import TfliteModel
 from birdfield_train.toy_aviary import sing
 
 RECORDINGS = 5
@@ -72,6 +73,29 @@ def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"SHA-256 is .*, expected {PACKAGED_YAMNET_SHA256[:12]}"):
         check_sha256(tmp_path / "yamnet.tflite", PACKAGED_YAMNET_SHA256)
     assert file_sha256(PACKAGED_YAMNET) == PACKAGED_YAMNET_SHA256
+
+
+def test_the_bands_tell_pitches_apart_that_the_embedding_takes_for_one(yamnet: Yamnet) -> None:
+    """Two whistles of 2.5 and 5 kHz."""
+    seconds = np.arange(YAMNET.patch) / YAMNET.rate_hz
+    frames = np.concatenate([yamnet.embed((0.3 * np.sin(2 * np.pi * hz * seconds))
+                                          .astype(np.float32)) for hz in (2500, 5000)])
+    assert frames.shape == (2, EMBEDDING + BANDS)
+    embeddings, bands = unit(frames[:, :EMBEDDING]), unit(frames[:, EMBEDDING:])
+    assert bands[0] @ bands[1] < embeddings[0] @ embeddings[1]
+
+
+def test_a_conversion_without_bands_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("birdfield.interpreter.TfliteModel.__init__", older_model)
+    with pytest.raises(InputError) as caught:
+        Yamnet(Path("old.tflite"))
+    assert str(caught.value) == ("old.tflite: gives embeddings, scores; expected bands, "
+                                 "embeddings, scores; train again with this birdfield")
+
+
+def older_model(model: TfliteModel, path: Path, threads: int) -> None:
+    """Look like a conversion from before the bands."""
+    model.inputs, model.outputs = {"waveform": (YAMNET.patch,)}, frozenset({"embeddings", "scores"})
 
 
 @pytest.mark.train

@@ -45,7 +45,8 @@ def test_the_package_offers_the_two_names_and_no_others() -> None:
 
 def test_embeddings_are_unit_whichever_sense_is_absent(encoder: keras.Model) -> None:
     assert {tensor.name: tensor.shape for tensor in encoder.inputs} == {
-        "image": (None, 224, 224, 3), "audio": (None, YAMNET.frames, 1024), "presence": (None, 2)}
+        "image": (None, 224, 224, 3), "audio": (None, YAMNET.frames, YAMNET.dim),
+        "presence": (None, 2)}
     embeddings = encoder.predict_on_batch(make_inputs())
     assert embeddings.shape == (3, 128)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)

@@ -87,6 +87,27 @@ def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(shrinkage: 
     assert (distances.argmin(axis=1) == expected).mean() >= 0.998
 
 
+@pytest.mark.parametrize(("each", "width"), [(40, 12), (8, 300)])
+@pytest.mark.parametrize("shrinkage", [0.05, 0.3])
+def test_by_the_gram_matrix_it_is_as_by_forming_the_covariance(each: int, width: int,
+                                                               shrinkage: float) -> None:
+    """(1 - s) C + s tr(C) / F in float64, its inverse root, then the means' principal axes."""
+    data, labels = clouds(8, each, width, spread=0.7)
+    means = np.stack([data[labels == row].mean(axis=0, dtype=np.float64)
+                      for row in range(SPECIES)])
+    spread = data - means[labels]
+    covariance = spread.T @ spread / (len(data) - SPECIES)
+    values, axes = np.linalg.eigh(
+        (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / width * np.eye(width))
+    root = axes / np.sqrt(values) @ axes.T
+    directions = np.linalg.svd((means - means.mean(axis=0)) @ root)[2][: SPECIES - 1]
+    expected = root @ directions.T
+    kernel, bias = discriminant(data, labels, SPECIES - 1, shrinkage)
+    expected *= np.sign((expected * kernel).sum(axis=0))  # a direction has no sign
+    np.testing.assert_allclose(kernel, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(bias, -means.mean(axis=0) @ expected, atol=1e-3)
+
+
 def test_samples_without_spread_and_a_lone_sample_give_finite_directions() -> None:
     data = np.array([[0, 0, 1], [0, 0, 1], [1, 0, 0]], np.float32)
     kernel, bias = discriminant(data, np.array([0, 0, 1]), 4, shrinkage=0.3)

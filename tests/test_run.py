@@ -146,7 +146,7 @@ def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path, whole: Path) -> None
         Run(tmp_path)
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text('{"format": 9}')
-    with pytest.raises(InputError, match="run format 9, expected 2; train it again"):
+    with pytest.raises(InputError, match="run format 9, expected 3; train it again"):
         Run(tmp_path / "run")
 
 

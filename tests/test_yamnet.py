@@ -11,7 +11,7 @@ import tensorflow as tf
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.encoder import unit
 from birdfield.errors import InputError
-from birdfield.frontend import YAMNET, Yamnet
+from birdfield.frontend import BAND_MAPS, BANDS, EMBEDDING, YAMNET, Yamnet
 from birdfield_train import yamnet as module
 from birdfield_train.toy_aviary import sing
 from birdfield_train.yamnet import provide_yamnet
@@ -21,14 +21,35 @@ pytestmark = pytest.mark.train
 HOP = 7_680
 
 
+def average(patches: tf.Tensor) -> tf.Tensor:
+    """Embed patches [B, 15600] as 1024 averages of their absolute values."""
+    return tf.reduce_mean(tf.abs(tf.reshape(patches[:, : 15 * 1024], [-1, 1024, 15])), 2)
+
+
+class EmbeddingAlone(tf.Module):  # type: ignore[misc]
+    """The interface of google/yamnet/1 without its convolutions."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]
+    def __call__(self, waveform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        embeddings = average(tf.signal.frame(waveform, YAMNET.patch, HOP))
+        return tf.sigmoid(embeddings[:, :521]), embeddings, waveform
+
+
 class TinyYamnet(tf.Module):  # type: ignore[misc]
-    """The interface of google/yamnet/1: embeds a patch as 1024 averages of its absolute values."""
+    """The interface of google/yamnet/1, with four rectified maps of layer 8's shape in a row.
+
+    The maps are a patch's first 12288 samples less 0.1, less another 0.1, and so on; negative
+    ones are zero.
+    """
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]
     def __call__(self, waveform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         missing = tf.maximum(YAMNET.patch - tf.shape(waveform)[0], 0)
         patches = tf.signal.frame(tf.pad(waveform, [[0, missing]]), YAMNET.patch, HOP)
-        embeddings = tf.reduce_mean(tf.abs(tf.reshape(patches[:, : 15 * 1024], [-1, 1024, 15])), 2)
+        maps = tf.reshape(patches[:, : np.prod(BAND_MAPS)], [-1, *BAND_MAPS])
+        for _ in range(4):
+            maps = tf.nn.relu(maps - 0.1)
+        embeddings = average(patches) + 0 * tf.reduce_sum(maps)
         return tf.sigmoid(embeddings[:, :521]), embeddings, patches[:, :64]
 
 
@@ -54,10 +75,62 @@ def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tmp_path: Path
     waveform = np.repeat(np.array([0.1, -0.2, 0.3], np.float32), 2 * HOP)
     heard = yamnet.hear(waveform)
     embeddings, scores = heard.frames, heard.classes
-    assert embeddings.shape == (5, 1024) and scores.shape == (5, 521)
+    assert embeddings.shape == (5, YAMNET.dim) and scores.shape == (5, 521)
     np.testing.assert_allclose(embeddings[0, :1000], 0.1, atol=1e-6)
     np.testing.assert_allclose(embeddings[2, :1000], 0.2, atol=1e-6)
     np.testing.assert_allclose(scores[0, :521], 1 / (1 + np.exp(-0.1)), atol=1e-6)
+
+
+def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_third_such_map(
+        tmp_path: Path) -> None:
+    """Each of the 6 time steps is 2048 samples of one level: 0.4, 0.5, ... 0.9.
+
+    The third map is 0.3 less: 0.1, 0.2, ... 0.6, of which the mean is 0.35 and the peak 0.6. The
+    last frequency band is at 0.2 throughout, which is nothing there.
+    """
+    tf.saved_model.save(TinyYamnet(), str(tmp_path / "model"))
+    provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
+    maps = np.repeat(np.linspace(0.4, 0.9, 6), 4 * 512).reshape(BAND_MAPS)
+    maps[:, 3] = 0.2
+    frames = Yamnet(tmp_path / "yamnet.tflite").embed(maps.ravel().astype(np.float32))
+    mean, peak = frames[0, EMBEDDING:].reshape(2, *BAND_MAPS[1:])
+    np.testing.assert_allclose(mean[:3], 0.35, atol=1e-6)
+    np.testing.assert_allclose(peak[:3], 0.6, atol=1e-6)
+    assert not mean[3].any() and not peak[3].any()
+
+
+def test_a_model_without_such_maps_ends_in_one_sentence(tmp_path: Path) -> None:
+    tf.saved_model.save(EmbeddingAlone(), str(tmp_path / "model"))
+    with pytest.raises(InputError) as caught:
+        provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
+    assert str(caught.value) == (
+        f"{tmp_path / 'model'}: cannot be converted (ValueError: it has 0 rectified maps of "
+        "6 x 4 x 512, and YAMNet has 11: it is another network); expected a SavedModel folder or "
+        "URL with the interface of google/yamnet/1")
+    assert not (tmp_path / "yamnet.tflite").exists()
+
+
+def test_the_packaged_files_bands_are_pooled_from_its_own_layer_8(tmp_path: Path) -> None:
+    """The second pointwise convolution with maps [1, 6, 4, 512], read by an interpreter that
+    keeps all tensors."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter",
+                                 reason="ai-edge-litert is not installed")
+    inner = litert.Interpreter(
+        str(PACKAGED_YAMNET), experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    inner.allocate_tensors()
+    layer_8 = [operation["outputs"][0] for operation in inner._get_ops_details()
+               if operation["op_name"] == "CONV_2D" and tuple(
+                   inner._get_tensor_details(operation["outputs"][0], 0)["shape"][1:])
+               == BAND_MAPS][1]
+    patch = sing(1, np.random.default_rng(3), 3.0)[YAMNET.patch :][: YAMNET.patch]
+    inner.set_tensor(inner.get_input_details()[0]["index"], patch)
+    inner.invoke()
+    maps = inner.get_tensor(layer_8)[0]
+    bands = Yamnet(PACKAGED_YAMNET).embed(patch)[0, EMBEDDING:]
+    assert bands.shape == (BANDS,) and bands.std() > 0.1
+    np.testing.assert_allclose(bands, np.concatenate([maps.mean(axis=0).ravel(),
+                                                      maps.max(axis=0).ravel()]), atol=1e-4)
 
 
 def test_a_folder_that_is_no_model_ends_in_one_sentence(tmp_path: Path) -> None:

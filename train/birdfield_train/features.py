@@ -123,7 +123,8 @@ def _content_key(path: Path) -> str:
 
 def _save(path: Path, values: NDArray[np.float32]) -> None:
     buffer = io.BytesIO()
-    np.save(buffer, values.astype(np.float16), allow_pickle=False)
+    limit = float(np.finfo(np.float16).max)
+    np.save(buffer, values.clip(-limit, limit).astype(np.float16), allow_pickle=False)
     atomic.write_file(path, buffer.getvalue())
 
 

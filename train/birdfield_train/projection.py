@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+GRAM_PRECISION = 1e-7  # of float32 products, of the greatest eigenvalue
+
 
 def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
                  dim: int, shrinkage: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -42,8 +44,8 @@ def _whitening(spread: NDArray[np.float64], species: int,
     The covariance is never formed: beyond the samples' own span it is the sphere alone.
     """
     degrees = max(1, len(spread) - species)
-    _, singular, axes = np.linalg.svd(spread, full_matrices=False)
-    values = singular**2 / degrees
+    squared, axes = _principal_axes(spread.astype(np.float32))
+    values = squared / degrees
     # Where every species has one sample there is no covariance to whiten.
     sphere = shrinkage * (float(values.sum()) / spread.shape[1] or 1.0)
     outside = 1 / np.sqrt(sphere)
@@ -53,6 +55,23 @@ def _whitening(spread: NDArray[np.float64], species: int,
         return np.asarray(outside * rows + ((rows @ axes.T) * (inside - outside)) @ axes)
 
     return whiten
+
+
+def _principal_axes(rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find the squared singular values [K] and right singular vectors [K, F] of rows [N, F].
+
+    By the smaller of the two Gram matrices: of thousands of features, some hundred times faster
+    than their decomposition. What lies below its precision is left out, as the shrinkage is far
+    above it.
+    """
+    wide = len(rows) <= rows.shape[1]
+    gram = (rows @ rows.T if wide else rows.T @ rows).astype(np.float64)
+    squared, vectors = np.linalg.eigh(gram)
+    kept = squared > squared[-1] * GRAM_PRECISION
+    squared, vectors = squared[kept], vectors[:, kept]
+    if wide:
+        return squared, (vectors.T @ rows) / np.sqrt(squared)[:, None]
+    return squared, vectors.T
 
 
 def alignment(vectors: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ from birdfield_train.history import History
 from birdfield_train.tune import tuned_tail
 from birdfield_train.yamnet import provide_yamnet
 
-FORMAT = 2
+FORMAT = 3
 PARTIAL = ".partial"  # the ending of a run that is not whole yet
 CHECKPOINTS = "checkpoints"
 TAIL = "tail.npz"  # a fine-tuned base's last stage

@@ -24,7 +24,8 @@ Embed = Callable[[Waveform], NDArray[np.float32]]
 class Triplet(NamedTuple):
     """An anchor, another sample of its species, and a like-sounding sample of another species.
 
-    Images are paths; audio is float32 [10, 1024], a window of YAMNet embeddings.
+    Images are paths; audio is float32 [10, D], a window of YAMNet patches: 5120 numbers
+    each by a `Yamnet`, 1024 by a hub model.
     """
 
     anchor_image: Path

@@ -9,7 +9,11 @@ from typing import Any
 from birdfield import atomic
 from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha256
 from birdfield.errors import InputError
-from birdfield.frontend import YAMNET, Yamnet
+from birdfield.frontend import BAND_MAPS, YAMNET, Yamnet
+
+# Layer 7's pointwise convolution, layer 8's depthwise one and its pointwise one, whose maps are
+# wanted, are the first that end in maps of this shape (Plakal, Ellis, 2020).
+LAYER_8 = 2
 
 
 def provide_yamnet(source: str | None, path: Path) -> None:
@@ -37,30 +41,69 @@ def provide_yamnet(source: str | None, path: Path) -> None:
 
 
 def convert_yamnet(source: str) -> bytes:
-    """Convert a YAMNet to TFLite: waveform [15600] -> embeddings [1, 1024], scores [1, 521].
+    """Convert a YAMNet to TFLite: waveform [15600] -> embeddings, scores and bands.
 
     One patch at a time: its log-mel frames are those of the same samples in a longer waveform.
+    `embeddings` [1, 1024] and `scores` [1, 521] are the model's own. `bands` [1, 4096] are the
+    maps [6, 4, 512] (time, frequency, channels) of its layer 8, first their mean over time, then
+    their maximum: what is averaged away on the way to the embedding is, above all, pitch.
+
+    Raises:
+        ValueError: When the model has no such maps.
     """
     import tensorflow as tf
     import tensorflow_hub
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    model = tensorflow_hub.load(source)
+    waveform = tf.TensorSpec([YAMNET.patch], tf.float32, name="waveform")
+    # Constants in one flat graph: what is within the model's own functions cannot be read.
+    whole = convert_variables_to_constants_v2(
+        tf.function(lambda waveform: model(waveform)[:2]).get_concrete_function(waveform))
+    read = whole.prune(whole.inputs, [*whole.outputs, _layer_8(whole.graph)])
 
     class Patch(tf.Module):
         """One patch of the loaded model, under a signature."""
 
-        def __init__(self, model: Any) -> None:
-            super().__init__()
-            self.model = model
-
-        @tf.function(input_signature=[tf.TensorSpec([YAMNET.patch], tf.float32, name="waveform")])
+        @tf.function(input_signature=[waveform])
         def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-            scores, embeddings, _ = self.model(waveform)
-            return {"scores": scores, "embeddings": embeddings}
+            scores, embeddings, maps = read(waveform)
+            # Pools, and not reductions, so that every runtime's delegate takes them.
+            size = [BAND_MAPS[0], 1]
+            bands = tf.concat([tf.nn.avg_pool2d(maps, size, size, "VALID"),
+                               tf.nn.max_pool2d(maps, size, size, "VALID")], axis=1)
+            return {"scores": scores, "embeddings": embeddings,
+                    "bands": tf.reshape(bands, [1, 2 * BAND_MAPS[1] * BAND_MAPS[2]])}
 
-    patch = Patch(tensorflow_hub.load(source))
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(patch, folder, signatures={"embed": patch.embed})
+        tf.saved_model.save(patch := Patch(), folder, signatures={"embed": patch.embed})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["embed"])
         return bytes(converter.convert())
+
+
+def _layer_8(graph: Any) -> Any:
+    """Find the maps of YAMNet's layer 8, by their shape and by how many such go before them."""
+    found = [op.outputs[0] for op in graph.get_operations() if op.type.startswith("Relu")
+             and op.outputs[0].shape.rank == 4 and tuple(op.outputs[0].shape[1:]) == BAND_MAPS]
+    found.sort(key=_ancestors)
+    if len(found) <= LAYER_8:
+        shape = " x ".join(map(str, BAND_MAPS))
+        raise ValueError(f"it has {len(found)} rectified maps of {shape}, and YAMNet has 11: "
+                         "it is another network")
+    return found[LAYER_8]
+
+
+def _ancestors(tensor: Any) -> int:
+    """Count the operations that a tensor is made by: fewer than any that is made of it."""
+    seen, waiting = set(), [tensor.op]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in seen:
+            seen.add(operation.name)
+            waiting += [entry.op for entry in operation.inputs]
+    return len(seen)
 
 
 if __name__ == "__main__":
