@@ -8,7 +8,7 @@ from birdfield.errors import InputError
 
 PACKAGE = Path(__file__).parent
 PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
-PACKAGED_YAMNET_SHA256 = "d4c1a9e64f6794b2275dbb83cc2b511352fe58abfbdf203429df7046c0a50413"
+PACKAGED_YAMNET_SHA256 = "ca080ca19d409ba470adbef02378d1761d5b65c1beca246f50c52cd909cb14af"
 STARTER = PACKAGE / "starter"
 BUNDLE_SUFFIX = ".birdfield"
 

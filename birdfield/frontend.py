@@ -15,10 +15,10 @@ from birdfield.errors import InputError, UsageError
 from birdfield.interpreter import TfliteModel
 
 # 96 log-mel frames a patch, 10 ms apart and 25 ms long; 48 of them a hop; windows of 5.295 s.
-# An embedding and, of an inner layer, the mean and the peak over time of four bands of frequency:
+# An embedding and, of an inner layer, the mean and the peak over time of eight bands of frequency:
 # docs/decisions/0007-yamnet-bands.md.
 EMBEDDING = 1024
-BAND_MAPS = (6, 4, 512)  # time, frequency, channels
+BAND_MAPS = (12, 8, 256)  # time, frequency, channels
 BANDS = 2 * BAND_MAPS[1] * BAND_MAPS[2]
 YAMNET = AudioSpec("yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10,
                    dim=EMBEDDING + BANDS)

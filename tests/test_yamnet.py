@@ -36,9 +36,9 @@ class EmbeddingAlone(tf.Module):  # type: ignore[misc]
 
 
 class TinyYamnet(tf.Module):  # type: ignore[misc]
-    """The interface of google/yamnet/1, with four rectified maps of layer 8's shape in a row.
+    """The interface of google/yamnet/1, with four rectified maps of layer 5's shape in a row.
 
-    The maps are a patch's first 12288 samples less 0.1, less another 0.1, and so on; negative
+    The maps are a patch's first 12288 samples, each twice, less 0.1, less another 0.1, and so on; negative
     ones are zero.
     """
 
@@ -46,7 +46,8 @@ class TinyYamnet(tf.Module):  # type: ignore[misc]
     def __call__(self, waveform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         missing = tf.maximum(YAMNET.patch - tf.shape(waveform)[0], 0)
         patches = tf.signal.frame(tf.pad(waveform, [[0, missing]]), YAMNET.patch, HOP)
-        maps = tf.reshape(patches[:, : np.prod(BAND_MAPS)], [-1, *BAND_MAPS])
+        maps = tf.reshape(tf.repeat(patches[:, : np.prod(BAND_MAPS) // 2], 2, axis=1),
+                          [-1, *BAND_MAPS])
         for _ in range(4):
             maps = tf.nn.relu(maps - 0.1)
         embeddings = average(patches) + 0 * tf.reduce_sum(maps)
@@ -81,22 +82,22 @@ def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tmp_path: Path
     np.testing.assert_allclose(scores[0, :521], 1 / (1 + np.exp(-0.1)), atol=1e-6)
 
 
-def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_third_such_map(
+def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_first_such_map(
         tmp_path: Path) -> None:
-    """Each of the 6 time steps is 2048 samples of one level: 0.4, 0.5, ... 0.9.
+    """Each of the 12 time steps is 1024 samples of one level: 0.2, 0.25, ... 0.75.
 
-    The third map is 0.3 less: 0.1, 0.2, ... 0.6, of which the mean is 0.35 and the peak 0.6. The
-    last frequency band is at 0.2 throughout, which is nothing there.
+    The first map is 0.1 less, of which the mean is 0.375 and the peak 0.65. The last frequency
+    band is at 0.1 throughout, which is nothing there.
     """
     tf.saved_model.save(TinyYamnet(), str(tmp_path / "model"))
     provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
-    maps = np.repeat(np.linspace(0.4, 0.9, 6), 4 * 512).reshape(BAND_MAPS)
-    maps[:, 3] = 0.2
+    maps = np.repeat(np.linspace(0.2, 0.75, 12), 8 * 128).reshape(12, 8, 128)
+    maps[:, 7] = 0.1
     frames = Yamnet(tmp_path / "yamnet.tflite").embed(maps.ravel().astype(np.float32))
     mean, peak = frames[0, EMBEDDING:].reshape(2, *BAND_MAPS[1:])
-    np.testing.assert_allclose(mean[:3], 0.35, atol=1e-6)
-    np.testing.assert_allclose(peak[:3], 0.6, atol=1e-6)
-    assert not mean[3].any() and not peak[3].any()
+    np.testing.assert_allclose(mean[:7], 0.375, atol=1e-6)
+    np.testing.assert_allclose(peak[:7], 0.65, atol=1e-6)
+    assert not mean[7].any() and not peak[7].any()
 
 
 def test_a_model_without_such_maps_ends_in_one_sentence(tmp_path: Path) -> None:
@@ -105,13 +106,13 @@ def test_a_model_without_such_maps_ends_in_one_sentence(tmp_path: Path) -> None:
         provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
     assert str(caught.value) == (
         f"{tmp_path / 'model'}: cannot be converted (ValueError: it has 0 rectified maps of "
-        "6 x 4 x 512, and YAMNet has 11: it is another network); expected a SavedModel folder or "
+        "12 x 8 x 256, and YAMNet has 3: it is another network); expected a SavedModel folder or "
         "URL with the interface of google/yamnet/1")
     assert not (tmp_path / "yamnet.tflite").exists()
 
 
-def test_the_packaged_files_bands_are_pooled_from_its_own_layer_8(tmp_path: Path) -> None:
-    """The second pointwise convolution with maps [1, 6, 4, 512], read by an interpreter that
+def test_the_packaged_files_bands_are_pooled_from_its_own_layer_5(tmp_path: Path) -> None:
+    """The first pointwise convolution with maps [1, 12, 8, 256], read by an interpreter that
     keeps all tensors."""
     litert = pytest.importorskip("ai_edge_litert.interpreter",
                                  reason="ai-edge-litert is not installed")
@@ -119,14 +120,14 @@ def test_the_packaged_files_bands_are_pooled_from_its_own_layer_8(tmp_path: Path
         str(PACKAGED_YAMNET), experimental_preserve_all_tensors=True,
         experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     inner.allocate_tensors()
-    layer_8 = [operation["outputs"][0] for operation in inner._get_ops_details()
+    layer_5 = [operation["outputs"][0] for operation in inner._get_ops_details()
                if operation["op_name"] == "CONV_2D" and tuple(
                    inner._get_tensor_details(operation["outputs"][0], 0)["shape"][1:])
-               == BAND_MAPS][1]
+               == BAND_MAPS][0]
     patch = sing(1, np.random.default_rng(3), 3.0)[YAMNET.patch :][: YAMNET.patch]
     inner.set_tensor(inner.get_input_details()[0]["index"], patch)
     inner.invoke()
-    maps = inner.get_tensor(layer_8)[0]
+    maps = inner.get_tensor(layer_5)[0]
     bands = Yamnet(PACKAGED_YAMNET).embed(patch)[0, EMBEDDING:]
     assert bands.shape == (BANDS,) and bands.std() > 0.1
     np.testing.assert_allclose(bands, np.concatenate([maps.mean(axis=0).ravel(),

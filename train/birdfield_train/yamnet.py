@@ -11,9 +11,9 @@ from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha2
 from birdfield.errors import InputError
 from birdfield.frontend import BAND_MAPS, YAMNET, Yamnet
 
-# Layer 7's pointwise convolution, layer 8's depthwise one and its pointwise one, whose maps are
-# wanted, are the first that end in maps of this shape (Plakal, Ellis, 2020).
-LAYER_8 = 2
+# Layer 5's pointwise convolution and layer 6's depthwise and pointwise ones end in maps of this
+# shape (Plakal and Ellis, 2020): the first is wanted.
+LAYER_5 = 0
 
 
 def provide_yamnet(source: str | None, path: Path) -> None:
@@ -45,7 +45,7 @@ def convert_yamnet(source: str) -> bytes:
 
     One patch at a time: its log-mel frames are those of the same samples in a longer waveform.
     `embeddings` [1, 1024] and `scores` [1, 521] are the model's own. `bands` [1, 4096] are the
-    maps [6, 4, 512] (time, frequency, channels) of its layer 8, first their mean over time, then
+    maps [12, 8, 256] (time, frequency, channels) of its layer 5, first their mean over time, then
     their maximum: what is averaged away on the way to the embedding is, above all, pitch.
 
     Raises:
@@ -62,7 +62,7 @@ def convert_yamnet(source: str) -> bytes:
     # Constants in one flat graph: what is within the model's own functions cannot be read.
     whole = convert_variables_to_constants_v2(
         tf.function(lambda waveform: model(waveform)[:2]).get_concrete_function(waveform))
-    read = whole.prune(whole.inputs, [*whole.outputs, _layer_8(whole.graph)])
+    read = whole.prune(whole.inputs, [*whole.outputs, _layer_5(whole.graph)])
 
     class Patch(tf.Module):
         """One patch of the loaded model, under a signature."""
@@ -83,16 +83,16 @@ def convert_yamnet(source: str) -> bytes:
         return bytes(converter.convert())
 
 
-def _layer_8(graph: Any) -> Any:
-    """Find the maps of YAMNet's layer 8, by their shape and by how many such go before them."""
+def _layer_5(graph: Any) -> Any:
+    """Find the maps of YAMNet's layer 5, by their shape and by how many such go before them."""
     found = [op.outputs[0] for op in graph.get_operations() if op.type.startswith("Relu")
              and op.outputs[0].shape.rank == 4 and tuple(op.outputs[0].shape[1:]) == BAND_MAPS]
     found.sort(key=_ancestors)
-    if len(found) <= LAYER_8:
+    if len(found) <= LAYER_5:
         shape = " x ".join(map(str, BAND_MAPS))
-        raise ValueError(f"it has {len(found)} rectified maps of {shape}, and YAMNet has 11: "
+        raise ValueError(f"it has {len(found)} rectified maps of {shape}, and YAMNet has 3: "
                          "it is another network")
-    return found[LAYER_8]
+    return found[LAYER_5]
 
 
 def _ancestors(tensor: Any) -> int:
