@@ -60,7 +60,7 @@ def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def join(encoder: Encoder, image: Vector | None, audio: Vector | None, image_quality: float,
          audio_quality: float) -> Vector:
-    """Fuse what was seen and heard, the sense of the poorer signal counting less."""
+    """Fuse what was seen and heard, each weighed by the quality of its signal."""
     return encoder.fuse(image, audio, image_weight(image_quality), audio_weight(audio_quality))
 
 

@@ -1,6 +1,6 @@
 """How good the signal of a usable sense is, 0..1, and what the sense counts in the fusion.
 
-All constants are from docs/decisions/0008-signal-quality.md.
+No weight that falls with quality did better than 1 (docs/decisions/0008-signal-quality.md).
 """
 
 import cv2
@@ -23,7 +23,7 @@ WIND_HZ = (30, 500)
 CONTRAST_DB = (5.0, 25.0)  # of loud frames above quiet ones, in noise and of a song in quiet
 WIND = (0.1, 0.8)  # share of the energy, of a still day and of a gale
 
-LEAST_IMAGE_WEIGHT = 0.8
+LEAST_IMAGE_WEIGHT = LEAST_AUDIO_WEIGHT = 1.0  # of the poorest signal; the best has 1
 
 
 def picture_quality(frame: Frame) -> float:
@@ -75,8 +75,8 @@ def image_weight(quality: float) -> float:
 
 
 def audio_weight(quality: float) -> float:
-    """Tell what sound counts in the fusion: 1, since no weight by its quality did better."""
-    return 1.0
+    """Tell what sound counts in the fusion, LEAST_AUDIO_WEIGHT..1."""
+    return LEAST_AUDIO_WEIGHT + (1 - LEAST_AUDIO_WEIGHT) * quality
 
 
 def _ramp(value: float, ends: tuple[float, float]) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fakes import BluePitch, at, picture, tone
 
+from birdfield import signal_quality
 from birdfield.damage import mix
 from birdfield.decide import join
 from birdfield.encoder import shares
@@ -111,19 +112,25 @@ def test_the_weight_of_a_lone_sense_does_not_count() -> None:
         assert np.array_equal(join(BluePitch(), None, at(40), 1.0, quality), at(40))
 
 
-def test_a_poor_picture_counts_less_and_a_poor_sound_as_much() -> None:
-    """Seen at 0 and heard at 60 degrees it is at 30; at weights of 0.8 to 1 it is nearer to 60.
+def degrees(image_quality: float, audio_quality: float) -> float:
+    """Return where `join` puts what is seen at 0 and heard at 60 degrees."""
+    vector = join(BluePitch(), at(0), at(60), image_quality, audio_quality)
+    return float(np.degrees(np.arctan2(vector[1], vector[0])))
 
-    tan = sin 60 / (0.8 + cos 60) = 0.66617: 33.670 degrees.
-    """
-    def degrees(image_quality: float, audio_quality: float) -> float:
-        vector = join(BluePitch(), at(0), at(60), image_quality, audio_quality)
-        return float(np.degrees(np.arctan2(vector[1], vector[0])))
 
-    assert degrees(1, 1) == pytest.approx(30, abs=1e-4)
+def test_both_senses_count_alike_whatever_their_quality() -> None:
+    """As docs/decisions/0008-signal-quality.md found best: midway, at 30 degrees."""
+    for qualities in ((1, 1), (0, 1), (1, 0), (0.5, 0.1)):
+        assert degrees(*qualities) == pytest.approx(30, abs=1e-4)
+
+
+def test_a_least_weight_lets_a_poor_signal_count_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 0.8 beside 1, tan = sin 60 / (0.8 + cos 60) = 0.66617: 33.670 degrees, or 26.330."""
+    monkeypatch.setattr(signal_quality, "LEAST_IMAGE_WEIGHT", 0.8)
+    monkeypatch.setattr(signal_quality, "LEAST_AUDIO_WEIGHT", 0.8)
+    assert degrees(1, 1) == degrees(0, 0) == pytest.approx(30, abs=1e-4)
     assert degrees(0, 1) == pytest.approx(33.670, abs=1e-3)
-    assert degrees(1, 0) == degrees(1, 1), "docs/decisions/0008-signal-quality.md"
-    assert 30 < degrees(0.5, 1) < degrees(0, 1)
+    assert degrees(1, 0) == pytest.approx(26.330, abs=1e-3)
 
 
 def test_the_weaker_sense_counts_less() -> None:
@@ -132,8 +139,10 @@ def test_the_weaker_sense_counts_less() -> None:
     assert np.allclose(fuse(at(0), at(90), 0.1, 0.05), fuse(at(0), at(90), 1.0, 0.5))
 
 
-def test_files_are_evaluated_by_the_weights_that_they_are_identified_by(tmp_path: Path) -> None:
+def test_files_are_evaluated_by_the_weights_that_they_are_identified_by(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A noisy picture and a blurred one: the second counts less, as in `join`."""
+    monkeypatch.setattr(signal_quality, "LEAST_IMAGE_WEIGHT", 0.8)
     photographs, recordings = tmp_path / "images", tmp_path / "audio"
     for folder in (photographs / "Jay", recordings / "Jay"):
         folder.mkdir(parents=True)
