@@ -52,8 +52,9 @@ class BluePitch:
              audio_weight: float = 1.0) -> np.ndarray:
         seen, heard = shares(image, audio, image_weight, audio_weight)
         zero = np.zeros(DIM, np.float32)
-        return unit(seen * (zero if image is None else image)
-                    + heard * (zero if audio is None else audio))
+        fused = (seen * (zero if image is None else image)
+                 + heard * (zero if audio is None else audio))
+        return unit(fused.astype(np.float32))
 
 
 def picture(path: Path, degrees: int, seed: int = 0) -> Path:

@@ -1,4 +1,5 @@
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from birdfield.encoder import shares
 from birdfield.evaluate import Embedded, fuse_pairs
 from birdfield.evaluate_files import embed_folders
 from birdfield.frontend import BIRDNET, YAMNET
+from birdfield.image import read_image
 from birdfield.signal_quality import audio_weight, image_weight, picture_quality, sound_quality
 from birdfield_train.toy_aviary import draw_bird
 from birdfield_train.toy_aviary.songs import sing
@@ -89,7 +91,9 @@ def test_measuring_takes_little_time() -> None:
     """Under 2 ms on one core; here the best of ten, with room for a machine that is busy."""
     frame = np.random.default_rng(0).integers(0, 255, (720, 1280, 3)).astype(np.uint8)
     sound = np.random.default_rng(0).normal(0, 0.1, 84_720).astype(np.float32)
-    for measure in (lambda: picture_quality(frame), lambda: sound_quality(sound, RATE_HZ)):
+    measures: list[Callable[[], float]] = [lambda: picture_quality(frame),
+                                           lambda: sound_quality(sound, RATE_HZ)]
+    for measure in measures:
         times_s = []
         for _ in range(10):
             start_s = time.perf_counter()
@@ -147,7 +151,7 @@ def test_files_are_evaluated_by_the_weights_that_they_are_identified_by(
     for folder in (photographs / "Jay", recordings / "Jay"):
         folder.mkdir(parents=True)
     sharp = picture(photographs / "Jay" / "sharp.png", 10)
-    blurred = cv2.GaussianBlur(cv2.imread(str(sharp)), (0, 0), 3)
+    blurred = np.asarray(cv2.GaussianBlur(read_image(sharp), (0, 0), 3), np.uint8)
     cv2.imwrite(str(photographs / "Jay" / "soft.png"), blurred)
     tone(recordings / "Jay" / "a.wav", 10)
     files = embed_folders(BluePitch(), ["Jay"], photographs, recordings, lambda *_: None)

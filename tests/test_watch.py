@@ -50,8 +50,9 @@ class ColourAndPitch:
              audio_weight: float = 1.0) -> np.ndarray:
         seen, heard = shares(image, audio, image_weight, audio_weight)
         zero = np.zeros(DIM, np.float32)
-        return unit(seen * (zero if image is None else image)
-                    + heard * (zero if audio is None else audio))
+        fused = (seen * (zero if image is None else image)
+                 + heard * (zero if audio is None else audio))
+        return unit(fused.astype(np.float32))
 
 
 def gallery() -> Gallery:
