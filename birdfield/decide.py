@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from birdfield.encoder import SENSES, Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery, knownness
+from birdfield.signal_quality import audio_weight, image_weight
 
 TOP = 3  # species that an answer lists
 
@@ -25,6 +26,8 @@ class Decision:
         top: The nearest three species with their probabilities.
         agreement: "agree" when each sense alone is nearest to one and the same species,
             "disagree" when not, "single" when there was one sense only.
+        image_quality: Of the picture, 0..1; None when there was none.
+        audio_quality: Of the sound, likewise.
     """
 
     species: str | None
@@ -34,6 +37,8 @@ class Decision:
     senses: tuple[str, ...]
     top: tuple[tuple[str, float], ...]
     agreement: str
+    image_quality: float | None
+    audio_quality: float | None
 
     @property
     def unknown(self) -> bool:
@@ -53,8 +58,14 @@ def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
-           audio: Vector | None) -> Decision:
+def join(encoder: Encoder, image: Vector | None, audio: Vector | None, image_quality: float,
+         audio_quality: float) -> Vector:
+    """Fuse what was seen and heard, each weighed by the quality of its signal."""
+    return encoder.fuse(image, audio, image_weight(image_quality), audio_weight(audio_quality))
+
+
+def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None,
+           image_quality: float = 1.0, audio_quality: float = 1.0) -> Decision:
     """Answer for what was seen, heard or both.
 
     Args:
@@ -62,6 +73,8 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
         gallery: At least one species.
         image: The image tower's unit vector [128], or None.
         audio: The audio tower's unit vector [128], or None; not both None.
+        image_quality: Of the picture, 0..1, by `birdfield.signal_quality`.
+        audio_quality: Of the sound.
 
     Raises:
         InputError: When the gallery is empty.
@@ -70,7 +83,8 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
         raise InputError("the model knows no species; enrol one: "
                          "birdfield enrol MODEL \"Species name\" FILES...")
     sense = sense_of(image, audio)
-    rows = gallery.similarities(encoder.fuse(image, audio)[None], sense)
+    fused = join(encoder, image, audio, image_quality, audio_quality)
+    rows = gallery.similarities(fused[None], sense)
     similarities = rows[0]
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
     probabilities = np.exp(log_softmax(similarities / temperature))
@@ -83,7 +97,8 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
         ("image", "audio") if sense == "both" else (sense,),
         tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),
-        _agreement(encoder, gallery, image, audio))
+        _agreement(encoder, gallery, image, audio),
+        None if image is None else image_quality, None if audio is None else audio_quality)
 
 
 def _agreement(encoder: Encoder, gallery: Gallery, image: Vector | None,

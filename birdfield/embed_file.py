@@ -9,6 +9,7 @@ from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.quality import frame_fault, window_fault
+from birdfield.signal_quality import picture_quality, sound_quality
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,17 @@ class Part:
         audio: The audio tower's vector [128], or None.
         start_s: Where the window begins in the recording; None for a photograph.
         end_s: Where it ends.
+        quality: Of the signal, 0..1, by `birdfield.signal_quality`.
     """
 
     image: Vector | None
     audio: Vector | None
     start_s: float | None = None
     end_s: float | None = None
+    quality: float = 1.0
+
+
+NOTHING = Part(None, None)  # of a sense that is not usable
 
 
 def sense_of_file(path: Path) -> str:
@@ -53,7 +59,18 @@ def embed_file(encoder: Encoder, path: Path) -> Iterator[Part]:
     if sense_of_file(path) == "audio":
         yield from embed_sound(encoder, read_blocks(path, encoder.audio_spec.rate_hz), str(path))
         return
-    yield Part(encoder.image_vector(read_photograph(path)), None)
+    yield see(encoder, read_photograph(path))
+
+
+def see(encoder: Encoder, frame: Frame) -> Part:
+    """Embed a usable picture, uint8 [H, W, 3] BGR."""
+    return Part(encoder.image_vector(frame), None, quality=picture_quality(frame))
+
+
+def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float) -> Part:
+    """Embed a usable window of sound at the frontend's rate, float32 [N]."""
+    return Part(None, encoder.audio_vector(encoder.hear(waveform).frames), start_s, end_s,
+                sound_quality(waveform, encoder.audio_spec.rate_hz))
 
 
 def read_photograph(path: Path) -> Frame:
@@ -80,8 +97,7 @@ def embed_sound(encoder: Encoder, blocks: Iterable[Waveform], name: str) -> Iter
         if fault or end_s < MIN_S:
             continue
         usable += 1
-        yield Part(None, encoder.audio_vector(encoder.hear(waveform).frames),
-                   start / rate_hz, end_s)
+        yield hear(encoder, waveform, start / rate_hz, end_s)
     if end_s < MIN_S:
         raise InputError(f"{name}: {end_s:.3f} s of sound; expected at least {MIN_S} s")
     if not usable:

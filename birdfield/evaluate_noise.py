@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from birdfield.audio import Waveform, read_audio
 from birdfield.damage import DAMAGES, damage_image, mix
 from birdfield.dataset import scan_flat
-from birdfield.decide import sense_of
-from birdfield.embed_file import embed_sound
-from birdfield.encoder import Encoder, Vector
+from birdfield.decide import join, sense_of
+from birdfield.embed_file import NOTHING, Part, embed_sound, see
+from birdfield.encoder import Encoder
 from birdfield.errors import InputError
 from birdfield.evaluate import Embedded, draw_pairs, mean
 from birdfield.evaluate_files import EmbeddedFiles, Progress
@@ -127,15 +127,15 @@ def _shares(recordings: NDArray[np.int64], kinds: Sequence[str],
 
 
 def _see_all(encoder: Encoder, paths: Sequence[Path], rows: NDArray[np.int64], seed: int,
-             progress: Progress) -> dict[str, dict[int, Vector | None]]:
-    """Embed photographs at each damage; returns vectors by damage and row."""
-    seen: dict[str, dict[int, Vector | None]] = {damage: {} for damage in DAMAGES}
+             progress: Progress) -> dict[str, dict[int, Part | None]]:
+    """Embed photographs at each damage; returns parts by damage and row."""
+    seen: dict[str, dict[int, Part | None]] = {damage: {} for damage in DAMAGES}
     for done, row in enumerate(map(int, rows), 1):
         frame = _to_camera_size(read_image(paths[row]))
         for place, damage in enumerate(DAMAGES):
             damaged = damage_image(frame, damage, np.random.default_rng((seed, row, place)))
             usable = frame_fault(damaged, 0.0) is None
-            seen[damage][row] = encoder.image_vector(damaged) if usable else None
+            seen[damage][row] = see(encoder, damaged) if usable else None
         progress("damaged photographs", done, len(rows))
     return seen
 
@@ -150,10 +150,10 @@ def _to_camera_size(image: Frame) -> Frame:
 
 def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
               shares: Mapping[str, tuple[int, ...]], seed: int,
-              progress: Progress) -> dict[Condition, dict[int, Vector | None]]:
-    """Embed recordings clean and in their share of noises; returns vectors by condition and row."""
+              progress: Progress) -> dict[Condition, dict[int, Part | None]]:
+    """Embed recordings clean and in their share of noises; returns parts by condition and row."""
     conditions = [CLEAN, *((kind, snr_db) for kind in shares for snr_db in SNRS_DB)]
-    heard: dict[Condition, dict[int, Vector | None]] = {condition: {} for condition in conditions}
+    heard: dict[Condition, dict[int, Part | None]] = {condition: {} for condition in conditions}
     rows = sorted({row for share in shares.values() for row in share})
     rate_hz = encoder.audio_spec.rate_hz
     for done, row in enumerate(rows, 1):
@@ -172,15 +172,15 @@ def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
     return heard
 
 
-def _hear(encoder: Encoder, waveform: Waveform) -> Vector | None:
+def _hear(encoder: Encoder, waveform: Waveform) -> Part | None:
     try:
-        return pool_parts(embed_sound(encoder, [waveform], "recording")).audio
+        return pool_parts(embed_sound(encoder, [waveform], "recording"))
     except InputError:  # no window is usable: whoever listens hears nothing
         return None
 
 
 def _row(encoder: Encoder, gallery: Gallery, condition: Condition, damage: str,
-         pairs: Sequence[tuple[Vector | None, Vector | None]],
+         pairs: Sequence[tuple[Part | None, Part | None]],
          labels: NDArray[np.int64]) -> dict[str, Any]:
     answers = np.array([[_answer(encoder, gallery, image, None),
                          _answer(encoder, gallery, None, audio),
@@ -190,8 +190,9 @@ def _row(encoder: Encoder, gallery: Gallery, condition: Condition, damage: str,
             "image_top1": image, "audio_top1": audio, "both_top1": both, "n": len(pairs)}
 
 
-def _answer(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None) -> int:
+def _answer(encoder: Encoder, gallery: Gallery, image: Part | None, audio: Part | None) -> int:
     if image is None and audio is None:
         return NOBODY
-    fused = encoder.fuse(image, audio)[None]
-    return int(gallery.similarities(fused, sense_of(image, audio))[0].argmax())
+    seen, heard = image or NOTHING, audio or NOTHING
+    fused = join(encoder, seen.image, heard.audio, seen.quality, heard.quality)
+    return int(gallery.similarities(fused[None], sense_of(image, audio))[0].argmax())

@@ -57,7 +57,8 @@ def identify_file(encoder: Encoder, gallery: Gallery, path: Path,
         seen = str(path) if part.image is not None else None
         heard = str(path) if part.audio is not None else None
         yield Observation(datetime.now(UTC), part.start_s, part.end_s,
-                          decide(encoder, gallery, part.image, part.audio), seen, heard)
+                          decide(encoder, gallery, part.image, part.audio, part.quality,
+                                 part.quality), seen, heard)
 
 
 def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) -> Observation:
@@ -75,12 +76,14 @@ def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) 
     seen = pool_parts(embed_file(encoder, image))
     heard = pool_parts(embed_file(encoder, audio))
     return Observation(datetime.now(UTC), heard.start_s, heard.end_s,
-                       decide(encoder, gallery, seen.image, heard.audio), str(image), str(audio))
+                       decide(encoder, gallery, seen.image, heard.audio, seen.quality,
+                              heard.quality), str(image), str(audio))
 
 
 def pool_parts(parts: Iterable[Part]) -> Part:
-    """Pool all windows of one file into one part, holding only their sum."""
+    """Pool all windows of one file into one part of their mean quality, holding only their sum."""
     total: Vector | None = None
+    qualities = count = 0.0
     start_s = end_s = None
     sense_is_image = False
     for part in parts:
@@ -88,10 +91,11 @@ def pool_parts(parts: Iterable[Part]) -> Part:
         vector = part.image if part.image is not None else part.audio
         assert vector is not None  # a part holds one of the two
         total = vector if total is None else total + vector
+        qualities, count = qualities + part.quality, count + 1
         start_s = part.start_s if start_s is None else start_s
         end_s = part.end_s
     if total is None:
         raise InputError("nothing to pool; expected at least one window")
     vector = unit(total)
     return Part(vector if sense_is_image else None, None if sense_is_image else vector,
-                start_s, end_s)
+                start_s, end_s, qualities / count)

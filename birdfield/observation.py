@@ -12,7 +12,8 @@ from birdfield.decide import Decision
 
 DECIMALS = 4
 COLUMNS = ("time", "image", "audio", "start_s", "end_s", "species", "score", "similarity",
-           "margin", "unknown", "senses", "agreement", "top1", "top2", "top3", "model")
+           "margin", "unknown", "senses", "agreement", "image_quality", "audio_quality", "top1",
+           "top2", "top3", "model")
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,16 @@ def to_json(observation: Observation, model_id: str) -> dict[str, Any]:
         "unknown": decision.unknown,
         "senses": list(decision.senses),
         "agreement": decision.agreement,
+        "quality": {"image": _rounded(decision.image_quality),
+                    "audio": _rounded(decision.audio_quality)},
         "top": [{"species": species, "score": round(score, DECIMALS)}
                 for species, score in decision.top],
         "model": model_id,
     }
 
 
-def _rounded(value_s: float | None) -> float | None:
-    return None if value_s is None else round(value_s, DECIMALS)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DECIMALS)
 
 
 def to_line(entry: dict[str, Any]) -> str:
@@ -79,6 +82,7 @@ def to_csv(entries: Sequence[dict[str, Any]]) -> str:
     writer.writeheader()
     for entry in entries:
         tops = {f"top{rank}": row["species"] for rank, row in enumerate(entry["top"], 1)}
+        qualities = {f"{sense}_quality": value for sense, value in entry["quality"].items()}
         writer.writerow({**{name: entry[name] for name in COLUMNS if name in entry},
-                         **entry["file"], **tops, "senses": "+".join(entry["senses"])})
+                         **entry["file"], **qualities, **tops, "senses": "+".join(entry["senses"])})
     return stream.getvalue()

@@ -1,12 +1,18 @@
 """Prototypes: what the samples of a species fuse to, on average, for each set of senses."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from birdfield.encoder import SENSES, Vector, Vectors, unit
 
-Fuse = Callable[[Vector | None, Vector | None], Vector]
+
+class Fuse(Protocol):
+    """Joins tower vectors, as `birdfield.encoder.Encoder.fuse`."""
+
+    def __call__(self, image: Vector | None, audio: Vector | None, image_weight: float = 1.0,
+                 audio_weight: float = 1.0) -> Vector:
+        """Join them, weighed."""
 
 
 def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str, Vector]]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from birdfield.audio import Waveform
 from birdfield.camera import Camera
 from birdfield.decide import decide
+from birdfield.embed_file import NOTHING, hear, see
 from birdfield.encoder import Encoder
 from birdfield.errors import UsageError
 from birdfield.gallery import Gallery
@@ -168,11 +169,10 @@ class Watch:
             return None
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
-        decision = decide(
-            self._encoder, self._gallery,
-            None if frame is None else self._encoder.image_vector(frame),
-            None if waveform is None else self._encoder.audio_vector(
-                self._encoder.hear(waveform).frames))
+        seen = NOTHING if frame is None else see(self._encoder, frame)
+        heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s)
+        decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
+                          heard.quality)
         return Observation(clock.utc(end_s), start_s, end_s, decision,
                            self._camera.name if self._camera else None,
                            self._microphone.name if self._microphone else None)

@@ -172,10 +172,11 @@ def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
     path = picture(tmp_path / "robin.png", 60)
     entry = to_json(identify(path)[0], "model id")
     assert list(entry) == ["time", "file", "start_s", "end_s", "species", "score", "similarity",
-                           "margin", "unknown", "senses", "agreement", "top", "model"]
+                           "margin", "unknown", "senses", "agreement", "quality", "top", "model"]
     assert entry["file"] == {"image": str(path), "audio": None}
     assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)
     assert [list(row) for row in entry["top"]] == [["species", "score"]] * 3
+    assert 0 <= entry["quality"]["image"] <= 1 and entry["quality"]["audio"] is None
     assert datetime.fromisoformat(entry["time"]).utcoffset() is not None
 
 
@@ -186,7 +187,9 @@ def test_senses_that_disagree_are_told_to_a_person(tmp_path: Path) -> None:
         image, audio = picture(tmp_path / "a.png", seen), tone(tmp_path / "a.wav", 60)
         entry = to_json(identify_pair(BluePitch(), factory(), image, audio), "m")
         lines.append(to_line(entry))
-        assert f",{entry['agreement']}," in to_csv([entry])
+        quality = entry["quality"]
+        assert (f",{entry['agreement']},{quality['image']},{quality['audio']},"
+                in to_csv([entry]))
     assert lines[0].endswith("; sight and sound disagree") and "agree" not in lines[1]
 
 

@@ -16,7 +16,7 @@ from fakes import no_classes
 
 from birdfield.camera import LiveCamera, Shot, open_camera
 from birdfield.decide import Decision
-from birdfield.encoder import DIM, unit
+from birdfield.encoder import DIM, shares, unit
 from birdfield.errors import UsageError
 from birdfield.frontend import YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
@@ -46,8 +46,13 @@ class ColourAndPitch:
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return AXES[0 if frames[0, 0] > 2500 else 1]
 
-    def fuse(self, image: np.ndarray | None, audio: np.ndarray | None) -> np.ndarray:
-        return unit(np.mean([v for v in (image, audio) if v is not None], axis=0))
+    def fuse(self, image: np.ndarray | None, audio: np.ndarray | None, image_weight: float = 1.0,
+             audio_weight: float = 1.0) -> np.ndarray:
+        seen, heard = shares(image, audio, image_weight, audio_weight)
+        zero = np.zeros(DIM, np.float32)
+        fused = (seen * (zero if image is None else image)
+                 + heard * (zero if audio is None else audio))
+        return unit(fused.astype(np.float32))
 
 
 def gallery() -> Gallery:
@@ -304,6 +309,8 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
     audio = song(tmp_path / "a.wav", 5)
     entry = to_json(observe("none", audio)[0], "a1b2")
     assert datetime.fromisoformat(entry.pop("time")).utcoffset() == timedelta(0)
+    quality = entry.pop("quality")
+    assert quality["image"] is None and 0 <= quality["audio"] <= 1
     assert entry == {
         "file": {"image": None, "audio": audio}, "start_s": 0.0, "end_s": 5.0,
         "species": "Robin", "score": 1.0, "similarity": 1.0, "margin": 1.0, "unknown": False,
@@ -313,10 +320,11 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
 
 def test_an_unknown_bird_of_a_photograph_as_json() -> None:
     decision = Decision(None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),),
-                        "single")
+                        "single", 0.87654, None)
     entry = to_json(Observation(datetime(2025, 5, 1, tzinfo=UTC), None, None, decision,
                                 "robin.jpg", None), "a1b2")
     assert (entry["species"], entry["unknown"]) == (None, True)
     assert (entry["start_s"], entry["end_s"]) == (None, None)
     assert (entry["similarity"], entry["margin"]) == (0.1235, 0.0123)
+    assert entry["quality"] == {"image": 0.8765, "audio": None}
 
