@@ -70,14 +70,15 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
         raise InputError("the model knows no species; enrol one: "
                          "birdfield enrol MODEL \"Species name\" FILES...")
     sense = sense_of(image, audio)
-    rows = gallery.similarities(encoder.fuse(image, audio)[None], sense)
+    fused = encoder.fuse(image, audio)[None]
+    rows = gallery.similarities(fused, sense)
     similarities = rows[0]
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
     probabilities = np.exp(log_softmax(similarities / temperature))
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
     best = int(order[0])
     similarity = float(similarities[best])
-    known = knownness(rows, gallery, sense)[0] >= 0
+    known = knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0] >= 0
     return Decision(
         gallery.labels[best] if known else None, float(probabilities[best]), similarity,
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from birdfield.encoder import SENSES
+from birdfield.gallery import knownness
 from birdfield.report.evidence import Evidence, Separation
 from birdfield.report.svg import (
     COLOURS,
@@ -54,8 +55,7 @@ def draw_rejection(evidence: Evidence) -> str:
     said = []
     for sense in evidence.measured():
         scores = evidence.scores(sense)
-        thresholds = evidence.gallery.thresholds[:, SENSES.index(sense)]
-        excess = scores.similarities.max(axis=1) - thresholds[evidence.answers(sense)]
+        excess = knownness(scores.similarities, scores.nobird, evidence.gallery, sense)
         kept = scores.correct[np.argsort(-excess, kind="stable")]
         count = np.arange(1, len(kept) + 1)
         rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))
