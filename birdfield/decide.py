@@ -53,8 +53,8 @@ def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
-           audio: Vector | None) -> Decision:
+def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None,
+           birdless: bool = False) -> Decision:
     """Answer for what was seen, heard or both.
 
     Args:
@@ -62,6 +62,7 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
         gallery: At least one species.
         image: The image tower's unit vector [128], or None.
         audio: The audio tower's unit vector [128], or None; not both None.
+        birdless: Whether the sound holds no bird by its classes: by sound alone it is *unknown*.
 
     Raises:
         InputError: When the gallery is empty.
@@ -79,6 +80,7 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None,
     best = int(order[0])
     similarity = float(similarities[best])
     known = knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0] >= 0
+    known = known and not (birdless and sense == "audio")
     return Decision(
         gallery.labels[best] if known else None, float(probabilities[best]), similarity,
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,

@@ -7,6 +7,7 @@ from pathlib import Path
 from birdfield.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks, windows
 from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
+from birdfield.gates import is_birdless
 from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.quality import frame_fault, window_fault
 
@@ -20,12 +21,14 @@ class Part:
         audio: The audio tower's vector [128], or None.
         start_s: Where the window begins in the recording; None for a photograph.
         end_s: Where it ends.
+        birdless: Whether it is sound without a bird, by its classes; see `gates`.
     """
 
     image: Vector | None
     audio: Vector | None
     start_s: float | None = None
     end_s: float | None = None
+    birdless: bool = False
 
 
 def sense_of_file(path: Path) -> str:
@@ -80,8 +83,9 @@ def embed_sound(encoder: Encoder, blocks: Iterable[Waveform], name: str) -> Iter
         if fault or end_s < MIN_S:
             continue
         usable += 1
-        yield Part(None, encoder.audio_vector(encoder.hear(waveform).frames),
-                   start / rate_hz, end_s)
+        heard = encoder.hear(waveform)
+        yield Part(None, encoder.audio_vector(heard.frames), start / rate_hz, end_s,
+                   is_birdless(heard.classes))
     if end_s < MIN_S:
         raise InputError(f"{name}: {end_s:.3f} s of sound; expected at least {MIN_S} s")
     if not usable:

@@ -57,7 +57,8 @@ def identify_file(encoder: Encoder, gallery: Gallery, path: Path,
         seen = str(path) if part.image is not None else None
         heard = str(path) if part.audio is not None else None
         yield Observation(datetime.now(UTC), part.start_s, part.end_s,
-                          decide(encoder, gallery, part.image, part.audio), seen, heard)
+                          decide(encoder, gallery, part.image, part.audio, part.birdless),
+                          seen, heard)
 
 
 def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) -> Observation:
@@ -79,10 +80,13 @@ def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) 
 
 
 def pool_parts(parts: Iterable[Part]) -> Part:
-    """Pool all windows of one file into one part, holding only their sum."""
+    """Pool all windows of one file into one part, holding only their sum.
+
+    It is birdless where each of them is.
+    """
     total: Vector | None = None
     start_s = end_s = None
-    sense_is_image = False
+    sense_is_image, birdless = False, True
     for part in parts:
         sense_is_image = part.image is not None
         vector = part.image if part.image is not None else part.audio
@@ -90,8 +94,9 @@ def pool_parts(parts: Iterable[Part]) -> Part:
         total = vector if total is None else total + vector
         start_s = part.start_s if start_s is None else start_s
         end_s = part.end_s
+        birdless = birdless and part.birdless
     if total is None:
         raise InputError("nothing to pool; expected at least one window")
     vector = unit(total)
     return Part(vector if sense_is_image else None, None if sense_is_image else vector,
-                start_s, end_s)
+                start_s, end_s, birdless)

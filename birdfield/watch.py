@@ -13,6 +13,7 @@ from birdfield.decide import decide
 from birdfield.encoder import Encoder
 from birdfield.errors import UsageError
 from birdfield.gallery import Gallery
+from birdfield.gates import is_birdless
 from birdfield.image import Frame
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
@@ -168,11 +169,13 @@ class Watch:
             return None
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
+        heard = None if waveform is None else self._encoder.hear(waveform)
         decision = decide(
             self._encoder, self._gallery,
             None if frame is None else self._encoder.image_vector(frame),
-            None if waveform is None else self._encoder.audio_vector(
-                self._encoder.hear(waveform).frames))
+            None if heard is None else self._encoder.audio_vector(heard.frames),
+            # Beside a picture the classes decide nothing, and may cost a run of their own.
+            frame is None and heard is not None and is_birdless(heard.classes))
         return Observation(clock.utc(end_s), start_s, end_s, decision,
                            self._camera.name if self._camera else None,
                            self._microphone.name if self._microphone else None)

@@ -20,7 +20,7 @@ def test_two_heaps_have_their_middles_as_centres() -> None:
     """Around 10 and 200 degrees, evenly to both sides: the middles are the centres."""
     heaps = np.stack([at(middle + off) for middle in (10, 200) for off in (-2, -1, 0, 1, 2)])
     found = spherical_kmeans(heaps, 2, np.random.default_rng(0))
-    assert np.allclose(np.sort((found @ at(10))), np.sort([1, np.cos(np.radians(190))]), atol=1e-3)
+    assert np.allclose(np.sort(found @ at(10)), np.sort([1, np.cos(np.radians(190))]), atol=1e-3)
 
 
 def test_there_are_never_more_centres_than_vectors() -> None:
