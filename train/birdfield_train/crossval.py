@@ -191,7 +191,7 @@ def _score_fold(samples: Indexed, fold: int, folder: Path,
             fusion = FusionWeights(**arrays).with_gain(gain)
             gallery = build_gallery(fusion.fuse, samples.species, trained[0], split.image_labels,
                                     trained[1], split.audio_labels)
-            gallery = with_no_bird(gallery, fusion.fuse, *no_bird, seed)
+            gallery = with_no_bird(gallery, fusion.fuse, no_bird[0], no_bird[1], seed)
             yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
 
 
