@@ -1,7 +1,7 @@
 """Folders of photographs and recordings, one a species, and their split by recording."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,20 +55,22 @@ class Dataset:
         return self.images if sense == "image" else self.audio
 
 
-def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None = None) -> Dataset:
+def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None = None,
+         senses: Collection[str] = ("image", "audio")) -> Dataset:
     """List two folders of species folders; a species may be in one of them only.
 
     Args:
         image_dir: Holds `<Species>/*.{jpg,jpeg,png,webp,bmp}`.
         audio_dir: Holds `<Species>/*.{wav,flac,ogg,mp3,aiff}`.
         names: Scientific and other names by label.
+        senses: "image", "audio" or both: the folder of another is not read.
 
     Raises:
-        InputError: When a folder is missing, or neither holds a species.
+        InputError: When a folder is missing, or none that is read holds a species.
     """
     misnamed: list[Path] = []
-    images = _scan_sense(image_dir, "image", misnamed)
-    audio = _scan_sense(audio_dir, "audio", misnamed)
+    images = _scan_sense(image_dir, "image", misnamed) if "image" in senses else []
+    audio = _scan_sense(audio_dir, "audio", misnamed) if "audio" in senses else []
     labels = sorted({sample.label for sample in (*images, *audio)})
     if not labels:
         raise InputError(f"no species in {image_dir} or {audio_dir}; expected a folder a species "

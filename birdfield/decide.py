@@ -65,7 +65,8 @@ def join(encoder: Encoder, image: Vector | None, audio: Vector | None, image_qua
 
 
 def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None,
-           image_quality: float = 1.0, audio_quality: float = 1.0) -> Decision:
+           image_quality: float = 1.0, audio_quality: float = 1.0,
+           birdless: bool = False) -> Decision:
     """Answer for what was seen, heard or both.
 
     Args:
@@ -75,6 +76,7 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
         audio: The audio tower's unit vector [128], or None; not both None.
         image_quality: Of the picture, 0..1, by `birdfield.signal_quality`.
         audio_quality: Of the sound.
+        birdless: Whether the sound holds no bird by its classes: by sound alone it is *unknown*.
 
     Raises:
         InputError: When the gallery is empty.
@@ -83,15 +85,16 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
         raise InputError("the model knows no species; enrol one: "
                          "birdfield enrol MODEL \"Species name\" FILES...")
     sense = sense_of(image, audio)
-    fused = join(encoder, image, audio, image_quality, audio_quality)
-    rows = gallery.similarities(fused[None], sense)
+    fused = join(encoder, image, audio, image_quality, audio_quality)[None]
+    rows = gallery.similarities(fused, sense)
     similarities = rows[0]
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
     probabilities = np.exp(log_softmax(similarities / temperature))
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
     best = int(order[0])
     similarity = float(similarities[best])
-    known = knownness(rows, gallery, sense)[0] >= 0
+    known = knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0] >= 0
+    known = known and not (birdless and sense == "audio")
     return Decision(
         gallery.labels[best] if known else None, float(probabilities[best]), similarity,
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,

@@ -22,7 +22,7 @@ def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
         "image": manifest["image"], "audio": manifest["audio"], "towers": manifest["towers"],
         "cross_validation": {key: scores.get(key) for key in (*SENSES, "late_fusion")},
         "training": manifest["training"], "minimum_runtime": manifest["minimum_runtime"],
-        "licences": manifest["licences"]}
+        "data_licence": manifest.get("data_licence"), "licences": manifest["licences"]}
 
 
 def to_text(entry: dict[str, Any]) -> str:
@@ -42,6 +42,8 @@ def to_text(entry: dict[str, Any]) -> str:
             low, high = scores["top1_ci95"]
             lines.append(f"  top-1 by {sense}, out of fold: {scores['top1']:.3f} "
                          f"[{low:.3f}, {high:.3f}], n = {scores['n']}")
+    if entry["data_licence"]:
+        lines.append(f"  licence of the data: {entry['data_licence']}")
     lines += [f"  licence: {line}" for line in entry["licences"]]
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from birdfield.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks, windows
 from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
+from birdfield.gates import is_birdless
 from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.quality import frame_fault, window_fault
 from birdfield.signal_quality import picture_quality, sound_quality
@@ -22,6 +23,7 @@ class Part:
         start_s: Where the window begins in the recording; None for a photograph.
         end_s: Where it ends.
         quality: Of the signal, 0..1, by `birdfield.signal_quality`.
+        birdless: Whether it is sound without a bird, by its classes; see `gates`.
     """
 
     image: Vector | None
@@ -29,6 +31,7 @@ class Part:
     start_s: float | None = None
     end_s: float | None = None
     quality: float = 1.0
+    birdless: bool = False
 
 
 NOTHING = Part(None, None)  # of a sense that is not usable
@@ -69,8 +72,9 @@ def see(encoder: Encoder, frame: Frame) -> Part:
 
 def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float) -> Part:
     """Embed a usable window of sound at the frontend's rate, float32 [N]."""
-    return Part(None, encoder.audio_vector(encoder.hear(waveform).frames), start_s, end_s,
-                sound_quality(waveform, encoder.audio_spec.rate_hz))
+    heard = encoder.hear(waveform)
+    return Part(None, encoder.audio_vector(heard.frames), start_s, end_s,
+                sound_quality(waveform, encoder.audio_spec.rate_hz), is_birdless(heard.classes))
 
 
 def read_photograph(path: Path) -> Frame:

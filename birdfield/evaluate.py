@@ -52,6 +52,7 @@ class Scores:
         precision: float64 [N], average precision at R, likewise.
         accepted: bool [N], whether the nearest species is near enough to be the answer.
         probabilities: float64 [N], 0..1, of the nearest species: the score of the answer.
+        nobird: float32 [N], the similarity to what no bird is.
     """
 
     similarities: NDArray[np.float32]
@@ -61,6 +62,7 @@ class Scores:
     precision: NDArray[np.float64]
     accepted: NDArray[np.bool_]
     probabilities: NDArray[np.float64]
+    nobird: NDArray[np.float32]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -87,7 +89,8 @@ class Scored:
         """Return the same similarities, read by another calibration and thresholds [S, 3]."""
         gallery = replace(self.gallery, calibration=calibration, thresholds=thresholds)
         image, audio, both = (
-            replace(scores, accepted=_accepted(scores.similarities, gallery, sense),
+            replace(scores, accepted=knownness(scores.similarities, scores.nobird, gallery,
+                                               sense) >= 0,
                     probabilities=_probabilities(scores.similarities, gallery, sense))
             for sense, scores in zip(SENSES, (self.image, self.audio, self.both), strict=True))
         return replace(self, image=image, audio=audio, both=both, gallery=gallery)
@@ -160,14 +163,10 @@ def fuse_pairs(fuse: Fuse, images: Embedded, left: NDArray[np.int64], audio: Emb
 def _scores(gallery: Gallery, sense: str, vectors: Vectors, similarities: NDArray[np.float32],
             labels: NDArray[np.int64], units: tuple[NDArray[np.int64], ...]) -> Scores:
     recall, precision = retrieval(vectors, labels, *units)
+    nobird = gallery.nobird_similarity(vectors, sense)
     return Scores(similarities, labels, units, recall, precision,
-                  _accepted(similarities, gallery, sense),
-                  _probabilities(similarities, gallery, sense))
-
-
-def _accepted(similarities: NDArray[np.float32], gallery: Gallery,
-              sense: str) -> NDArray[np.bool_]:
-    return np.asarray(knownness(similarities, gallery, sense) >= 0)
+                  knownness(similarities, nobird, gallery, sense) >= 0,
+                  _probabilities(similarities, gallery, sense), nobird)
 
 
 def _probabilities(similarities: NDArray[np.float32], gallery: Gallery,
@@ -186,7 +185,8 @@ def concatenate(parts: Sequence[Scored]) -> Scored:
                       np.concatenate([part.recall for part in scores]),
                       np.concatenate([part.precision for part in scores]),
                       np.concatenate([part.accepted for part in scores]),
-                      np.concatenate([part.probabilities for part in scores]))
+                      np.concatenate([part.probabilities for part in scores]),
+                      np.concatenate([part.nobird for part in scores]))
 
     return Scored(joined([part.image for part in parts]), joined([part.audio for part in parts]),
                   joined([part.both for part in parts]),
@@ -249,11 +249,11 @@ def rounded(value: float) -> float | None:
     return round(value, 4) if np.isfinite(value) else None
 
 
-def to_table(figures: dict[str, Any]) -> str:
-    """Write a report as a table for a person."""
+def to_table(figures: dict[str, Any], senses: Sequence[str] = SENSES) -> str:
+    """Write a report as a table for a person, of some SENSES."""
     lines = [f"{figures['species']} species tested, {figures['gallery']} in the gallery",
              "sense   top-1  95 % interval     n  recall@1  MAP@R  accepted    ECE"]
-    for sense in SENSES:
+    for sense in senses:
         row = figures[sense]
         if not row["n"]:
             lines.append(f"{sense:6}  no files")

@@ -170,13 +170,14 @@ def _scores(fuse: Fuse, gallery: Gallery, images: Embedded, left: NDArray[np.int
     fused = {"image": fuse_rows(fuse, images.vectors, None),
              "audio": fuse_rows(fuse, None, audio.vectors),
              "both": fuse_pairs(fuse, images, left, audio, right)}
-    return {sense: knownness(gallery.similarities(vectors, sense), gallery, sense)
+    return {sense: knownness(gallery.similarities(vectors, sense),
+                             gallery.nobird_similarity(vectors, sense), gallery, sense)
             for sense, vectors in fused.items()}
 
 
 def _known(scored: Scored, sense: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     scores = getattr(scored, sense)
-    return knownness(scores.similarities, scored.gallery, sense), scores.correct
+    return knownness(scores.similarities, scores.nobird, scored.gallery, sense), scores.correct
 
 
 def _separation(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> dict[str, Any]:

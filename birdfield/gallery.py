@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,10 @@ from birdfield.errors import InputError
 from birdfield.species import Species
 
 MAX_SPECIES = 100_000
+NEARER = 0.05  # in cosine, that a species must be nearer than what no bird is
 ARRAYS = {"species": ("uint8", 1), "vectors": ("float32", 2), "owner": ("int32", 1),
-          "senses": ("uint8", 1), "thresholds": ("float32", 2)}
+          "senses": ("uint8", 1), "thresholds": ("float32", 2),
+          "nobird_vectors": ("float32", 2), "nobird_senses": ("uint8", 1)}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Gallery:
         senses: uint8 [M], the index in SENSES of what each prototype was made from.
         thresholds: float32 [N, 3], the least similarity of a known answer, by species and SENSES.
         calibration: Of the model that made the vectors.
+        nobird_vectors: float32 [K, 128], unit prototypes of what no bird is; may be empty.
+        nobird_senses: uint8 [K], the index in SENSES of each of these.
     """
 
     species: tuple[Species, ...]
@@ -72,6 +76,8 @@ class Gallery:
     senses: NDArray[np.uint8]
     thresholds: NDArray[np.float32]
     calibration: Calibration
+    nobird_vectors: Vectors = field(default_factory=lambda: np.zeros((0, DIM), np.float32))
+    nobird_senses: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -112,31 +118,51 @@ class Gallery:
         owners, starts = np.unique(self.owner[rows], return_index=True)
         return self.vectors[rows], starts, owners
 
+    def nobird_similarity(self, vectors: Vectors, sense: str) -> NDArray[np.float32]:
+        """Compare vectors with what no bird is: the best cosine over its prototypes.
+
+        Args:
+            vectors: float32 [Q, 128], unit.
+            sense: One of SENSES: what the vectors were made from.
+
+        Returns:
+            float32 [Q], -1..1; -1 where the gallery has no such prototype of the sense.
+        """
+        prototypes = self.nobird_vectors[self.nobird_senses == SENSES.index(sense)]
+        return np.asarray((vectors @ prototypes.T).max(axis=1, initial=-1.0), np.float32)
+
     def dump(self) -> bytes:
         """Return the content of `species.npz`."""
         entries = json.dumps([species.to_json() for species in self.species], ensure_ascii=False)
         return dump_arrays({"species": np.frombuffer(entries.encode(), np.uint8),
                             "vectors": self.vectors, "owner": self.owner, "senses": self.senses,
-                            "thresholds": self.thresholds})
+                            "thresholds": self.thresholds,
+                            "nobird_vectors": self.nobird_vectors,
+                            "nobird_senses": self.nobird_senses})
 
 
-def knownness(similarities: NDArray[np.float32], gallery: Gallery,
+def knownness(similarities: NDArray[np.float32], nobird: NDArray[np.float32], gallery: Gallery,
               sense: str) -> NDArray[np.float32]:
     """Tell how surely each sample is of a species of the gallery, and not unknown.
 
-    It is how far the nearest species is above its threshold: what is 0 or more is answered.
+    It is how far the nearest species is above its threshold; where what no bird is comes within
+    NEARER of it, at most how far it is above that: docs/decisions/0009-no-bird.md. What is 0 or
+    more is answered.
 
     Args:
         similarities: float32 [Q, N], from `Gallery.similarities`.
+        nobird: float32 [Q], from `Gallery.nobird_similarity`.
         gallery: At least one species.
         sense: One of SENSES: what the samples were made from.
 
     Returns:
-        float32 [Q], -2..2.
+        float32 [Q], about -2..2.
     """
     nearest = similarities.argmax(axis=1)
-    return np.asarray(similarities[np.arange(len(similarities)), nearest]
-                      - gallery.thresholds[nearest, SENSES.index(sense)], np.float32)
+    best = similarities[np.arange(len(similarities)), nearest]
+    above = best - gallery.thresholds[nearest, SENSES.index(sense)]
+    ahead = best - nobird - NEARER
+    return np.asarray(np.where(ahead < 0, np.minimum(above, ahead), above), np.float32)
 
 
 def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
@@ -148,7 +174,8 @@ def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
     arrays = load_arrays(data, ARRAYS, name)
     species = parse_species(arrays["species"].tobytes(), name)
     gallery = Gallery(species, arrays["vectors"], arrays["owner"], arrays["senses"],
-                      arrays["thresholds"], calibration)
+                      arrays["thresholds"], calibration, arrays["nobird_vectors"],
+                      arrays["nobird_senses"])
     _check(gallery, name)
     return gallery
 
@@ -176,7 +203,10 @@ def _check(gallery: Gallery, name: str) -> None:
             and gallery.senses.shape == (rows,) and gallery.thresholds.shape == (count, 3)
             and (gallery.owner >= 0).all() and (gallery.owner < count).all()
             and (gallery.senses < len(SENSES)).all() and np.isfinite(gallery.thresholds).all()
-            and np.allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-3))
+            and np.allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-3)
+            and gallery.nobird_vectors.shape == (len(gallery.nobird_senses), DIM)
+            and (gallery.nobird_senses < len(SENSES)).all()
+            and np.allclose(np.linalg.norm(gallery.nobird_vectors, axis=1), 1.0, atol=1e-3))
     if not fits:
         raise InputError(f"{name}: {rows} prototypes of shape {list(gallery.vectors.shape)} for "
                          f"{count} species do not fit; expected unit vectors [M, {DIM}]; "

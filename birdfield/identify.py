@@ -58,7 +58,7 @@ def identify_file(encoder: Encoder, gallery: Gallery, path: Path,
         heard = str(path) if part.audio is not None else None
         yield Observation(datetime.now(UTC), part.start_s, part.end_s,
                           decide(encoder, gallery, part.image, part.audio, part.quality,
-                                 part.quality), seen, heard)
+                                 part.quality, part.birdless), seen, heard)
 
 
 def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) -> Observation:
@@ -81,11 +81,14 @@ def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) 
 
 
 def pool_parts(parts: Iterable[Part]) -> Part:
-    """Pool all windows of one file into one part of their mean quality, holding only their sum."""
+    """Pool all windows of one file into one part of their mean quality, holding only their sum.
+
+    It is birdless where each of them is.
+    """
     total: Vector | None = None
     qualities = count = 0.0
     start_s = end_s = None
-    sense_is_image = False
+    sense_is_image, birdless = False, True
     for part in parts:
         sense_is_image = part.image is not None
         vector = part.image if part.image is not None else part.audio
@@ -94,8 +97,9 @@ def pool_parts(parts: Iterable[Part]) -> Part:
         qualities, count = qualities + part.quality, count + 1
         start_s = part.start_s if start_s is None else start_s
         end_s = part.end_s
+        birdless = birdless and part.birdless
     if total is None:
         raise InputError("nothing to pool; expected at least one window")
     vector = unit(total)
     return Part(vector if sense_is_image else None, None if sense_is_image else vector,
-                start_s, end_s, qualities / count)
+                start_s, end_s, qualities / count, birdless)

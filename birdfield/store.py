@@ -188,9 +188,9 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
             senses.append(np.array([SENSES.index(sense)], np.uint8))
     added = np.tile(np.array(bundle.calibration.threshold, np.float32),
                     (len(species) - len(factory.species), 1))
-    return Gallery(tuple(species), np.concatenate(vectors), np.concatenate(owner),
-                   np.concatenate(senses), np.concatenate([factory.thresholds, added]),
-                   bundle.calibration)
+    return replace(factory, species=tuple(species), vectors=np.concatenate(vectors),
+                   owner=np.concatenate(owner), senses=np.concatenate(senses),
+                   thresholds=np.concatenate([factory.thresholds, added]))
 
 
 def _changed(factory: Gallery, store: Store) -> Gallery:
@@ -200,5 +200,6 @@ def _changed(factory: Gallery, store: Store) -> Gallery:
     place = np.cumsum(kept) - 1
     species = tuple(replace(entry, label=store.renamed.get(entry.label, entry.label))
                     for entry, keep in zip(factory.species, kept, strict=True) if keep)
-    return Gallery(species, factory.vectors[rows], place[factory.owner[rows]].astype(np.int32),
-                   factory.senses[rows], factory.thresholds[kept], factory.calibration)
+    return replace(factory, species=species, vectors=factory.vectors[rows],
+                   owner=place[factory.owner[rows]].astype(np.int32), senses=factory.senses[rows],
+                   thresholds=factory.thresholds[kept])

@@ -172,7 +172,7 @@ class Watch:
         seen = NOTHING if frame is None else see(self._encoder, frame)
         heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s)
         decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
-                          heard.quality)
+                          heard.quality, heard.birdless)
         return Observation(clock.utc(end_s), start_s, end_s, decision,
                            self._camera.name if self._camera else None,
                            self._microphone.name if self._microphone else None)

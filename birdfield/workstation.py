@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from birdfield.errors import MissingError
+from birdfield.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
 
 NEEDED = ("tensorflow", "matplotlib", "sklearn")
+LicenceOption = Annotated[str | None, typer.Option(metavar="TEXT", help="Of the data, a line "
+                                                   "that `info` prints.")]
 
 
 def require_tensorflow() -> None:
@@ -84,17 +86,26 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse data with an unusable "
                                                           "file.")] = False,
+    senses: Annotated[str, typer.Option(help="image, audio or both; the folder of another is "
+                                             "not read.")] = "both",
+    no_bird: Annotated[tuple[Path, Path] | None, typer.Option(
+        metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird, in two flat "
+        "folders; else some made by code.")] = None,
+    licence: LicenceOption = None,
 ) -> None:
     """Train the fused encoder; cross-validated by recording."""
+    from birdfield.encoder import SENSES
     from birdfield.frontend import spec_of
 
     spec_of(frontend)
+    if senses not in SENSES:
+        raise UsageError(f"senses are {senses!r}; expected one of {', '.join(SENSES)}")
     require_tensorflow()
     from birdfield_train.run import TrainConfig
     from birdfield_train.run import train as train_run
 
     config = TrainConfig(image_dir, audio_dir, run, image_backbone, frontend, image_weights, yamnet,
-                         names, seed, strict)
+                         names, seed, strict, senses, no_bird, licence)
     with _reporter() as reporter:
         train_run(config, reporter, resume, force)
     print(run)
@@ -138,10 +149,9 @@ def export(
                                       "bundle to make.")],
     image_precision: Annotated[str, typer.Option(help="int8, dynamic or float.")] = "int8",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
+    licence: LicenceOption = None,
 ) -> None:
     """Quantise a run's towers and pack them as a bundle for the Pi."""
-    from birdfield.errors import UsageError
-
     precisions = ("int8", "dynamic", "float")
     if image_precision not in precisions:
         raise UsageError(f"image precision is {image_precision!r}; expected one of "
@@ -149,5 +159,6 @@ def export(
     require_tensorflow()
     from birdfield_export.pack import export as export_run
 
-    export_run(run, out, image_precision, force, lambda line: print(line, file=sys.stderr))
+    export_run(run, out, image_precision, force, lambda line: print(line, file=sys.stderr),
+               licence)
     print(out)

@@ -26,7 +26,8 @@ def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer])
     rows = np.arange(len(labels))
     nothing = np.full(len(labels), np.nan)
     return Scores(np.asarray(similarities, np.float32), np.asarray(labels, np.int64), (rows,),
-                  nothing, nothing, np.ones(len(labels), bool), np.ones(len(labels)))
+                  nothing, nothing, np.ones(len(labels), bool), np.ones(len(labels)),
+                  np.full(len(labels), -1, np.float32))
 
 
 def make_scored(image: Scores, audio: Scores, both: Scores) -> Scored:

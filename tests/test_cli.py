@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 import typer
-from fakes import make_bundle, picture, to_birdnet, tone
+from fakes import make_bundle, picture, to_birdnet, tone, write_manifest
 from typer.testing import CliRunner
 
 from birdfield import __version__, config
+from birdfield.bundle import MANIFEST
 from birdfield.cli import app
 from birdfield.frontend import YAMNET
 from birdfield.image import read_image
@@ -260,7 +261,10 @@ def test_a_model_of_birdnet_tells_its_licence_and_what_it_needs(
 
 
 def test_info_tells_a_person_and_a_program(fake: Path) -> None:
+    entries = json.loads((fake / MANIFEST).read_text())
+    write_manifest(fake, {**entries, "data_licence": "my own, CC0"})
     told = run("info", fake)
+    assert "licence of the data: my own, CC0" in told.stdout
     assert told.exit_code == 0 and "3 species: Jay, Robin, Wren" in told.stdout
     assert "licence: of the air" in told.stdout
     [entry] = lines_of(run("info", fake, "--json"))

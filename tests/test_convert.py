@@ -250,7 +250,8 @@ def test_a_forced_export_replaces_the_bundle_with_a_whole_one(run: Run, tmp_path
     out = tmp_path / "tiny.birdfield"
     out.mkdir()
     (out / "old").touch()
-    assert export(run.folder, out, "float", force=True) == out
+    assert export(run.folder, out, "float", force=True, licence="of another") == out
+    assert load_bundle(out).manifest["data_licence"] == "of another"
     assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST}
     bundle = load_bundle(out)
     assert bundle.manifest["image"]["order"] == "RGB" and bundle.image_spec.scale == 2

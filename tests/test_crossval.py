@@ -106,7 +106,7 @@ def make_scores(right: list[bool], samples: int = 4) -> Scores:
     count = len(correct)
     rows, nothing = np.arange(count), np.full(count, np.nan)
     return Scores(similarities, np.zeros(count, np.int64), (rows,), nothing, nothing,
-                  np.ones(count, bool), np.ones(count))
+                  np.ones(count, bool), np.ones(count), np.full(count, -1, np.float32))
 
 
 def make_scored(image: bool, audio: bool = True, both: bool = True) -> Scored:

@@ -80,6 +80,14 @@ def test_senses_agree_by_the_prototypes_of_each_alone() -> None:
     assert decide(BluePitch(), split, at(0), at(0)).agreement == "disagree"
 
 
+def test_what_is_nearest_to_no_bird_is_unknown() -> None:
+    """Seen at 5 degrees, the jay is at 0 and no bird at 10; the same heard is a jay."""
+    nothing = replace(factory(), nobird_vectors=at(10)[None], nobird_senses=np.zeros(1, np.uint8))
+    seen = decide(BluePitch(), nothing, at(6), None)
+    assert seen.unknown and seen.top[0][0] == "Jay"
+    assert decide(BluePitch(), nothing, None, at(6)).species == "Jay"
+
+
 def test_a_lone_species_has_all_the_probability() -> None:
     """Its margin is counted to a second one that is opposite: 0.5 - (-1) = 1.5."""
     answer = decide(BluePitch(), first(1), at(60), None)

@@ -30,9 +30,36 @@ def test_knownness_is_how_far_the_nearest_is_above_its_own_threshold() -> None:
     """By sound species 0 needs 0.5 and 1 needs 0.9: 0.75 is 0.25 above, and 0.8125 0.0875 below."""
     thresholds = np.array([[0, 0.5, 0], [0, 0.9, 0], [0, 0, 0]], np.float32)
     cosines = np.array([[0.75, 0.5, 0], [0.5, 0.8125, 0]], np.float32)
-    known = knownness(cosines, replace(factory(), thresholds=thresholds), "audio")
+    far = np.full(2, -1, np.float32)
+    known = knownness(cosines, far, replace(factory(), thresholds=thresholds), "audio")
     assert np.allclose(known, [0.25, -0.0875], atol=1e-6)
-    assert knownness(cosines[:0], factory(), "image").shape == (0,)
+    assert knownness(cosines[:0], far[:0], factory(), "image").shape == (0,)
+
+
+def test_what_is_nearer_to_no_bird_is_not_known() -> None:
+    """A species at 0.75, threshold 0.5, and no bird at 0.65, 0.72, 0.8: 0.25, -0.02, -0.1.
+
+    Below the threshold at 0.375, no bird at 0.35 changes nothing: -0.125 is less than -0.025.
+    """
+    cosines = np.array([[0.75, 0, 0]] * 3 + [[0.375, 0, 0]], np.float32)
+    nobird = np.array([0.65, 0.72, 0.8, 0.35], np.float32)
+    known = knownness(cosines, nobird, factory(), "image")
+    assert np.allclose(known, [0.25, -0.02, -0.1, -0.125], atol=1e-6)
+
+
+def with_no_bird(*prototypes: tuple[int, float]) -> Gallery:
+    """Give the factory prototypes of no bird, (sense, angle)."""
+    return replace(factory(), nobird_vectors=np.stack([at(angle) for _, angle in prototypes]),
+                   nobird_senses=np.array([sense for sense, _ in prototypes], np.uint8))
+
+
+def test_no_bird_is_compared_by_the_querys_own_senses() -> None:
+    """Seen at 60 and 90 and heard at 180 degrees; from 0: cos 0.5, -1, and nothing by both."""
+    nothing = with_no_bird((0, 60), (0, 90), (1, 180))
+    found = [nothing.nobird_similarity(at(0)[None], sense).item()
+             for sense in ("image", "audio", "both")]
+    assert np.allclose(found, [0.5, -1, -1], atol=1e-6)
+    assert factory().nobird_similarity(np.stack([at(0), at(9)]), "image").tolist() == [-1, -1]
 
 
 def test_the_best_prototype_of_a_species_counts() -> None:
@@ -62,12 +89,12 @@ def test_a_species_without_a_prototype_is_as_far_as_can_be() -> None:
 
 
 def test_what_is_dumped_is_loaded() -> None:
-    before = factory()
-    named = Gallery((Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"}), *before.species[1:]),
-                    before.vectors, before.owner, before.senses, before.thresholds, CALIBRATION)
+    before = with_no_bird((0, 60), (1, 180))
+    owl = Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"})
+    named = replace(before, species=(owl, *before.species[1:]))
     after = load_gallery(named.dump(), CALIBRATION, "species.npz")
     assert after.species == named.species and after.labels[0] == "Käuzchen"
-    for name in ("vectors", "owner", "senses", "thresholds"):
+    for name in ("vectors", "owner", "senses", "thresholds", "nobird_vectors", "nobird_senses"):
         assert np.array_equal(getattr(after, name), getattr(named, name))
 
 
@@ -77,6 +104,8 @@ def test_what_is_dumped_is_loaded() -> None:
     ("owner", np.full(9, -1, np.int32)), ("owner", np.zeros(8, np.int32)),
     ("senses", np.full(9, 3, np.uint8)), ("thresholds", np.zeros((2, 3), np.float32)),
     ("thresholds", np.full((3, 3), np.inf, np.float32)), ("senses", np.zeros(1, np.uint8)),
+    ("nobird_senses", np.zeros(1, np.uint8)), ("nobird_vectors", np.zeros((2, 128), np.float32)),
+    ("nobird_vectors", np.zeros((0, 64), np.float32)),
 ])
 def test_parts_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarray) -> None:
     parts = {key: getattr(factory(), key)

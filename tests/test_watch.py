@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from devices import dominant_hz, mjpeg_camera, scenery
-from fakes import no_classes
+from fakes import bird_classes
 
 from birdfield.camera import LiveCamera, Shot, open_camera
 from birdfield.decide import Decision
@@ -41,7 +41,7 @@ class ColourAndPitch:
     audio_spec = YAMNET
 
     def hear(self, waveform: np.ndarray) -> Heard:
-        return Heard(np.full((1, 1024), dominant_hz(waveform), np.float32), no_classes)
+        return Heard(np.full((1, 1024), dominant_hz(waveform), np.float32), bird_classes)
 
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return AXES[0 if frames[0, 0] > 2500 else 1]

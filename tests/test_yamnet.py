@@ -38,8 +38,8 @@ class EmbeddingAlone(tf.Module):  # type: ignore[misc]
 class TinyYamnet(tf.Module):  # type: ignore[misc]
     """The interface of google/yamnet/1, with four rectified maps of layer 5's shape in a row.
 
-    The maps are a patch's first 12288 samples, each twice, less 0.1, less another 0.1, and so on; negative
-    ones are zero.
+    The maps are a patch's first 12288 samples, each twice, less 0.1, less another 0.1, and so on;
+    negative ones are zero.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]

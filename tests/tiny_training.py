@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from birdfield.frontend import YAMNET
 from birdfield.image import ImageSpec
-from birdfield_train import crossval, run, run_encoder
+from birdfield_train import crossval, nothing, run, run_encoder
 from birdfield_train.backbones import Backbone
 from birdfield_train.fit import FitConfig
 from birdfield_train.run import Reporter, TrainConfig
@@ -46,6 +46,7 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "get_backbone", tiny_backbone)
     patch.setattr(crossval, "FOLDS", 2)
     patch.setattr(crossval, "EPOCH_GRID", (1, 2))
+    patch.setattr(nothing, "COUNT", 6)
     tf.config.run_functions_eagerly(True)
 
 

@@ -56,8 +56,8 @@ def draw_rejection(evidence: Evidence) -> str:
     said = []
     for sense in evidence.measured():
         scores = evidence.scores(sense)
-        surest = np.argsort(-knownness(scores.similarities, evidence.gallery, sense), kind="stable")
-        kept = scores.correct[surest]
+        excess = knownness(scores.similarities, scores.nobird, evidence.gallery, sense)
+        kept = scores.correct[np.argsort(-excess, kind="stable")]
         count = np.arange(1, len(kept) + 1)
         rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))
         axes.plot((count / len(kept))[rows], (np.cumsum(kept) / count)[rows],

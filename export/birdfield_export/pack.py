@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 
 def export(run_folder: Path, out: Path, image_precision: str = "int8", force: bool = False,
-           say: Say = lambda line: None) -> Path:
+           say: Say = lambda line: None, licence: str | None = None) -> Path:
     """Export a run as a bundle.
 
     Args:
@@ -34,6 +34,7 @@ def export(run_folder: Path, out: Path, image_precision: str = "int8", force: bo
         image_precision: What the image tower is tried at first, one of PRECISIONS.
         force: Whether an existing bundle is replaced.
         say: Told of each tower.
+        licence: Of the data, in place of the run's.
 
     Returns:
         The bundle's folder.
@@ -51,7 +52,7 @@ def export(run_folder: Path, out: Path, image_precision: str = "int8", force: bo
             shutil.copyfile(run.folder / YAMNET_FILE, draft / YAMNET_FILE)
         shutil.copyfile(run.folder / "species.npz", draft / "species.npz")
         parities = _export_towers(run, draft, {**FIRST_PRECISION, "image": image_precision}, say)
-        manifest = _manifest(run, draft, parities)
+        manifest = _manifest(run, draft, parities, licence)
         atomic.write_file(draft / MANIFEST, json.dumps(manifest, indent=1,
                                                        ensure_ascii=False).encode())
         load_bundle(draft).factory_gallery()
@@ -81,7 +82,8 @@ def _export_towers(run: Run, folder: Path, first: Mapping[str, str], say: Say) -
     return {tower: parities[tower] for tower in TOWERS}
 
 
-def _manifest(run: Run, folder: Path, parities: dict[str, Parity]) -> dict[str, Any]:
+def _manifest(run: Run, folder: Path, parities: dict[str, Parity],
+              licence: str | None) -> dict[str, Any]:
     hashes = {name: file_sha256(folder / name) for name in (*FILES, YAMNET_FILE)
               if (folder / name).exists()}
     summary = run.summary
@@ -97,4 +99,5 @@ def _manifest(run: Run, folder: Path, parities: dict[str, Parity]) -> dict[str, 
         "calibration": summary["calibration"], "minimum_runtime": MINIMUM_RUNTIMES,
         "training": {"data": summary["data"], "fit": summary["fit"], "seed": summary["seed"]},
         "cross_validation": json.loads((run.folder / "cv.json").read_bytes()),
+        "data_licence": licence if licence is not None else summary.get("data_licence"),
         "licences": summary["licences"], "files": hashes}

@@ -24,11 +24,14 @@ from birdfield_train.features import Feature, FeatureSet
 from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads, Split
+from birdfield_train.no_bird import with_no_bird
 from birdfield_train.tune import tuned_tail
 
 FOLDS = 5
 EPOCH_GRID = (1, 2, 4, 8)
 GAIN_GRID = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0)
+
+NONE = FeatureSet((), (), ())
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class Indexed:
         labels: By sense, int64, the species of each.
         recordings: By sense, int64, unique over both.
         folds: By sense, int64, the fold of each, or dataset.STAYS.
+        no_bird: Photographs and recordings of no bird; in no fold.
     """
 
     species: tuple[Species, ...]
@@ -53,6 +57,7 @@ class Indexed:
     labels: Mapping[str, NDArray[np.int64]]
     recordings: Mapping[str, NDArray[np.int64]]
     folds: Mapping[str, NDArray[np.int64]]
+    no_bird: FeatureSet
 
     def split(self, fold: int | None) -> Split:
         """Return what is trained on when a fold is tested, or everything."""
@@ -68,7 +73,8 @@ class Indexed:
         return np.flatnonzero(self.folds[sense] == fold)
 
 
-def index_samples(features: FeatureSet, species: Sequence[Species], seed: int) -> Indexed:
+def index_samples(features: FeatureSet, species: Sequence[Species], seed: int,
+                  no_bird: FeatureSet = NONE) -> Indexed:
     """Number the species and recordings of the usable samples and deal them to folds."""
     labels = {entry.label: row for row, entry in enumerate(species)}
     by_sense: dict[str, Sequence[Feature]] = {"image": features.images, "audio": features.audio}
@@ -84,7 +90,7 @@ def index_samples(features: FeatureSet, species: Sequence[Species], seed: int) -
          for sense, found in samples.items()},
         {sense: np.array([names[sample.label, sample.recording] for sample in found], np.int64)
          for sense, found in samples.items()},
-        {sense: fold_of(found, folds) for sense, found in samples.items()})
+        {sense: fold_of(found, folds) for sense, found in samples.items()}, no_bird)
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,9 @@ def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec,
     if tail is not None:
         split = replace(split, images=tail.pool(split.images))
         tested["image"] = tail.pool(tested["image"])
+        nobird_images: Sequence[Feature] = tail.pool(samples.no_bird.images)
+    else:
+        nobird_images = samples.no_bird.images
 
     def embed(epoch: int, heads: Heads) -> None:
         path = _output(folder, fold, epoch)
@@ -163,6 +172,8 @@ def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec,
                 "train_audio": heads.embed_audio(split.audio),
                 "test_images": heads.embed_images(tested["image"]),
                 "test_audio": heads.embed_audio(tested["audio"]),
+                "nobird_images": heads.embed_images(nobird_images),
+                "nobird_audio": heads.embed_audio(samples.no_bird.audio),
                 **heads.fusion_weights().to_arrays()}))
 
     def epoch_done(epoch: int, heads: Heads, row: dict[str, float]) -> None:
@@ -183,8 +194,9 @@ def _score_fold(samples: Indexed, fold: int, folder: Path,
     for epoch in EPOCH_GRID:
         with np.load(_output(folder, fold, epoch), allow_pickle=False) as saved:
             arrays = dict(saved)
-        trained, tested = ([arrays.pop(f"{part}_{sense}") for sense in ("images", "audio")]
-                           for part in ("train", "test"))
+        trained, tested, no_bird = (
+            [arrays.pop(f"{part}_{sense}") for sense in ("images", "audio")]
+            for part in ("train", "test", "nobird"))
         images, audio = (Embedded(vectors, samples.labels[sense][rows[sense]],
                                   samples.recordings[sense][rows[sense]])
                          for vectors, sense in zip(tested, ("image", "audio"), strict=True))
@@ -192,6 +204,7 @@ def _score_fold(samples: Indexed, fold: int, folder: Path,
             fusion = FusionWeights(**arrays).with_gain(gain)
             gallery = build_gallery(fusion.fuse, samples.species, trained[0], split.image_labels,
                                     trained[1], split.audio_labels)
+            gallery = with_no_bird(gallery, fusion.fuse, no_bird[0], no_bird[1], seed)
             yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
 
 

@@ -12,6 +12,7 @@ from birdfield.species import Species
 
 UNCALIBRATED = Calibration((0.1, 0.1, 0.1), (-1.0, -1.0, -1.0), 0.5)
 
+
 def build_gallery(fuse: Fuse, species: Sequence[Species], images: Vectors,
                   image_labels: NDArray[np.int64], audio: Vectors,
                   audio_labels: NDArray[np.int64],

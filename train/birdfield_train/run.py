@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -17,8 +18,10 @@ import tensorflow as tf
 from birdfield import atomic
 from birdfield.birdnet import BIRDNET_LICENCE
 from birdfield.dataset import Dataset, scan
+from birdfield.encoder import SENSES
 from birdfield.errors import BirdfieldError, InputError
 from birdfield.evaluate import to_table
+from birdfield.evaluate_unknown import scan_no_bird
 from birdfield.frontend import BIRDNET, Frontend, open_frontend
 from birdfield.gallery import Gallery
 from birdfield.species import Species, read_names
@@ -31,6 +34,8 @@ from birdfield_train.features import FeatureSet, extract
 from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.heads import Split
 from birdfield_train.history import History
+from birdfield_train.no_bird import with_no_bird
+from birdfield_train.nothing import write_nothing
 from birdfield_train.tune import tuned_tail
 from birdfield_train.yamnet import provide_yamnet
 
@@ -59,6 +64,9 @@ class TrainConfig:
         names: A CSV with scientific and other names.
         seed: Decides folds, batches and initial weights.
         strict: Whether an unusable file ends the run.
+        senses: "image", "audio" or "both": what is read and trained.
+        no_bird: Folders of photographs and of recordings without a bird, in place of code-made.
+        licence: Of the data, a line, or None.
         fit: How the heads are trained.
     """
 
@@ -72,6 +80,9 @@ class TrainConfig:
     names: Path | None = None
     seed: int = 0
     strict: bool = False
+    senses: str = "both"
+    no_bird: tuple[Path, Path] | None = None
+    licence: str | None = None
     fit: FitConfig = field(default_factory=FitConfig)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -81,7 +92,13 @@ class TrainConfig:
                 "image_backbone": self.image_backbone, "frontend": self.frontend,
                 "yamnet": self.yamnet,
                 "image_weights": str(self.image_weights) if self.image_weights else None,
+                "senses": self.senses,
+                "no_bird": [str(path.resolve()) for path in self.no_bird or ()],
                 "fit": asdict(self.fit)}
+
+    def reads(self, sense: str) -> bool:
+        """Tell whether "image" or "audio" is trained."""
+        return self.senses in (sense, "both")
 
 
 @dataclass(frozen=True)
@@ -118,11 +135,14 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
                          "to replace it")
     with _partial(config, resume, force) as folder:
         dataset = scan(config.image_dir, config.audio_dir,
-                       read_names(config.names) if config.names else None)
+                       read_names(config.names) if config.names else None,
+                       [sense for sense in SENSES[:2] if config.reads(sense)])
         backbone = get_backbone(config.image_backbone, config.image_weights)
         frontend = _provide_frontend(config, folder)
         features = _features(config, dataset, backbone, frontend, reporter)
-        _train_into(folder, config, dataset, backbone, frontend, features, reporter)
+        _require_samples(dataset, features)
+        no_bird = _no_bird(config, backbone, frontend, reporter)
+        _train_into(folder, config, dataset, backbone, frontend, features, no_bird, reporter)
     return config.run
 
 
@@ -207,8 +227,17 @@ def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, fronten
         if config.strict:
             raise InputError(f"{sentence} and --strict was given; mend or remove them")
         reporter.say(f"{sentence}; they were skipped")
-    _require_samples(dataset, features)
     return features
+
+
+def _no_bird(config: TrainConfig, backbone: Backbone, frontend: Frontend,
+             reporter: Reporter) -> FeatureSet:
+    """Read what is no bird; without folders of it, draw some: the same in every run."""
+    with tempfile.TemporaryDirectory() as drawn:
+        found = scan_no_bird(*(config.no_bird or write_nothing(Path(drawn))))
+        kept = replace(found, images=found.images if config.reads("image") else (),
+                       audio=found.audio if config.reads("audio") else ())
+        return _features(config, kept, backbone, frontend, reporter)
 
 
 def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
@@ -226,11 +255,12 @@ def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
 
 
 def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
-                frontend: Frontend, features: FeatureSet, reporter: Reporter) -> None:
-    samples = index_samples(features, dataset.species, config.seed)
+                frontend: Frontend, features: FeatureSet, no_bird: FeatureSet,
+                reporter: Reporter) -> None:
+    samples = index_samples(features, dataset.species, config.seed, no_bird)
     checkpoints = folder / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
-    _check_data(checkpoints / "data.sha256", features)
+    _check_data(checkpoints / "data.sha256", features, no_bird)
     history = History(folder / "history.csv")
 
     def on_epoch(stage: str, epoch: int, epochs: int, row: Mapping[str, float]) -> None:
@@ -251,18 +281,21 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     fitter.run(selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs,
                                                                row))
     fitter.heads.set_gain(selected.gain)
-    gallery = _gallery(fitter, samples.species, split, selected)
+    if tail is not None:
+        no_bird = replace(no_bird, images=tuple(tail.pool(no_bird.images)))
+    gallery = _gallery(fitter, samples.species, split, no_bird, selected)
     _write(folder, config, dataset, backbone, frontend, features, selected, fitter, gallery)
     reporter.say(f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "
-                 f"{selected.gain:g} were chosen:\n{to_table(selected.report)}")
+                 f"{selected.gain:g} were chosen:\n"
+                 f"{to_table(selected.report, [sense for sense in SENSES if config.reads(sense)])}")
     draw_curves(history.rows(), folder / "curves.png")
     draw_confusion(selected.predictions, dataset.labels, folder / "confusion.png")
 
 
-def _check_data(path: Path, features: FeatureSet) -> None:
+def _check_data(path: Path, *features: FeatureSet) -> None:
     """Refuse to go on with checkpoints of other files."""
     files = [[feature.sample.label, feature.sample.recording, feature.cached.name]
-             for feature in (*features.images, *features.audio)]
+             for found in features for feature in (*found.images, *found.audio)]
     digest = hashlib.sha256(json.dumps(files).encode()).hexdigest().encode()
     if path.exists() and path.read_bytes() != digest:
         raise InputError(f"{path.parents[1]}: the data changed since this run was begun; add "
@@ -270,15 +303,17 @@ def _check_data(path: Path, features: FeatureSet) -> None:
     atomic.write_file(path, digest)
 
 
-def _gallery(fitter: Fitter, species: Sequence[Species], split: Split,
+def _gallery(fitter: Fitter, species: Sequence[Species], split: Split, no_bird: FeatureSet,
              selected: Selected) -> Gallery:
     heads = fitter.heads
     made = build_gallery(heads.fusion_weights().fuse, species,
                          heads.embed_images(split.images), split.image_labels,
                          heads.embed_audio(split.audio), split.audio_labels,
                          selected.calibration)
-    return Gallery(made.species, made.vectors, made.owner, made.senses, selected.thresholds,
-                   selected.calibration)
+    made = with_no_bird(made, heads.fusion_weights().fuse,
+                        heads.embed_images(no_bird.images),
+                        heads.embed_audio(no_bird.audio))
+    return replace(made, thresholds=selected.thresholds)
 
 
 def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
@@ -305,6 +340,7 @@ def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbo
         "fit": {**asdict(config.fit), "epochs": selected.epochs, "gain": selected.gain},
         "data": {"species": len(dataset.species), "photographs": len(features.images),
                  "recordings": len(features.audio), "skipped": len(features.problems)},
+        "senses": config.senses, "data_licence": config.licence,
         "licences": [backbone.licence, *LICENCES,
                      *([BIRDNET_LICENCE] if frontend.spec is BIRDNET else [])]}
     atomic.write_file(folder / "run.json", json.dumps(summary, indent=1).encode())
