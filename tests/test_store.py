@@ -105,6 +105,17 @@ def test_the_store_of_a_read_only_bundle_is_in_the_users_data(
     assert not (bundle.folder.parent / "m.birdfield.store").exists()
 
 
+def test_the_store_of_the_packaged_starter_is_in_the_users_data(
+        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade replaces site-packages, though it may be written to."""
+    monkeypatch.setattr("birdfield.config.STARTER", bundle.folder)
+    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    expected = Path(os.environ["XDG_DATA_HOME"]) / "birdfield/stores" / bundle.model_id
+    assert store_path(bundle) == expected / "species.store" and store_path(bundle).is_file()
+    assert list(load_store(bundle).enrolled) == ["Owl"]
+    assert not (bundle.folder.parent / "m.birdfield.store").exists()
+
+
 def test_a_store_beside_a_bundle_that_became_read_only_is_still_found(
         bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
