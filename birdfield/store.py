@@ -19,7 +19,7 @@ from birdfield.bundle import Bundle
 from birdfield.encoder import DIM, SENSES, Vectors
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
-from birdfield.prototypes import Fuse, prototypes_of
+from birdfield.prototypes import Fuse, prototypes_of, steadied
 from birdfield.species import Species
 
 MAGIC = b"birdfield-store 1 "
@@ -185,7 +185,9 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
         if label not in index:
             index[label] = len(species)
             species.append(entry.species)
-        for sense, vector in prototypes_of(fuse, entry.of_sense("image"), entry.of_sense("audio")):
+        audio = entry.of_sense("audio")
+        made = prototypes_of(fuse, entry.of_sense("image"), audio)
+        for sense, vector in steadied(made, len(audio), factory.vectors, factory.senses):
             vectors.append(vector[None])
             owner.append(np.array([index[label]], np.int32))
             senses.append(np.array([SENSES.index(sense)], np.uint8))
