@@ -1,7 +1,7 @@
 """Evidence for 0010: enrolment from a few files, measured.
 
     python docs/decisions/0010_few_shot.py RUN_OR_MODEL OLD_IMAGES OLD_AUDIO NEW_IMAGES NEW_AUDIO
-        OUT.csv [--vectors FILE.npz] [--json FILE]
+        OUT.csv [--vectors FILE.npz] [--json FILE] [--way NAME]
 
 OLD_* hold test files of species that the model knows, NEW_* species that it does not. For each
 number of photographs and recordings, and each way of making prototypes, DRAWS random sets of files
@@ -210,20 +210,22 @@ def with_new(fuse: Fuse, gallery: Gallery, way: Way, labels: tuple[str, ...],
 
 
 def answers(gallery: Gallery, tested: Tested, sense: str,
-            shift: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell which samples are named right, and which are answered and not called unknown."""
+            shift: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which samples are right, right among the species from `shift` on, and not unknown."""
     similarities = gallery.similarities(tested.vectors, sense)
     return (similarities.argmax(axis=1) == tested.labels + shift,
+            similarities[:, shift:].argmax(axis=1) == tested.labels,
             knownness(similarities, gallery, sense) >= 0)
 
 
-def measure(fuse: Fuse, gallery: Gallery, files: Files) -> Iterator[dict[str, Any]]:
+def measure(fuse: Fuse, gallery: Gallery, files: Files,
+            ways: Mapping[str, Way]) -> Iterator[dict[str, Any]]:
     """Measure every way with every number of files; yields rows of the table."""
     old = test_sets(fuse, *files.old, seed=0)
     before = {sense: answers(gallery, old[sense], sense, 0)[0] for sense in SENSES}
     for photographs in PHOTOGRAPHS:
         for recordings in RECORDINGS:
-            for name, way in WAYS.items():
+            for name, way in ways.items():
                 yield from _measure_way(fuse, gallery, files, old, before, photographs,
                                         recordings, name, way)
 
@@ -233,6 +235,7 @@ def _measure_way(fuse: Fuse, gallery: Gallery, files: Files, old: Mapping[str, T
                  name: str, way: Way) -> Iterator[dict[str, Any]]:
     right: dict[tuple[str, str], list[NDArray[np.bool_]]] = {}
     known: dict[str, list[NDArray[np.bool_]]] = {}
+    among: dict[str, list[NDArray[np.bool_]]] = {}
     units: dict[str, list[tuple[NDArray[np.int64], ...]]] = {}
     for seed in range(DRAWS):
         rng = np.random.default_rng(seed)
@@ -243,9 +246,10 @@ def _measure_way(fuse: Fuse, gallery: Gallery, files: Files, old: Mapping[str, T
         new = test_sets(fuse, *(part_of(side, ~own)
                                 for side, own in zip(files.new, rows, strict=True)), seed)
         for sense in SENSES:
-            found, accepted = answers(added, new[sense], sense, len(gallery.species))
+            found, alone, accepted = answers(added, new[sense], sense, len(gallery.species))
             right.setdefault(("new", sense), []).append(found)
             known.setdefault(sense, []).append(accepted)
+            among.setdefault(sense, []).append(alone)
             units.setdefault(sense, []).append(new[sense].units)
             right.setdefault(("old", sense), []).append(answers(added, old[sense], sense, 0)[0])
     for sense in SENSES:
@@ -255,6 +259,7 @@ def _measure_way(fuse: Fuse, gallery: Gallery, files: Files, old: Mapping[str, T
         yield {"photographs": photographs, "recordings": recordings, "way": name, "sense": sense,
                "new_top1": round(float(pooled.mean()), 4), "low": round(low, 4),
                "high": round(high, 4), "n": len(pooled),
+               "among_new": round(float(np.concatenate(among[sense]).mean()), 4),
                "new_answered": round(float(np.concatenate(known[sense]).mean()), 4),
                "old_before": round(float(before[sense].mean()), 4), "old_after": round(after, 4),
                "old_n": len(before[sense]),
@@ -269,6 +274,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--way", choices=WAYS)
     given = parser.parse_args()
     encoder, gallery, _ = _open_for_evaluation(given.model)
     if given.vectors and given.vectors.exists():
@@ -277,7 +283,8 @@ def main() -> None:
         files = embed(encoder, gallery, given.folders)
         if given.vectors:
             keep(given.vectors, files)
-    rows = list(measure(encoder.fuse, gallery, files))
+    rows = list(measure(encoder.fuse, gallery, files,
+                        {given.way: WAYS[given.way]} if given.way else WAYS))
     with given.out.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
