@@ -129,6 +129,17 @@ def test_a_card_that_was_changed_is_refused(maker: ModuleType, tmp_path: Path) -
 
 
 def test_the_commands_are_ones_that_birdfield_has(maker: ModuleType) -> None:
-    train, export = maker.commands(Path("work"), negatives=True)
+    train, export = maker.commands(negatives=True)
     assert train[:5] == ["train", "WORK/images", "WORK/audio", "-o", "WORK/run"]
     assert export[0] == "export"
+
+
+def test_the_texts_name_no_negatives_that_were_not_trained_on(
+        maker: ModuleType, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sky is the one file of no bird; without --no-bird the jay of CUB alone is unstated."""
+    given = []
+    monkeypatch.setattr(maker, "EXTRA_TRAIN", ())
+    monkeypatch.setattr(maker, "birdfield", lambda arguments: None)
+    monkeypatch.setattr(maker, "assemble", lambda bundle, out, found, made: given.append(found))
+    maker.make(data, tmp_path / "starter", tmp_path / "work")
+    assert (given[0].negatives, given[0].unstated) == ((), 1)

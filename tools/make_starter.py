@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from starter_texts import Collected, licence_text, model_card
@@ -102,7 +103,7 @@ def birdfield(arguments: Sequence[str]) -> None:
         raise SystemExit(f"birdfield {arguments[0]} ended with exit code {done.returncode}")
 
 
-def commands(work: Path, negatives: bool) -> list[list[str]]:
+def commands(negatives: bool) -> list[list[str]]:
     """List the commands that make the bundle, without what this birdfield cannot do."""
     options = {option for parameter in get_command(app).commands["train"].params
                for option in parameter.opts}
@@ -139,7 +140,9 @@ def make(data: Path, out: Path, work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     found = collect(data, work)
     print(found.summary(), file=sys.stderr)
-    wanted = commands(work, bool(found.negatives))
+    wanted = commands(bool(found.negatives))
+    if "--no-bird" not in wanted[0]:  # the texts name only what was trained on
+        found = replace(found, negatives=())
     for arguments in wanted:
         birdfield([part.replace("WORK", str(work), 1) if part.startswith("WORK/") else part
                    for part in arguments])

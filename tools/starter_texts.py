@@ -151,7 +151,7 @@ def model_card(found: Collected, manifest: Mapping[str, Any], made_by: Iterable[
         "## Trained on", "",
         f"{data['photographs']} photographs and {data['recordings']} recordings of "
         f"{data['species']} species ({data['skipped']} unusable files skipped), and "
-        f"{len(found.negatives)} files of no bird were at hand.",
+        f"{len(found.negatives)} files of no bird.",
         f"{found.unstated} files state no licence; {found.no_derivatives} were left out because "
         "theirs allows no derivatives.",
         f"{found.machine} recordings were named by a classifier and not by a person; they count in "
