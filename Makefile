@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint test-tflite-runtime resolve clean
+.PHONY: demo test lint wheel wheel-no-starter test-tflite-runtime resolve clean
 
 demo: $(VENV)/.train
 	$(BIN)/python tools/demo.py $(DEMO)
@@ -16,6 +16,13 @@ test: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# With the starter model where birdfield/starter is there, and without it in any case.
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --wheel --outdir dist
+
+wheel-no-starter: $(VENV)/.dev
+	BIRDFIELD_NO_STARTER=1 $(BIN)/python -m build --wheel --outdir dist/no-starter
 
 # The older runtime, with the Python (3.11) and NumPy that it needs, and without TensorFlow.
 OLD := .venv-tflite-runtime

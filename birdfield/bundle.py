@@ -27,6 +27,9 @@ MANIFEST = "manifest.json"
 TOWERS = ("image.tflite", "audio.tflite", "fusion.tflite")
 FILES = (*TOWERS, "species.npz")
 YAMNET_FILE = "yamnet.tflite"  # only in a bundle whose YAMNet is not the packaged one
+LICENSE = "LICENSE"
+MODEL_CARD = "MODEL_CARD.md"
+OPTIONAL = {YAMNET_FILE, LICENSE, MODEL_CARD}  # checked where the manifest lists them
 MAX_MANIFEST = 4_000_000  # bytes
 MAX_FILE = 600_000_000  # bytes
 
@@ -68,6 +71,12 @@ class Bundle:
         """The YAMNet that this bundle's sound is heard with: its own, or the packaged one."""
         own = YAMNET_FILE in self.manifest["files"]
         return self.folder / YAMNET_FILE if own else PACKAGED_YAMNET
+
+    @property
+    def model_card(self) -> Path | None:
+        """What its makers tell of it: MODEL_CARD.md, where the bundle has one."""
+        path = self.folder / MODEL_CARD
+        return path if path.is_file() else None
 
     def factory_gallery(self) -> Gallery:
         """Read the species that the bundle was made with."""
@@ -122,7 +131,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     listed = manifest.get("files")
-    if not isinstance(listed, dict) or sorted({*listed} - {YAMNET_FILE}) != sorted(FILES):
+    if not isinstance(listed, dict) or sorted({*listed} - OPTIONAL) != sorted(FILES):
         names = sorted(listed)[:8] if isinstance(listed, dict) else listed
         raise InputError(f"{folder / MANIFEST}: lists {str(names)[:200]}, expected "
                          f"{sorted(FILES)}; export the bundle again")

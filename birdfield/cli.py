@@ -54,7 +54,8 @@ species_app = typer.Typer(no_args_is_help=True, help="List, rename or remove a m
 
 ModelOption = Annotated[Path | None, typer.Option(
     "--model", help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the packaged starter.")]
-ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle NAME.birdfield.")]
+ModelArgument = Annotated[Path, typer.Argument(
+    metavar="MODEL", help="A bundle NAME.birdfield, or starter for the packaged one.")]
 JsonSwitch = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 
 
@@ -289,12 +290,13 @@ def enrol(
 ) -> None:
     """Teach a model a species from a few files, without retraining."""
     from birdfield.bundle import load_bundle
+    from birdfield.config import resolve_model
     from birdfield.describe import enrolment_lines
     from birdfield.enrol import enrol as enrol_species
     from birdfield.identify import list_files
     from birdfield.species import Species, clean_name
 
-    bundle = load_bundle(model)
+    bundle = load_bundle(resolve_model(model))
     name = clean_name(species)
     reports = enrol_species(bundle, bundle.encoder(THREADS), Species(name), list_files(files),
                             dry_run)
@@ -304,7 +306,9 @@ def enrol(
 
 @species_app.callback()
 def _species(ctx: typer.Context, model: ModelArgument) -> None:
-    ctx.obj = model
+    from birdfield.config import resolve_model
+
+    ctx.obj = resolve_model(model)
 
 
 @species_app.command("list")

@@ -38,14 +38,19 @@ def check_sha256(path: Path, expected: str) -> None:
 def resolve_model(given: Path | None) -> Path:
     """Find the model: --model, else BIRDFIELD_MODEL, else the packaged starter.
 
+    The name "starter" is the packaged one too, where no such folder is here.
+
     Raises:
         InputError: When there is none.
     """
+    packaged = (STARTER / "manifest.json").is_file()
+    if packaged and given == Path(STARTER.name) and not given.exists():
+        return STARTER
     if given is not None:
         return given
     if os.environ.get("BIRDFIELD_MODEL"):
         return Path(os.environ["BIRDFIELD_MODEL"])
-    if (STARTER / "manifest.json").is_file():
+    if packaged:
         return STARTER
     raise InputError("no model: name a bundle with --model NAME.birdfield, or in the environment "
                      "variable BIRDFIELD_MODEL, or install a birdfield package that carries the "

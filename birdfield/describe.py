@@ -1,6 +1,7 @@
 """What `info`, `species` and `enrol` tell a person of a model."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
         "image": manifest["image"], "audio": manifest["audio"], "towers": manifest["towers"],
         "cross_validation": {key: scores.get(key) for key in (*SENSES, "late_fusion")},
         "training": manifest["training"], "minimum_runtime": manifest["minimum_runtime"],
-        "data_licence": manifest.get("data_licence"), "licences": manifest["licences"]}
+        "data_licence": manifest.get("data_licence"), "licences": manifest["licences"],
+        "model_card": str(bundle.model_card) if bundle.model_card else None}
 
 
 def to_text(entry: dict[str, Any]) -> str:
@@ -45,6 +47,9 @@ def to_text(entry: dict[str, Any]) -> str:
     if entry["data_licence"]:
         lines.append(f"  licence of the data: {entry['data_licence']}")
     lines += [f"  licence: {line}" for line in entry["licences"]]
+    if entry["model_card"]:
+        card = Path(entry["model_card"])
+        lines += [f"  model card: {card}", "", card.read_text(encoding="utf-8", errors="replace")]
     return "\n".join(lines)
 
 

@@ -3,8 +3,11 @@
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from birdfield.encoder import SENSES, Vector, Vectors, unit
+
+SOUND_PRIOR = 1.0  # recordings that an average sound counts for beside those enrolled
 
 
 class Fuse(Protocol):
@@ -34,3 +37,32 @@ def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str
         fused["both"] = [fuse(images[row % len(images)], audio[row % len(audio)])
                          for row in range(count)]
     return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in fused.items() if rows]
+
+
+def steadied(made: list[tuple[str, Vector]], recordings: int, factory: Vectors,
+             senses: NDArray[np.uint8], prior: float = SOUND_PRIOR) -> list[tuple[str, Vector]]:
+    """Draw what the pairs of an enrolled species fuse to towards what an average sound would do.
+
+    One or two recordings say little of how a species sounds; taken at their word they make pairs
+    worse than photographs alone (docs/decisions/0010-few-shot.md). The prototype of both becomes
+    the mean of itself, weighing `recordings`, and of the photographs' prototype moved by the way
+    from the factory's photographs to its pairs, weighing `prior`.
+
+    Args:
+        made: From `prototypes_of`.
+        recordings: How many there were.
+        factory: float32 [M, 128], the prototypes of the bundle.
+        senses: uint8 [M], the index in SENSES of each.
+        prior: In recordings.
+
+    Returns:
+        `made` with another prototype of both; unchanged when it has none, or the factory none.
+    """
+    seen, pairs = (factory[senses == SENSES.index(sense)] for sense in ("image", "both"))
+    own = dict(made)
+    if "both" not in own or not len(seen) or not len(pairs):
+        return made
+    expected = own["image"] - seen.mean(axis=0) + pairs.mean(axis=0)
+    weight = recordings / (recordings + prior)
+    own["both"] = unit(weight * own["both"] + (1 - weight) * expected)
+    return list(own.items())

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield import atomic
+from birdfield import atomic, config
 from birdfield.arrays import dump_arrays, load_arrays
 from birdfield.bundle import Bundle
-from birdfield.config import data_home
 from birdfield.encoder import DIM, SENSES, Vectors
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
-from birdfield.prototypes import Fuse, prototypes_of
+from birdfield.prototypes import Fuse, prototypes_of, steadied
 from birdfield.species import Species
 
 MAGIC = b"birdfield-store 1 "
@@ -118,12 +117,16 @@ def _from_arrays(entries: Mapping[str, Any], vectors: NDArray[np.float32]) -> St
 
 
 def store_path(bundle: Bundle) -> Path:
-    """Find a bundle's store: beside it, or under XDG_DATA_HOME when it is read-only."""
+    """Find a bundle's store: beside it, or under XDG_DATA_HOME when it is read-only.
+
+    The packaged starter's is never beside it: an upgrade of the package would take it away.
+    """
     folder = bundle.folder.resolve()
     beside = folder.with_name(f"{folder.name}.store") / "species.store"
-    if beside.exists() or os.access(folder.parent, os.W_OK):
+    packaged = folder == config.STARTER.resolve()
+    if not packaged and (beside.exists() or os.access(folder.parent, os.W_OK)):
         return beside
-    return data_home() / "stores" / bundle.model_id / "species.store"
+    return config.data_home() / "stores" / bundle.model_id / "species.store"
 
 
 def load_store(bundle: Bundle) -> Store:
@@ -182,7 +185,9 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
         if label not in index:
             index[label] = len(species)
             species.append(entry.species)
-        for sense, vector in prototypes_of(fuse, entry.of_sense("image"), entry.of_sense("audio")):
+        audio = entry.of_sense("audio")
+        made = prototypes_of(fuse, entry.of_sense("image"), audio)
+        for sense, vector in steadied(made, len(audio), factory.vectors, factory.senses):
             vectors.append(vector[None])
             owner.append(np.array([index[label]], np.int32))
             senses.append(np.array([SENSES.index(sense)], np.uint8))

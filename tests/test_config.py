@@ -24,6 +24,18 @@ def test_the_model_is_the_option_then_the_environment_then_the_starter(
     assert resolve_model(Path("a.birdfield")) == Path("a.birdfield")
 
 
+def test_the_packaged_starter_has_a_name_unless_a_folder_here_has_it(
+        starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert resolve_model(Path("starter")) == Path("starter")  # none is packaged
+    starter.mkdir()
+    (starter / "manifest.json").touch()
+    assert resolve_model(Path("starter")) == starter
+    (tmp_path / "here" / "starter").mkdir()
+    assert resolve_model(Path("starter")) == Path("starter")
+
+
 @pytest.mark.usefixtures("starter")
 @pytest.mark.parametrize("value", [None, ""])
 def test_without_a_model_all_three_ways_are_named(value: str | None,
