@@ -42,13 +42,31 @@ def test_the_means_of_the_species_are_centred_whatever_the_number_of_samples() -
     np.testing.assert_allclose(np.mean(means, axis=0), np.zeros(8), atol=1e-4)
 
 
-def test_directions_beyond_the_species_less_one_are_zero() -> None:
+def test_directions_beyond_the_species_less_one_do_not_tell_them_apart() -> None:
     data, labels = clouds(2)
     kernel, bias = discriminant(data, labels, 8, shrinkage=0.3)
     assert kernel.shape == (WIDTH, 8) and kernel.dtype == bias.dtype == np.float32
-    assert np.abs(kernel[:, : SPECIES - 1]).max(axis=0).min() > 0.01
-    np.testing.assert_array_equal(kernel[:, SPECIES - 1 :], 0)
-    np.testing.assert_array_equal(bias[SPECIES - 1 :], 0)
+    projected = data @ kernel + bias
+    means = np.stack([projected[labels == row].mean(axis=0) for row in range(SPECIES)])
+    np.testing.assert_allclose(means[:, SPECIES - 1 :], 0, atol=1e-4)
+    assert means[:, : SPECIES - 1].std(axis=0).min() > 0.1
+
+
+def test_directions_beyond_the_species_show_what_no_species_differs_in() -> None:
+    """Two birds that no species of the training data resembles differ in the sixth feature."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 40)
+    data = rng.normal(0, [1, 1, 1, 1, 1, 5], (120, 6)).astype(np.float32)
+    data[:, :3] += 20 * np.eye(3, dtype=np.float32)[labels]
+    kernel, _ = discriminant(data, labels, 4, shrinkage=0.9)
+    step = np.array([0, 0, 0, 0, 0, 10], np.float32) @ kernel
+    assert np.linalg.norm(step[2:]) > 5 * np.linalg.norm(step[:2])
+
+
+def test_directions_that_the_samples_do_not_have_are_zero() -> None:
+    data = np.array([[0, 0], [0, 1], [5, 0], [5, 1]], np.float32)
+    kernel, bias = discriminant(data, np.array([0, 0, 1, 1]), 4, shrinkage=0.3)
+    assert not kernel[:, 2:].any() and not bias[2:].any()
 
 
 def test_directions_are_cut_to_the_strongest_when_there_are_more_species() -> None:

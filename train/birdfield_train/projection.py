@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRAM_PRECISION = 1e-7  # of float32 products, of the greatest eigenvalue
+BEYOND = 1.5  # what the samples' other directions count beside those that spread the species
 
 
 def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
@@ -13,17 +14,20 @@ def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
     """Find the directions that spread species and not the samples of a species.
 
     Whitens the covariance within species, then takes the principal directions of the species'
-    means (Fisher's criterion; shrinkage as in Ledoit and Wolf, 2004, at a fixed weight).
+    means (Fisher's criterion; shrinkage as in Ledoit and Wolf, 2004, at a fixed weight). The
+    directions that are left over are the principal ones of the whitened samples: no species of
+    the training data needs them, but one that is enrolled later may
+    (docs/decisions/0011-directions-beyond-the-species.md).
 
     Args:
         features: float32 [N, F].
         labels: int64 [N].
-        dim: Directions; those beyond the number of species less one are zero.
+        dim: Directions; as many as the number of species less one spread them.
         shrinkage: Weight of a sphere in the covariance within species, 0..1.
 
     Returns:
         Kernel float32 [F, dim] and bias float32 [dim], so that `features @ kernel + bias` has
-        zero mean over species and unit variance within.
+        zero mean over species and unit variance within; BEYOND times that in the directions left.
     """
     data = features.astype(np.float64)
     species, index = np.unique(labels, return_inverse=True)
@@ -34,6 +38,12 @@ def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
     kernel = np.zeros((data.shape[1], dim))
     count = min(dim, len(species) - 1)
     kernel[:, :count] = whiten(directions[:count]).T
+    if 0 < count < dim:
+        rest = whiten(data - centre)
+        rest -= (rest @ directions[:count].T) @ directions[:count]
+        # Eigenvalues ascend: the last axes are the principal ones.
+        beyond = _principal_axes(rest.astype(np.float32))[1][::-1][: dim - count]
+        kernel[:, count : count + len(beyond)] = BEYOND * whiten(beyond).T
     return kernel.astype(np.float32), (-centre @ kernel).astype(np.float32)
 
 
