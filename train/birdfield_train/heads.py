@@ -15,7 +15,7 @@ from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.projection import alignment, discriminant
 from birdfield_train.towers import audio_tower, fusion_tower, image_head, set_projection
 
-IMAGE_SHRINKAGE = 0.5
+IMAGE_SHRINKAGE = 0.7
 PEAK_WEIGHT = 0.3  # of a map's peak beside its mean, before the discriminant
 AUDIO_SHRINKAGE = 0.3
 CHUNK = 512  # windows or pictures embedded at a time
