@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from birdfield.dataset import Sample, scan
 from birdfield.encoder import unit
 from birdfield.frontend import Yamnet
 from birdfield.image import preprocess, read_image
+from birdfield_train import crossval
 from birdfield_train import run as run_module
 from birdfield_train import tune as module
 from birdfield_train.backbones import Backbone, get_backbone
@@ -230,11 +232,14 @@ def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
 
 
 @pytest.fixture
-def tuned(data: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Train with a base that has a tail, one epoch of it."""
+def tuned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Train with a base that has a tail, one epoch of everything, and draw nothing."""
     quicken(monkeypatch)
     for name in ("run", "run_encoder"):
         monkeypatch.setattr(f"birdfield_train.{name}.get_backbone", two_stages)
+    monkeypatch.setattr(crossval, "EPOCH_GRID", (1,))
+    for name in ("draw_curves", "draw_confusion"):
+        monkeypatch.setattr(run_module, name, silent)
     monkeypatch.setattr(module, "TuneConfig", lambda: TuneConfig(epochs=1))
     yield
     tf.config.run_functions_eagerly(False)
