@@ -1,6 +1,7 @@
 """Named arrays in one NPZ file, read without trust: no pickle, every size bounded first."""
 
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -45,7 +46,8 @@ def load_arrays(data: bytes, dtypes: Mapping[str, tuple[str, int]], name: str) -
                 raise ValueError(f"holds {found[:8]}, expected {expected}")
             return {key: _read_member(archive, key, *kind) for key, kind in dtypes.items()}
     except (ValueError, KeyError, EOFError, OSError, NotImplementedError, RuntimeError,
-            SyntaxError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+            SyntaxError, tokenize.TokenError, TypeError, MemoryError, zipfile.BadZipFile,
+            zlib.error) as error:
         raise InputError(f"{name}: damaged or not made by birdfield ({error}); "
                          "restore it from a copy") from error
 

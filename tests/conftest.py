@@ -84,7 +84,7 @@ def toy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_data: Path, toy_cache: Path) -> Path:
-    """A finished run on `toy_data`, with fewer folds, steps and kept pictures; read only."""
+    """A finished run on `toy_data`, with fewer folds, steps and pictures; read only."""
     tensorflow = pytest.importorskip(
         "tensorflow", reason="TensorFlow is not installed: birdfield[train]")
     from birdfield_train.fit import FitConfig
@@ -97,6 +97,7 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_data: Path, toy_cache:
         patch.setattr("birdfield_train.crossval.FOLDS", 2)
         patch.setattr("birdfield_train.crossval.EPOCH_GRID", (1, 2))
         patch.setattr("birdfield_train.calibration_data.PICTURES", 6)
+        patch.setattr("birdfield_train.nothing.COUNT", 6)
         # Four steps a fit are less work than tracing their graph.
         tensorflow.config.run_functions_eagerly(True)
         train(config, Reporter(lambda *_: None, lambda *_: None, print))

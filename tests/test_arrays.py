@@ -80,6 +80,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a negative shape": lambda: with_vectors(header("(-2, -3)") + bytes(24)),
     "a shape of words": lambda: with_vectors(header("('a', 'b')")),
     "a header of code": lambda: with_vectors(header("__import__('os').getpid()")),
+    "a header that never ends": lambda: with_vectors(header("((2, 3)")),
     "less than it says": lambda: with_vectors(npy(ARRAYS["vectors"])[:-4]),
     "more than it says": lambda: with_vectors(npy(ARRAYS["vectors"]) + bytes(4)),
     "compressed": lambda: archive([(f"{name}.npy", npy(array)) for name, array in ARRAYS.items()],

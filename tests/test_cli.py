@@ -361,9 +361,11 @@ def test_evaluation_is_printed_and_written(model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.train
 def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Path) -> None:
-    """Of the toy aviary with two kinds of noise: 5 damages times 1 + 2 * 5 conditions of sound."""
+    """Of half the toy aviary: 5 damages times 1 + 2 kinds of noise * 5 conditions of sound."""
     test, strange, flat = (tmp_path / name for name in ("test", "strange", "flat"))
     write_dataset(test, seed=1, photographs=1, recordings=1)
+    for species in sorted(test.glob("*/*"))[::2]:
+        shutil.rmtree(species)
     for kind in ("images", "audio"):
         (strange / kind / "Dodo").mkdir(parents=True)
         (flat / kind).mkdir(parents=True)

@@ -55,5 +55,5 @@ def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
 
 
 def test_a_pool_is_birdless_where_all_windows_are() -> None:
-    mute, song = Part(None, at(0), 0, 5, True), Part(None, at(0), 5, 10, False)
+    mute, song = Part(None, at(0), 0, 5, birdless=True), Part(None, at(0), 5, 10)
     assert pool_parts([mute, mute]).birdless and not pool_parts([mute, song]).birdless

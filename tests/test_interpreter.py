@@ -8,7 +8,7 @@ import pytest
 
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.errors import InputError, MissingError, UsageError
-from birdfield.frontend import YAMNET
+from birdfield.frontend import BANDS, YAMNET
 from birdfield.interpreter import RUNTIMES, TfliteModel, interpreter_class
 
 
@@ -81,7 +81,7 @@ def test_a_model_tells_its_inputs_and_gives_its_outputs() -> None:
     assert model.inputs == {"waveform": (YAMNET.patch,)}
     assert {name: value.shape for name, value in
             model(waveform=np.zeros(YAMNET.patch, np.float32)).items()} == {
-                "embeddings": (1, 1024), "scores": (1, 521)}
+                "embeddings": (1, 1024), "bands": (1, BANDS), "scores": (1, 521)}
 
 
 def test_a_result_is_a_copy_that_the_next_run_does_not_change() -> None:

@@ -68,11 +68,18 @@ def test_a_damaged_package_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "yamnet.tflite").exists()
 
 
-def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that TinyYamnet is converted to."""
+    folder = tmp_path_factory.mktemp("tiny_yamnet")
+    tf.saved_model.save(TinyYamnet(), str(folder / "model"))
+    provide_yamnet(str(folder / "model"), folder / "yamnet.tflite")
+    return folder / "yamnet.tflite"
+
+
+def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tiny: Path) -> None:
     """Patches of 0.1, 0.2 and 0.3 throughout have such averages."""
-    tf.saved_model.save(TinyYamnet(), str(tmp_path / "model"))
-    provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
-    yamnet = Yamnet(tmp_path / "yamnet.tflite")
+    yamnet = Yamnet(tiny)
     waveform = np.repeat(np.array([0.1, -0.2, 0.3], np.float32), 2 * HOP)
     heard = yamnet.hear(waveform)
     embeddings, scores = heard.frames, heard.classes
@@ -82,18 +89,15 @@ def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tmp_path: Path
     np.testing.assert_allclose(scores[0, :521], 1 / (1 + np.exp(-0.1)), atol=1e-6)
 
 
-def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_first_such_map(
-        tmp_path: Path) -> None:
+def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_first_such_map(tiny: Path) -> None:
     """Each of the 12 time steps is 1024 samples of one level: 0.2, 0.25, ... 0.75.
 
     The first map is 0.1 less, of which the mean is 0.375 and the peak 0.65. The last frequency
     band is at 0.1 throughout, which is nothing there.
     """
-    tf.saved_model.save(TinyYamnet(), str(tmp_path / "model"))
-    provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
     maps = np.repeat(np.linspace(0.2, 0.75, 12), 8 * 128).reshape(12, 8, 128)
     maps[:, 7] = 0.1
-    frames = Yamnet(tmp_path / "yamnet.tflite").embed(maps.ravel().astype(np.float32))
+    frames = Yamnet(tiny).embed(maps.ravel().astype(np.float32))
     mean, peak = frames[0, EMBEDDING:].reshape(2, *BAND_MAPS[1:])
     np.testing.assert_allclose(mean[:7], 0.375, atol=1e-6)
     np.testing.assert_allclose(peak[:7], 0.65, atol=1e-6)

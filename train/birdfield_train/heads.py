@@ -18,7 +18,8 @@ from birdfield_train.towers import audio_tower, fusion_tower, image_head, set_pr
 IMAGE_SHRINKAGE = 0.7
 PEAK_WEIGHT = 0.3  # of a map's peak beside its mean, before the discriminant
 AUDIO_SHRINKAGE = 0.3
-CHUNK = 512  # windows or pictures embedded at a time
+CHUNK = 512  # pictures embedded at a time
+RECORDINGS = 32  # embedded at a time, with all their windows
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,13 @@ class Heads:
 
     def embed_audio(self, audio: Sequence[Feature]) -> Vectors:
         """Embed recordings by the audio tower, all windows of each pooled; unit [N, 128]."""
-        vectors = [pool(list(unit(self.audio.predict_on_batch(_windows(feature,
-                                                                       self._frames)))))
-                   for feature in audio]
+        vectors: list[Vectors] = []
+        for start in range(0, len(audio), RECORDINGS):
+            windows = [_windows(feature, self._frames)
+                       for feature in audio[start : start + RECORDINGS]]
+            ends = np.cumsum([len(some) for some in windows])
+            embedded = unit(self.audio.predict_on_batch(np.concatenate(windows)))
+            vectors += [pool(list(own)) for own in np.split(embedded, ends[:-1])]
         return np.array(vectors, np.float32).reshape(len(audio), DIM)
 
     def fusion_weights(self) -> FusionWeights:
