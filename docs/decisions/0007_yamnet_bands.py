@@ -96,9 +96,9 @@ def main() -> None:
     dataset = scan(data / "images", data / "audio")
     model = Inner()
     read = [model(read_audio(sample.path, YAMNET.rate_hz)) for sample in dataset.audio]
-    both = "embedding and layer 8"
+    both = "embedding and layer 5"
     for one in read:
-        one[both] = np.concatenate([one["embedding"], one["layer 8"]], axis=1)
+        one[both] = np.concatenate([one["embedding"], one["layer 5"]], axis=1)
     choices = [*((name, False) for name in read[0]), (both, True)]
     table = [["read", "standardised", "numbers", "n", *(f"seed_{seed}" for seed in SEEDS), "mean",
               "sd"]]

@@ -1,8 +1,8 @@
 """Directions beyond the species: python 0011_directions_beyond.py DATA [OUT.csv].
 
-Photographs alone, EfficientNet-Lite0 without fine-tuning. The projection is fitted on four fifths of
-DATA/train/images; the rest tests the old species. Each species of DATA/enrol/images is enrolled from
-three photographs, in five draws; its others test it, among all species.
+Photographs alone, EfficientNet-Lite0 without fine-tuning. The projection is fitted on four fifths
+of DATA/train/images; the rest tests the old species. Each species of DATA/enrol/images is enrolled
+from three photographs, in five draws; its others test it, among all species.
 """
 
 import csv
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+
 from birdfield.dataset import assign_folds, fold_of, scan
 from birdfield.embed_file import read_photograph
 from birdfield.encoder import DIM, unit
