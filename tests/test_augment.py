@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.damage import DAMAGES
+from birdfield.damage import DAMAGES, damage_image
 from birdfield.image import Frame
 from birdfield_train import augment as module
 from birdfield_train.augment import DAMAGED, LEAST_AREA, LIGHT, SMALL, STRETCH, augment
@@ -83,11 +83,11 @@ def test_all_kinds_of_views_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """In 300 views each damage but "clean", and the small ones as often as they should be."""
     damaged: list[str] = []
     small: list[Frame] = []
-    damage, shrink = module.damage_image, module._shrink
+    shrink = module._shrink
 
     def count_damage(frame: Frame, kind: str, generator: np.random.Generator) -> Frame:
         damaged.append(kind)
-        return damage(frame, kind, generator)
+        return damage_image(frame, kind, generator)
 
     def count_small(frame: Frame, generator: np.random.Generator) -> Frame:
         small.append(frame)

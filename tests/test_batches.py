@@ -51,9 +51,9 @@ def test_a_batch_has_no_more_species_than_there_are(split: Split) -> None:
 
 
 def test_senses_are_dropped_on_both_sides_and_never_both(split: Split) -> None:
-    """Over 5 x 400 samples a share of 0.5 has a standard deviation of 0.011, one of 0.25 0.010."""
+    """Over 5 x 100 samples a share of 0.5 has a standard deviation of 0.022, one of 0.25 0.019."""
     assert BOTH_SHARE == 0.5
-    assert shares(draw(split, 5, 400)) == pytest.approx([0.5, 0.25, 0.25], abs=0.04)
+    assert shares(draw(split, 5, 100)) == pytest.approx([0.5, 0.25, 0.25], abs=0.07)
 
 
 def test_an_absent_sense_is_zeros_and_a_present_one_is_not(split: Split) -> None:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
 import pytest
@@ -289,7 +288,7 @@ def check_tower(run: Run, data: Path) -> None:
     assert not np.array_equal(found[0], packaged[0])
     for weight, kept in zip(found, load_tail(run.folder / "tail.npz"), strict=True):
         np.testing.assert_array_equal(weight, kept)
-    bird = cv2.imread(str(data / "images" / "Robin" / "0.png"))
+    bird = read_image(data / "images" / "Robin" / "0.png")
     frozen = image_tower(run.backbone, run.heads.image)
     vector = RunEncoder(run).image_vector(bird)
     plain = preprocess(bird, run.backbone.spec)[None]
