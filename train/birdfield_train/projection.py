@@ -34,15 +34,19 @@ def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
     means = np.stack([data[index == row].mean(axis=0) for row in range(len(species))])
     whiten = _whitening(data - means[index], len(species), shrinkage)
     centre = means.mean(axis=0)
-    _, _, directions = np.linalg.svd(whiten(means - centre), full_matrices=False)
+    whitened = whiten(data)
+    # Samples that do not differ leave rounding errors, which are no directions.
+    least = GRAM_PRECISION * float((whitened**2).mean(axis=0).sum())
+    _, strength, directions = np.linalg.svd(whiten(means - centre), full_matrices=False)
     kernel = np.zeros((data.shape[1], dim))
-    count = min(dim, len(species) - 1)
+    count = min(dim, len(species) - 1, int((strength**2 > least).sum()))
     kernel[:, :count] = whiten(directions[:count]).T
     if 0 < count < dim:
-        rest = whiten(data - centre)
+        rest = whitened - whiten(centre[None])
         rest -= (rest @ directions[:count].T) @ directions[:count]
-        # Eigenvalues ascend: the last axes are the principal ones.
-        beyond = _principal_axes(rest.astype(np.float32))[1][::-1][: dim - count]
+        squared, axes = _principal_axes(rest.astype(np.float32))
+        axes = axes[squared > least * len(data)]
+        beyond = axes[::-1][: dim - count]  # eigenvalues ascend: the last are the principal ones
         kernel[:, count : count + len(beyond)] = BEYOND * whiten(beyond).T
     return kernel.astype(np.float32), (-centre @ kernel).astype(np.float32)
 
