@@ -70,11 +70,17 @@ def see(encoder: Encoder, frame: Frame) -> Part:
     return Part(encoder.image_vector(frame), None, quality=picture_quality(frame))
 
 
-def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float) -> Part:
-    """Embed a usable window of sound at the frontend's rate, float32 [N]."""
+def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float,
+         alone: bool = True) -> Part:
+    """Embed a usable window of sound at the frontend's rate, float32 [N].
+
+    Beside a picture the classes decide nothing, and may cost a run of YAMNet: unless the sound is
+    alone, they are not asked for.
+    """
     heard = encoder.hear(waveform)
     return Part(None, encoder.audio_vector(heard.frames), start_s, end_s,
-                sound_quality(waveform, encoder.audio_spec.rate_hz), is_birdless(heard.classes))
+                sound_quality(waveform, encoder.audio_spec.rate_hz),
+                alone and is_birdless(heard.classes))
 
 
 def read_photograph(path: Path) -> Frame:

@@ -170,7 +170,8 @@ class Watch:
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
         seen = NOTHING if frame is None else see(self._encoder, frame)
-        heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s)
+        heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s,
+                                                      alone=frame is None)
         decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
                           heard.quality, heard.birdless)
         return Observation(clock.utc(end_s), start_s, end_s, decision,
