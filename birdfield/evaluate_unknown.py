@@ -75,10 +75,15 @@ def pair_unknown(files: EmbeddedFiles,
 def pair_no_bird(files: EmbeddedFiles,
                  seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair what is no bird at random; no pairs when a sense is missing. Rows, int64 [P] each."""
-    rng = np.random.default_rng(seed)
-    counts = len(files.image_paths), len(files.audio_paths)
-    pairs = max(counts) if min(counts) else 0
-    left, right = (np.resize(rng.permutation(count), pairs) for count in counts)
+    return pair_at_random(len(files.image_paths), len(files.audio_paths),
+                          np.random.default_rng(seed))
+
+
+def pair_at_random(images: int, audio: int,
+                   rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pair so many photographs and recordings, each at least once; rows, int64 [P] each."""
+    pairs = max(images, audio) if images and audio else 0
+    left, right = (np.resize(rng.permutation(count), pairs) for count in (images, audio))
     return left, right
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from birdfield.encoder import DIM, SENSES, Vectors, unit
 from birdfield.evaluate import fuse_rows
+from birdfield.evaluate_unknown import pair_at_random
 from birdfield.gallery import Gallery
 from birdfield.prototypes import Fuse
 
@@ -35,8 +36,7 @@ def no_bird_prototypes(fuse: Fuse, images: Vectors, audio: Vectors,
         Unit vectors float32 [K, 128] and their senses uint8 [K], as `Gallery` holds them.
     """
     rng = np.random.default_rng(seed)
-    pairs = max(len(images), len(audio)) if len(images) and len(audio) else 0
-    left, right = (np.resize(rng.permutation(count), pairs) for count in (len(images), len(audio)))
+    left, right = pair_at_random(len(images), len(audio), rng)
     fused = {"image": fuse_rows(fuse, images, None), "audio": fuse_rows(fuse, None, audio),
              "both": fuse_rows(fuse, images[left], audio[right])}
     centres = [spherical_kmeans(fused[sense], CENTRES, rng) for sense in SENSES]
