@@ -25,7 +25,7 @@ from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads, Split
 from birdfield_train.no_bird import with_no_bird
-from birdfield_train.tune import tuned_tail
+from birdfield_train.tune import pool_images, tuned_tail
 
 FOLDS = 5
 EPOCH_GRID = (1, 2, 4, 8)
@@ -157,12 +157,9 @@ def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec,
     tail = tuned_tail(backbone, split.images, split.image_labels, seed + 1 + fold,
                       folder / f"fold{fold}-tail.npz",
                       lambda *told: on_epoch(f"{stage} base", *told))
-    if tail is not None:
-        split = replace(split, images=tail.pool(split.images))
-        tested["image"] = tail.pool(tested["image"])
-        nobird_images: Sequence[Feature] = tail.pool(samples.no_bird.images)
-    else:
-        nobird_images = samples.no_bird.images
+    split = replace(split, images=pool_images(tail, split.images))
+    tested_images = pool_images(tail, tested["image"])
+    nobird_images = pool_images(tail, samples.no_bird.images)
 
     def embed(epoch: int, heads: Heads) -> None:
         path = _output(folder, fold, epoch)
@@ -170,7 +167,7 @@ def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec,
             atomic.write_file(path, dump_arrays({
                 "train_images": heads.embed_images(split.images),
                 "train_audio": heads.embed_audio(split.audio),
-                "test_images": heads.embed_images(tested["image"]),
+                "test_images": heads.embed_images(tested_images),
                 "test_audio": heads.embed_audio(tested["audio"]),
                 "nobird_images": heads.embed_images(nobird_images),
                 "nobird_audio": heads.embed_audio(samples.no_bird.audio),

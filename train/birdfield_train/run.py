@@ -36,7 +36,7 @@ from birdfield_train.heads import Split
 from birdfield_train.history import History
 from birdfield_train.no_bird import with_no_bird
 from birdfield_train.nothing import write_nothing
-from birdfield_train.tune import tuned_tail
+from birdfield_train.tune import pool_images, tuned_tail
 from birdfield_train.yamnet import provide_yamnet
 
 FORMAT = 3
@@ -272,8 +272,7 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     split = samples.split(None)
     tail = tuned_tail(backbone, split.images, split.image_labels, config.seed, folder / TAIL,
                       lambda *told: on_epoch("final base", *told))
-    if tail is not None:
-        split = replace(split, images=tail.pool(split.images))
+    split = replace(split, images=pool_images(tail, split.images))
     fitter = Fitter(split, backbone.channels, frontend.spec, config.fit,
                     config.seed, checkpoints / "final.npz")
     if fitter.history:  # a kill may have come between checkpoint and log
@@ -281,8 +280,7 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     fitter.run(selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs,
                                                                row))
     fitter.heads.set_gain(selected.gain)
-    if tail is not None:
-        no_bird = replace(no_bird, images=tuple(tail.pool(no_bird.images)))
+    no_bird = replace(no_bird, images=tuple(pool_images(tail, no_bird.images)))
     gallery = _gallery(fitter, samples.species, split, no_bird, selected)
     _write(folder, config, dataset, backbone, frontend, features, selected, fitter, gallery)
     reporter.say(f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "

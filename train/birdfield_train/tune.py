@@ -152,6 +152,11 @@ def tuned_tail(backbone: Backbone, images: Sequence[Feature], labels: NDArray[np
     return tail
 
 
+def pool_images(tail: Tail | None, images: Sequence[Feature]) -> Sequence[Feature]:
+    """Run a tuned tail over photographs; without one they are what the frozen base made."""
+    return images if tail is None else tail.pool(images)
+
+
 def load_tail(path: Path) -> list[NDArray[np.float32]]:
     """Read a tuned tail's weights, in the order of its layers."""
     with np.load(path, allow_pickle=False) as arrays:
