@@ -20,11 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from starter_texts import Collected, licence_text, model_card
-from typer.main import get_command
 
 from birdfield import atomic
 from birdfield.bundle import LICENSE, MANIFEST, MODEL_CARD, load_bundle
-from birdfield.cli import app
 from birdfield.config import STARTER, file_sha256
 from birdfield.dataset import SUFFIXES
 
@@ -34,7 +32,7 @@ MIN_FILES = 2  # of a species, over both senses: `birdfield train` refuses fewer
 LICENCE = ("starter model: research and non-commercial use only; "
            "what it was trained on and how is in its LICENSE")
 TRAIN = ("--image-backbone", "efficientnet-lite0", "--frontend", "yamnet")
-# Given to `birdfield train` where it has the option; WORK is the folder of the links.
+# WORK is the folder of the links; --no-bird is given where there are such files.
 EXTRA_TRAIN = (("--no-bird", "WORK/negatives/images", "WORK/negatives/audio"),
                ("--licence", LICENCE))
 NO_DERIVATIVES = re.compile(r"\bnd\b|no[\s-]*deriv", re.IGNORECASE)
@@ -104,15 +102,13 @@ def birdfield(arguments: Sequence[str]) -> None:
 
 
 def commands(negatives: bool) -> list[list[str]]:
-    """List the commands that make the bundle, without what this birdfield cannot do."""
-    options = {option for parameter in get_command(app).commands["train"].params
-               for option in parameter.opts}
+    """List the commands that make the bundle; without files of no bird, not with --no-bird."""
     extra: list[str] = []
     for option, *values in EXTRA_TRAIN:
-        if option in options and (negatives or option != "--no-bird"):
+        if negatives or option != "--no-bird":
             extra += [option, *values]
         else:
-            print(f"trained without {option}: no such option, or no files", file=sys.stderr)
+            print(f"trained without {option}: no files", file=sys.stderr)
     train = ["train", "WORK/images", "WORK/audio", "-o", "WORK/run", *TRAIN, *extra, "--resume"]
     return [train, ["export", "WORK/run", "-o", "WORK/starter.birdfield", "--force"]]
 
