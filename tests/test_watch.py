@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 import soundfile
-from devices import dominant_hz, mjpeg_camera, scenery
-from fakes import bird_classes
+from devices import mjpeg_camera, scenery
+from fakes import BluePitch
 
 from birdfield.camera import LiveCamera, Shot, open_camera
 from birdfield.decide import Decision
-from birdfield.encoder import DIM, shares, unit
+from birdfield.encoder import DIM
 from birdfield.errors import UsageError
-from birdfield.frontend import YAMNET, Heard
+from birdfield.frontend import YAMNET
 from birdfield.gallery import Calibration, Gallery
 from birdfield.microphone import open_microphone
 from birdfield.observation import Observation, to_json
@@ -31,28 +31,15 @@ FPS = 10
 AXES = list(np.eye(DIM, dtype=np.float32))  # AXES[n] is the vector of species n
 
 
-class ColourAndPitch:
+class ColourAndPitch(BluePitch):
     """An encoder that knows a species by its colour and by its song's frequency."""
 
     def image_vector(self, image: np.ndarray) -> np.ndarray:
         blue, _, red = image.mean(axis=(0, 1))
         return AXES[0 if red > blue else 1]
 
-    audio_spec = YAMNET
-
-    def hear(self, waveform: np.ndarray) -> Heard:
-        return Heard(np.full((1, 1024), dominant_hz(waveform), np.float32), bird_classes)
-
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return AXES[0 if frames[0, 0] > 2500 else 1]
-
-    def fuse(self, image: np.ndarray | None, audio: np.ndarray | None, image_weight: float = 1.0,
-             audio_weight: float = 1.0) -> np.ndarray:
-        seen, heard = shares(image, audio, image_weight, audio_weight)
-        zero = np.zeros(DIM, np.float32)
-        fused = (seen * (zero if image is None else image)
-                 + heard * (zero if audio is None else audio))
-        return unit(fused.astype(np.float32))
 
 
 def gallery() -> Gallery:
