@@ -20,19 +20,20 @@ from birdfield.frontend import Yamnet
 from birdfield.image import preprocess, read_image
 from birdfield_train import crossval
 from birdfield_train import run as run_module
-from birdfield_train import tune as module
-from birdfield_train.backbones import Backbone, get_backbone
-from birdfield_train.features import VIEWS, Feature, extract
+from birdfield_train.backbones import Backbone, Tuning, get_backbone
+from birdfield_train.features import Feature, extract
 from birdfield_train.fused_encoder import image_tower
 from birdfield_train.run import Reporter, train
 from birdfield_train.run_encoder import Run, RunEncoder
-from birdfield_train.tune import Tail, TuneConfig, load_tail, tuned_tail
+from birdfield_train.tune import Tail, load_tail, tuned_tail
 
 pytestmark = pytest.mark.train
 
 SHAPE = (4, 4, 5)  # of the maps before the tail
 CHANNELS = 12
-CONFIG = TuneConfig(epochs=4, learning_rate=3e-3, species_per_batch=2, samples_per_species=4)
+TUNING = Tuning("stage", views=4, epochs=4, learning_rate=3e-3, species_per_batch=2,
+                samples_per_species=4)
+ONCE = replace(TUNING, epochs=1)
 
 
 def build() -> keras.Model:
@@ -47,7 +48,7 @@ def build() -> keras.Model:
 
 
 BACKBONE = replace(get_backbone("efficientnet-lite0"), name="toy", channels=CHANNELS, build=build,
-                   key="toy", tail="stage")
+                   key="toy", tuning=TUNING)
 
 
 def make_views(folder: Path, species: int = 2, photographs: int = 6,
@@ -58,7 +59,7 @@ def make_views(folder: Path, species: int = 2, photographs: int = 6,
     for label in range(species):
         pattern = np.roll(np.array([1, 1, -1, -1.0]), label)[None, None, :, None]
         for index in range(photographs):
-            views = pattern + 1.2 * rng.normal(size=(VIEWS + 1, *SHAPE))
+            views = pattern + 1.2 * rng.normal(size=(TUNING.views + 1, *SHAPE))
             path = folder / f"{label}-{seed}-{index}.npy"
             np.save(path, views.astype(np.float16))
             images.append(Feature(Sample(path, str(label), "image", str(index)), path))
@@ -72,7 +73,7 @@ def silent(*_: Any) -> None:
 def test_pooling_gives_the_mean_and_the_peak_of_what_the_tail_makes_of_the_plain_view(
         tmp_path: Path) -> None:
     images, _ = make_views(tmp_path)
-    pooled = Tail(BACKBONE).pool(images)
+    pooled = Tail(BACKBONE, TUNING).pool(images)
     maps = np.asarray(build()(np.stack([image.load_view(0) for image in images])))
     expected = np.concatenate([maps.mean(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
     assert expected.shape == (len(images), 2 * CHANNELS)
@@ -84,9 +85,9 @@ def test_pooling_gives_the_mean_and_the_peak_of_what_the_tail_makes_of_the_plain
 def test_pooling_takes_more_photographs_than_are_held_at_a_time(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, _ = make_views(tmp_path)
-    tail = Tail(BACKBONE)
+    tail = Tail(BACKBONE, TUNING)
     expected = [image.load() for image in tail.pool(images)]
-    monkeypatch.setattr(module, "CHUNK", 5)
+    monkeypatch.setattr("birdfield_train.tune.CHUNK", 5)
     np.testing.assert_allclose([image.load() for image in tail.pool(images)], expected, rtol=1e-5)
     assert tail.pool([]) == []
 
@@ -114,10 +115,10 @@ def test_tuning_lowers_the_loss_and_sets_species_apart_that_it_did_not_see(
     """As many photographs again, of the same two species, are only looked at."""
     images, labels = make_views(tmp_path, photographs=24)
     unseen, _ = make_views(tmp_path, photographs=24, seed=1)
-    tail = Tail(BACKBONE)
+    tail = Tail(BACKBONE, TUNING)
     before = apart(tail, unseen, labels)
     rows: list[tuple[int, int, dict[str, float]]] = []
-    tail.tune(images, labels, CONFIG, 0, lambda *told: rows.append(told))
+    tail.tune(images, labels, 0, lambda *told: rows.append(told))
     assert [told[:2] for told in rows] == [(epoch, 4) for epoch in (1, 2, 3, 4)]
     measured = [told[2] for told in rows]
     assert set(measured[0]) == {"epoch", "loss", "active", "d_ap", "d_an", "spread"}
@@ -131,8 +132,8 @@ def test_tuning_is_seeded(tmp_path: Path) -> None:
     images, labels = make_views(tmp_path)
     weights = []
     for seed in (5, 5, 6):
-        tail = Tail(BACKBONE)
-        tail.tune(images, labels, replace(CONFIG, epochs=1), seed, silent)
+        tail = Tail(BACKBONE, ONCE)
+        tail.tune(images, labels, seed, silent)
         weights.append(tail.model.get_weights())
     for one, two in zip(weights[0], weights[1], strict=True):
         np.testing.assert_array_equal(one, two)
@@ -143,29 +144,29 @@ def test_tuning_is_seeded(tmp_path: Path) -> None:
 def test_fewer_than_two_species_leave_the_packaged_weights(tmp_path: Path, species: int) -> None:
     images, labels = make_views(tmp_path, species)
     told: list[Any] = []
-    tail = Tail(BACKBONE)
-    tail.tune(images, labels, CONFIG, 0, lambda *row: told.append(row))
+    tail = Tail(BACKBONE, TUNING)
+    tail.tune(images, labels, 0, lambda *row: told.append(row))
     assert not told
     for found, packaged in zip(tail.model.get_weights(), build().get_weights(), strict=True):
         np.testing.assert_array_equal(found, packaged)
 
 
-def test_a_base_without_a_tail_is_frozen(tmp_path: Path) -> None:
+def test_a_base_without_tuning_is_frozen(tmp_path: Path) -> None:
     images, labels = make_views(tmp_path)
     path = tmp_path / "tail.npz"
-    assert tuned_tail(replace(BACKBONE, tail=None), images, labels, 0, path, silent) is None
+    assert tuned_tail(replace(BACKBONE, tuning=None), images, labels, 0, path, silent) is None
     assert not path.exists()
 
 
 def test_what_an_interrupted_run_left_is_taken_up_and_not_tuned_again(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TuneConfig", lambda: replace(CONFIG, epochs=1))
+        tmp_path: Path) -> None:
     images, labels = make_views(tmp_path)
     path = tmp_path / "tail.npz"
     told: list[Any] = []
 
     def tune() -> Tail:
-        tail = tuned_tail(BACKBONE, images, labels, 0, path, lambda *row: told.append(row))
+        tail = tuned_tail(replace(BACKBONE, tuning=ONCE), images, labels, 0, path,
+                          lambda *row: told.append(row))
         assert tail is not None
         return tail
 
@@ -210,7 +211,8 @@ def build_two_stages() -> keras.Model:
 
 
 def two_stages(name: str, weights: Path | None = None) -> Backbone:
-    return replace(tiny_backbone(name), build=build_two_stages, key="two-stages", tail="stage")
+    return replace(tiny_backbone(name), build=build_two_stages, key="two-stages",
+                   tuning=Tuning("stage", views=4, epochs=1, learning_rate=1e-4))
 
 
 def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
@@ -221,10 +223,10 @@ def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
     views = np.load(features.images[0].cached)
     base = build_base()
     plain = preprocess(read_image(features.images[0].sample.path), backbone.spec)
-    assert views.shape == (VIEWS + 1, *base.output_shape[1:])
+    assert views.shape == (TUNING.views + 1, *base.output_shape[1:])
     np.testing.assert_allclose(features.images[0].load_view(0),
                                base.predict_on_batch(plain[None])[0], rtol=2e-3, atol=2e-3)
-    assert len({view.tobytes() for view in views}) == VIEWS + 1
+    assert len({view.tobytes() for view in views}) == TUNING.views + 1
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     again = extract(dataset, backbone, frontend, silent)
     np.testing.assert_array_equal(np.load(again.images[0].cached), views)
@@ -239,7 +241,6 @@ def tuned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(crossval, "EPOCH_GRID", (1,))
     for name in ("draw_curves", "draw_confusion"):
         monkeypatch.setattr(run_module, name, silent)
-    monkeypatch.setattr(module, "TuneConfig", lambda: TuneConfig(epochs=1))
     yield
     tf.config.run_functions_eagerly(False)
 

@@ -19,11 +19,11 @@ from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import Dataset, assign_folds, fold_of, scan
 from birdfield.encoder import DIM, unit
 from birdfield.frontend import YAMNET
-from birdfield_train.heads import AUDIO_SHRINKAGE
 from birdfield_train.projection import discriminant
 
 LAYERS = (13, 10, 8, 5)  # by YAMNet's own numbers; each ends in a convolution of 1 x 1
 FOLDS, SEEDS = 5, (0, 1, 2)
+SHRINKAGE = 0.3
 
 Array = NDArray[np.float32]
 
@@ -77,7 +77,7 @@ def top1(dataset: Dataset, frames: list[Array], standardised: bool) -> Iterator[
             own = folds[owner] != fold
             spread = windows[own].std(axis=0) + 1e-3 if standardised else np.float32(1)
             kernel, bias = discriminant(windows[own] / spread, labels[owner[own]], DIM,
-                                        AUDIO_SHRINKAGE)
+                                        SHRINKAGE)
             projected = unit(windows / spread @ kernel + bias)
             vectors = unit(np.stack([projected[owner == row].mean(axis=0)
                                      for row in range(len(audio))]))

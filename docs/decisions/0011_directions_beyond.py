@@ -19,7 +19,7 @@ from birdfield.errors import InputError
 from birdfield.image import preprocess
 from birdfield_train import projection
 from birdfield_train.backbones import get_backbone
-from birdfield_train.heads import PEAK_WEIGHT
+from birdfield_train.heads import IMAGE_PEAK_WEIGHT
 from birdfield_train.towers import pool_features
 
 SHOTS, DRAWS, BATCH = 3, 5, 16
@@ -40,7 +40,7 @@ def pooled(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             continue
     features = np.concatenate([np.asarray(model.predict_on_batch(np.stack(
         pictures[start : start + BATCH]))) for start in range(0, len(pictures), BATCH)])
-    features[:, features.shape[1] // 2 :] *= PEAK_WEIGHT
+    features[:, features.shape[1] // 2 :] *= IMAGE_PEAK_WEIGHT
     labels = [sample.label for sample in samples]
     _, owners = np.unique(labels, return_inverse=True)
     return features, owners, fold_of(samples, assign_folds(samples, 5, 0))

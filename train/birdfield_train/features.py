@@ -22,11 +22,10 @@ from birdfield.frontend import Frontend
 from birdfield.image import preprocess
 from birdfield.quality import window_fault
 from birdfield_train.augment import augment
-from birdfield_train.backbones import Backbone
+from birdfield_train.backbones import Backbone, Tuning
 from birdfield_train.towers import pool_features
 
 BATCH = 16  # pictures in memory at a time
-VIEWS = 4  # of a photograph beside the plain one, where the base is fine-tuned
 FORMAT = "1"  # part of every cache key; another reading of files takes another number
 
 Progress = Callable[[str, int, int], None]  # what is done, how many, of how many
@@ -81,10 +80,11 @@ def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
     """
     problems = [f"{path}: not a file of this data set; expected "
                 "<Species>/<name>.<a known ending>" for path in dataset.misnamed]
-    images = (_extract(dataset.images, f"views-{backbone.key}-{backbone.tail}", _Views(backbone),
-                       problems, progress) if backbone.tail else
-              _extract(dataset.images, f"image-{backbone.key}", _PooledMaps(backbone), problems,
-                       progress))
+    tuning = backbone.tuning
+    image_key, look = ((f"views{tuning.views}-{backbone.key}-{tuning.after}",
+                        _Views(backbone, tuning))
+                       if tuning else (f"image-{backbone.key}", _PooledMaps(backbone)))
+    images = _extract(dataset.images, image_key, look, problems, progress)
     audio_key = f"audio-{frontend.sha256[:16]}-{frontend.spec.hop}"
     audio = _extract(dataset.audio, audio_key, _PatchEmbeddings(frontend), problems, progress)
     return FeatureSet(tuple(images), tuple(audio), tuple(problems))
@@ -150,22 +150,22 @@ class _PooledMaps:
 
 
 class _Views:
-    """Photographs to the maps before the base's tail, of the plain picture and of VIEWS others."""
+    """Photographs to the maps before the base's tail, of the plain picture and of others."""
 
-    def __init__(self, backbone: Backbone) -> None:
-        self._backbone = backbone
+    def __init__(self, backbone: Backbone, tuning: Tuning) -> None:
+        self._backbone, self._tuning = backbone, tuning
         self._model: keras.Model | None = None
 
     def read(self, path: Path) -> NDArray[np.float32]:
         image = read_photograph(path)
         rng = np.random.default_rng(zlib.crc32(image.tobytes()))
         return np.stack([preprocess(view, self._backbone.spec) for view in (
-            image, *(augment(image, rng) for _ in range(VIEWS)))])
+            image, *(augment(image, rng) for _ in range(self._tuning.views)))])
 
     def __call__(self, images: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         if self._model is None:
             base = self._backbone.build()
-            self._model = keras.Model(base.input, base.get_layer(self._backbone.tail).output)
+            self._model = keras.Model(base.input, base.get_layer(self._tuning.after).output)
         return [np.asarray(self._model.predict_on_batch(views)) for views in images]
 
 

@@ -50,11 +50,11 @@ def image_tower(backbone: Backbone, head: keras.Model, trainable_from: str | Non
         backbone: The base.
         head: From `towers.image_head`.
         trainable_from: The first layer of the base that may be fine-tuned; None for none.
-        tail: Weights of what follows the backbone's tail layer, when it was fine-tuned.
+        tail: Weights of the backbone's last stage, when it was fine-tuned.
     """
     base = backbone.build()
-    if tail is not None:
-        keras.Model(base.get_layer(backbone.tail).output, base.output).set_weights(tail)
+    if tail is not None and backbone.tuning is not None:
+        keras.Model(base.get_layer(backbone.tuning.after).output, base.output).set_weights(tail)
     frozen = True
     for layer in base.layers:
         frozen = frozen and layer.name != trainable_from

@@ -15,9 +15,9 @@ from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.projection import alignment, discriminant
 from birdfield_train.towers import audio_tower, fusion_tower, image_head, set_projection
 
-IMAGE_SHRINKAGE = 0.7
-PEAK_WEIGHT = 0.3  # of a map's peak beside its mean, before the discriminant
-AUDIO_SHRINKAGE = 0.3
+SHRINKAGE = 0.7
+# Of a channel's peak beside its mean, before the discriminant: docs/decisions/0011 and 0013.
+IMAGE_PEAK_WEIGHT, AUDIO_PEAK_WEIGHT = 0.3, 2.0
 CHUNK = 512  # pictures embedded at a time
 RECORDINGS = 32  # embedded at a time, with all their windows
 
@@ -93,13 +93,13 @@ class Heads:
         by_sight = by_sound = None
         if len(np.unique(split.image_labels)) > 1:
             pooled = np.stack([feature.load() for feature in split.images])
-            kernel, bias = image_discriminant(pooled, split.image_labels)
+            kernel, bias = weighted_discriminant(pooled, split.image_labels, IMAGE_PEAK_WEIGHT)
             set_projection(self.image, "image", kernel, bias)
             by_sight = unit(pooled @ kernel + bias)
         if len(np.unique(split.audio_labels)) > 1:
             summaries, rows = _summaries(split.audio, self._frames)
             labels = split.audio_labels[rows]
-            kernel, bias = discriminant(summaries, labels, DIM, AUDIO_SHRINKAGE)
+            kernel, bias = weighted_discriminant(summaries, labels, AUDIO_PEAK_WEIGHT)
             by_sound = unit(summaries @ kernel + bias)
             if by_sight is not None:
                 rotation = _align(by_sound, labels, by_sight, split.image_labels)
@@ -134,14 +134,15 @@ class Heads:
             layer.gain)))
 
 
-def image_discriminant(pooled: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[
-        NDArray[np.float32], NDArray[np.float32]]:
-    """Find where the image projection starts: kernel [2 C, 128] and bias [128] for pooled [N, 2 C].
+def weighted_discriminant(pooled: NDArray[np.float32], labels: NDArray[np.int64],
+                          peak_weight: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find where a projection starts: kernel [2 C, 128] and bias [128] for pooled [N, 2 C].
 
-    The peaks are on a larger scale than the means, and noisier: they are weighed down first.
+    Of photographs the peaks are on a larger scale than the means, and noisier; of sound they are
+    what a short call leaves.
     """
-    weights = np.repeat(np.array([1.0, PEAK_WEIGHT], np.float32), pooled.shape[1] // 2)
-    kernel, bias = discriminant(pooled * weights, labels, DIM, IMAGE_SHRINKAGE)
+    weights = np.repeat(np.array([1.0, peak_weight], np.float32), pooled.shape[1] // 2)
+    kernel, bias = discriminant(pooled * weights, labels, DIM, SHRINKAGE)
     return kernel * weights[:, None], bias
 
 

@@ -5,7 +5,7 @@ the heads then start on what the tuned base makes of the plain photographs.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
 from birdfield.encoder import unit
-from birdfield_train.backbones import Backbone
-from birdfield_train.features import VIEWS, Feature
-from birdfield_train.heads import image_discriminant
+from birdfield_train.backbones import Backbone, Tuning
+from birdfield_train.features import Feature
+from birdfield_train.heads import IMAGE_PEAK_WEIGHT, weighted_discriminant
 from birdfield_train.losses import pair_masks, triplet_loss
+from birdfield_train.packed_weights import quantise_kernel
 from birdfield_train.towers import pool_features
 
 CHUNK = 64  # photographs at a time
@@ -27,35 +28,14 @@ CHUNK = 64  # photographs at a time
 TuneEpoch = Callable[[int, int, dict[str, float]], None]
 
 
-@dataclass(frozen=True)
-class TuneConfig:
-    """How a base is fine-tuned.
-
-    Attributes:
-        epochs: Passes over the photographs, in other views each time.
-        learning_rate: Of Adam, for the base; the projection learns three times as fast.
-        temperature: Of the normalised softmax (Zhai and Wu, arXiv 1811.12649), beside the triplets.
-        margin: Of the triplet loss, in cosine.
-        species_per_batch: P.
-        samples_per_species: K.
-    """
-
-    epochs: int = 5
-    learning_rate: float = 1e-4
-    temperature: float = 0.2
-    margin: float = 0.1
-    species_per_batch: int = 16
-    samples_per_species: int = 4
-
-
 class Tail:
-    """What follows `Backbone.tail`: from cached maps to pooled features."""
+    """The last stage of a base: from cached maps to pooled features."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, tuning: Tuning) -> None:
         """Make it with the packaged weights."""
         base = backbone.build()
-        assert backbone.tail is not None
-        maps = base.get_layer(backbone.tail).output
+        self._tuning = tuning
+        maps = base.get_layer(tuning.after).output
         self.model = keras.Model(maps, keras.layers.Concatenate()(pool_features(
             keras.Model(maps, base.output)(maps))))
         self._forward = tf.function(lambda maps: self.model(maps, training=False),
@@ -71,22 +51,23 @@ class Tail:
                 some, self._forward(tf.constant(maps)).numpy(), strict=True)]
         return pooled
 
-    def tune(self, images: Sequence[Feature], labels: NDArray[np.int64], config: TuneConfig,
-             seed: int, on_epoch: TuneEpoch) -> None:
+    def tune(self, images: Sequence[Feature], labels: NDArray[np.int64], seed: int,
+             on_epoch: TuneEpoch) -> None:
         """Fit it to the species of these photographs, by hard triplets and a normalised softmax.
 
         Args:
             images: Photographs with their cached views.
             labels: int64 [N], species; with fewer than two of them there is nothing to fit.
-            config: How.
             seed: Of the batches.
             on_epoch: Told after each epoch.
         """
+        config = self._tuning
         species, classes = np.unique(labels, return_inverse=True)
         if len(species) < 2:
             return
         features = np.stack([entry.load() for entry in self.pool(images)])
-        kernel, bias = (tf.Variable(part) for part in image_discriminant(features, classes))
+        kernel, bias = (tf.Variable(part) for part in weighted_discriminant(
+            features, classes, IMAGE_PEAK_WEIGHT))
         vectors = unit(features @ kernel.numpy() + bias.numpy())
         proxies = tf.Variable(unit(np.stack([vectors[classes == row].mean(axis=0)
                                              for row in range(len(species))])))
@@ -118,13 +99,25 @@ class Tail:
             totals: dict[str, list[float]] = {}
             for _ in range(steps):
                 rows = _draw(groups, config, rng)
-                maps = np.stack([images[row].load_view(int(rng.integers(VIEWS + 1)))
+                maps = np.stack([images[row].load_view(int(rng.integers(config.views + 1)))
                                  for row in rows])
                 for name, value in step(tf.constant(maps), tf.constant(rows),
                                         tf.constant(classes[rows])).items():
                     totals.setdefault(name, []).append(float(value))
             on_epoch(epoch + 1, config.epochs, {"epoch": epoch + 1, **{
                 name: float(np.mean(values)) for name, values in totals.items()}})
+        self._round()
+
+    def _round(self) -> None:
+        """Round the kernels to the 8 bits that they are exported at.
+
+        The heads then start on what will be there: rounding afterwards moved the embeddings of
+        139 species to a cosine of 0.993 (docs/decisions/0012-fine-tuning.md).
+        """
+        for weight in self.model.trainable_variables:
+            if len(weight.shape) > 1:
+                levels, scale = quantise_kernel(weight.numpy())
+                weight.assign(levels * scale)
 
 
 def tuned_tail(backbone: Backbone, images: Sequence[Feature], labels: NDArray[np.int64], seed: int,
@@ -132,21 +125,21 @@ def tuned_tail(backbone: Backbone, images: Sequence[Feature], labels: NDArray[np
     """Fine-tune a base's tail and keep its weights in a file, or take them from there.
 
     Args:
-        backbone: One without a tail is frozen, and None is returned.
+        backbone: One without tuning is frozen, and None is returned.
         images: Photographs with their cached views.
         labels: int64 [N], species.
         seed: Of the batches.
         path: For the weights; a file that exists is what an interrupted run left.
         on_epoch: Told after each epoch.
     """
-    if backbone.tail is None:
+    if backbone.tuning is None:
         return None
-    tail = Tail(backbone)
+    tail = Tail(backbone, backbone.tuning)
     if path.exists():
         tail.model.set_weights(load_tail(path))
         return tail
     keras.utils.set_random_seed(seed)
-    tail.tune(images, labels, TuneConfig(), seed, on_epoch)
+    tail.tune(images, labels, seed, on_epoch)
     weights = enumerate(tail.model.get_weights())
     atomic.write_file(path, dump_arrays({f"weight{row:03d}": weight for row, weight in weights}))
     return tail
@@ -163,7 +156,7 @@ def load_tail(path: Path) -> list[NDArray[np.float32]]:
         return [arrays[name] for name in sorted(arrays.files)]
 
 
-def _draw(groups: Sequence[NDArray[np.intp]], config: TuneConfig,
+def _draw(groups: Sequence[NDArray[np.intp]], config: Tuning,
           rng: np.random.Generator) -> NDArray[np.int64]:
     count = config.samples_per_species
     chosen = rng.choice(len(groups), min(config.species_per_batch, len(groups)), replace=False)

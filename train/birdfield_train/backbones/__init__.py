@@ -11,6 +11,31 @@ from birdfield.image import ImageSpec
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How the last stage of a base is fine-tuned.
+
+    Attributes:
+        after: The layer whose maps are cached; what follows is fitted.
+        views: Cached of each photograph, beside the plain one.
+        epochs: Passes over the photographs, in other views each time.
+        learning_rate: Of Adam, for the base; the projection learns three times as fast.
+        temperature: Of the normalised softmax (Zhai and Wu, arXiv 1811.12649), beside the triplets.
+        margin: Of the triplet loss, in cosine.
+        species_per_batch: P.
+        samples_per_species: K.
+    """
+
+    after: str
+    views: int
+    epochs: int
+    learning_rate: float
+    temperature: float = 0.2
+    margin: float = 0.1
+    species_per_batch: int = 16
+    samples_per_species: int = 4
+
+
+@dataclass(frozen=True)
 class Backbone:
     """A convolutional base.
 
@@ -21,7 +46,7 @@ class Backbone:
         build: Makes the base, with its weights: [B, size, size, 3] -> [B, h, w, channels].
         licence: The weights' origin and licence.
         key: Identifies the weights, for caches.
-        tail: The layer behind which the base is fine-tuned; None: it is frozen as a whole.
+        tuning: How its last stage is fine-tuned; None: it is frozen as a whole.
     """
 
     name: str
@@ -30,7 +55,7 @@ class Backbone:
     build: Callable[[], keras.Model]
     licence: str
     key: str
-    tail: str | None = None
+    tuning: Tuning | None = None
 
 
 BACKBONES = ("vgg16", "efficientnet-lite0")

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from birdfield.errors import UsageError
 from birdfield.image import ImageSpec
-from birdfield_train.backbones import Backbone
+from birdfield_train.backbones import Backbone, Tuning
 from birdfield_train.packed_weights import load_packed
 
 PACKED = Path(__file__).parents[1] / "weights" / "efficientnet_lite0_imagenet_int8.npz"
@@ -21,7 +21,7 @@ PACKED_SHA256 = "e74abfacd9876cf9e3015588bdde965ea58822aed8c1230f9f446d7713b0b53
 SPEC = ImageSpec(size_px=224, order="RGB", mean=(127.0, 127.0, 127.0), scale=128.0)
 CHANNELS = 1280
 LICENCE = "EfficientNet-Lite0 ImageNet weights: Google, Apache-2.0"
-TAIL = "block10_add"  # [14, 14, 112]; what follows is fine-tuned
+TUNING = Tuning("block10_add", views=4, epochs=5, learning_rate=1e-4)  # maps [14, 14, 112]
 STEM = 32  # channels
 # Repeats, kernel, stride of the first, expansion, output channels of each stage.
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
@@ -38,7 +38,7 @@ def backbone(weights: Path | None = None) -> Backbone:
         raise UsageError("--image-weights goes with the vgg16 backbone; leave it out for "
                          "efficientnet-lite0")
     return Backbone("efficientnet-lite0", SPEC, CHANNELS, _build, LICENCE,
-                    f"efficientnet-lite0-{PACKED_SHA256[:16]}", TAIL)
+                    f"efficientnet-lite0-{PACKED_SHA256[:16]}", TUNING)
 
 
 def _build() -> keras.Model:
