@@ -116,7 +116,9 @@ def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
 
 def _resampled(path: Path, sound: soundfile.SoundFile, rate_hz: int) -> Iterator[Waveform]:
     resampler = Resampler(sound.samplerate, rate_hz)
-    for block in sound.blocks(int(BLOCK_S * sound.samplerate), dtype="float32", always_2d=True):
+    size = int(BLOCK_S * sound.samplerate)
+    # Not sound.blocks: where a header promises more than there is, it gives uninitialised memory.
+    while len(block := sound.read(size, dtype="float32", always_2d=True)):
         if not np.isfinite(block).all():
             raise InputError(f"{path}: holds samples that are no finite numbers; "
                              "expected -1..1; record or convert it again")

@@ -200,3 +200,30 @@ def test_a_short_sequence_is_repeated_from_its_beginning() -> None:
     frames = np.arange(3, dtype=np.float32)[:, None]
     assert fit_frames(frames, 10).ravel().tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
     assert np.array_equal(fit_frames(frames, 3), frames)
+
+
+def test_a_header_that_promises_more_than_there_is_adds_nothing(tmp_path: Path) -> None:
+    """An Ogg file's length is the position in its last page: here a second too late.
+
+    What is left is what the last packet holds: less than a block of Vorbis more than was written.
+    """
+    path = tmp_path / "robin.ogg"
+    soundfile.write(path, 0.1 * np.ones(16_000, np.float32), 16_000)
+    data = bytearray(path.read_bytes())
+    page = data.rindex(b"OggS")
+    data[page + 6 : page + 14] = (32_000).to_bytes(8, "little")
+    data[page + 22 : page + 26] = bytes(4)
+    data[page + 22 : page + 26] = ogg_checksum(data[page:]).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert soundfile.info(path).frames == 32_000
+    assert 16_000 <= len(read_audio(path, 16_000)) < 16_500
+
+
+def ogg_checksum(page: bytes) -> int:
+    """RFC 3533, 6: polynomial 0x04c11db7, nothing reflected or inverted."""
+    checksum = 0
+    for byte in page:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ (0x04c11db7 if checksum >> 31 else 0)) & 0xFFFFFFFF
+    return checksum
