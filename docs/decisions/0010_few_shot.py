@@ -13,7 +13,7 @@ import argparse
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,13 +200,13 @@ def with_new(fuse: Fuse, gallery: Gallery, way: Way, labels: tuple[str, ...],
             for sense, vector in way(fuse, gallery, images.vectors[images.labels == row],
                                      audio.vectors[audio.labels == row])]
     thresholds = np.tile(np.array(gallery.calibration.threshold, np.float32), (len(labels), 1))
-    return Gallery(
-        (*gallery.species, *map(Species, labels)),
-        np.concatenate([gallery.vectors, *(vector[None] for _, _, vector in made)]),
-        np.concatenate([gallery.owner, np.array([row for row, _, _ in made], np.int32)]),
-        np.concatenate([gallery.senses, np.array([SENSES.index(sense) for _, sense, _ in made],
-                                                 np.uint8)]),
-        np.concatenate([gallery.thresholds, thresholds]), gallery.calibration)
+    return replace(
+        gallery, species=(*gallery.species, *map(Species, labels)),
+        vectors=np.concatenate([gallery.vectors, *(vector[None] for _, _, vector in made)]),
+        owner=np.concatenate([gallery.owner, np.array([row for row, _, _ in made], np.int32)]),
+        senses=np.concatenate([gallery.senses, np.array([SENSES.index(sense)
+                                                         for _, sense, _ in made], np.uint8)]),
+        thresholds=np.concatenate([gallery.thresholds, thresholds]))
 
 
 def answers(gallery: Gallery, tested: Tested, sense: str,
@@ -215,7 +215,8 @@ def answers(gallery: Gallery, tested: Tested, sense: str,
     similarities = gallery.similarities(tested.vectors, sense)
     return (similarities.argmax(axis=1) == tested.labels + shift,
             similarities[:, shift:].argmax(axis=1) == tested.labels,
-            knownness(similarities, gallery, sense) >= 0)
+            knownness(similarities, gallery.nobird_similarity(tested.vectors, sense), gallery,
+                      sense) >= 0)
 
 
 def measure(fuse: Fuse, gallery: Gallery, files: Files,
