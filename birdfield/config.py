@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from birdfield.errors import InputError
+from birdfield.errors import InputError, UsageError
 
 PACKAGE = Path(__file__).parent
 PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
@@ -33,6 +33,20 @@ def check_sha256(path: Path, expected: str) -> None:
     if found != expected:
         raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {expected[:12]}...; "
                          "install birdfield again")
+
+
+def thread_count() -> int:
+    """Tell how many threads an interpreter gets: BIRDFIELD_THREADS, else a Pi's four cores.
+
+    Raises:
+        UsageError: When BIRDFIELD_THREADS is no number from 1 on.
+    """
+    wanted = os.environ.get("BIRDFIELD_THREADS")
+    if wanted is None:
+        return min(4, os.cpu_count() or 1)
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise UsageError(f"BIRDFIELD_THREADS is {wanted!r}; expected a number from 1 on")
+    return int(wanted)
 
 
 def resolve_model(given: Path | None) -> Path:
