@@ -71,18 +71,17 @@ def watch_once(model: Path, camera: str, microphone: str, threads: int) -> Footp
         raise MissingError("bench reads of a process in /proc, which this system lacks; "
                            "run it on Linux")
     before_s, started_s = _children_cpu_s(), perf_counter()
-    process = subprocess.Popen([*PROGRAM, "--model", str(model), "--camera", camera,
-                                "--microphone", microphone], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True,
-                               env={**os.environ, "BIRDFIELD_THREADS": str(threads)})
-    assert process.stdout and process.stderr  # they are pipes
     cold_start_s, start_cpu_s, rss_mb = None, 0.0, 0.0
-    for _answer in process.stdout:
-        if cold_start_s is None:
-            cold_start_s, start_cpu_s = perf_counter() - started_s, _cpu_s(process.pid)
-        rss_mb = max(rss_mb, _peak_mb(process.pid))
-    complaint = process.stderr.read().strip()
-    if process.wait():
+    with subprocess.Popen([*PROGRAM, "--model", str(model), "--camera", camera, "--microphone",
+                           microphone], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "BIRDFIELD_THREADS": str(threads)}) as process:
+        assert process.stdout and process.stderr  # they are pipes
+        for _answer in process.stdout:
+            if cold_start_s is None:
+                cold_start_s, start_cpu_s = perf_counter() - started_s, _cpu_s(process.pid)
+            rss_mb = max(rss_mb, _peak_mb(process.pid))
+        complaint = process.stderr.read().strip()
+    if process.returncode:
         raise InputError(f"{model}: watch failed on a scene made for it (exit "
                          f"{process.returncode}: {complaint.splitlines()[-1:]})")
     return Footprint(cold_start_s, start_cpu_s, _children_cpu_s() - before_s, rss_mb)

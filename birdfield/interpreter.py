@@ -81,7 +81,7 @@ class TfliteModel:
 
 
 class PlainModel:
-    """A TFLite model without a signature, of one input and one output. Not thread-safe."""
+    """A TFLite model without a signature, of one input. Not thread-safe."""
 
     def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
         """Load a model.
@@ -100,13 +100,18 @@ class PlainModel:
         except (ValueError, RuntimeError) as error:
             raise _load_error(name, error) from error
         self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run once on values of the input's shape; the result is a copy, safe to keep."""
+        """Run once on values of the input's shape; the first output, a copy, safe to keep."""
+        return self.outputs(values)[0]
+
+    def outputs(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run once on values of the input's shape; all outputs, copies, in the file's order."""
         self._interpreter.set_tensor(self._input, values)
         self._interpreter.invoke()
-        return np.array(self._interpreter.get_tensor(self._output), np.float32)
+        return [np.array(self._interpreter.get_tensor(output), np.float32)
+                for output in self._outputs]
 
 
 def _load_error(name: str, error: Exception) -> InputError:
