@@ -103,7 +103,7 @@ def birdnet_stage(threads: int) -> Stage:
     """
     path = find_birdnet()
     read_birdnet(path)  # refuses another model
-    model = PlainModel(path.read_bytes(), str(path), threads)
+    model = PlainModel(path, threads)
     sound = np.random.default_rng(0).normal(0, 0.1, (1, 144_000)).astype(np.float32)
     return Stage("audio_3s", lambda: model(sound))
 

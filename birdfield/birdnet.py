@@ -77,7 +77,7 @@ class BirdNet:
             InputError: When it carries another model.
         """
         path = find_birdnet()
-        model = PlainModel(read_birdnet(path), str(path), threads)
+        model = PlainModel(path, threads, read_birdnet(path))
         self._stream = Stream(BIRDNET, lambda patches: np.concatenate(
             [model(patch[None]) for patch in patches]))
         self._yamnet_path = yamnet

@@ -46,10 +46,13 @@ class SentenceGroup(TyperGroup):
             raise typer.Exit(EXIT_INPUT) from error
 
 
+# Plain help: Rich and its Markdown would take longer to import than all else.
 app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_enable=False,
+                  rich_markup_mode=None,
                   context_settings={"help_option_names": ["-h", "--help"]},
                   help="Recognise birds by sight and by sound, offline.")
-species_app = typer.Typer(no_args_is_help=True, help="List, rename or remove a model's species.")
+species_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
+                          help="List, rename or remove a model's species.")
 
 ModelOption = Annotated[Path | None, typer.Option(
     "--model", help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the packaged starter.")]

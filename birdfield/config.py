@@ -9,6 +9,9 @@ from birdfield.errors import InputError, UsageError
 PACKAGE = Path(__file__).parent
 PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
 PACKAGED_YAMNET_SHA256 = "ca080ca19d409ba470adbef02378d1761d5b65c1beca246f50c52cd909cb14af"
+# The same from its spectrogram on, faster and smaller: docs/decisions/0015-yamnet-int8.md.
+PACKAGED_YAMNET_INT8 = PACKAGE / "weights" / "yamnet_int8.tflite"
+PACKAGED_YAMNET_INT8_SHA256 = "35d58580b7a1e150f657dab4ff33737e917d641f81de0e55e3b88c1cc2eb3d75"
 STARTER = PACKAGE / "starter"
 BUNDLE_SUFFIX = ".birdfield"
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.audio import AudioSpec, Waveform
-from birdfield.config import PACKAGED_YAMNET_SHA256, file_sha256
+from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.errors import InputError, UsageError
 from birdfield.interpreter import TfliteModel
 from birdfield.log_mel import LogMelYamnet
@@ -68,19 +68,22 @@ class Frontend(Protocol):
 
 
 class Yamnet:
-    """The packaged, or a run's own, float TFLite YAMNet. Not thread-safe."""
+    """The packaged, or a run's own, TFLite YAMNet. Not thread-safe."""
 
     spec = YAMNET
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load a file whose signature maps waveform [15600] to embeddings, bands and scores.
 
+        In place of the packaged float file, its 8-bit form is run.
+
         Raises:
             InputError: When it is another model, or a conversion from before the bands.
         """
         self._path = path
-        packaged = path.is_file() and self.sha256 == PACKAGED_YAMNET_SHA256
-        model = (LogMelYamnet if packaged else WaveformYamnet)(path, threads)
+        packaged = path == PACKAGED_YAMNET or (path.is_file()
+                                               and self.sha256 == PACKAGED_YAMNET_SHA256)
+        model = LogMelYamnet(threads) if packaged else WaveformYamnet(path, threads)
         self._stream = Stream(YAMNET, model.embed)
 
     @cached_property

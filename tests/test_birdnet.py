@@ -130,9 +130,9 @@ def test_the_installed_model_is_the_known_one_and_only_its_output_is_changed() -
     before, after = path.read_bytes(), read_birdnet(path)
     assert len(after) == len(before)
     assert sum(one != two for one, two in zip(before, after, strict=True)) == 1
-    assert PlainModel(before, "whole")(np.zeros((1, BIRDNET.patch), np.float32)).shape == (1, 6522)
+    assert PlainModel(path)(np.zeros((1, BIRDNET.patch), np.float32)).shape == (1, 6522)
 
 
 def test_what_is_no_model_ends_in_one_error() -> None:
     with pytest.raises(InputError, match="birdnet: this TFLite runtime cannot load it"):
-        PlainModel(b"no model", "birdnet")
+        PlainModel(Path("birdnet"), content=b"no model")
