@@ -2,8 +2,10 @@
 
 import os
 import resource
+import select
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +20,10 @@ from birdfield.bench_stages import CAPTURED_HZ, picture, sound
 from birdfield.errors import InputError, MissingError
 
 SCENE_S = 30.0
+POLL_S = 0.02
 FPS = 5
 WIDTH_PX, HEIGHT_PX = 640, 480
+SUBJECT_PX = 120  # of what moves in the busy scene, both ways
 QUIET = 0.01  # of the busy scene's sound
 PROGRAM = (sys.executable, "-c", "from birdfield.cli import main; main()", "watch", "--json",
            "--fast")
@@ -33,7 +37,7 @@ class Footprint:
         cold_start_s: From the start of its process to its first answer; None without one.
         start_cpu_s: The processor time up to then.
         cpu_s: The processor time of its whole life.
-        rss_mb: The most memory that was resident, in MB of 1,000,000 bytes, when it answered.
+        rss_mb: The most memory that was resident, in MB of 1,000,000 bytes.
     """
 
     cold_start_s: float | None
@@ -45,13 +49,17 @@ class Footprint:
 def write_scenes(folder: Path) -> dict[str, tuple[str, str]]:
     """Write a film and a sound of a busy and of an idle scene; returns their paths by scene."""
     still = cv2.resize(picture(), (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    subject = still[:SUBJECT_PX, :SUBJECT_PX][::-1] // 3
     paths = {}
     for name, moves, loud in (("busy", True, 1.0), ("idle", False, QUIET)):
         film, song = str(folder / f"{name}.avi"), str(folder / f"{name}.wav")
         writer = cv2.VideoWriter(film, cv2.VideoWriter.fourcc(*"MJPG"), FPS, (WIDTH_PX, HEIGHT_PX))
         rng = np.random.default_rng(0)
         for index in range(round(SCENE_S * FPS)):
-            frame = np.roll(still, 16 * index, axis=1) if moves else still
+            frame = still.copy()
+            if moves:  # something dark and patterned hops along the middle
+                left = 40 * index % (WIDTH_PX - SUBJECT_PX)
+                frame[180 : 180 + SUBJECT_PX, left : left + SUBJECT_PX] = subject
             grain = rng.integers(-3, 4, frame.shape[:2]).astype(np.int16)[..., None]
             writer.write(np.clip(frame + grain, 0, 255).astype(np.uint8))
         writer.release()
@@ -72,15 +80,18 @@ def watch_once(model: Path, camera: str, microphone: str, threads: int) -> Footp
                            "run it on Linux")
     before_s, started_s = _children_cpu_s(), perf_counter()
     cold_start_s, start_cpu_s, rss_mb = None, 0.0, 0.0
-    with subprocess.Popen([*PROGRAM, "--model", str(model), "--camera", camera, "--microphone",
-                           microphone], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={**os.environ, "BIRDFIELD_THREADS": str(threads)}) as process:
-        assert process.stdout and process.stderr  # they are pipes
-        for _answer in process.stdout:
-            if cold_start_s is None:
-                cold_start_s, start_cpu_s = perf_counter() - started_s, _cpu_s(process.pid)
+    with (tempfile.TemporaryFile() as complaints,
+          subprocess.Popen([*PROGRAM, "--model", str(model), "--camera", camera, "--microphone",
+                            microphone], stdout=subprocess.PIPE, stderr=complaints,
+                           env={**os.environ, "BIRDFIELD_THREADS": str(threads)}) as process):
+        assert process.stdout  # it is a pipe
+        while process.poll() is None:
+            ready, _, _ = select.select([process.stdout], [], [], POLL_S)
             rss_mb = max(rss_mb, _peak_mb(process.pid))
-        complaint = process.stderr.read().strip()
+            if ready and os.read(process.stdout.fileno(), 65_536) and cold_start_s is None:
+                cold_start_s, start_cpu_s = perf_counter() - started_s, _cpu_s(process.pid)
+        complaints.seek(0)
+        complaint = complaints.read().decode(errors="replace").strip()
     if process.returncode:
         raise InputError(f"{model}: watch failed on a scene made for it (exit "
                          f"{process.returncode}: {complaint.splitlines()[-1:]})")
