@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.birdnet import BIRDNET_SHA256, find_birdnet, read_birdnet
+from birdfield.birdnet import BIRDNET_SHA256, find_birdnet
 from birdfield.bundle import Bundle
+from birdfield.config import check_sha256
 from birdfield.encoder import DIM, SENSES, unit
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
@@ -102,7 +103,7 @@ def birdnet_stage(threads: int) -> Stage:
         InputError: When it carries another model.
     """
     path = find_birdnet()
-    read_birdnet(path)  # refuses another model
+    check_sha256(path, BIRDNET_SHA256)
     model = PlainModel(path, threads)
     sound = np.random.default_rng(0).normal(0, 0.1, (1, 144_000)).astype(np.float32)
     return Stage("audio_3s", lambda: model(sound))
