@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
+
+if TYPE_CHECKING:  # at run time they are imported where sound is read: a photograph needs neither
+    import soundfile
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
 
@@ -65,6 +67,8 @@ class Resampler:
 
     def __init__(self, from_hz: float, to_hz: float) -> None:
         """Convert from one sample rate to another."""
+        import soxr
+
         self._stream = (None if from_hz == to_hz else
                         soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ"))
 
@@ -101,6 +105,8 @@ def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
     Raises:
         InputError: When the file cannot be read, or holds a sample that is no finite number.
     """
+    import soundfile
+
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; expected a recording")
@@ -114,7 +120,7 @@ def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
                          "expected WAV, FLAC, OGG, MP3 or AIFF") from error
 
 
-def _resampled(path: Path, sound: soundfile.SoundFile, rate_hz: int) -> Iterator[Waveform]:
+def _resampled(path: Path, sound: "soundfile.SoundFile", rate_hz: int) -> Iterator[Waveform]:
     resampler = Resampler(sound.samplerate, rate_hz)
     size = int(BLOCK_S * sound.samplerate)
     # Not sound.blocks: where a header promises more than there is, it gives uninitialised memory.

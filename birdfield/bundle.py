@@ -10,12 +10,7 @@ from typing import Any
 
 from birdfield.audio import AudioSpec
 from birdfield.birdnet import BIRDNET_SHA256
-from birdfield.config import (
-    PACKAGED_YAMNET,
-    PACKAGED_YAMNET_SHA256,
-    check_sha256,
-    file_sha256,
-)
+from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.encoder import DIM, BundleEncoder
 from birdfield.errors import InputError
 from birdfield.frontend import SPECS, YAMNET
@@ -174,8 +169,6 @@ def _check_frontend(manifest: Mapping[str, Any]) -> None:
         raise InputError(f"this model hears by the YAMNet {str(wanted)[:12]}..., this birdfield "
                          f"carries {PACKAGED_YAMNET_SHA256[:12]}...; install the birdfield that "
                          "made it, or export it again")
-    if copied is None:
-        check_sha256(PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256)
     known = wanted if spec is YAMNET else BIRDNET_SHA256
     if manifest["frontend"]["sha256"] != known:
         raise ValueError(f"its {name} is {str(manifest['frontend']['sha256'])[:12]}...; "

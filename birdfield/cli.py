@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # at run time each command imports what it needs: --help stay
     from birdfield.gallery import Gallery
     from birdfield.observation import Observation
 
-THREADS = min(4, os.cpu_count() or 1)  # of each interpreter: a Pi's cores
 
 
 class SentenceGroup(TyperGroup):
@@ -47,10 +46,13 @@ class SentenceGroup(TyperGroup):
             raise typer.Exit(EXIT_INPUT) from error
 
 
+# Plain help: Rich and its Markdown would take longer to import than all else.
 app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_enable=False,
+                  rich_markup_mode=None,
                   context_settings={"help_option_names": ["-h", "--help"]},
                   help="Recognise birds by sight and by sound, offline.")
-species_app = typer.Typer(no_args_is_help=True, help="List, rename or remove a model's species.")
+species_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
+                          help="List, rename or remove a model's species.")
 
 ModelOption = Annotated[Path | None, typer.Option(
     "--model", help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the packaged starter.")]
@@ -90,11 +92,11 @@ def _options(
 def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
     """Open a bundle with the user's own species."""
     from birdfield.bundle import load_bundle
-    from birdfield.config import resolve_model
+    from birdfield.config import resolve_model, thread_count
     from birdfield.store import load_store, merged_gallery
 
     bundle = load_bundle(resolve_model(path))
-    encoder = bundle.encoder(THREADS)
+    encoder = bundle.encoder(thread_count())
     return bundle, encoder, merged_gallery(bundle, load_store(bundle), encoder.fuse)
 
 
@@ -271,6 +273,33 @@ def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:
 
 
 @app.command()
+def bench(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Bundles, or starter "
+                                                 "for the packaged one.")],
+    threads: Annotated[int, typer.Option(min=1, help="Of each interpreter.")] = 1,
+    against_birdnet: Annotated[bool, typer.Option("--against-birdnet", help="Run BirdNET beside "
+                               "them; needs birdfield[birdnet].")] = False,
+    gallery: Annotated[int | None, typer.Option(metavar="N", help="Time the match among up to N "
+                                                "species of 4 prototypes.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the "
+                                                   "figures; - is stdout.")] = None,
+) -> None:
+    """Time models on this machine, side by side: stages, start, memory, processor."""
+    from birdfield.bench_command import measure
+    from birdfield.bench_table import to_table
+
+    opened = [(path, *open_model(path)) for path in models]
+    figures = measure([(path, bundle, known) for path, bundle, _, known in opened], threads,
+                      against_birdnet, gallery, progress)
+    text = json.dumps(figures, indent=1)
+    print(text if json_file == Path("-") else to_table(figures))
+    if json_file and json_file != Path("-"):
+        from birdfield.atomic import write_file
+
+        write_file(json_file, text.encode())
+
+
+@app.command()
 def info(model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A bundle.")] = None,
          json_lines: JsonSwitch = False) -> None:
     """Tell what a model is: species, accuracy, parts, licences."""
@@ -290,7 +319,7 @@ def enrol(
 ) -> None:
     """Teach a model a species from a few files, without retraining."""
     from birdfield.bundle import load_bundle
-    from birdfield.config import resolve_model
+    from birdfield.config import resolve_model, thread_count
     from birdfield.describe import enrolment_lines
     from birdfield.enrol import enrol as enrol_species
     from birdfield.identify import list_files
@@ -298,8 +327,8 @@ def enrol(
 
     bundle = load_bundle(resolve_model(model))
     name = clean_name(species)
-    reports = enrol_species(bundle, bundle.encoder(THREADS), Species(name), list_files(files),
-                            dry_run)
+    reports = enrol_species(bundle, bundle.encoder(thread_count()), Species(name),
+                            list_files(files), dry_run)
     for line in enrolment_lines(reports, name, dry_run):
         print(line)
 

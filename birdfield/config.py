@@ -4,11 +4,14 @@ import hashlib
 import os
 from pathlib import Path
 
-from birdfield.errors import InputError
+from birdfield.errors import InputError, UsageError
 
 PACKAGE = Path(__file__).parent
 PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
 PACKAGED_YAMNET_SHA256 = "ca080ca19d409ba470adbef02378d1761d5b65c1beca246f50c52cd909cb14af"
+# The same from its spectrogram on, faster and smaller: docs/decisions/0015-yamnet-int8.md.
+PACKAGED_YAMNET_INT8 = PACKAGE / "weights" / "yamnet_int8.tflite"
+PACKAGED_YAMNET_INT8_SHA256 = "35d58580b7a1e150f657dab4ff33737e917d641f81de0e55e3b88c1cc2eb3d75"
 STARTER = PACKAGE / "starter"
 BUNDLE_SUFFIX = ".birdfield"
 
@@ -33,6 +36,20 @@ def check_sha256(path: Path, expected: str) -> None:
     if found != expected:
         raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {expected[:12]}...; "
                          "install birdfield again")
+
+
+def thread_count() -> int:
+    """Tell how many threads an interpreter gets: BIRDFIELD_THREADS, else a Pi's four cores.
+
+    Raises:
+        UsageError: When BIRDFIELD_THREADS is no number from 1 on.
+    """
+    wanted = os.environ.get("BIRDFIELD_THREADS")
+    if wanted is None:
+        return min(4, os.cpu_count() or 1)
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise UsageError(f"BIRDFIELD_THREADS is {wanted!r}; expected a number from 1 on")
+    return int(wanted)
 
 
 def resolve_model(given: Path | None) -> Path:

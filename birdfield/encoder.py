@@ -87,7 +87,11 @@ class BundleEncoder:
 
     def image_vector(self, image: Frame) -> Vector:
         """Embed a picture, uint8 [H, W, 3] BGR; returns a unit vector [DIM]."""
-        return unit(self._image(image=preprocess(image, self._spec)[None])["embedding"][0])
+        return self.square_vector(preprocess(image, self._spec))
+
+    def square_vector(self, square: NDArray[np.float32]) -> Vector:
+        """Embed what `preprocess` made of a picture; returns a unit vector [DIM]."""
+        return unit(self._image(image=square[None])["embedding"][0])
 
     def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
         """Embed at most one window's patches, float32 [T, dim]; returns a unit vector [DIM]."""

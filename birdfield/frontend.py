@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import AudioSpec, Waveform, patches
-from birdfield.config import file_sha256
+from birdfield.audio import AudioSpec, Waveform
+from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.errors import InputError, UsageError
 from birdfield.interpreter import TfliteModel
+from birdfield.log_mel import LogMelYamnet
+from birdfield.streaming import Stream
 
 # 96 log-mel frames a patch, 10 ms apart and 25 ms long; 48 of them a hop; windows of 5.295 s.
 # An embedding and, of an inner layer, the mean and the peak over time of eight bands of frequency:
@@ -66,24 +68,23 @@ class Frontend(Protocol):
 
 
 class Yamnet:
-    """The packaged, or a run's own, float TFLite YAMNet. Not thread-safe."""
+    """The packaged, or a run's own, TFLite YAMNet. Not thread-safe."""
 
     spec = YAMNET
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load a file whose signature maps waveform [15600] to embeddings, bands and scores.
 
+        In place of the packaged float file, its 8-bit form is run.
+
         Raises:
             InputError: When it is another model, or a conversion from before the bands.
         """
         self._path = path
-        self._model = TfliteModel(path, threads)
-        if self._model.inputs != {"waveform": (YAMNET.patch,)}:
-            raise InputError(f"{path}: takes {self._model.inputs}; "
-                             f"expected waveform [{YAMNET.patch}]")
-        if self._model.outputs != OUTPUTS:
-            raise InputError(f"{path}: gives {', '.join(sorted(self._model.outputs))}; expected "
-                             f"{', '.join(sorted(OUTPUTS))}; train again with this birdfield")
+        packaged = path == PACKAGED_YAMNET or (path.is_file()
+                                               and self.sha256 == PACKAGED_YAMNET_SHA256)
+        model = LogMelYamnet(threads) if packaged else WaveformYamnet(path, threads)
+        self._stream = Stream(YAMNET, model.embed)
 
     @cached_property
     def sha256(self) -> str:
@@ -98,13 +99,33 @@ class Yamnet:
         return self.hear(waveform).frames
 
     def hear(self, waveform: Waveform) -> Heard:
-        """Embed such a waveform; its classes are scored in the same run (Plakal, Ellis, 2020)."""
-        results = [self._model(waveform=np.ascontiguousarray(patch))
-                   for patch in patches(waveform, YAMNET)]
-        scores = np.concatenate([result["scores"] for result in results])
-        frames = np.concatenate([np.concatenate([result["embeddings"], result["bands"]], axis=1)
-                                 for result in results])
-        return Heard(frames, lambda: scores)
+        """Embed such a waveform; its classes are scored in the same run (Plakal, Ellis, 2020).
+
+        Of a window that overlaps the one before by whole hops only what is new is run.
+        """
+        rows = self._stream.embed(waveform)
+        return Heard(rows[:, : YAMNET.dim], lambda: rows[:, YAMNET.dim :])
+
+
+class WaveformYamnet:
+    """A whole YAMNet, spectrogram and all, as `train` converts one. Not thread-safe."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        """Load the file; raises InputError when it is another model."""
+        self._model = TfliteModel(path, threads)
+        if self._model.inputs != {"waveform": (YAMNET.patch,)}:
+            raise InputError(f"{path}: takes {self._model.inputs}; "
+                             f"expected waveform [{YAMNET.patch}]")
+        if self._model.outputs != OUTPUTS:
+            raise InputError(f"{path}: gives {', '.join(sorted(self._model.outputs))}; expected "
+                             f"{', '.join(sorted(OUTPUTS))}; train again with this birdfield")
+
+    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed patches [T, 15600]; returns [T, 5641]: embedding, bands, scores."""
+        results = [self._model(waveform=np.ascontiguousarray(patch)) for patch in patches]
+        return np.concatenate([np.concatenate([result[name] for name in
+                                               ("embeddings", "bands", "scores")], axis=1)
+                               for result in results])
 
 
 def spec_of(name: str) -> AudioSpec:

@@ -66,7 +66,7 @@ class TfliteModel:
                 for name, detail in self._run.get_input_details().items()}
             self.outputs = frozenset(self._run.get_output_details())
         except (ValueError, RuntimeError) as error:
-            raise _load_error(str(path), error) from error
+            raise _load_error(path, error) from error
 
     def __call__(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """Run once; the result is a copy, safe to keep.
@@ -81,35 +81,41 @@ class TfliteModel:
 
 
 class PlainModel:
-    """A TFLite model without a signature, of one input and one output. Not thread-safe."""
+    """A TFLite model without a signature, of one input. Not thread-safe."""
 
-    def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, content: bytes | None = None) -> None:
         """Load a model.
 
         Args:
-            content: Of a TFLite file.
-            name: What errors call it.
+            path: A TFLite file, to be memory-mapped.
             threads: Threads of the interpreter, fixed for its life.
+            content: In place of that of the file, which is then only what errors name.
 
         Raises:
             InputError: When this runtime cannot load it.
         """
         try:
-            self._interpreter = interpreter_class()(model_content=content, num_threads=threads)
+            source = {"model_content": content} if content else {"model_path": str(path)}
+            self._interpreter = interpreter_class()(**source, num_threads=threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise _load_error(name, error) from error
+            raise _load_error(path, error) from error
         self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run once on values of the input's shape; the result is a copy, safe to keep."""
+        """Run once on values of the input's shape; the first output, a copy, safe to keep."""
+        return self.outputs(values)[0]
+
+    def outputs(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run once on values of the input's shape; all outputs, copies, in the file's order."""
         self._interpreter.set_tensor(self._input, values)
         self._interpreter.invoke()
-        return np.array(self._interpreter.get_tensor(self._output), np.float32)
+        return [np.array(self._interpreter.get_tensor(output), np.float32)
+                for output in self._outputs]
 
 
-def _load_error(name: str, error: Exception) -> InputError:
+def _load_error(path: Path, error: Exception) -> InputError:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-    return InputError(f"{name}: this TFLite runtime cannot load it ({first_line}); "
+    return InputError(f"{path}: this TFLite runtime cannot load it ({first_line}); "
                       "update ai-edge-litert or export the bundle again")

@@ -25,6 +25,7 @@ BUFFER_S = 0.4  # in the sound system: what it keeps while this process is busy
 CHANNELS = 2  # at most; the sound system's "default" claims 32
 STALL_S = 3.0  # without a block, a microphone counts as lost
 ARRIVAL_S = 0.5  # how long a window waits for its last blocks
+EARLY_S, LATE_S = 0.05, 0.5  # how far blocks may stray before the time of all sound is set anew
 CLOSE_S = 2.0  # how long closing waits for PortAudio
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,9 @@ class AudioFile:
 class LiveMicrophone:
     """An input device, recorded by PortAudio and reopened when lost; one in a process.
 
-    Blocks carry the time of their arrival, so a window is late by the sound system's latency.
+    Time is counted in samples from the arrival of the first block, so that windows keep their
+    distance to the sample; it is set anew when blocks come too early or too late for it. A window
+    is late by the sound system's latency.
     """
 
     live = True
@@ -155,8 +158,9 @@ class LiveMicrophone:
         self._device = int(device) if device.isdecimal() else device
         self._sounddevice = load_sounddevice()
         self._blocks: deque[Waveform] = deque()
-        self._kept = 0
-        self._newest_s = -math.inf
+        self._kept = self._taken = 0  # samples
+        self._began_s = math.inf  # when the first of those taken was recorded
+        self._newest_s = -math.inf  # when a block arrived
         self._arrived = threading.Condition()
         self._outage = Outage("microphone")
         self._stop = threading.Event()
@@ -206,7 +210,8 @@ class LiveMicrophone:
         """Record until the device is lost; returns how it was lost."""
         with self._arrived:
             self._blocks.clear()  # what was recorded before a loss does not join what comes now
-            self._kept = 0
+            self._kept = self._taken = 0
+            self._began_s = math.inf
         stream = self._open()
         try:
             stream.start()
@@ -228,9 +233,13 @@ class LiveMicrophone:
             self.overruns += overrun
             self._blocks.append(waveform)
             self._kept += len(waveform)
+            self._taken += len(waveform)
             while self._kept > KEPT_S * self._rate_hz:
                 self._kept -= len(self._blocks.popleft())
             self._newest_s = time.monotonic()
+            began_s = self._newest_s - self._taken / self._rate_hz
+            if not -EARLY_S <= began_s - self._began_s <= LATE_S:
+                self._began_s = began_s
             self._arrived.notify_all()
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
@@ -241,16 +250,18 @@ class LiveMicrophone:
         Returns:
             float32 [N], mono; None when less than MIN_WINDOW_S was recorded in that time.
         """
+        rate_hz = self._rate_hz
         with self._arrived:
-            self._arrived.wait_for(lambda: self._newest_s >= end_s, ARRIVAL_S)
-            newest_s, blocks = self._newest_s, list(self._blocks)
+            self._arrived.wait_for(lambda: self._began_s + self._taken / rate_hz >= end_s,
+                                   ARRIVAL_S)
+            began_s, taken, blocks = self._began_s, self._taken, list(self._blocks)
         if not blocks:
             return None
         sound = np.concatenate(blocks)
-        last = len(sound) - round((newest_s - end_s) * self._rate_hz)
-        first = last - round((end_s - start_s) * self._rate_hz)
+        last = round((end_s - began_s) * rate_hz) - (taken - len(sound))
+        first = last - round((end_s - start_s) * rate_hz)
         waveform = sound[max(first, 0) : max(last, 0)]
-        return waveform if len(waveform) >= MIN_WINDOW_S * self._rate_hz else None
+        return waveform if len(waveform) >= MIN_WINDOW_S * rate_hz else None
 
     def close(self) -> None:
         """Stop recording; a thread that hangs in PortAudio is left to end by itself."""

@@ -19,7 +19,7 @@ from birdfield.microphone import Microphone
 from birdfield.observation import Observation
 from birdfield.quality import frame_fault, window_fault
 
-DECISION_S = 2.4  # from one decision to the next: five YAMNet hops
+DECISION_S = 2.4  # about that long from one decision to the next, in whole hops: five of YAMNet
 
 ALONE = {"camera": "deciding by sound alone", "microphone": "deciding by sight alone"}
 
@@ -115,7 +115,10 @@ class Watch:
             raise UsageError("a live camera or microphone cannot be watched faster than time "
                              "passes; leave out --fast or name files only")
         self._encoder, self._gallery = encoder, gallery
-        self._window_s = encoder.audio_spec.window_s
+        spec = encoder.audio_spec
+        self._window_s = spec.window_s
+        # Whole hops, so that a window's patches are those of the one before, moved on.
+        self._step_s = round(DECISION_S * spec.rate_hz / spec.hop) * spec.hop / spec.rate_hz
         self._camera, self._microphone = camera, microphone
         self._sources = sources
         self._fast = fast
@@ -136,7 +139,7 @@ class Watch:
         clock = FastClock() if self._fast else RealClock(self._stop)
         index = 0
         while not all(source.ended for source in self._sources):
-            start_s = index * DECISION_S
+            start_s = index * self._step_s
             clock.wait_until(start_s + self._window_s)
             if self._stop.is_set():
                 return
@@ -147,11 +150,11 @@ class Watch:
 
     def _next_index(self, index: int, now_s: float) -> int:
         """Return the next window, which is the newest complete one when a live scene is late."""
-        newest = math.floor((now_s - self._window_s) / DECISION_S)
+        newest = math.floor((now_s - self._window_s) / self._step_s)
         late = max(newest - (index + 1), 0) if self._live else 0
         if late and not self.skipped:
             log.warning("processing takes longer than %g s a window; windows are skipped",
-                        DECISION_S)
+                        self._step_s)
         self.skipped += late
         return index + 1 + late
 

@@ -1,4 +1,5 @@
 import importlib
+import itertools
 import logging
 import threading
 import time
@@ -194,6 +195,42 @@ def test_windows_of_a_device_go_by_the_time_of_arrival(monkeypatch: pytest.Monke
         assert microphone.window(end_s - 100, end_s - 11.5) is None
         assert microphone.overruns == 1
     assert system.opened == [(16_000, 2)]
+
+
+def test_windows_of_a_device_keep_their_distance_however_its_blocks_stray(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 0.1 s come up to 40 ms late; windows of 2 s, 0.96 s apart, begin 15,360 samples
+    apart: a frontend knows their patches again.
+    """
+    system, clock = SoundSystem(16_000, 1), [1000.0]
+    with recording(monkeypatch, system) as microphone:
+        monkeypatch.setattr("birdfield.microphone.time.monotonic", lambda: clock[0])
+        ramp = np.linspace(0, 1, 16_000 * 8, dtype=np.float32)
+        late_s = np.random.default_rng(0).uniform(0, 0.04, 80)
+        for block in range(80):
+            clock[0] = 1000.1 + 0.1 * block + late_s[block]
+            system.deliver(ramp[1600 * block :][:1600, None])
+        windows = [microphone.window(1001 + shift_s, 1003 + shift_s)
+                   for shift_s in np.arange(5) * 0.96]
+    for before, after in itertools.pairwise(windows):
+        assert before is not None and after is not None
+        assert np.array_equal(before[15_360:], after[:-15_360])
+
+
+@pytest.mark.parametrize(("shift_s", "found_s"), [(0.3, 0), (0.6, 0.6), (-0.1, -0.1)],
+                         ids=["a stall that passes", "lost samples", "a late beginning"])
+def test_a_devices_time_is_set_anew_when_its_blocks_stray_too_far(
+        monkeypatch: pytest.MonkeyPatch, shift_s: float, found_s: float) -> None:
+    """4 s of a ramp, the second half of which arrives later or earlier than the first half says."""
+    system, clock = SoundSystem(16_000, 1), [1000.0]
+    with recording(monkeypatch, system) as microphone:
+        monkeypatch.setattr("birdfield.microphone.time.monotonic", lambda: clock[0])
+        ramp = np.arange(64_000, dtype=np.float32) / 64_000
+        for half, arrival_s in ((ramp[:32_000], 1002.0), (ramp[32_000:], 1004.0 + shift_s)):
+            clock[0] = arrival_s
+            system.deliver(half[:, None])
+        waveform = microphone.window(1002.5 + found_s, 1003.5 + found_s)
+    assert waveform is not None and np.array_equal(waveform, ramp[40_000:56_000])
 
 
 def test_a_window_waits_for_its_last_block(monkeypatch: pytest.MonkeyPatch) -> None:

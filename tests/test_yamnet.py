@@ -8,10 +8,11 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 
 import tensorflow as tf
 
+from birdfield.audio import patches
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.encoder import unit
 from birdfield.errors import InputError
-from birdfield.frontend import BAND_MAPS, BANDS, EMBEDDING, YAMNET, Yamnet
+from birdfield.frontend import BAND_MAPS, BANDS, EMBEDDING, YAMNET, WaveformYamnet, Yamnet
 from birdfield_train import yamnet as module
 from birdfield_train.toy_aviary import sing
 from birdfield_train.yamnet import provide_yamnet
@@ -132,7 +133,7 @@ def test_the_packaged_files_bands_are_pooled_from_its_own_layer_5(tmp_path: Path
     inner.set_tensor(inner.get_input_details()[0]["index"], patch)
     inner.invoke()
     maps = inner.get_tensor(layer_5)[0]
-    bands = Yamnet(PACKAGED_YAMNET).embed(patch)[0, EMBEDDING:]
+    bands = WaveformYamnet(PACKAGED_YAMNET, 1).embed(patch[None])[0, EMBEDDING : YAMNET.dim]
     assert bands.shape == (BANDS,) and bands.std() > 0.1
     np.testing.assert_allclose(bands, np.concatenate([maps.mean(axis=0).ravel(),
                                                       maps.max(axis=0).ravel()]), atol=1e-4)
@@ -155,10 +156,12 @@ def test_a_folder_that_is_no_model_ends_in_one_sentence(tmp_path: Path) -> None:
 def test_the_packaged_file_is_the_conversion_of_the_published_model(tmp_path: Path) -> None:
     model = Path(os.environ["BIRDFIELD_DATA"]).parent / "models" / "yamnet"
     provide_yamnet(str(model), tmp_path / "yamnet.tflite")
-    converted, packaged = Yamnet(tmp_path / "yamnet.tflite"), Yamnet(PACKAGED_YAMNET)
+    converted, packaged = (WaveformYamnet(path, 1)
+                           for path in (tmp_path / "yamnet.tflite", PACKAGED_YAMNET))
     rng = np.random.default_rng(2)
     for waveform in (sing(1, rng, 3.0), np.zeros(YAMNET.rate_hz, np.float32),
                      rng.normal(0, 0.1, YAMNET.rate_hz).astype(np.float32)):
-        found, expected = converted.embed(waveform), packaged.embed(waveform)
+        cut = patches(waveform, YAMNET)
+        found, expected = converted.embed(cut), packaged.embed(cut)
         np.testing.assert_allclose(found, expected, atol=1e-4)
         np.testing.assert_allclose((unit(found) * unit(expected)).sum(axis=1), 1, atol=1e-5)
