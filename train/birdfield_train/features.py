@@ -26,7 +26,7 @@ from birdfield_train.backbones import Backbone, Tuning
 from birdfield_train.towers import pool_features
 
 BATCH = 16  # pictures in memory at a time
-FORMAT = "1"  # part of every cache key; another reading of files takes another number
+FORMAT = "2"  # part of every cache key; another reading of files takes another number
 
 Progress = Callable[[str, int, int], None]  # what is done, how many, of how many
 
