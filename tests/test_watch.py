@@ -203,7 +203,7 @@ def test_nothing_to_watch_is_told() -> None:
 class Garden:
     """Stands for a live camera, whose frames are always new."""
 
-    name, live, ended, end_s = "garden", True, False, math.inf
+    name, live, ended, end_s, resting = "garden", True, False, math.inf, False
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
