@@ -1,7 +1,7 @@
-"""What moves before a camera: a background learnt on a small grey picture, and what differs from it.
+"""What moves before a camera: a background learnt on a small grey picture, and what is new there.
 
-Brightness is compared as a logarithm, less what changes in a whole part of the picture at once: that
-is light. What flickers where it stands, as leaves do, must differ more to count.
+Brightness is compared as a logarithm, less what changes in a whole part of the picture at once:
+that is light. What flickers where it stands, as leaves do, must differ more to count.
 """
 
 import math
@@ -12,33 +12,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.image import Frame
+from birdfield.quality import FLAT_LUMA
 
 LOOK_S = 0.5  # from one look to the next where nothing moves
-SIDE_PX = 192  # the longer side of the small picture
-TILES = 4  # parts of light along each side
+SIDE_PX = 256  # the longer side of the small picture
+TILES = 8  # parts of light along each side
 DARK_LUMA = 16.0  # of 255, added to all: a sensor's noise in the dark is no change
 
 LEAST_CHANGE = 0.15  # of ln luma: what differs by less is no motion
 RESTLESS_TIMES = 3.0  # how many times a place's own flicker a change must be
 REACH_PX = 5  # leaves swing this far beyond where they flickered so far
-LEAST_SHARE = 0.0005  # of the picture: the smallest thing that moves
+LEAST_SHARE = 0.00025  # of the picture: the smallest thing that moves
 JOIN_PX = 5  # parts nearer to each other are one thing
 WHOLE_SHARE = 0.5  # of the picture: when so much differs, it is another scene
 
-FLAT = 0.05  # of ln luma: the standard deviation of a picture in which nothing can be told
 LEARN_S = 10.0  # until the slow change of what stands still is learnt
 STAY_S = 40.0  # what came and stayed for so long is background
 WARM_UP_S = 10.0  # flicker is learnt at NEW_S in a new scene
 NEW_S = 3.0
 FLICKER_S = 0.4  # flicker is measured over at least so long
-CALM_S = 30.0  # until flicker is learnt, or forgotten
+RESTLESS_S = 20.0  # until flicker is learnt
+CALM_S = 60.0  # until it is forgotten
 
-CROP_MARGIN = 2.0  # sides of what is cut out by the sides of what moved
+CROP_MARGIN = 1.3  # sides of what is cut out by the sides of what moved
 CROP_PX = 48  # at least
-CROP_SHARE = 0.35  # of the picture's shorter side: what is as large is not cut out
+CROP_SHARE = 0.75  # of the picture's shorter side: what is as large is not cut out
 
 Box = tuple[int, int, int, int]  # left, top, width and height in pixels
-Small = NDArray[np.float32]  # [h, w], ln luma or a difference of it
+Small = NDArray[np.float32]  # [h, w], luma or something of each place
 
 
 @dataclass(frozen=True)
@@ -58,22 +59,24 @@ STILL, WHOLE = Motion(False), Motion(True)
 
 
 def small_luma(frame: Frame) -> Small:
-    """Shrink a frame, uint8 [H, W, 3], to ln luma, its longer side SIDE_PX or less."""
+    """Shrink a frame, uint8 [H, W, 3], to its luma, 0..255, the longer side SIDE_PX or less."""
     step = max(1, max(frame.shape[:2]) // (2 * SIDE_PX))
     green = np.ascontiguousarray(frame[::step, ::step, 1])  # carries most of the luma
     scale = min(SIDE_PX / max(green.shape), 1.0)
     width, height = (max(TILES, round(side * scale)) for side in green.shape[::-1])
     small = cv2.resize(green, (width, height), interpolation=cv2.INTER_AREA)
-    return np.log(small.astype(np.float32) + DARK_LUMA)
+    return np.asarray(small, np.float32)
 
 
-def light(difference: Small) -> Small:
-    """Find what of a difference [h, w] is light: it varies slowly, and most places share it."""
-    height, width = difference.shape
+def relight(background: Small, luma: Small) -> Small:
+    """Show a background [h, w] in the light of a picture: in each part the light of most places."""
+    height, width = luma.shape
     rows, columns = height // TILES, width // TILES
-    tiles = difference[: rows * TILES, : columns * TILES].reshape(TILES, rows, TILES, columns)
-    medians = np.asarray(np.median(tiles, axis=(1, 3)), np.float32)
-    return np.asarray(cv2.resize(medians, (width, height), interpolation=cv2.INTER_LINEAR))
+    ratio = cv2.log((luma + 1) / (background + 1))
+    tiles = ratio[: rows * TILES, : columns * TILES].reshape(TILES, rows, TILES, columns)
+    light = np.asarray(np.median(tiles, axis=(1, 3)), np.float32)
+    gain = cv2.exp(cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(np.minimum(background * gain, 255.0), np.float32)
 
 
 def largest_part(moved: NDArray[np.bool_], differs: NDArray[np.bool_]) -> Box | None:
@@ -133,21 +136,21 @@ class MotionGate:
             time_s: When it was taken; looks go forward.
         """
         luma = small_luma(frame)
-        if luma.std() < FLAT:  # covered or dark: what comes after is another scene
+        if luma.std() < FLAT_LUMA:  # covered or dark: what comes after is another scene
             self._background = None
             return STILL
         if self._background is None or self._background.shape != luma.shape:
             return self._start(luma, time_s)
-        difference = luma - self._background
-        lit = light(difference)
-        change = difference - lit
+        expected = relight(self._background, luma)
+        change = np.asarray(cv2.log((luma + DARK_LUMA) / (expected + DARK_LUMA)), np.float32)
         reach = cv2.dilate(self._flicker, np.ones((REACH_PX, REACH_PX), np.uint8))
         differs = np.abs(change) > LEAST_CHANGE
         moved = differs & (np.abs(change) > RESTLESS_TIMES * reach)
         if moved.mean() > WHOLE_SHARE:
             return self._start(luma, time_s)
-        self._learn(change, lit, differs, time_s)
+        self._learn_flicker(change, time_s)
         part = largest_part(moved, differs)
+        self._learn(luma, differs, time_s, part is None)
         if part is None:
             return STILL
         scale = frame.shape[1] / luma.shape[1]
@@ -162,21 +165,26 @@ class MotionGate:
         self._started_s = self._learnt_s = time_s
         return WHOLE
 
-    def _learn(self, change: Small, lit: Small, differs: NDArray[np.bool_],
-               time_s: float) -> None:
+    def _learn(self, luma: Small, differs: NDArray[np.bool_], time_s: float, still: bool) -> None:
         assert self._background is not None
         passed_s, self._learnt_s = time_s - self._learnt_s, time_s
-        # What differs is a visitor, or a leaf away from its place: not learnt before it stayed.
         self._stayed_s = np.where(differs, self._stayed_s + np.float32(passed_s), 0)
-        settled = self._stayed_s >= STAY_S
-        learnt = np.where(settled, 1, np.where(differs, 0, _rate(passed_s, LEARN_S)))
-        self._background = (self._background + _rate(passed_s, LEARN_S) * lit
-                            + learnt.astype(np.float32) * change)
-        if time_s - self._earlier_s >= FLICKER_S:
-            new = time_s - self._started_s < WARM_UP_S
-            rate = _rate(time_s - self._earlier_s, NEW_S if new else CALM_S)
-            self._flicker += rate * (np.abs(change - self._earlier) - self._flicker)
-            self._earlier, self._earlier_s = change, time_s
+        # A visitor that fills a part of the picture may pass for light there: nothing is learnt
+        # from a visit, except what stayed.
+        usual = _rate(passed_s, LEARN_S) if still else 0.0
+        rates = np.where(self._stayed_s >= STAY_S, 1, np.where(differs, 0, usual))
+        self._background = self._background + rates.astype(np.float32) * (luma - self._background)
+
+    def _learn_flicker(self, change: Small, time_s: float) -> None:
+        passed_s = time_s - self._earlier_s
+        if passed_s < FLICKER_S:
+            return
+        rise = np.abs(change - self._earlier) - self._flicker
+        new = time_s - self._started_s < WARM_UP_S
+        rates = np.where(rise > 0, _rate(passed_s, NEW_S if new else RESTLESS_S),
+                         _rate(passed_s, CALM_S))
+        self._flicker += rates.astype(np.float32) * rise
+        self._earlier, self._earlier_s = change, time_s
 
 
 def _rate(passed_s: float, time_constant_s: float) -> float:
