@@ -12,7 +12,9 @@ import pytest
 from devices import mjpeg_camera, rtsp_camera, scenery, wait_for
 
 from birdfield.camera import (
+    IDLE_LOOK_S,
     KEPT_FRAMES,
+    RESTING_LOOK_S,
     LiveCamera,
     Shot,
     VideoFile,
@@ -208,6 +210,18 @@ def test_a_network_camera_that_hangs_is_lost_and_comes_back(
         wait_for(lambda: "camera lost: " in caplog.text, 5, "the loss")
         hangs.clear()
         wait_for(lambda: "camera is back" in caplog.messages, 10, "the return")
+
+
+@pytest.mark.devices
+@pytest.mark.parametrize(("resting", "pause_s"), [(False, IDLE_LOOK_S), (True, RESTING_LOOK_S)])
+def test_a_still_scene_is_looked_at_less_often(resting: bool, pause_s: float) -> None:
+    with mjpeg_camera(still=True) as port, live(f"http://127.0.0.1:{port}/") as camera:
+        camera.resting = resting
+        wait_for(lambda: len(camera._shots) == (2 if resting else 3), 15, "the looks")
+        shots = camera._shots
+    assert [shot.still for shot in shots] == [False, True, True][: len(shots)]
+    assert shots[-1].time_s - shots[-2].time_s >= pause_s
+    assert camera.dropped > len(shots), "of 10 frames a second"
 
 
 @pytest.mark.devices
