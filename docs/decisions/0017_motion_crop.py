@@ -1,15 +1,16 @@
-"""Evidence for 0017, the crop: python docs/decisions/0017_motion_crop.py DATA MODEL OUT.csv.
+"""Evidence for 0017, the crop: 0017_motion_crop.py DATA MODEL OUT.csv [--margins].
 
 DATA holds train/, enrol/ and extra/ images, which MODEL's species may have been trained on, and
 unknown/images, which it was not; negatives/images are the backgrounds. A bird, cut out by GrabCut,
 appears in a still scene of 1920x1080 that the motion gate knows. Named are the whole picture, what
-the gate cuts out, and as the bounds the bird's own box with its margin and the photograph itself.
+the gate cuts out, as the bound the photograph itself, and with --margins the bird's own box.
 Species of unknown/ are named by the nearest of the mean vectors of their whole photographs, the
 one in question left out.
 """
 
 import csv
 import importlib.util
+import itertools
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -31,16 +32,17 @@ SPEC.loader.exec_module(GATE)
 
 FRAME_PX = (1920, 1080)
 SIZES = (0.60, 0.30, 0.10, 0.05)  # of the picture's height: a bird's longer side
-MARGINS = (1.2, 2.0)
+MARGINS = (1.2, 1.5, 2.0, 3.0) if "--margins" in sys.argv else ()
 A_SPECIES = 1  # photographs that are shown
 LOOKS = 2  # at the scene before the bird is there
 NOISE = 4  # of 255
 SEED = 0
+GRAIN = itertools.cycle([cv2.randn(np.empty((FRAME_PX[1], FRAME_PX[0], 3), np.int16), 0, NOISE)
+                         for _ in range(5)])
 
 
 def shoot(picture: Any) -> Any:
-    noise = cv2.randn(np.empty(picture.shape, np.int16), 0, NOISE)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+    return np.clip(picture + next(GRAIN), 0, 255).astype(np.uint8)
 
 
 def views(bird: Any, backdrop: Any, size: float, rng: np.random.Generator) -> dict[str, Any]:
@@ -86,7 +88,6 @@ def main() -> None:
     """Show each bird at each size; count the right answers of each view."""
     data, model, out = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     cv2.setNumThreads(1)
-    cv2.setRNGSeed(SEED)
     bundle = load_bundle(model)
     encoder, gallery = bundle.encoder(1), bundle.factory_gallery()
     rng = np.random.default_rng(SEED)
@@ -105,9 +106,9 @@ def main() -> None:
                                     axis=0)) for name, vectors in others.items()}
         return max(means, key=lambda name: float(means[name] @ vector)) == label
 
-    queries = [("trained on", label, path) for label, paths in known.items() for path in paths]
-    queries += [("strangers", label, path) for label, paths in others.items()
-                for path in list(paths)[:A_SPECIES] if len(paths) > A_SPECIES]
+    queries = [("strangers", label, path) for label, paths in others.items()
+               for path in list(paths)[:A_SPECIES] if len(paths) > A_SPECIES]
+    queries += [("trained on", label, path) for label, paths in known.items() for path in paths]
     for number, (group, label, path) in enumerate(queries):
         bird = GATE.cut_bird(path)
         if bird is None:
@@ -123,12 +124,16 @@ def main() -> None:
                 row = totals[group, view, f"{size:.0%}"]
                 row[0] += 1
                 row[1] += named(encoder.image_vector(frame), label, path)
+        write(out, totals)
+
+
+def write(out: Path, totals: Any) -> None:
+    """Write what was counted so far."""
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["species", "view", "bird", "n", "right", "share"])
         for key, (count, right) in totals.items():
             writer.writerow([*key, int(count), int(right), round(right / count, 3)])
-            print(*key, int(count), int(right), round(right / count, 3), sep=",")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from birdfield.watch import DECISION_S
 SIZE_PX = (480, 270)
 KINDS = ("still", "noise", "cloud", "exposure", "leaves", "gusts", "shake", "all")
 SIZES = (0.30, 0.10, 0.05)  # of the picture's height: a bird's longer side
-SCENES = 3  # of each kind
+SCENES = 1  # of each kind
 LEARN_S, EMPTY_S = 30.0, 120.0
 VISITS, VISIT_S, EVERY_S, FLIGHT_S = 12, 10.0, 20.0, 1.0
 STAY_S = 90.0  # one visit more, whose bird does not leave, at the end
