@@ -5,6 +5,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ import numpy as np
 
 from birdfield.errors import InputError, UsageError
 from birdfield.image import Frame
+from birdfield.motion import LOOK_S, Box, MotionGate, cut_out
 from birdfield.quality import ChangeTimer, Outage
 
 OPEN_TIMEOUT_S = 10  # of a network camera
@@ -22,20 +24,37 @@ READ_TIMEOUT_S = 5  # without a frame, a camera counts as lost
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg may print URLs with passwords
 
-KEPT_FRAMES = 8  # of a live camera, at least KEPT_EVERY_S apart: a window may be asked for late
-KEPT_EVERY_S = 0.5
+KEPT_FRAMES = 8  # of a live camera, at least LOOK_S apart: a window may be asked for late
+IDLE_LOOK_S = 1.0  # from one look to the next at a live scene in which nothing moves
+RESTING_LOOK_S = 2.0  # while the machine is to do less
 CLOSE_S = 2.0  # how long closing waits for a read that is under way
-
-Box = tuple[int, int, int, int]  # left, top, width and height in pixels
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame, uint8 [H, W, 3] BGR, its time, and how long ago the picture last changed."""
+    """A look at a scene.
+
+    Attributes:
+        frame: uint8 [H, W, 3], BGR.
+        time_s: When it was taken.
+        unchanged_s: How long ago the picture last changed.
+        still: Whether nothing moved, by `birdfield.motion`.
+        subject: What moved, cut out of its frame; None when nothing did, or it was not looked for.
+    """
 
     frame: Frame
     time_s: float
     unchanged_s: float
+    still: bool = False
+    subject: Frame | None = None
+
+
+def shot_of(shots: Sequence[Shot]) -> Shot | None:
+    """Join the shots of a window, in order: the newest, with what moved last in any of them."""
+    if not shots:
+        return None
+    moved = [shot for shot in shots if not shot.still]
+    return replace(shots[-1], still=not moved, subject=moved[-1].subject if moved else None)
 
 
 class Camera(Protocol):
@@ -43,6 +62,7 @@ class Camera(Protocol):
 
     name: str
     live: bool
+    resting: bool  # set while the machine is to do less; a live camera is looked at less often
 
     @property
     def ended(self) -> bool:
@@ -53,7 +73,7 @@ class Camera(Protocol):
         """Where a file ends, once it has ended; infinity for a live camera."""
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
-        """Return the last frame within [start_s, end_s); starts never go back."""
+        """Return the last frame within [start_s, end_s), and what moved; starts never go back."""
 
     def close(self) -> None:
         """Release the source."""
@@ -89,6 +109,13 @@ def parse_crop(text: str) -> Box:
     return left, top, width, height
 
 
+def look(gate: MotionGate, frame: Frame, view: Frame, time_s: float, unchanged_s: float) -> Shot:
+    """Look for motion in the view, a part of the frame, and cut out what moved."""
+    motion = gate.look(view, time_s)
+    subject = cut_out(view, motion.box) if motion.moving else None
+    return Shot(frame, time_s, unchanged_s, not motion.moving, subject)
+
+
 def crop(frame: Frame, box: Box | None) -> Frame:
     """Cut a box from a frame [H, W, 3]; raises InputError when it does not lie within."""
     if box is None:
@@ -112,6 +139,7 @@ class VideoFile:
     """A video file, read forward once by its own clock. Not thread-safe."""
 
     live = False
+    resting = False
 
     def __init__(self, path: Path, box: Box | None = None) -> None:
         """Open the file; raises InputError when it is no video or the box is outside of it."""
@@ -120,13 +148,15 @@ class VideoFile:
             raise InputError(f"{path}: no such video file; expected a file, a device's number "
                              "such as 0, a URL or none")
         self._box = box
-        self._change = ChangeTimer()
+        self._change, self._gate = ChangeTimer(), MotionGate()
+        self._next_look_s = 0.0
         # Absolute, since FFmpeg takes what stands before a colon for a protocol.
         self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._step_s = 1 / fps if 0 < fps < 1000 else 1 / 25
         self.end_s = 0.0
         self._last: Shot | None = None
+        self._moved: Shot | None = None
         self._next = self._read()
         if self._next is None:
             raise InputError(f"{path}: not a video that can be decoded; expected MP4, AVI or MKV")
@@ -141,7 +171,12 @@ class VideoFile:
         time_s = stamp_s if stamp_s > self.end_s - self._step_s else self.end_s
         self.end_s = time_s + self._step_s
         frame = np.asarray(image, np.uint8)
-        return Shot(crop(frame, self._box), time_s, self._change.unchanged_s(frame, time_s))
+        unchanged_s = self._change.unchanged_s(frame, time_s)
+        frame = crop(frame, self._box)
+        if time_s < self._next_look_s:
+            return Shot(frame, time_s, unchanged_s, still=True)
+        self._next_look_s = time_s + LOOK_S
+        return look(self._gate, frame, frame, time_s, unchanged_s)
 
     @property
     def ended(self) -> bool:
@@ -149,10 +184,13 @@ class VideoFile:
         return self._next is None
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
-        """Read on to end_s; returns the last frame within [start_s, end_s)."""
+        """Read on to end_s; returns the last frame within [start_s, end_s), and what moved."""
         while self._next is not None and self._next.time_s < end_s:
             self._last, self._next = self._next, self._read()
-        return self._last if self._last is not None and self._last.time_s >= start_s else None
+            if not self._last.still:
+                self._moved = self._last
+        return shot_of([shot for shot in (self._moved, self._last)
+                        if shot is not None and shot.time_s >= start_s])
 
     def close(self) -> None:
         """Release the file."""
@@ -169,7 +207,8 @@ class LiveCamera:
     def __init__(self, spec: str, box: Box | None = None) -> None:
         """Start reading the device's number, its /dev path or a URL."""
         self.name = mask_url(spec)
-        self.dropped = 0  # frames that no window could have used
+        self.resting = False
+        self.dropped = 0  # frames that were not looked at: the newest is, when a look is due
         self._spec = spec
         self._box = box
         self._shots: list[Shot] = []
@@ -196,16 +235,25 @@ class LiveCamera:
 
     def _read_until_lost(self) -> str:
         capture = self._open()
-        change = ChangeTimer()
+        change, gate = ChangeTimer(), MotionGate()
+        next_look_s = 0.0
         try:
             if not capture.isOpened():
                 return f"{self.name} cannot be opened"
-            while not self._stop.is_set():
-                read, image = capture.read()
+            while not self._stop.is_set() and capture.grab():
+                # All frames are taken from the source, or the next would be an old one.
+                time_s = time.monotonic()
+                if time_s < next_look_s:
+                    self.dropped += 1
+                    continue
+                read, image = capture.retrieve()
                 if not read:
                     break
-                frame, time_s = np.asarray(image, np.uint8), time.monotonic()
-                self._keep(Shot(frame, time_s, change.unchanged_s(frame, time_s)))
+                frame = np.asarray(image, np.uint8)
+                shot = look(gate, frame, self._view(frame), time_s,
+                            change.unchanged_s(frame, time_s))
+                self._keep(shot)
+                next_look_s = time_s + self._pause_s(shot)
                 self._outage.working()
             return f"{self.name} gives no more frames"
         except cv2.error:  # its text may hold the URL
@@ -213,23 +261,31 @@ class LiveCamera:
         finally:
             capture.release()
 
+    def _view(self, frame: Frame) -> Frame:
+        """Cut the user's box out, unless it lies outside, which `newest` tells."""
+        try:
+            return crop(frame, self._box)
+        except InputError:
+            return frame
+
+    def _pause_s(self, shot: Shot) -> float:
+        if self.resting:
+            return RESTING_LOOK_S
+        return IDLE_LOOK_S if shot.still else LOOK_S
+
     def _keep(self, shot: Shot) -> None:
         with self._lock:
-            if (len(self._shots) > 1
-                    and self._shots[-1].time_s - self._shots[-2].time_s < KEPT_EVERY_S):
-                self._shots.pop()
-                self.dropped += 1
             self._shots = [*self._shots[1 - KEPT_FRAMES :], shot]
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
-        """Return the last kept frame within [start_s, end_s) of time.monotonic().
+        """Return the last kept frame within [start_s, end_s) of time.monotonic(), and what moved.
 
         Raises:
             InputError: When the crop lies outside of the camera's frames.
         """
         with self._lock:
-            within = [shot for shot in self._shots if start_s <= shot.time_s < end_s]
-        return replace(within[-1], frame=crop(within[-1].frame, self._box)) if within else None
+            shot = shot_of([shot for shot in self._shots if start_s <= shot.time_s < end_s])
+        return None if shot is None else replace(shot, frame=crop(shot.frame, self._box))
 
     def close(self) -> None:
         """Stop reading; a thread that hangs in a dead connection is left to end by itself."""

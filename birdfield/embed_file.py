@@ -71,16 +71,17 @@ def see(encoder: Encoder, frame: Frame) -> Part:
 
 
 def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float,
-         alone: bool = True) -> Part:
+         alone: bool = True, birds_only: bool = False) -> Part:
     """Embed a usable window of sound at the frontend's rate, float32 [N].
 
     Beside a picture the classes decide nothing, and may cost a run of YAMNet: unless the sound is
-    alone, they are not asked for.
+    alone, they are not asked for. With `birds_only` a sound without a bird has no vector.
     """
     heard = encoder.hear(waveform)
-    return Part(None, encoder.audio_vector(heard.frames), start_s, end_s,
-                sound_quality(waveform, encoder.audio_spec.rate_hz),
-                alone and is_birdless(heard.classes))
+    birdless = alone and is_birdless(heard.classes)
+    vector = None if birdless and birds_only else encoder.audio_vector(heard.frames)
+    return Part(None, vector, start_s, end_s, sound_quality(waveform, encoder.audio_spec.rate_hz),
+                birdless)
 
 
 def read_photograph(path: Path) -> Frame:

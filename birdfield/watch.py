@@ -15,9 +15,11 @@ from birdfield.encoder import Encoder
 from birdfield.errors import UsageError
 from birdfield.gallery import Gallery
 from birdfield.image import Frame
+from birdfield.loudness import LoudnessGate
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
 from birdfield.quality import frame_fault, window_fault
+from birdfield.thermal import Heat
 
 DECISION_S = 2.4  # about that long from one decision to the next, in whole hops: five of YAMNet
 
@@ -124,7 +126,11 @@ class Watch:
         self._fast = fast
         self._stop = threading.Event()
         self._log = SenseLog()
+        self._loudness = LoudnessGate(encoder.audio_spec.rate_hz)
+        self._heat = Heat()
         self.skipped = 0  # windows that were left out because processing was late
+        self.rested = 0  # windows that were left out because the machine was hot
+        self.idle = 0  # windows in which nothing moved and nothing was heard
 
     def stop(self) -> None:
         """End the scene; may be called from any thread or a signal handler."""
@@ -134,7 +140,7 @@ class Watch:
         """Watch until all files are over, or for ever when a source is live.
 
         Yields:
-            An observation for each window in which a sense was usable.
+            An observation for each window in which something moved or a bird was heard.
         """
         clock = FastClock() if self._fast else RealClock(self._stop)
         index = 0
@@ -147,6 +153,8 @@ class Watch:
             if observation is not None:
                 yield observation
             index = self._next_index(index, clock.now_s())
+        if self.idle:
+            log.info("nothing moved and no bird was heard in %d windows", self.idle)
 
     def _next_index(self, index: int, now_s: float) -> int:
         """Return the next window, which is the newest complete one when a live scene is late."""
@@ -156,7 +164,12 @@ class Watch:
             log.warning("processing takes longer than %g s a window; windows are skipped",
                         self._step_s)
         self.skipped += late
-        return index + 1 + late
+        hot = self._live and self._heat.update()
+        if self._camera is not None:
+            self._camera.resting = hot or late > 0
+        rest = int(hot and not late)
+        self.rested += rest
+        return index + 1 + late + rest
 
     def _observe(self, clock: RealClock | FastClock, start_s: float) -> Observation | None:
         end_s = start_s + self._window_s
@@ -169,21 +182,25 @@ class Watch:
             faults["microphone"] = sound_trouble
         self._log.update(faults)
         if frame is None and waveform is None:
+            self.idle += None in faults.values()
             return None
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
         seen = NOTHING if frame is None else see(self._encoder, frame)
         heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s,
-                                                      alone=frame is None)
+                                                      alone=frame is None, birds_only=True)
+        if seen.image is None and heard.audio is None:
+            self.idle += 1
+            return None
         decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
-                          heard.quality, heard.birdless)
+                          heard.quality)
         return Observation(clock.utc(end_s), start_s, end_s, decision,
                            self._camera.name if self._camera else None,
                            self._microphone.name if self._microphone else None)
 
     def _look(self, origin_s: float, start_s: float,
               end_s: float) -> tuple[Frame | None, str | None]:
-        """Return a usable frame within the window, or why there is none."""
+        """Return what moved within the window, None when nothing did, or why that is not known."""
         if self._camera is None:
             return None, None
         shift_s = origin_s if self._camera.live else 0.0
@@ -191,11 +208,13 @@ class Watch:
         if shot is None:
             return None, "ended" if self._camera.ended else "no frame"
         fault = frame_fault(shot.frame, shot.unchanged_s)
-        return (shot.frame if fault is None else None), fault
+        if fault or shot.still:
+            return None, fault
+        return (shot.frame if shot.subject is None else shot.subject), None
 
     def _listen(self, origin_s: float, start_s: float,
                 end_s: float) -> tuple[Waveform | None, str | None]:
-        """Return a usable waveform of the window, or why there is none."""
+        """Return what stood out in the window, None when nothing did, or why that is not known."""
         if self._microphone is None:
             return None, None
         shift_s = origin_s if self._microphone.live else 0.0
@@ -203,4 +222,6 @@ class Watch:
         if waveform is None:
             return None, "ended" if self._microphone.ended else "no sound"
         fault = window_fault(waveform)
-        return (waveform if fault is None else None), fault
+        if fault or not self._loudness.stands_out(waveform, start_s):
+            return None, fault
+        return waveform, None

@@ -72,7 +72,8 @@ class _Stream(BaseHTTPRequestHandler):
         while not self.server.stopping.wait(0.1):
             if self.server.hangs.is_set():
                 continue
-            jpeg = cv2.imencode(".jpg", scenery(seed))[1].tobytes()
+            picture = scenery(0) ^ np.uint8(seed % 2) if self.server.still else scenery(seed)
+            jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
             try:
                 self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
                                  b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg))
@@ -87,16 +88,20 @@ class _Stream(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     stopping: threading.Event
     hangs: threading.Event
+    still: bool
 
 
 @contextmanager
-def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None) -> Iterator[int]:
+def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None,
+                 still: bool = False) -> Iterator[int]:
     """Serve a network camera of 10 frames a second on 127.0.0.1; gives its port.
 
-    While `hangs` is set it answers without sending a frame.
+    While `hangs` is set it answers without sending a frame. Of a `still` scene only the lowest bit
+    changes.
     """
     server = _Server(("127.0.0.1", port), _Stream)
     server.stopping, server.hangs = threading.Event(), hangs or threading.Event()
+    server.still = still
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -12,8 +12,9 @@ import pytest
 from devices import mjpeg_camera, rtsp_camera, scenery, wait_for
 
 from birdfield.camera import (
-    KEPT_EVERY_S,
+    IDLE_LOOK_S,
     KEPT_FRAMES,
+    RESTING_LOOK_S,
     LiveCamera,
     Shot,
     VideoFile,
@@ -78,6 +79,24 @@ def test_a_file_tells_how_long_its_picture_stood_still(tmp_path: Path) -> None:
     before, after = video.newest(0, 0.95), video.newest(0, 5)
     assert before is not None and before.unchanged_s == 0
     assert after is not None and after.unchanged_s == pytest.approx(2.0)
+
+
+def test_a_window_tells_what_moved_in_it_last(tmp_path: Path) -> None:
+    """A disc of 32 px is there at 3.0 to 3.9 s; looks are at 0, 0.5 ... 3.0, 3.5, 4.0 s."""
+    garden = cv2.resize(scenery(0), (320, 240))
+    frames = [garden.copy() for _ in range(80)]
+    for frame in frames[30:40]:
+        cv2.circle(frame, (200, 100), 16, (10, 10, 10), -1)
+    video = VideoFile(write_video(tmp_path / "a.avi", frames))
+    first, still, bird, later = (video.newest(start_s, start_s + 2) for start_s in (0, 1, 2.5, 5))
+    assert first is not None and first.subject is not None and not first.still
+    assert first.subject.shape == (240, 320, 3), "all of a new scene"
+    assert still is not None and still.still and still.subject is None
+    assert bird is not None and bird.subject is not None and not bird.still
+    assert bird.time_s == pytest.approx(4.4), "the newest frame, from which the bird is gone"
+    assert bird.subject.shape[0] == bird.subject.shape[1] < 80
+    assert bird.subject[bird.subject.shape[0] // 2, bird.subject.shape[1] // 2].max() < 40
+    assert later is not None and later.still
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
@@ -165,10 +184,10 @@ def test_a_network_camera_is_lost_and_comes_back(caplog: pytest.LogCaptureFixtur
         wait_for(lambda: latest(camera) is not None, 10, "the first frame")
         shot = latest(camera)
         assert shot is not None and shot.frame.shape == (96, 128, 3)
-        assert shot.unchanged_s < 1
+        assert shot.unchanged_s < 1 and shot.subject is not None
         time.sleep(1.2)
-        assert camera.dropped >= 5, "of 12 frames one each 0.5 s is kept"
-        assert len(camera._shots) <= KEPT_FRAMES and KEPT_EVERY_S == 0.5
+        assert camera.dropped >= 5, "of 12 frames one each 0.5 s is looked at"
+        assert len(camera._shots) <= KEPT_FRAMES
     wait_for(lambda: bool(caplog.messages), 10, "the loss")
     wait_for(lambda: latest(camera) is None, 3, "the old frames to be out of the window")
     with mjpeg_camera(port):
@@ -191,6 +210,18 @@ def test_a_network_camera_that_hangs_is_lost_and_comes_back(
         wait_for(lambda: "camera lost: " in caplog.text, 5, "the loss")
         hangs.clear()
         wait_for(lambda: "camera is back" in caplog.messages, 10, "the return")
+
+
+@pytest.mark.devices
+@pytest.mark.parametrize(("resting", "pause_s"), [(False, IDLE_LOOK_S), (True, RESTING_LOOK_S)])
+def test_a_still_scene_is_looked_at_less_often(resting: bool, pause_s: float) -> None:
+    with mjpeg_camera(still=True) as port, live(f"http://127.0.0.1:{port}/") as camera:
+        camera.resting = resting
+        wait_for(lambda: len(camera._shots) == (2 if resting else 3), 15, "the looks")
+        shots = camera._shots
+    assert [shot.still for shot in shots] == [False, True, True][: len(shots)]
+    assert shots[-1].time_s - shots[-2].time_s >= pause_s
+    assert camera.dropped > len(shots), "of 10 frames a second"
 
 
 @pytest.mark.devices

@@ -18,7 +18,7 @@ from birdfield.camera import LiveCamera, Shot, open_camera
 from birdfield.decide import Decision
 from birdfield.encoder import DIM
 from birdfield.errors import UsageError
-from birdfield.frontend import BIRDNET, YAMNET
+from birdfield.frontend import BIRDNET, CLASSES, YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
 from birdfield.microphone import open_microphone
 from birdfield.observation import Observation, to_json
@@ -58,6 +58,20 @@ def film(path: Path, length_s: float, bird: str = "Robin",
         seed = round(frozen[0] * FPS) if frozen[0] <= time_s < frozen[1] else index
         frame = scenery(seed, COLOURS[bird])
         writer.write(frame // 30 if covered[0] <= time_s < covered[1] else frame)
+    writer.release()
+    return str(path)
+
+
+def garden_film(path: Path, length_s: float, bird: tuple[float, float] = (0, 0)) -> str:
+    """Write a video of a still garden, 320 x 240, in which a bird sits for a time."""
+    rng = np.random.default_rng(0)
+    garden = cv2.resize(scenery(0), (320, 240))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (320, 240))
+    for index in range(round(length_s * FPS)):
+        frame = garden + rng.normal(0, 3, garden.shape)
+        if bird[0] <= index / FPS < bird[1]:
+            cv2.circle(frame, (200, 100), 16, COLOURS["Robin"], -1)
+        writer.write(np.clip(frame, 0, 255).astype(np.uint8))
     writer.release()
     return str(path)
 
@@ -195,6 +209,72 @@ def test_fast_and_real_pace_decide_the_same(tmp_path: Path) -> None:
     assert abs(real[0].time - datetime.now(UTC) + timedelta(seconds=2.4)) < timedelta(seconds=1)
 
 
+class Attentive(ColourAndPitch):
+    """Remembers what it was shown and made to hear."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[int, ...]] = []
+        self.heard = 0
+
+    def image_vector(self, image: np.ndarray) -> np.ndarray:
+        self.shown.append(image.shape)
+        return super().image_vector(image)
+
+    def audio_vector(self, frames: np.ndarray) -> np.ndarray:
+        self.heard += 1
+        return super().audio_vector(frames)
+
+
+def test_a_still_scene_is_looked_at_once_and_a_bird_as_long_as_it_is_there(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The bird of 32 px is there from 9 to 14 s; windows start at 0, 2.4 ... 16.8 s.
+
+    The last look at it is at 13.5 s, in window 5, [12, 17.295); the first is in 2, [4.8, 10.095).
+    """
+    caplog.set_level(logging.INFO)
+    camera = open_camera(garden_film(tmp_path / "a.avi", 22, bird=(9, 14)))
+    encoder = Attentive()
+    watch = Watch(encoder, gallery(), camera, None, fast=True)
+    observations = list(watch.observations())
+    assert senses(observations) == {0: SEEN, 2: SEEN, 3: SEEN, 4: SEEN, 5: SEEN}
+    assert encoder.shown[0] == (240, 320, 3), "all of a new scene"
+    assert all(48 <= side <= 80 for shape in encoder.shown[1:] for side in shape[:2])
+    assert watch.idle == 3
+    assert caplog.messages == ["nothing moved and no bird was heard in 3 windows"]
+
+
+def test_a_sound_that_does_not_stand_out_is_not_heard(tmp_path: Path) -> None:
+    """A hum of -60 dB is known after some 30 s; a song comes at 60 s, in 22, [52.8, 58.1), not yet.
+
+    Window 23 is [55.2, 60.495), and 25 ends with the file at 65 s.
+    """
+    hum = np.random.default_rng(0).normal(0, 0.001, 65 * 16_000)
+    seconds = np.arange(len(hum)) / 16_000
+    hum += 0.1 * np.sin(2 * np.pi * SONGS_HZ["Robin"] * seconds) * (seconds >= 60)
+    soundfile.write(tmp_path / "a.wav", hum, 16_000)
+    encoder = Attentive()
+    watch = Watch(encoder, gallery(), None,
+                  open_microphone(str(tmp_path / "a.wav"), YAMNET.rate_hz), fast=True)
+    heard = senses(list(watch.observations()))
+    assert [window for window in heard if window >= 15] == [23, 24, 25]
+    assert encoder.heard == len(heard) and watch.idle == 26 - len(heard)
+
+
+def test_a_sound_without_a_bird_is_no_observation(tmp_path: Path) -> None:
+    """The classes are all 0: nothing is embedded, except beside a picture."""
+    class Birdless(Attentive):
+        def hear(self, waveform: np.ndarray) -> Heard:
+            frames = super().hear(waveform).frames
+            return Heard(frames, lambda: np.zeros((1, CLASSES), np.float32))
+
+    encoder, audio = Birdless(), song(tmp_path / "a.wav", 6)
+    watch = Watch(encoder, gallery(), None, open_microphone(audio, YAMNET.rate_hz), fast=True)
+    assert list(watch.observations()) == [] and watch.idle == 2 and encoder.heard == 0
+    camera = open_camera(film(tmp_path / "a.avi", 6))
+    watch = Watch(encoder, gallery(), camera, open_microphone(audio, YAMNET.rate_hz), fast=True)
+    assert senses(list(watch.observations())) == {0: BOTH, 1: BOTH} and encoder.heard == 2
+
+
 def test_nothing_to_watch_is_told() -> None:
     with pytest.raises(UsageError, match="neither a camera nor a microphone"):
         Watch(ColourAndPitch(), gallery(), None, None)
@@ -203,7 +283,7 @@ def test_nothing_to_watch_is_told() -> None:
 class Garden:
     """Stands for a live camera, whose frames are always new."""
 
-    name, live, ended, end_s = "garden", True, False, math.inf
+    name, live, ended, end_s, resting = "garden", True, False, math.inf, False
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
@@ -252,6 +332,25 @@ def test_a_late_live_scene_goes_on_with_its_newest_window(
     assert camera.asked[1] == pytest.approx((1007.2, 1012.495)), "live sources go by monotonic()"
     assert caplog.messages == [
         "processing takes longer than 2.4 s a window; windows are skipped"]
+
+
+def test_every_second_window_is_left_out_while_the_machine_is_hot(
+        clock: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hot after windows 0 and 2: on with 2 and 4; then it is cool, and 5 comes."""
+    monkeypatch.setattr("birdfield.thermal.ZONES", tmp_path)
+    (tmp_path / "thermal_zone0").mkdir()
+    temperature = tmp_path / "thermal_zone0" / "temp"
+    camera = Garden()
+    watch = Watch(ColourAndPitch(), gallery(), camera, None)
+    windows = watch.observations()
+    starts, resting = [], []
+    for text in ("80000", "80000", "50000", "50000"):
+        starts.append(next(windows).start_s)
+        resting.append(camera.resting)
+        temperature.write_text(text)
+    assert starts == pytest.approx([0, 4.8, 9.6, 12.0])
+    assert resting == [False, True, True, False]
+    assert watch.rested == 2 and watch.skipped == 0
 
 
 def test_late_files_are_watched_whole(tmp_path: Path, clock: list[float]) -> None:
