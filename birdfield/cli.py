@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # at run time each command imports what it needs: --help stay
     from birdfield.observation import Observation
 
 
-
 class SentenceGroup(TyperGroup):
     """Commands whose errors are one sentence and an exit code, never a traceback."""
 
