@@ -1,7 +1,9 @@
 """What a model costs on this machine: its stages timed side by side with those of others.
 
 Every stage of every model runs once a round, round after round, so that whatever else the machine
-does falls on all alike; the first rounds are not counted. Ratios are of medians.
+does falls on all alike; the first rounds are not counted. Ratios are of medians. With one thread
+processor time is taken: on a machine of its own it is the time that passes, and elsewhere it leaves
+out what others take.
 """
 
 import time
@@ -66,33 +68,35 @@ Timings = dict[str, Timing]
 
 
 def interleave(stages: Sequence[Sequence[Stage]], progress: Progress,
-               rounds: int | None = None) -> list[Timings]:
+               rounds: int | None = None, threads: int = 1) -> list[Timings]:
     """Time each stage of each contestant once a round.
 
     Args:
         stages: Of each contestant.
         progress: Called with "rounds", those done and all.
         rounds: That are counted; else ROUNDS.
+        threads: Of each interpreter; with more than one it is the time that passes that is taken.
 
     Returns:
         The timings of each contestant by stage.
     """
     counted = ROUNDS if rounds is None else rounds
+    clock = time.process_time if threads == 1 else time.perf_counter
     timings: list[Timings] = [{stage.name: Timing() for stage in own} for own in stages]
     for number in range(WARM_ROUNDS + counted):
         for own, found in zip(stages, timings, strict=True):
             for stage in own:
-                took_ms = _run_ms(stage.job) * stage.share
+                took_ms = _run_ms(stage.job, clock) * stage.share
                 if number >= WARM_ROUNDS:
                     found[stage.name].times_ms.append(took_ms)
         progress("rounds", number + 1, WARM_ROUNDS + counted)
     return timings
 
 
-def _run_ms(job: Job) -> float:
-    started_s = time.perf_counter()
+def _run_ms(job: Job, clock: Callable[[], float]) -> float:
+    started_s = clock()
     job()
-    return (time.perf_counter() - started_s) * 1000
+    return (clock() - started_s) * 1000
 
 
 def birdnet_stage(threads: int) -> Stage:

@@ -41,7 +41,7 @@ def measure(models: Sequence[tuple[Path, Bundle, Gallery]], threads: int, agains
     if against_birdnet:
         contestants.append([birdnet_stage(threads)])
     curve = gallery_curve(species, models[0][2]) if species is not None else []
-    timings = interleave(contestants, progress)
+    timings = interleave(contestants, progress, threads=threads)
     birdnet = timings.pop() if against_birdnet else None
     entries = []
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,5 @@
 import importlib.util
+import itertools
 import json
 import math
 from pathlib import Path
@@ -35,9 +36,21 @@ def test_every_contestant_runs_in_each_round_and_the_first_rounds_are_not_counte
 
 
 def test_a_job_that_does_four_costs_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "_run_ms", lambda job: 8.0)
+    monkeypatch.setattr(bench, "_run_ms", lambda job, clock: 8.0)
     [timings] = interleave([[Stage("whole", silent), Stage("each", silent, 1 / 4)]], silent, 1)
     assert timings["whole"].p50_ms == 8 and timings["each"].p50_ms == 2
+
+
+@pytest.mark.parametrize(("threads", "clock"), [(1, "process_time"), (2, "perf_counter")])
+def test_with_one_thread_what_others_take_of_the_processor_is_left_out(
+        monkeypatch: pytest.MonkeyPatch, threads: int, clock: str) -> None:
+    """Either clock is told to move 5 ms at each look, the other one to stand still."""
+    for name, step_s in (("process_time", 0.0), ("perf_counter", 0.0), (clock, 0.005)):
+        ticks = itertools.count()
+        monkeypatch.setattr(f"birdfield.bench.time.{name}",
+                            lambda ticks=ticks, step_s=step_s: next(ticks) * step_s)
+    [timings] = interleave([[Stage("a", silent)]], silent, 2, threads)
+    assert timings["a"].p50_ms == pytest.approx(5)
 
 
 def test_medians_and_95th_percentiles_are_told() -> None:

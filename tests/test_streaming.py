@@ -2,15 +2,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import BluePitch, factory
 
 from birdfield.audio import AudioSpec, patches
 from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
 from birdfield.encoder import unit
 from birdfield.errors import InputError
-from birdfield.frontend import EMBEDDING, YAMNET, WaveformYamnet, Yamnet
+from birdfield.frontend import BIRDNET, EMBEDDING, YAMNET, WaveformYamnet, Yamnet
 from birdfield.interpreter import interpreter_class
 from birdfield.log_mel import MEL, LogMelYamnet, log_mel
 from birdfield.streaming import Stream
+from birdfield.watch import Watch
 from birdfield_train.toy_aviary import sing
 
 SPEC = AudioSpec("toy", rate_hz=10, patch=4, hop=2, frames=3, dim=1)
@@ -139,3 +141,37 @@ def test_a_changed_8_bit_file_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("birdfield.log_mel.PACKAGED_YAMNET_INT8", changed)
     with pytest.raises(InputError, match="SHA-256 is .*; install birdfield again"):
         Yamnet(PACKAGED_YAMNET)
+
+
+class ByBirdnet(BluePitch):
+    """An encoder whose windows are of 6 s and whose hops of 1.5 s, at 48 kHz."""
+
+    audio_spec = BIRDNET
+
+
+def test_decisions_of_a_watch_are_whole_hops_of_the_frontend_apart() -> None:
+    """Two of BirdNET's hops, 3 s, are nearer to 2.4 s than one."""
+    microphone = Windows()
+    watch = Watch(ByBirdnet(), factory(), None, microphone, fast=True)
+    assert list(watch.observations()) == []
+    assert microphone.starts_s == [0, 3, 6, 9]
+
+
+class Windows:
+    """A sound file of 15 s that is silent, and notes which windows are asked for."""
+
+    name, live, end_s = "silence", False, 15.0
+
+    def __init__(self) -> None:
+        self.starts_s: list[float] = []
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.starts_s) and self.starts_s[-1] + BIRDNET.window_s >= self.end_s
+
+    def window(self, start_s: float, end_s: float) -> np.ndarray:
+        self.starts_s.append(start_s)
+        return np.zeros(round((end_s - start_s) * BIRDNET.rate_hz), np.float32)
+
+    def close(self) -> None:
+        """Nothing is open."""

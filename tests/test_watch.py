@@ -414,16 +414,3 @@ def test_an_unknown_bird_of_a_photograph_as_json() -> None:
     assert (entry["similarity"], entry["margin"]) == (0.1235, 0.0123)
     assert entry["quality"] == {"image": 0.8765, "audio": None}
 
-
-
-class Birdnets(ColourAndPitch):
-    """The same, by windows of 6 s and hops of 1.5 s at 48 kHz."""
-
-    audio_spec = BIRDNET
-
-
-def test_decisions_are_whole_hops_of_the_frontend_apart(tmp_path: Path) -> None:
-    """Two of BirdNET's hops, 3 s, are nearer to 2.4 s than one."""
-    microphone = open_microphone(song(tmp_path / "a.wav", 12), BIRDNET.rate_hz)
-    found = list(Watch(Birdnets(), gallery(), None, microphone, fast=True).observations())
-    assert [entry.start_s for entry in found] == [0, 3, 6]
