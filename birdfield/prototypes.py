@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from birdfield.encoder import SENSES, Vector, Vectors, unit
 
 SOUND_PRIOR = 1.0  # recordings that an average sound counts for beside those enrolled
+FEW = 5  # photographs of an enrolled species that stand beside their mean, each by itself
 
 
 class Fuse(Protocol):
@@ -37,6 +38,28 @@ def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str
         fused["both"] = [fuse(images[row % len(images)], audio[row % len(audio)])
                          for row in range(count)]
     return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in fused.items() if rows]
+
+
+def seen_alone(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str, Vector]]:
+    """Make each photograph, and its pair, a prototype of its own while there are at most FEW.
+
+    The mean of three photographs is further from the others of its species than that of thirty
+    is; each by itself is near to some (docs/decisions/0010-few-shot.md). A recording by itself is
+    none.
+
+    Args:
+        fuse: Joins tower vectors, as `Encoder.fuse`.
+        images: float32 [N, 128], photographs by the image tower.
+        audio: float32 [M, 128], recordings by the audio tower.
+
+    Returns:
+        Pairs of one of SENSES and a unit vector [128]: N of "image", and N of "both" if M > 0.
+    """
+    if len(images) > FEW:
+        return []
+    alone = [("image", fuse(vector, None)) for vector in images]
+    return alone + [("both", fuse(vector, audio[row % len(audio)]))
+                    for row, vector in enumerate(images) if len(audio)]
 
 
 def steadied(made: list[tuple[str, Vector]], recordings: int, factory: Vectors,

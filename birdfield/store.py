@@ -19,7 +19,7 @@ from birdfield.bundle import Bundle
 from birdfield.encoder import DIM, SENSES, Vectors
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
-from birdfield.prototypes import Fuse, prototypes_of, steadied
+from birdfield.prototypes import Fuse, prototypes_of, seen_alone, steadied
 from birdfield.species import Species
 
 MAGIC = b"birdfield-store 1 "
@@ -186,8 +186,10 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
             index[label] = len(species)
             species.append(entry.species)
         audio = entry.of_sense("audio")
-        made = prototypes_of(fuse, entry.of_sense("image"), audio)
-        for sense, vector in steadied(made, len(audio), factory.vectors, factory.senses):
+        images = entry.of_sense("image")
+        made = steadied(prototypes_of(fuse, images, audio), len(audio), factory.vectors,
+                        factory.senses)
+        for sense, vector in made + seen_alone(fuse, images, audio):
             vectors.append(vector[None])
             owner.append(np.array([index[label]], np.int32))
             senses.append(np.array([SENSES.index(sense)], np.uint8))

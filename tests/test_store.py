@@ -205,8 +205,10 @@ def test_an_enrolled_species_has_a_prototype_for_each_set_of_senses(bundle: Bund
     gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
     assert gallery.labels == ("Jay", "Robin", "Wren", "Owl")
     own = gallery.owner == 3
-    assert gallery.senses[own].tolist() == [0, 1, 2]
-    assert np.allclose(gallery.vectors[own], [at(200), at(220), at(205)], atol=1e-3)
+    # The means by sight, sound and both; then each photograph, and its pair.
+    assert gallery.senses[own].tolist() == [0, 1, 2, 0, 0, 2, 2]
+    assert np.allclose(gallery.vectors[own], [at(200), at(220), at(205), at(190), at(210),
+                                              at(205), at(215)], atol=1e-3)
     assert np.allclose(gallery.thresholds[3], bundle.calibration.threshold)
 
 
