@@ -18,7 +18,7 @@ from birdfield.camera import LiveCamera, Shot, open_camera
 from birdfield.decide import Decision
 from birdfield.encoder import DIM
 from birdfield.errors import UsageError
-from birdfield.frontend import BIRDNET, CLASSES, YAMNET, Heard
+from birdfield.frontend import CLASSES, YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
 from birdfield.microphone import open_microphone
 from birdfield.observation import Observation, to_json
