@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from birdfield import __version__
+from birdfield import __version__, station
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
@@ -167,6 +167,10 @@ def watch(
     fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
                                                       "processed.")] = False,
     json_lines: JsonSwitch = False,
+    journal: Annotated[Path | None, typer.Option(metavar="DIR", help="Record visits, with picture "
+                                                 "and sound, in this folder.")] = None,
+    gap: Annotated[float | None, typer.Option(min=1, metavar="SECONDS", help="Of absence, that "
+                                              "end a visit; else 30.")] = None,
 ) -> None:
     """Watch a camera and listen to a microphone, or to files, and name what comes."""
     from birdfield.camera import open_camera, parse_crop
@@ -183,7 +187,9 @@ def watch(
         scene = Watch(encoder, gallery, eye, ear, fast)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
-        show(scene.observations(), bundle.model_id, json_lines)
+        recorder = (station.open_recorder(journal, bundle, encoder, gallery, eye, ear, box, gap)
+                    if journal else None)
+        show(station.recorded(scene, recorder), bundle.model_id, json_lines)
     finally:
         for source in (eye, ear):
             if source is not None:
@@ -353,6 +359,7 @@ def _add_workstation_commands() -> None:
 
 
 _add_workstation_commands()
+app.command()(station.visits)
 
 
 def main() -> None:
