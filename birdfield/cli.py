@@ -167,10 +167,14 @@ def watch(
     fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
                                                       "processed.")] = False,
     json_lines: JsonSwitch = False,
-    journal: Annotated[Path | None, typer.Option(metavar="DIR", help="Record visits, with picture "
-                                                 "and sound, in this folder.")] = None,
-    gap: Annotated[float | None, typer.Option(min=1, metavar="SECONDS", help="Of absence, that "
-                                              "end a visit; else 30.")] = None,
+    blank: station.BlankOption = None,
+    journal: station.JournalOption = None,
+    gap: station.GapOption = None,
+    keep_voices: station.KeepVoicesOption = False,
+    keep_best: station.KeepBestOption = None,
+    keep_days: station.KeepDaysOption = None,
+    keep_gb: station.KeepGbOption = None,
+    keep_free_gb: station.KeepFreeOption = None,
 ) -> None:
     """Watch a camera and listen to a microphone, or to files, and name what comes."""
     from birdfield.camera import open_camera, parse_crop
@@ -180,15 +184,17 @@ def watch(
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
     box = parse_crop(crop) if crop else None
+    settings = station.settings_of(journal, box, gap, keep_voices, keep_best, keep_days, keep_gb,
+                                   keep_free_gb)
     bundle, encoder, gallery = open_model(model)
-    eye = open_camera(camera, box)
+    eye = station.blanked(open_camera(camera, box), blank, box)
     ear = open_microphone(microphone, encoder.audio_spec.rate_hz)
     try:
         scene = Watch(encoder, gallery, eye, ear, fast)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
-        recorder = (station.open_recorder(journal, bundle, encoder, gallery, eye, ear, box, gap)
-                    if journal else None)
+        recorder = (station.open_recorder(journal, settings, bundle.model_id, encoder, gallery,
+                                          eye, ear) if journal else None)
         show(station.recorded(scene, recorder), bundle.model_id, json_lines)
     finally:
         for source in (eye, ear):

@@ -8,16 +8,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from birdfield.errors import UsageError
+
 if TYPE_CHECKING:
-    from birdfield.bundle import Bundle
     from birdfield.camera import Box, Camera
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
     from birdfield.microphone import Microphone
     from birdfield.observation import Observation
-    from birdfield.recorder import Recorder
+    from birdfield.recorder import Recorder, Settings
     from birdfield.watch import Watch
 
+BlankOption = Annotated[list[str] | None, typer.Option(
+    metavar="X,Y,W,H", help="A part of the picture that is made black before anything looks at it; "
+    "may be given again.")]
+JournalOption = Annotated[Path | None, typer.Option(
+    metavar="DIR", help="Record visits, with picture and sound, in this folder.")]
+GapOption = Annotated[float | None, typer.Option(
+    min=1, metavar="SECONDS", help="Of absence, that end a visit; else 30.")]
+KeepVoicesOption = Annotated[bool, typer.Option(
+    "--keep-voices", help="Keep sound although somebody speaks.")]
+KeepBestOption = Annotated[int | None, typer.Option(
+    min=0, metavar="N", help="Visits of each species whose picture and sound always stay; else "
+    "10.")]
+KeepDaysOption = Annotated[float | None, typer.Option(
+    min=0, metavar="DAYS", help="Delete older pictures and sounds.")]
+KeepGbOption = Annotated[float | None, typer.Option(
+    min=0, metavar="GB", help="Delete the oldest beyond so much.")]
+KeepFreeOption = Annotated[float | None, typer.Option(
+    min=0, metavar="GB", help="Delete the oldest, or keep none, to leave so much free; else 0.5.")]
 JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The folder that watch "
                                                  "--journal writes.")]
 SpeciesOption = Annotated[str | None, typer.Option(help="Of this species only; undecided for "
@@ -66,17 +85,49 @@ def visits(
         write_file(csv, visits_csv(kept).encode())
 
 
-def open_recorder(folder: Path, bundle: "Bundle", encoder: "Encoder", gallery: "Gallery",
-                  camera: "Camera | None", microphone: "Microphone | None",
-                  crop: "Box | None", gap_s: float | None) -> "Recorder":
-    """Open a journal for a scene that is about to be watched."""
-    from birdfield.journal import open_journal
-    from birdfield.recorder import Recorder, Settings
+def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, keep_voices: bool,
+                best: int | None, days: float | None, gb: float | None,
+                free_gb: float | None) -> "Settings":
+    """Gather what a user chose of a journal; None is the default.
+
+    Raises:
+        UsageError: When something was chosen, and there is no journal.
+    """
+    from birdfield.disk import KEEP_BEST, KEEP_FREE, Retention
+    from birdfield.recorder import Settings
     from birdfield.visits import GAP_S
 
-    sources = [source for source in (camera, microphone) if source is not None]
-    recorder = Recorder(open_journal(folder), encoder, gallery, bundle.model_id,
-                        Settings(gap_s or GAP_S, crop=crop), any(source.live for source in sources))
+    given = {"--gap": gap_s, "--keep-voices": keep_voices or None, "--keep-best": best,
+             "--keep-days": days, "--keep-gb": gb, "--keep-free-gb": free_gb}
+    stray = [option for option, value in given.items() if value is not None]
+    if stray and journal is None:
+        raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
+    return Settings(
+        GAP_S if gap_s is None else gap_s, keep_voices, crop,
+        Retention(days, None if gb is None else round(gb * 1e9),
+                  KEEP_FREE if free_gb is None else round(free_gb * 1e9),
+                  KEEP_BEST if best is None else best))
+
+
+def blanked(camera: "Camera | None", zones: list[str] | None,
+            crop: "Box | None") -> "Camera | None":
+    """Make zones of a camera's pictures black; raises UsageError when one is no zone."""
+    from birdfield.camera import parse_crop
+    from birdfield.privacy import BlankedCamera
+
+    boxes = [parse_crop(zone, "blank") for zone in zones or []]
+    return BlankedCamera(camera, boxes, crop) if camera is not None and boxes else camera
+
+
+def open_recorder(folder: Path, settings: "Settings", model_id: str, encoder: "Encoder",
+                  gallery: "Gallery", camera: "Camera | None",
+                  microphone: "Microphone | None") -> "Recorder":
+    """Open a journal for a scene that is about to be watched."""
+    from birdfield.journal import open_journal
+    from birdfield.recorder import Recorder
+
+    live = any(source.live for source in (camera, microphone) if source is not None)
+    recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live)
     recorder.start(datetime.now(UTC), camera.name if camera else None,
                    microphone.name if microphone else None)
     return recorder
