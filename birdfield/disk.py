@@ -3,7 +3,9 @@
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,10 +62,20 @@ class Disk:
 
         Returns:
             "disk full" or "disk has room" when that has changed, else None.
+
+        Raises:
+            sqlite3.Error: When the journal cannot be written.
         """
+        with suppress(sqlite3.Error):  # deleting comes first where not even this has room
+            self._journal.shrink()
         self.purge(now)
         wanted = self._retention.free * (RESUME if self.paused else 1)
         return self._pause(self._free(self._journal.folder) < wanted)
+
+    @property
+    def short(self) -> bool:
+        """Whether less is free than is to stay free."""
+        return self._free(self._journal.folder) < self._retention.free
 
     def full(self) -> str | None:
         """Note that a write failed for want of room; returns "disk full" unless that is known."""
@@ -91,8 +103,7 @@ class Disk:
         size = self._size()
         for visit, started, paths, bytes_ in self._disposable():
             over = self._retention.size is not None and size > self._retention.size
-            if not (over or self._too_old(started, now)
-                    or self._free(self._journal.folder) < self._retention.free):
+            if not (over or self._too_old(started, now) or self.short):
                 break
             remove_evidence(self._journal.folder, paths)
             with self._journal.transaction() as database:

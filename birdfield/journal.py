@@ -17,6 +17,7 @@ from birdfield.journal_schema import migrate, version_of
 
 FILE = "journal.sqlite"
 LOCK = "lock"
+WAL_PAGES = 100  # of 4 kB, before what is in the log goes to the file: a small disk has no room
 BUSY_S = 10.0  # how long a reader or a writer waits for another
 
 
@@ -175,6 +176,14 @@ class Journal:
                 "INSERT INTO events (session, time, kind, detail) VALUES (?, ?, ?, ?)",
                 [(self._session, utc_text(time), kind, detail) for time, kind, detail in events])
 
+    def shrink(self) -> None:
+        """Bring what is in the log to the file, and give the log's space back where that works.
+
+        Raises:
+            sqlite3.Error: When it cannot be written.
+        """
+        self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def evidence_paths(self) -> list[str]:
         """List the files that visits have, below the folder."""
         return [row["path"] for row in self.database.execute(
@@ -233,7 +242,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     database.row_factory = sqlite3.Row
     try:
         # FULL: a commit is on the card before it is answered; with less, WAL may lose it.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
+                       f"wal_autocheckpoint = {WAL_PAGES}"):
             database.execute(f"PRAGMA {pragma}")
     except sqlite3.DatabaseError:
         database.close()

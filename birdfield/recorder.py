@@ -101,6 +101,7 @@ class Recorder:
         self._before: Window | None = None  # the one before, if its sound may be kept
         self._latest: Window | None = None
         self._checked_s = 0.0
+        self._refused = False  # by the journal, the last time
         self._visits_waiting: deque[VisitEntry] = deque(maxlen=MAX_WAITING)
         self._events_waiting: deque[tuple[datetime, str, str]] = deque(maxlen=MAX_WAITING)
 
@@ -179,6 +180,8 @@ class Recorder:
         latest = self._latest
         assert latest is not None  # a visit is of windows
         entry = self._entry(visit, latest)
+        if self._disk.short and not self._disk.paused:
+            self._check_disk(latest.time)
         if not self._disk.paused:
             try:
                 entry = replace(entry, evidence=write_evidence(
@@ -214,13 +217,20 @@ class Recorder:
             if self._events_waiting:
                 self._journal.add_events(list(self._events_waiting))
                 self._events_waiting.clear()
+            self._refused = False
         except sqlite3.Error as error:
-            log.error("the journal cannot be written (%s); trying again", error)
+            self._complain(error)
             for index, entry in enumerate(self._visits_waiting):
                 remove_evidence(self._journal.folder, (file.path for file in entry.evidence))
                 self._visits_waiting[index] = replace(entry, evidence=())
             if self._latest is not None:
                 self._note_disk(self._latest.time, self._disk.full())
+
+    def _complain(self, error: sqlite3.Error) -> None:
+        """Log once that the journal cannot be written, until it can."""
+        if not self._refused:
+            log.error("the journal cannot be written (%s); visits wait in memory", error)
+        self._refused = True
 
     def _note(self, now: datetime, kind: str, detail: str) -> None:
         self._events_waiting.append((now, kind, detail))
@@ -233,7 +243,7 @@ class Recorder:
         try:
             self._note_disk(now, self._disk.check(now))
         except sqlite3.Error as error:
-            log.error("the journal cannot be written (%s); trying again", error)
+            self._complain(error)
 
     def _note_clock(self) -> None:
         """Write down where the clocks stand, for a session to come in the same boot."""
@@ -242,7 +252,7 @@ class Recorder:
         try:
             note_offset(self._journal, self._offset_s())
         except sqlite3.Error as error:
-            log.error("the journal cannot be written (%s); trying again", error)
+            self._complain(error)
 
     def _note_faults(self, window: Window) -> None:
         for name, fault in window.faults.items():

@@ -74,9 +74,9 @@ def test_without_sound_nobody_speaks() -> None:
 def formants(seconds: float) -> np.ndarray:
     """Speak like a person: pulses of a throat through the resonances of changing vowels."""
     rate_hz, rng = YAMNET.rate_hz, np.random.default_rng(3)
-    sound = []
+    sound: list[np.ndarray] = []
     vowels = ((730, 1090, 2440), (270, 2290, 3010), (570, 840, 2410), (530, 1840, 2480))
-    while sum(map(len, sound)) < seconds * rate_hz:
+    while sum(len(part) for part in sound) < seconds * rate_hz:
         length = int(rng.uniform(0.12, 0.25) * rate_hz)
         pitch_hz = 120 * 2 ** (np.cumsum(rng.normal(0, 0.002, length)) + rng.normal(0, 0.1))
         pulses = np.diff(np.floor(np.cumsum(pitch_hz) / rate_hz), prepend=0)
