@@ -365,7 +365,8 @@ def _add_workstation_commands() -> None:
 
 
 _add_workstation_commands()
-app.command()(station.visits)
+for command in (station.visits, station.export_visits, station.rescore):
+    app.command()(command)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,6 +63,7 @@ def visits(
     from birdfield.visit_rows import (
         Selection,
         event_line,
+        events_csv,
         events_of,
         parse_time,
         visit_line,
@@ -70,19 +72,75 @@ def visits(
     )
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
-    opened = read_journal(journal)
-    rows = (events_of(opened, from_time, to_time) if events else
-            visits_of(opened, Selection(species, from_time, to_time, last)))
     kept = []
-    for row in rows:
-        line = event_line(row) if events else visit_line(row)
-        print(json.dumps(row, ensure_ascii=False) if json_lines else line)
-        if csv:
-            kept.append(row)
+    with closing(read_journal(journal)) as opened:
+        rows = (events_of(opened, from_time, to_time) if events else
+                visits_of(opened, Selection(species, from_time, to_time, last)))
+        for row in rows:
+            line = event_line(row) if events else visit_line(row)
+            print(json.dumps(row, ensure_ascii=False) if json_lines else line)
+            if csv:
+                kept.append(row)
     if csv:
         from birdfield.atomic import write_file
 
-        write_file(csv, visits_csv(kept).encode())
+        write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
+
+
+def export_visits(
+    journal: JournalArgument,
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, "
+                                      "audacity or parquet.")] = "csv",
+    location: Annotated[str | None, typer.Option(metavar="LAT,LON,NAME", help="Where the station "
+                                                 "stands, in degrees; eBird needs it.")] = None,
+    session: Annotated[int | None, typer.Option(min=1, help="One watch only, by its "
+                                                "number.")] = None,
+    species: SpeciesOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+) -> None:
+    """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
+    from birdfield import export_visits as exporting
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import Selection, parse_time, visits_of
+
+    exporting.check_format(form)
+    place = exporting.parse_location(location) if location else None
+    selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
+                          session=session)
+    with closing(read_journal(journal)) as opened:
+        rows = list(visits_of(opened, selection))
+    exporting.export_visits(rows, form, place, out)
+    print(f"{out}: {len(rows)} visits")
+
+
+def rescore(
+    journal: JournalArgument,
+    model: Annotated[Path | None, typer.Option("--model", help="The bundle that the journal was "
+                                               "written with, and its store as it is now.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
+) -> None:
+    """Answer again for past visits, after species were enrolled, renamed or removed."""
+    from birdfield.cli import complain, open_model
+    from birdfield.journal import open_journal, read_journal
+    from birdfield.rescore import check_models
+    from birdfield.rescore import rescore as rescore_visits
+
+    bundle, encoder, gallery = open_model(model)
+    count = 0
+    with closing(read_journal(journal)) as opened:
+        for other, number in check_models(opened, bundle.model_id):
+            complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
+    with closing(read_journal(journal) if dry_run else open_journal(journal)) as opened:
+        for each in rescore_visits(opened, encoder, gallery, bundle.model_id, dry_run):
+            count += 1
+            print(f"visit {each.visit}: {each.before or 'undecided'} -> "
+                  f"{each.after or 'undecided'} {each.score:.2f}")
+        if count and not dry_run:
+            opened.add_events([(datetime.now(UTC), "rescored",
+                                f"{count} visits have another species now")])
+    print(f"{count} visits {'would have' if dry_run else 'have'} another species")
 
 
 def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, keep_voices: bool,

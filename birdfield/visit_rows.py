@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -16,6 +16,7 @@ from birdfield.observation import DECIMALS
 COLUMNS = ("id", "session", "started", "ended", "species", "scientific", "first_species", "score",
            "senses", "agreement", "windows", "candidates", "clock_shift_s", "start_s", "end_s",
            "picture", "sound", "sonogram", "model")
+EVENT_COLUMNS = ("id", "session", "time", "kind", "detail", "clock_shift_s")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class Selection:
         since: Visits that began at this time or later, aware.
         until: Visits that began before, aware.
         last: Only the newest so many.
+        session: Of one watch, by its number.
     """
 
     species: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     last: int | None = None
+    session: int | None = None
 
 
 def parse_time(text: str | None, option: str) -> datetime | None:
@@ -74,6 +77,9 @@ def _conditions(selection: Selection) -> tuple[list[str], list[Any]]:
     elif selection.species is not None:
         wheres.append("species = ?")
         values.append(selection.species)
+    if selection.session is not None:
+        wheres.append("session = ?")
+        values.append(selection.session)
     for comparison, time in ((">=", selection.since), ("<", selection.until)):
         if time is not None:
             wheres.append(f"visits.started {comparison} ?")
@@ -100,7 +106,7 @@ def events_of(journal: Journal, since: datetime | None,
               until: datetime | None) -> Iterator[dict[str, Any]]:
     """Read events in the order in which they came."""
     rows = journal.database.execute(
-        "SELECT id, session, time, kind, detail, clock_shift_s FROM events "
+        f"SELECT {', '.join(EVENT_COLUMNS)} FROM events "
         "WHERE time >= ? AND time < ? ORDER BY id",
         (utc_text(since) if since else "", utc_text(until) if until else "~"))
     for row in rows:
@@ -128,12 +134,23 @@ def event_line(entry: dict[str, Any]) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S}  {entry['kind']}: {entry['detail']}"
 
 
-def visits_csv(entries: Iterable[dict[str, Any]]) -> str:
+def visits_csv(entries: Iterable[Mapping[str, Any]]) -> str:
     """Write visits as CSV with the columns COLUMNS."""
+    def flat(entry: Mapping[str, Any]) -> dict[str, Any]:
+        shares = "; ".join(f"{each['species']} {each['share']}" for each in entry["candidates"])
+        return {**entry, "candidates": shares}
+
+    return _csv(COLUMNS, map(flat, entries))
+
+
+def events_csv(entries: Iterable[Mapping[str, Any]]) -> str:
+    """Write events as CSV with the columns EVENT_COLUMNS."""
+    return _csv(EVENT_COLUMNS, entries)
+
+
+def _csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> str:
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    for entry in entries:
-        shares = " ".join(f"{each['species']}:{each['share']}" for each in entry["candidates"])
-        writer.writerow({**entry, "candidates": shares})
+    writer.writerows(entries)
     return stream.getvalue()

@@ -139,6 +139,12 @@ class Visit:
             if sense in claim.senses and vector is not None and (sense == "image" or keep_sound):
                 self.sums[sense] = self.sums.get(sense, np.zeros(DIM, np.float32)) + vector
 
+    def absorb(self, weaker: "Visit") -> None:
+        """Take another visit that turned out to be the same bird's."""
+        self.start_s = min(self.start_s, weaker.start_s)
+        for sense, total in weaker.sums.items():
+            self.sums[sense] = self.sums.get(sense, np.zeros(DIM, np.float32)) + total
+
     def weigh(self, top: Sequence[tuple[str, float]]) -> None:
         """Take what a window thinks likeliest, if it is a matter of this visit."""
         if dict(top).get(self.species or "", 0.0) >= ABOUT:
@@ -196,7 +202,7 @@ class Visits:
             stronger = self._open.get(rival) if rival else None
             if stronger is not None:
                 # One bird under two names: the name with more behind it decides.
-                stronger.start_s = min(stronger.start_s, visit.start_s)
+                stronger.absorb(visit)
                 continue
             if visit.support < ENOUGH:
                 continue
