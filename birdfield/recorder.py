@@ -189,8 +189,6 @@ class Recorder:
             except InputError as error:
                 log.error("%s", error)
                 self._note_disk(latest.time, self._disk.full())
-        log.info("visit: %s, %s to %s, %.2f by %s", entry.species or "undecided",
-                 f"{entry.started:%H:%M:%S}", f"{entry.ended:%H:%M:%S}", entry.score, entry.senses)
         self._visits_waiting.append(entry)
 
     def _entry(self, visit: Visit, latest: Window) -> VisitEntry:
@@ -213,7 +211,10 @@ class Recorder:
         try:
             while self._visits_waiting:
                 self._journal.add_visit(self._visits_waiting[0], self._model)
-                self._visits_waiting.popleft()
+                entry = self._visits_waiting.popleft()
+                log.info("visit: %s, %s to %s, %.2f by %s", entry.species or "undecided",
+                         f"{entry.started:%H:%M:%S}", f"{entry.ended:%H:%M:%S}", entry.score,
+                         entry.senses)
             if self._events_waiting:
                 self._journal.add_events(list(self._events_waiting))
                 self._events_waiting.clear()
