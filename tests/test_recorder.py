@@ -138,7 +138,8 @@ def test_a_jump_of_the_clock_is_noticed_and_earlier_rows_are_corrected(
         seconds=72 + WINDOW_S - DECISION_S + jump_s)
     assert second["clock_shift_s"] == 0 and second["windows"] == 6, "pooled as if nothing had been"
     assert ("clock jumped", f"{jump_s:+.1f} s") in events(tmp_path)
-    assert caplog.messages[0].startswith(f"the clock jumped by {jump_s:+.0f} s")
+    assert any(message.startswith(f"the clock jumped by {jump_s:+.0f} s")
+               for message in caplog.messages)
 
 
 def test_a_clock_that_is_slewed_does_not_jump(tmp_path: Path) -> None:

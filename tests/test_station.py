@@ -135,8 +135,9 @@ def test_a_watch_that_is_killed_keeps_what_it_had_and_goes_on(
         toy_bundle: Path, scene: Path, tmp_path: Path) -> None:
     """It is killed once its first visit was told, and so is safe; by sight alone there are two."""
     folder = tmp_path / "journal"
-    command = [PROGRAM, "watch", "--model", toy_bundle, "--camera", scene / "scene.avi",
-               "--microphone", "none", "--fast", "--journal", folder, "--gap", "4"]
+    command: list[str | Path] = [
+        PROGRAM, "watch", "--model", toy_bundle, "--camera", scene / "scene.avi", "--microphone",
+        "none", "--fast", "--journal", folder, "--gap", "4"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
                           text=True) as watch:
         assert watch.stderr is not None
