@@ -170,6 +170,8 @@ def watch(
     blank: station.BlankOption = None,
     journal: station.JournalOption = None,
     gap: station.GapOption = None,
+    quiet: station.QuietOption = None,
+    location: station.LocationOption = None,
     keep_voices: station.KeepVoicesOption = False,
     keep_best: station.KeepBestOption = None,
     keep_days: station.KeepDaysOption = None,
@@ -184,8 +186,8 @@ def watch(
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
     box = parse_crop(crop) if crop else None
-    settings = station.settings_of(journal, box, gap, keep_voices, keep_best, keep_days, keep_gb,
-                                   keep_free_gb)
+    settings = station.settings_of(journal, box, gap, quiet, location, keep_voices, keep_best,
+                                   keep_days, keep_gb, keep_free_gb)
     bundle, encoder, gallery = open_model(model)
     eye = station.blanked(open_camera(camera, box), blank, box)
     ear = open_microphone(microphone, encoder.audio_spec.rate_hz)

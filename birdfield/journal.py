@@ -13,7 +13,7 @@ from typing import IO
 
 from birdfield.errors import InputError
 from birdfield.journal_repair import fault_of, is_damage, reindexed, renew
-from birdfield.journal_schema import migrate, version_of
+from birdfield.journal_schema import MIGRATIONS, migrate, version_of
 
 FILE = "journal.sqlite"
 LOCK = "lock"
@@ -189,6 +189,14 @@ class Journal:
         return [row["path"] for row in self.database.execute(
             "SELECT path FROM evidence WHERE deleted IS NULL")]
 
+    def mark_missing(self, now: datetime) -> int:
+        """Note as deleted what is not in the folder any more; returns how many files."""
+        missing = [path for path in self.evidence_paths() if not (self.folder / path).exists()]
+        with self.transaction() as database:
+            database.executemany("UPDATE evidence SET deleted = ? WHERE path = ?",
+                                 [(utc_text(now), path) for path in missing])
+        return len(missing)
+
     def close(self) -> None:
         """Close the file; what was committed is safe without."""
         self.database.close()
@@ -282,8 +290,10 @@ def read_journal(folder: Path) -> Journal:
         uri = f"{path.resolve().as_uri()}?mode=ro"
         database = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
         database.row_factory = sqlite3.Row
-        if version_of(database, str(path)) == 0:
-            raise InputError(f"{path}: the journal is empty; start birdfield watch --journal")
+        version = version_of(database, str(path))
+        if version < len(MIGRATIONS):
+            raise InputError(f"{path}: journal version {version}, expected {len(MIGRATIONS)}; "
+                             f"birdfield watch --journal {folder} brings it up to date")
     except sqlite3.Error as error:
         raise InputError(f"{path}: cannot be read ({error}); birdfield watch --journal {folder} "
                          "repairs what can be repaired") from error

@@ -20,6 +20,7 @@ from birdfield.gallery import Gallery
 from birdfield.journal import Journal, VisitEntry, boot_id
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
 from birdfield.privacy import SpeechGate
+from birdfield.quiet import Quiet
 from birdfield.visits import GAP_S, Claim, Visit, Visits, claims_of
 from birdfield.wall_clock import JUMP_S, WallClock
 from birdfield.window import Window
@@ -39,12 +40,14 @@ class Settings:
         keep_voices: Whether sound is kept although somebody speaks.
         crop: What the camera cuts from its pictures, or None.
         retention: How much evidence is kept.
+        quiet: When visits are not recorded, or None.
     """
 
     gap_s: float = GAP_S
     keep_voices: bool = False
     crop: Box | None = None
     retention: Retention = Retention()
+    quiet: Quiet | None = None
 
 
 def with_pre_roll(before: Window | None, window: Window, spec: AudioSpec, score: float) -> Sound:
@@ -114,6 +117,7 @@ class Recorder:
         folder = self._journal.folder
         try:
             orphans = remove_orphans(folder, set(self._journal.evidence_paths()))
+            missing = self._journal.mark_missing(now)
             self._check_disk(now)
             before_s = last_offset_s(self._journal, self._boot) if self._boot else None
             self._journal.start_session(self._model, camera, microphone, now, self._boot)
@@ -125,6 +129,8 @@ class Recorder:
             self._note(now, "journal repaired", self._journal.renewal)
         if orphans:
             self._note(now, "orphans deleted", f"{orphans} files that no visit names")
+        if missing:
+            self._note(now, "evidence missing", f"{missing} files that visits name")
         if before_s is not None and abs(self._offset_s() - before_s) > JUMP_S:
             self._jumped(now, self._offset_s() - before_s)
         self._note(now, "started", f"model {self._model}")
@@ -159,7 +165,8 @@ class Recorder:
         self._journal.close()
 
     def _pool(self, window: Window, may_keep: bool) -> None:
-        claims = claims_of(self._encoder, self._gallery, window)
+        quiet = self._settings.quiet is not None and self._settings.quiet.at(window.time)
+        claims = [] if quiet else claims_of(self._encoder, self._gallery, window)
         for visit, claim in self._visits.take(window, claims, may_keep):
             self._keep(visit.kept, claim, window, may_keep)
         self._before = window if may_keep else None

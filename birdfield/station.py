@@ -27,6 +27,11 @@ JournalOption = Annotated[Path | None, typer.Option(
     metavar="DIR", help="Record visits, with picture and sound, in this folder.")]
 GapOption = Annotated[float | None, typer.Option(
     min=1, metavar="SECONDS", help="Of absence, that end a visit; else 30.")]
+QuietOption = Annotated[str | None, typer.Option(
+    metavar="HH:MM-HH:MM", help="Record no visits then, local time; or night: while the sun is "
+    "down at --location.")]
+LocationOption = Annotated[str | None, typer.Option(
+    metavar="LAT,LON", help="Where the station stands, in degrees.")]
 KeepVoicesOption = Annotated[bool, typer.Option(
     "--keep-voices", help="Keep sound although somebody speaks.")]
 KeepBestOption = Annotated[int | None, typer.Option(
@@ -143,28 +148,33 @@ def rescore(
     print(f"{count} visits {'would have' if dry_run else 'have'} another species")
 
 
-def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, keep_voices: bool,
-                best: int | None, days: float | None, gb: float | None,
-                free_gb: float | None) -> "Settings":
+def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, quiet: str | None,
+                location: str | None, keep_voices: bool, best: int | None, days: float | None,
+                gb: float | None, free_gb: float | None) -> "Settings":
     """Gather what a user chose of a journal; None is the default.
 
     Raises:
-        UsageError: When something was chosen, and there is no journal.
+        UsageError: When something was chosen, and there is no journal; when what was chosen is
+            not what it should be.
     """
     from birdfield.disk import KEEP_BEST, KEEP_FREE, Retention
+    from birdfield.export_visits import parse_location
+    from birdfield.quiet import parse_quiet
     from birdfield.recorder import Settings
     from birdfield.visits import GAP_S
 
-    given = {"--gap": gap_s, "--keep-voices": keep_voices or None, "--keep-best": best,
-             "--keep-days": days, "--keep-gb": gb, "--keep-free-gb": free_gb}
+    given = {"--gap": gap_s, "--quiet": quiet, "--keep-voices": keep_voices or None,
+             "--keep-best": best, "--keep-days": days, "--keep-gb": gb, "--keep-free-gb": free_gb}
     stray = [option for option, value in given.items() if value is not None]
     if stray and journal is None:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
+    place = parse_location(location) if location else None
     return Settings(
         GAP_S if gap_s is None else gap_s, keep_voices, crop,
         Retention(days, None if gb is None else round(gb * 1e9),
                   KEEP_FREE if free_gb is None else round(free_gb * 1e9),
-                  KEEP_BEST if best is None else best))
+                  KEEP_BEST if best is None else best),
+        parse_quiet(quiet, (place.latitude, place.longitude) if place else None) if quiet else None)
 
 
 def blanked(camera: "Camera | None", zones: list[str] | None,

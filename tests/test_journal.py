@@ -142,11 +142,14 @@ def test_an_older_journal_is_brought_up_to_date(
         journal: Journal, monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
     journal.add_visit(ROBIN, "a1b2")
     journal.close()
-    monkeypatch.setattr("birdfield.journal_schema.MIGRATIONS",
-                        (*MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'gay'"))
+    for module in ("journal", "journal_schema"):
+        monkeypatch.setattr(f"birdfield.{module}.MIGRATIONS", (
+            *MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"))
+    with pytest.raises(InputError, match="brings it up to date"):
+        read_journal(journal.folder)
     again = opened(open_journal, journal.folder)
-    assert again.database.execute("SELECT species, mood FROM visits").fetchone()[:] == ("Robin",
-                                                                                        "gay")
+    row = again.database.execute("SELECT species, mood FROM visits").fetchone()
+    assert tuple(row) == ("Robin", "calm")
     assert again.database.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS) + 1
 
 

@@ -21,6 +21,7 @@ from stages import (
 from birdfield.disk import Retention
 from birdfield.errors import InputError
 from birdfield.journal import open_journal, read_journal
+from birdfield.quiet import Quiet
 from birdfield.recorder import Recorder, Settings
 from birdfield.watch import DECISION_S
 
@@ -181,6 +182,28 @@ def test_what_a_kill_left_without_a_row_is_deleted(tmp_path: Path) -> None:
     recorder(tmp_path).close()
     assert files_of(tmp_path) == known
     assert ("orphans deleted", "1 files that no visit names") in events(tmp_path)
+
+
+def test_in_quiet_hours_no_visit_is_recorded(tmp_path: Path) -> None:
+    """On the equator the sun is up at noon UTC at 0 degrees east, and down at 180."""
+    for name, longitude in (("day", 0.0), ("night", 180.0)):
+        stage = recorder(tmp_path / name, Settings(quiet=Quiet(longitude=longitude)))
+        for number in range(3):
+            stage.take(window(number, seen=60))
+        stage.close()
+    assert len(visits(tmp_path / "day")) == 1 and visits(tmp_path / "night") == []
+
+
+def test_what_somebody_deleted_is_noted(tmp_path: Path) -> None:
+    stage = recorder(tmp_path)
+    for number in range(3):
+        stage.take(window(number, seen=60, heard=60))
+    stage.close()
+    (tmp_path / str(visits(tmp_path)[0]["picture"])).unlink()
+    recorder(tmp_path).close()
+    visit, = visits(tmp_path)
+    assert visit["picture"] is None and visit["sound"] is not None
+    assert ("evidence missing", "1 files that visits name") in events(tmp_path)
 
 
 def test_visits_of_a_journal_that_cannot_be_written_wait(
