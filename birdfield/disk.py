@@ -39,8 +39,11 @@ class Retention:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return what a user may still write to a folder's file system."""
-    status = os.statvfs(folder)
+    """Return what a user may still write to a folder's file system; 0 where it is gone."""
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return 0
     return status.f_bavail * status.f_frsize
 
 

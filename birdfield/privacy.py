@@ -10,19 +10,21 @@ from birdfield.camera import Box, Camera, Shot
 from birdfield.watch import DECISION_S
 from birdfield.window import Window
 
+# Chosen for no voice at 0 dB and more over a bird to pass: docs/decisions/0018-field-station.md.
 # Of AudioSet: Speech; Child speech; Conversation; Narration; Babbling; Speech synthesizer;
 # Shout; Bellow; Whoop; Yell; Children shouting; Screaming; Whispering; then laughter, 13 to 18.
 SPEAKING = tuple(range(19))
-SPEECH = 0.1  # what any of these must score
+SPEECH = 0.04  # what these must score, by the geometric mean of the two patches that score most
 NEIGHBOUR_S = DECISION_S  # on either side of a window with speech: one window more
 
 
 def speech_score(window: Window) -> float:
-    """Return how surely YAMNet hears a person in a window, 0..1."""
+    """Return how surely YAMNet hears a person in a window, 0..1: in two patches, which overlap."""
     if window.heard.heard is None:
         return 0.0
     classes: NDArray[np.float32] = window.heard.heard.classes
-    return float(classes[:, SPEAKING].max())
+    highest = np.sort(classes[:, SPEAKING].max(axis=1))[-2:]
+    return float(np.sqrt(highest[0] * highest[-1]))
 
 
 class SpeechGate:

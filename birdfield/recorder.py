@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -125,14 +126,14 @@ class Recorder:
         except sqlite3.Error as error:
             raise InputError(f"{folder}: the journal cannot be written ({error}); free some space "
                              "or choose another folder") from error
+        if before_s is not None and abs(self._offset_s() - before_s) > JUMP_S:
+            self._jumped(now, self._offset_s() - before_s)
         if self._journal.renewal:
             self._note(now, "journal repaired", self._journal.renewal)
         if orphans:
             self._note(now, "orphans deleted", f"{orphans} files that no visit names")
         if missing:
             self._note(now, "evidence missing", f"{missing} files that visits name")
-        if before_s is not None and abs(self._offset_s() - before_s) > JUMP_S:
-            self._jumped(now, self._offset_s() - before_s)
         self._note(now, "started", f"model {self._model}")
         self._write_waiting()
 
@@ -162,6 +163,9 @@ class Recorder:
             self._note(self._latest.time, "stopped", f"{self._gate.withheld} windows of sound were "
                        "withheld for speech")
         self._write_waiting()
+        if self._visits_waiting:
+            log.error("%d visits were lost: the journal could not be written",
+                      len(self._visits_waiting))
         self._journal.close()
 
     def _pool(self, window: Window, may_keep: bool) -> None:
@@ -229,12 +233,13 @@ class Recorder:
         except sqlite3.Error as error:
             self._complain(error)
             for index, entry in enumerate(self._visits_waiting):
-                remove_evidence(self._journal.folder, (file.path for file in entry.evidence))
+                with suppress(OSError):  # the next start deletes what is left without a row
+                    remove_evidence(self._journal.folder, (file.path for file in entry.evidence))
                 self._visits_waiting[index] = replace(entry, evidence=())
             if self._latest is not None:
                 self._note_disk(self._latest.time, self._disk.full())
 
-    def _complain(self, error: sqlite3.Error) -> None:
+    def _complain(self, error: Exception) -> None:
         """Log once that the journal cannot be written, until it can."""
         if not self._refused:
             log.error("the journal cannot be written (%s); visits wait in memory", error)
@@ -250,7 +255,7 @@ class Recorder:
     def _check_disk(self, now: datetime) -> None:
         try:
             self._note_disk(now, self._disk.check(now))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:  # such as a card that has become read-only
             self._complain(error)
 
     def _note_clock(self) -> None:
@@ -273,6 +278,12 @@ class Recorder:
         log.warning("the clock jumped by %+.0f s; the times of this boot's visits are corrected",
                     jump_s)
         assert self._boot is not None  # files have no clock that jumps
+        moved = timedelta(seconds=jump_s)
+        self._visits_waiting = deque(
+            (replace(entry, started=entry.started + moved, ended=entry.ended + moved)
+             for entry in self._visits_waiting), MAX_WAITING)
+        self._events_waiting = deque(((then + moved, kind, detail) for then, kind, detail
+                                      in self._events_waiting), MAX_WAITING)
         try:
             correct_times(self._journal, self._boot, jump_s)
             self._note_clock()

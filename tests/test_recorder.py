@@ -1,4 +1,5 @@
 import logging
+import shutil
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -253,3 +254,32 @@ def test_a_visit_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     stage.close()
     assert any(message.startswith("visit: Robin, 12:00:02 to 12:00:10, 0.99 by image")
                for message in caplog.messages)
+
+
+def test_a_folder_that_goes_away_does_not_end_the_watch(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As when a stick is pulled: the journal's own file is still open, and gone with it."""
+    stage = recorder(tmp_path / "stick", Settings(5.0))
+    for number in range(3):
+        stage.take(window(number, seen=60, heard=60))
+    shutil.rmtree(tmp_path / "stick")
+    for number in range(3, 40):
+        stage.take(window(number, seen=60 if number % 10 < 3 else None))
+    stage.close()
+    assert any(message.startswith("disk full: 0 MB are free") for message in caplog.messages)
+
+
+def test_what_waits_moves_with_the_clock(tmp_path: Path) -> None:
+    """The journal refuses a visit that began at 12:00:02; then the clock is set 2 h ahead."""
+    journal = open_journal(tmp_path)
+    stage = Recorder(journal, ENCODER, GALLERY, "a1b2", Settings(5.0), clock_offset_s=lambda: 0.0)
+    stage.start(NOON, None, None)
+    journal.database.execute("PRAGMA query_only = ON")
+    for number in range(20):
+        stage.take(window(number, seen=60 if number < 3 else None))
+    journal.database.execute("PRAGMA query_only = OFF")
+    stage.take(window(20, clock_s=7200.0))
+    stage.close()
+    visit, = visits(tmp_path)
+    assert datetime.fromisoformat(str(visit["started"])) == NOON + timedelta(
+        seconds=WINDOW_S - DECISION_S + 7200)
