@@ -39,22 +39,27 @@ class Shot:
         time_s: When it was taken.
         unchanged_s: How long ago the picture last changed.
         still: Whether nothing moved, by `birdfield.motion`.
-        subject: What moved, cut out of its frame; None when nothing did, or it was not looked for.
+        box: Where it moved, in pixels of the frame; None when nothing did, or all of it.
     """
 
     frame: Frame
     time_s: float
     unchanged_s: float
     still: bool = False
-    subject: Frame | None = None
+    box: Box | None = None
+
+    @property
+    def subject(self) -> Frame:
+        """What moved, cut out of the frame; all of it where nothing did."""
+        return cut_out(self.frame, self.box)
 
 
 def shot_of(shots: Sequence[Shot]) -> Shot | None:
-    """Join the shots of a window, in order: the newest, with what moved last in any of them."""
+    """Choose of the shots of a window, in order: the last in which something moved, or the last."""
     if not shots:
         return None
     moved = [shot for shot in shots if not shot.still]
-    return replace(shots[-1], still=not moved, subject=moved[-1].subject if moved else None)
+    return replace((moved or shots)[-1], unchanged_s=shots[-1].unchanged_s)
 
 
 class Camera(Protocol):
@@ -73,7 +78,7 @@ class Camera(Protocol):
         """Where a file ends, once it has ended; infinity for a live camera."""
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
-        """Return the last frame within [start_s, end_s), and what moved; starts never go back."""
+        """Return the last shot in [start_s, end_s) that moved, or the last; starts only grow."""
 
     def close(self) -> None:
         """Release the source."""
@@ -99,21 +104,20 @@ def open_camera(spec: str, box: Box | None = None) -> Camera | None:
     return VideoFile(Path(spec), box)
 
 
-def parse_crop(text: str) -> Box:
-    """Read "X,Y,W,H" in pixels; raises UsageError when it is anything else."""
+def parse_crop(text: str, what: str = "crop") -> Box:
+    """Read "X,Y,W,H" in pixels; raises UsageError, naming what it is of, when it is not that."""
     if not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", text):
-        raise UsageError(f"crop is {text!r}; expected X,Y,W,H in pixels, such as 100,50,640,480")
+        raise UsageError(f"{what} is {text!r}; expected X,Y,W,H in pixels, such as 100,50,640,480")
     left, top, width, height = (int(part) for part in text.split(","))
     if not width or not height:
-        raise UsageError(f"crop {text!r} is empty; expected a width and a height of at least 1")
+        raise UsageError(f"{what} {text!r} is empty; expected a width and a height of at least 1")
     return left, top, width, height
 
 
 def look(gate: MotionGate, frame: Frame, view: Frame, time_s: float, unchanged_s: float) -> Shot:
-    """Look for motion in the view, a part of the frame, and cut out what moved."""
+    """Look for motion in the view, a part of the frame."""
     motion = gate.look(view, time_s)
-    subject = cut_out(view, motion.box) if motion.moving else None
-    return Shot(frame, time_s, unchanged_s, not motion.moving, subject)
+    return Shot(frame, time_s, unchanged_s, not motion.moving, motion.box)
 
 
 def crop(frame: Frame, box: Box | None) -> Frame:
@@ -184,7 +188,7 @@ class VideoFile:
         return self._next is None
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
-        """Read on to end_s; returns the last frame within [start_s, end_s), and what moved."""
+        """Read on to end_s; returns the last shot in [start_s, end_s) that moved, or the last."""
         while self._next is not None and self._next.time_s < end_s:
             self._last, self._next = self._next, self._read()
             if not self._last.still:
@@ -278,7 +282,9 @@ class LiveCamera:
             self._shots = [*self._shots[1 - KEPT_FRAMES :], shot]
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
-        """Return the last kept frame within [start_s, end_s) of time.monotonic(), and what moved.
+        """Return the last kept frame within [start_s, end_s) of time.monotonic() that moved.
+
+        Where none did, it is the last.
 
         Raises:
             InputError: When the crop lies outside of the camera's frames.

@@ -5,21 +5,22 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from birdfield.audio import Waveform
-from birdfield.camera import Camera
+from birdfield.camera import Camera, Shot
 from birdfield.decide import decide
 from birdfield.embed_file import NOTHING, hear, see
 from birdfield.encoder import Encoder
 from birdfield.errors import UsageError
 from birdfield.gallery import Gallery
-from birdfield.image import Frame
 from birdfield.loudness import LoudnessGate
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
 from birdfield.quality import frame_fault, window_fault
 from birdfield.thermal import Heat
+from birdfield.window import Window
 
 DECISION_S = 2.4  # about that long from one decision to the next, in whole hops: five of YAMNet
 
@@ -142,6 +143,12 @@ class Watch:
         Yields:
             An observation for each window in which something moved or a bird was heard.
         """
+        for window in self.windows():
+            if window.observation is not None:
+                yield window.observation
+
+    def windows(self) -> Iterator[Window]:
+        """Watch as `observations` does; yields each window, with what was seen and heard in it."""
         clock = FastClock() if self._fast else RealClock(self._stop)
         index = 0
         while not all(source.ended for source in self._sources):
@@ -149,9 +156,7 @@ class Watch:
             clock.wait_until(start_s + self._window_s)
             if self._stop.is_set():
                 return
-            observation = self._observe(clock, start_s)
-            if observation is not None:
-                yield observation
+            yield self._observe(clock, start_s)
             index = self._next_index(index, clock.now_s())
         if self.idle:
             log.info("nothing moved and no bird was heard in %d windows", self.idle)
@@ -171,36 +176,40 @@ class Watch:
         self.rested += rest
         return index + 1 + late + rest
 
-    def _observe(self, clock: RealClock | FastClock, start_s: float) -> Observation | None:
+    def _observe(self, clock: RealClock | FastClock, start_s: float) -> Window:
         end_s = start_s + self._window_s
-        frame, frame_trouble = self._look(clock.origin_s, start_s, end_s)
+        shot, frame_trouble = self._look(clock.origin_s, start_s, end_s)
         waveform, sound_trouble = self._listen(clock.origin_s, start_s, end_s)
-        faults = {}
+        faults: dict[str, str | None] = {}
         if self._camera is not None:
             faults["camera"] = frame_trouble
         if self._microphone is not None:
             faults["microphone"] = sound_trouble
         self._log.update(faults)
-        if frame is None and waveform is None:
+        if shot is None and waveform is None:
             self.idle += None in faults.values()
-            return None
+            return Window(clock.utc(end_s), start_s, end_s, faults)
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
-        seen = NOTHING if frame is None else see(self._encoder, frame)
+        seen = NOTHING if shot is None else see(self._encoder, shot.subject)
         heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s,
-                                                      alone=frame is None, birds_only=True)
+                                                      alone=shot is None, birds_only=True)
+        window = Window(clock.utc(end_s), start_s, end_s, faults, waveform=waveform, seen=seen,
+                        heard=heard)
+        if shot is not None:
+            window = replace(window, frame=shot.frame, box=shot.box)
         if seen.image is None and heard.audio is None:
             self.idle += 1
-            return None
+            return window
         decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
                           heard.quality)
-        return Observation(clock.utc(end_s), start_s, end_s, decision,
-                           self._camera.name if self._camera else None,
-                           self._microphone.name if self._microphone else None)
+        return replace(window, observation=Observation(
+            window.time, start_s, end_s, decision, self._camera.name if self._camera else None,
+            self._microphone.name if self._microphone else None))
 
     def _look(self, origin_s: float, start_s: float,
-              end_s: float) -> tuple[Frame | None, str | None]:
-        """Return what moved within the window, None when nothing did, or why that is not known."""
+              end_s: float) -> tuple[Shot | None, str | None]:
+        """Return the shot of what moved in the window; None when nothing did, or with a fault."""
         if self._camera is None:
             return None, None
         shift_s = origin_s if self._camera.live else 0.0
@@ -210,7 +219,7 @@ class Watch:
         fault = frame_fault(shot.frame, shot.unchanged_s)
         if fault or shot.still:
             return None, fault
-        return (shot.frame if shot.subject is None else shot.subject), None
+        return shot, None
 
     def _listen(self, origin_s: float, start_s: float,
                 end_s: float) -> tuple[Waveform | None, str | None]:

@@ -213,7 +213,7 @@ def test_a_header_that_promises_more_than_there_is_adds_nothing(tmp_path: Path) 
     page = data.rindex(b"OggS")
     data[page + 6 : page + 14] = (32_000).to_bytes(8, "little")
     data[page + 22 : page + 26] = bytes(4)
-    data[page + 22 : page + 26] = ogg_checksum(data[page:]).to_bytes(4, "little")
+    data[page + 22 : page + 26] = ogg_checksum(bytes(data[page:])).to_bytes(4, "little")
     path.write_bytes(data)
     assert soundfile.info(path).frames == 32_000
     assert 16_000 <= len(read_audio(path, 16_000)) < 16_500
