@@ -115,8 +115,8 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_the_commands_are_the_documented_ones() -> None:
     assert {path for path in COMMANDS if path} == {
         ("train",), ("evaluate",), ("export",), ("bench",), ("info",), ("identify",), ("enrol",),
-        ("watch",), ("visits",), ("export-visits",), ("rescore",), ("species",), ("species", "list"),
-        ("species", "rename"), ("species", "remove")}
+        ("watch",), ("visits",), ("export-visits",), ("rescore",), ("species",),
+        ("species", "list"), ("species", "rename"), ("species", "remove")}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

@@ -1,0 +1,78 @@
+"""Evidence for 0013: python docs/decisions/0013_peaks_by_sound.py DATA FRONTEND [OUT.csv].
+
+Audio top-1 of DATA/audio, out of fold, of the discriminant that the audio tower starts from, by
+what a peak over time counts beside the mean and by the shrinkage; three seeds of the folds.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from birdfield.audio import fit_frames, read_audio, window_starts
+from birdfield.config import PACKAGED_YAMNET
+from birdfield.dataset import Dataset, assign_folds, fold_of, scan
+from birdfield.encoder import DIM, unit
+from birdfield.frontend import open_frontend
+from birdfield_train.projection import discriminant
+
+PEAK_WEIGHTS, SHRINKAGES = (0.3, 1.0, 2.0, 4.0), (0.3, 0.5, 0.7, 0.85)
+FOLDS, SEEDS = 5, (0, 1, 2)
+
+
+def pool_windows(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give mean and peak of each window, float32 [W, 2 dim], and the recording's row of each."""
+    frontend = open_frontend(name, PACKAGED_YAMNET)
+    count, pooled, owner = frontend.spec.frames, [], []
+    for row, sample in enumerate(dataset.audio):
+        frames = frontend.embed(read_audio(sample.path, frontend.spec.rate_hz))
+        windows = np.stack([fit_frames(frames[start : start + count], count)
+                            for start in window_starts(len(frames), count)])
+        pooled.append(np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1))
+        owner += [row] * len(windows)
+    return np.concatenate(pooled).astype(np.float32), np.array(owner)
+
+
+def top1(windows: np.ndarray, owner: np.ndarray, labels: np.ndarray, folds: np.ndarray,
+         shrinkage: float) -> float:
+    """Count the recordings whose species' mean over the other folds is the nearest."""
+    right = 0
+    for fold in range(FOLDS):
+        own = folds[owner] != fold
+        kernel, bias = discriminant(windows[own], labels[owner[own]], DIM, shrinkage)
+        projected = unit(windows @ kernel + bias)
+        vectors = unit(np.stack([projected[owner == row].mean(axis=0)
+                                 for row in range(len(labels))]))
+        trained = folds != fold
+        species = np.unique(labels[trained])
+        means = unit(np.stack([vectors[trained & (labels == one)].mean(axis=0)
+                               for one in species]))
+        found = species[(vectors[~trained] @ means.T).argmax(axis=1)]
+        right += int((found == labels[~trained]).sum())
+    return right / len(labels)
+
+
+def main(data: str, frontend: str, out: str | None = None) -> None:
+    """Print every combination."""
+    dataset = scan(Path(data) / "images", Path(data) / "audio")
+    labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
+    windows, owner = pool_windows(dataset, frontend)
+    folds = [fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed))
+             for seed in SEEDS]
+    rows = []
+    for weight in PEAK_WEIGHTS:
+        weighted = windows.copy()
+        weighted[:, windows.shape[1] // 2 :] *= weight
+        for shrinkage in SHRINKAGES:
+            found = [top1(weighted, owner, labels, one, shrinkage) for one in folds]
+            rows.append([frontend, weight, shrinkage, len(labels),
+                         round(float(np.mean(found)), 4), round(float(np.std(found, ddof=1)), 4)])
+            print(*rows[-1], flush=True)
+    if out:
+        with Path(out).open("a", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
