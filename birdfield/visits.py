@@ -9,13 +9,16 @@ from birdfield.decide import Decision, decide
 from birdfield.encoder import DIM, Encoder, Vector, unit
 from birdfield.evidence import Keepsakes
 from birdfield.gallery import Gallery
+from birdfield.gates import is_birdless
 from birdfield.watch import DECISION_S
 from birdfield.window import Window
 
 GAP_S = 30.0  # a bird that was neither seen nor heard for so long has left
-ENOUGH = 1.5  # support of a visit, in windows of score 1: a single window is none
+# These were chosen on scenes of held-out files: docs/decisions/0018-field-station.md.
+ENOUGH = 1.9  # support of a visit, in windows of score 1: a single window is none
 AGREEING = 2.0  # what a window counts in which sight and sound agree
-SURE = 0.9  # the score of a sense alone that is believed against what both together say
+LONE = 0.5  # the score of a sense that is believed where the other knows no bird
+SURE = 0.6  # the score of a sense alone that is believed against what both together say
 ABOUT = 0.05  # a species' probability in a window that makes the window a matter of it
 SHARE = 0.6  # of the evidence, that a species needs against any other
 
@@ -56,14 +59,22 @@ def claims_of(encoder: Encoder, gallery: Gallery, window: Window) -> list[Claim]
     if joint.agreement != "disagree":
         return _claims(joint, joint.senses)
     seen = decide(encoder, gallery, window.seen.image, None, window.seen.quality)
-    heard = decide(encoder, gallery, None, window.heard.audio, 1.0, window.heard.quality)
+    heard = decide(encoder, gallery, None, window.heard.audio, 1.0, window.heard.quality,
+                   _birdless(window))
     singles = {"image": seen, "audio": heard}
     sharing = tuple(sense for sense, own in singles.items() if own.top[0][0] == joint.species)
     claims = _claims(joint, sharing) if sharing else []
+    # A sense that is of no species known contradicts nobody: the garden is empty, or nobody sings.
+    needed = LONE if seen.unknown or heard.unknown else SURE
     for sense, own in singles.items():
-        if sense not in sharing and own.score >= SURE:
+        if sense not in sharing and own.score >= needed:
             claims += _claims(own, (sense,))
     return claims
+
+
+def _birdless(window: Window) -> bool:
+    """Ask of a sound beside a picture what is asked of one alone: whether a bird is in it."""
+    return window.heard.heard is not None and is_birdless(window.heard.heard.classes)
 
 
 def _claims(decision: Decision, senses: tuple[str, ...]) -> list[Claim]:

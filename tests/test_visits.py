@@ -85,7 +85,7 @@ def test_the_end_is_known_although_no_sense_is_usable() -> None:
 
 
 def test_a_single_window_is_no_visit_unless_sight_and_sound_agree() -> None:
-    """One window counts at most 1, agreeing 2; a visit needs 1.5."""
+    """One window counts 0.99, agreeing 1.97; a visit needs 1.9."""
     assert pool([window(0, seen=60)]) == []
     assert pool([window(0, heard=60)]) == []
     assert [visit.species for visit in pool([window(0, seen=60, heard=60)])] == ["Robin"]
@@ -96,6 +96,17 @@ def test_two_birds_at_once_are_two_visits() -> None:
     found = pool([window(number, seen=0, heard=120) for number in range(4)])
     assert {(visit.species, *visit.senses) for visit in found} == {("Jay", "image"),
                                                                   ("Wren", "audio")}
+
+
+@pytest.mark.parametrize(("heard", "species"), [(0, ["Jay"]), (250, [])])
+def test_an_empty_garden_does_not_silence_a_song(heard: float, species: list[str]) -> None:
+    """The picture is at 220 degrees, 100 from the Wren: of no species.
+
+    Joined with the Jay's 0 it is at 290 degrees, 70 from the Jay: the song alone tells.
+    """
+    found = pool([window(number, seen=220, heard=heard) for number in range(4)])
+    assert [visit.species for visit in found] == species
+    assert all(visit.senses == {"audio"} for visit in found)
 
 
 def test_birds_that_take_turns_are_two_visits() -> None:
