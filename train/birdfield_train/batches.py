@@ -73,7 +73,7 @@ class BatchMaker:
             if presence[row, 1]:
                 clips = self._audio_rows[place][heard[row]]
                 feature = self._split.audio[int(rng.choice(clips))]
-                sequences[row] = random_window(feature.load(), self._frames, rng)
+                sequences[row] = random_window(feature.load_version(rng), self._frames, rng)
                 recordings[row] = heard[row]
         labels = np.full(count, self._species[place], np.int64)
         # Recordings are counted within a species: make them unique over the batch.

@@ -1,5 +1,6 @@
 """What the frozen parts make of each file, cached on disk by content and model."""
 
+import hashlib
 import io
 import logging
 import zlib
@@ -22,10 +23,12 @@ from birdfield.frontend import Frontend
 from birdfield.image import preprocess
 from birdfield.quality import window_fault
 from birdfield_train.augment import augment
+from birdfield_train.augment_sound import augment_sound
 from birdfield_train.backbones import Backbone, Tuning
 from birdfield_train.towers import pool_features
 
 BATCH = 16  # pictures in memory at a time
+VERSIONS = 3  # of a recording beside the plain one
 FORMAT = "2"  # part of every cache key; another reading of files takes another number
 
 Progress = Callable[[str, int, int], None]  # what is done, how many, of how many
@@ -48,10 +51,22 @@ class Feature:
     tuned: NDArray[np.float32] | None = None
 
     def load(self) -> NDArray[np.float32]:
-        """Read it: pooled maps [2 C] of a photograph, or patch embeddings [T, dim]."""
+        """Read it: pooled maps [2 C] of a photograph, patch embeddings [T, dim] of a recording."""
         if self.tuned is not None:
             return self.tuned
-        return np.asarray(np.load(self.cached, allow_pickle=False), np.float32)
+        kept = np.load(self.cached, mmap_mode="r", allow_pickle=False)
+        return np.asarray(kept[0] if kept.ndim == 3 else kept, np.float32)
+
+    def load_version(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Read any version of a recording, [T, dim]; the plain one where there is no other."""
+        kept = np.load(self.cached, mmap_mode="r", allow_pickle=False)
+        return np.asarray(kept[int(rng.integers(len(kept)))] if kept.ndim == 3 else kept,
+                          np.float32)
+
+    def load_versions(self) -> NDArray[np.float32]:
+        """Read all versions of a recording, [V, T, dim]; the plain one is the first."""
+        kept = np.asarray(np.load(self.cached, allow_pickle=False), np.float32)
+        return kept.reshape(-1, *kept.shape[-2:])
 
     def load_view(self, view: int) -> NDArray[np.float32]:
         """Read the maps [h, w, c] of one view of a photograph; 0 is the plain one."""
@@ -69,7 +84,7 @@ class FeatureSet:
 
 
 def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
-            progress: Progress) -> FeatureSet:
+            progress: Progress, noises: Sequence[Path] = ()) -> FeatureSet:
     """Run the frozen parts over every file that the cache does not know.
 
     Args:
@@ -77,6 +92,8 @@ def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
         backbone: The convolutional base.
         frontend: What reads the sound.
         progress: Told after each file.
+        noises: Recordings without a bird, for other versions of each recording; without any
+            there are none.
     """
     problems = [f"{path}: not a file of this data set; expected "
                 "<Species>/<name>.<a known ending>" for path in dataset.misnamed]
@@ -85,8 +102,11 @@ def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
                         _Views(backbone, tuning))
                        if tuning else (f"image-{backbone.key}", _PooledMaps(backbone)))
     images = _extract(dataset.images, image_key, look, problems, progress)
-    audio_key = f"audio-{frontend.sha256[:16]}-{frontend.spec.hop}"
-    audio = _extract(dataset.audio, audio_key, _PatchEmbeddings(frontend), problems, progress)
+    audio_key = f"{frontend.sha256[:16]}-{frontend.spec.hop}"
+    audio_key, hear = ((f"versions{VERSIONS}-{_noise_key(noises)}-{audio_key}",
+                        _Versions(frontend, noises))
+                       if noises else (f"audio-{audio_key}", _PatchEmbeddings(frontend)))
+    audio = _extract(dataset.audio, audio_key, hear, problems, progress)
     return FeatureSet(tuple(images), tuple(audio), tuple(problems))
 
 
@@ -119,6 +139,10 @@ def _content_key(path: Path) -> str:
         return file_sha256(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _noise_key(noises: Sequence[Path]) -> str:
+    return hashlib.sha256("".join(map(file_sha256, noises)).encode()).hexdigest()[:16]
 
 
 def _save(path: Path, values: NDArray[np.float32]) -> None:
@@ -184,3 +208,22 @@ class _PatchEmbeddings:
 
     def __call__(self, waveforms: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         return [self._frontend.embed(waveform) for waveform in waveforms]
+
+
+class _Versions(_PatchEmbeddings):
+    """Recordings to the embeddings of the plain one and of VERSIONS others, [V, T, dim]."""
+
+    def __init__(self, frontend: Frontend, noises: Sequence[Path]) -> None:
+        super().__init__(frontend)
+        self._noises = noises
+
+    def read(self, path: Path) -> NDArray[np.float32]:
+        waveform = super().read(path)
+        rng = np.random.default_rng(zlib.crc32(waveform.tobytes()))
+        rate_hz = self._frontend.spec.rate_hz
+        return np.stack([waveform, *(augment_sound(waveform, rate_hz, self._noises, rng)
+                                     for _ in range(VERSIONS))])
+
+    def __call__(self, waveforms: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        return [np.stack(super(_Versions, self).__call__(list(versions)))
+                for versions in waveforms]

@@ -119,7 +119,7 @@ class Heads:
         """Embed recordings by the audio tower, all windows of each pooled; unit [N, 128]."""
         vectors: list[Vectors] = []
         for start in range(0, len(audio), RECORDINGS):
-            windows = [_windows(feature, self._frames)
+            windows = [_windows(feature.load(), self._frames)
                        for feature in audio[start : start + RECORDINGS]]
             ends = np.cumsum([len(some) for some in windows])
             embedded = unit(self.audio.predict_on_batch(np.concatenate(windows)))
@@ -156,19 +156,18 @@ def _align(by_sound: Vectors, sound_labels: NDArray[np.int64], by_sight: Vectors
     return alignment(np.stack(heard), np.stack(seen))
 
 
-def _windows(feature: Feature, count: int) -> NDArray[np.float32]:
-    """Cut a recording into windows of so many patches, float32 [W, count, dim]."""
-    frames = feature.load()
+def _windows(frames: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Cut a recording [T, dim] into windows of so many patches, float32 [W, count, dim]."""
     return np.stack([fit_frames(frames[start : start + count], count)
                      for start in window_starts(len(frames), count)])
 
 
 def _summaries(audio: Sequence[Feature],
                count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Pool each window over time, float32 [W, 2 dim]; also the recording's row of each, [W]."""
+    """Pool each window of each version over time, float32 [W, 2 dim]; also its recording's row."""
     summaries, rows = [], []
     for row, feature in enumerate(audio):
-        windows = _windows(feature, count)
+        windows = np.concatenate([_windows(frames, count) for frames in feature.load_versions()])
         summaries.append(np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1))
         rows += [row] * len(windows)
     return np.concatenate(summaries), np.array(rows, np.int64)

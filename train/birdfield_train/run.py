@@ -139,9 +139,11 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
                        [sense for sense in SENSES[:2] if config.reads(sense)])
         backbone = get_backbone(config.image_backbone, config.image_weights)
         frontend = _provide_frontend(config, folder)
-        features = _features(config, dataset, backbone, frontend, reporter)
+        with _nothing(config) as found:
+            no_bird = _features(config, found, backbone, frontend, reporter)
+            features = _features(config, dataset, backbone, frontend, reporter,
+                                 [feature.sample.path for feature in no_bird.audio])
         _require_samples(dataset, features)
-        no_bird = _no_bird(config, backbone, frontend, reporter)
         _train_into(folder, config, dataset, backbone, frontend, features, no_bird, reporter)
     return config.run
 
@@ -218,8 +220,8 @@ def _provide_frontend(config: TrainConfig, folder: Path) -> Frontend:
 
 
 def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, frontend: Frontend,
-              reporter: Reporter) -> FeatureSet:
-    features = extract(dataset, backbone, frontend, reporter.step)
+              reporter: Reporter, noises: Sequence[Path] = ()) -> FeatureSet:
+    features = extract(dataset, backbone, frontend, reporter.step, noises)
     for problem in features.problems:
         reporter.say(f"skipped {problem}")
     if features.problems:
@@ -230,14 +232,13 @@ def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, fronten
     return features
 
 
-def _no_bird(config: TrainConfig, backbone: Backbone, frontend: Frontend,
-             reporter: Reporter) -> FeatureSet:
-    """Read what is no bird; without folders of it, draw some: the same in every run."""
+@contextmanager
+def _nothing(config: TrainConfig) -> Iterator[Dataset]:
+    """List what is no bird; without folders of it, draw some: the same in every run."""
     with tempfile.TemporaryDirectory() as drawn:
         found = scan_no_bird(*(config.no_bird or write_nothing(Path(drawn))))
-        kept = replace(found, images=found.images if config.reads("image") else (),
-                       audio=found.audio if config.reads("audio") else ())
-        return _features(config, kept, backbone, frontend, reporter)
+        yield replace(found, images=found.images if config.reads("image") else (),
+                      audio=found.audio if config.reads("audio") else ())
 
 
 def _require_samples(dataset: Dataset, features: FeatureSet) -> None:

@@ -1,0 +1,36 @@
+"""Other versions of a recording: the same bird in other noise, nearer, further, a little later."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from birdfield.audio import Waveform, read_audio
+from birdfield.damage import mix
+
+NOISY = 0.8  # of the versions
+SNR_DB = (-2.0, 20.0)
+GAIN_DB = (-12.0, 6.0)
+SHIFT_S = 0.48  # most by which it begins later, its end coming first: a hop of YAMNet
+
+
+def augment_sound(waveform: Waveform, rate_hz: int, noises: Sequence[Path],
+                  rng: np.random.Generator) -> Waveform:
+    """Draw one version of a recording.
+
+    Args:
+        waveform: float32 [N], mono, -1..1.
+        rate_hz: Its rate.
+        noises: Recordings without a bird, at least one.
+        rng: Draws everything.
+
+    Returns:
+        float32 [N], -1..1.
+    """
+    noisy = waveform
+    if rng.random() < NOISY:
+        noise = read_audio(noises[int(rng.integers(len(noises)))], rate_hz)
+        noisy = mix(waveform, noise, rng.uniform(*SNR_DB), rng, rate_hz)
+    gain = 10 ** (rng.uniform(*GAIN_DB) / 20)
+    shifted = np.roll(noisy * gain, int(rng.integers(round(SHIFT_S * rate_hz))))
+    return np.asarray(np.clip(shifted, -1, 1), np.float32)
