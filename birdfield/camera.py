@@ -16,7 +16,7 @@ import numpy as np
 from birdfield.errors import InputError, UsageError
 from birdfield.image import Frame
 from birdfield.motion import LOOK_S, Box, MotionGate, cut_out
-from birdfield.quality import ChangeTimer, Outage
+from birdfield.quality import ChangeTimer, Outage, frame_fault
 
 OPEN_TIMEOUT_S = 10  # of a network camera
 READ_TIMEOUT_S = 5  # without a frame, a camera counts as lost
@@ -55,11 +55,16 @@ class Shot:
 
 
 def shot_of(shots: Sequence[Shot]) -> Shot | None:
-    """Choose of the shots of a window, in order: the last in which something moved, or the last."""
+    """Choose of the shots of a window, in order: the last in which something moved.
+
+    It is the last of all where none did, or where that one shows a camera that is of no use now.
+    """
     if not shots:
         return None
-    moved = [shot for shot in shots if not shot.still]
-    return replace((moved or shots)[-1], unchanged_s=shots[-1].unchanged_s)
+    newest, moved = shots[-1], [shot for shot in shots if not shot.still]
+    if not moved or frame_fault(newest.frame, 0.0):
+        return newest
+    return replace(moved[-1], unchanged_s=newest.unchanged_s)
 
 
 class Camera(Protocol):

@@ -55,13 +55,14 @@ class Feature:
         if self.tuned is not None:
             return self.tuned
         kept = np.load(self.cached, mmap_mode="r", allow_pickle=False)
-        return np.asarray(kept[0] if kept.ndim == 3 else kept, np.float32)
+        # A copy: a mapped file that is replaced would take the process with it.
+        return np.array(kept[0] if kept.ndim == 3 else kept, np.float32)
 
     def load_version(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """Read any version of a recording, [T, dim]; the plain one where there is no other."""
         kept = np.load(self.cached, mmap_mode="r", allow_pickle=False)
-        return np.asarray(kept[int(rng.integers(len(kept)))] if kept.ndim == 3 else kept,
-                          np.float32)
+        return np.array(kept[int(rng.integers(len(kept)))] if kept.ndim == 3 else kept,
+                        np.float32)
 
     def load_versions(self) -> NDArray[np.float32]:
         """Read all versions of a recording, [V, T, dim]; the plain one is the first."""
@@ -71,7 +72,7 @@ class Feature:
     def load_view(self, view: int) -> NDArray[np.float32]:
         """Read the maps [h, w, c] of one view of a photograph; 0 is the plain one."""
         views = np.load(self.cached, mmap_mode="r", allow_pickle=False)
-        return np.asarray(views[view], np.float32)
+        return np.array(views[view], np.float32)
 
 
 @dataclass(frozen=True)
