@@ -19,13 +19,19 @@ TOOLS = ("debootstrap", "dpkg-deb", "tar", "unshare", "chroot", "mount")
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 EMULATOR = "qemu-aarch64"
 EMULATOR_LINE = Path("/usr/lib/binfmt.d") / f"{EMULATOR}.conf"
+PROCESSOR = "cortex-a76"  # a Raspberry Pi 5's
+CPUINFO = CHECKOUT / "tools" / "arm64_cpuinfo.txt"  # what Linux tells of four of them
 EXCHANGE = "/mnt"  # where a root sees the exchange folder, read only, and runs commands
+# Without /sys and an arm64 cpuinfo TFLite does not find the processors: it then runs without the
+# kernels that a Raspberry Pi would use, or ends at once.
 # In a mount namespace of its own: nothing stays mounted, however the command ends.
 ENTER = f"""set -e
 mount -t proc proc "$0/proc"
+mount -t sysfs -o ro sysfs "$0/sys"
+mount --bind "$2" "$0/proc/cpuinfo"
 mount --bind "$1" "$0{EXCHANGE}"
 mount -o remount,bind,ro "$0{EXCHANGE}"
-shift
+shift 2
 exec chroot "$0" env --chdir={EXCHANGE} "$@"
 """
 
@@ -155,10 +161,10 @@ def run_in_root(root: Path, exchange: Path, command: Sequence[str],
         SystemExit: When it fails.
     """
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", ENTER, str(root), str(exchange), *command],
+        ["unshare", "--mount", "sh", "-c", ENTER, str(root), str(exchange), str(CPUINFO), *command],
         stdout=subprocess.PIPE, text=True, check=False,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
-             **(environment or {})})
+             "QEMU_CPU": PROCESSOR, **(environment or {})})
     if done.returncode:
         raise SystemExit(f"make arm64: in {root}: {' '.join(command[:6])} ... ended with exit code "
                          f"{done.returncode}; what it said is above")
