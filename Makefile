@@ -1,11 +1,11 @@
-# Each target makes the virtual environment it needs; none needs root or calls apt.
+# Each target makes the virtual environment it needs; none calls apt, and only arm64 needs root.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint wheel wheel-no-starter test-tflite-runtime resolve clean
+.PHONY: demo test lint wheel wheel-no-starter test-tflite-runtime resolve arm64 clean
 
 demo: $(VENV)/.train
 	$(BIN)/python tools/demo.py $(DEMO)
@@ -38,6 +38,12 @@ test-tflite-runtime: $(VENV)/.dev
 # Every dependency has wheels for each Python and machine that birdfield names.
 resolve:
 	$(PYTHON) tools/resolve.py
+
+# The package on arm64, by an emulator, answers as it does here; as root, on x86-64.
+arm64:
+	$(PYTHON) tools/arm64_roots.py
+	$(MAKE) wheel
+	$(BIN)/python tools/arm64.py
 
 $(VENV)/.train: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

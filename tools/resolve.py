@@ -16,14 +16,19 @@ GLIBC = ("manylinux2014", "manylinux_2_17", "manylinux_2_24", "manylinux_2_26", 
          "manylinux_2_28", "manylinux_2_31", "manylinux_2_34", "linux")
 
 
+def platform_arguments(machine: str) -> list[str]:
+    """Tell pip to take wheels of a machine that need not be this one, and nothing else."""
+    platforms = [argument for glibc in GLIBC for argument in ("--platform", f"{glibc}_{machine}")]
+    return ["--only-binary=:all:", "--implementation", "cp", *platforms]
+
+
 def resolve(requirements: list[str], python: str, machine: str) -> str | None:
     """Resolve requirements from wheels only; returns what pip complained of, or None."""
-    platforms = [argument for glibc in GLIBC for argument in ("--platform", f"{glibc}_{machine}")]
     with tempfile.TemporaryDirectory() as target:
         done = subprocess.run(
             [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet",
-             "--only-binary=:all:", "--python-version", python, "--implementation", "cp",
-             *platforms, "--target", target, *requirements],
+             "--python-version", python, *platform_arguments(machine),
+             "--target", target, *requirements],
             capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode else None
 
