@@ -11,8 +11,13 @@ from pathlib import Path
 from birdfield.errors import InputError
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace a file: write beside it, fsync, rename, fsync the folder.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        mode: Who may read it.
 
     Raises:
         InputError: When it cannot be written; the old file is then as it was.
@@ -24,7 +29,7 @@ def write_file(path: Path, data: bytes) -> None:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(name, 0o644)
+            os.chmod(name, mode)
             os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

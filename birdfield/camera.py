@@ -79,13 +79,13 @@ def open_camera(spec: str, box: Box | None = None) -> Camera | None:
     return VideoFile(Path(spec), box)
 
 
-def parse_crop(text: str) -> Box:
-    """Read "X,Y,W,H" in pixels; raises UsageError when it is anything else."""
+def parse_crop(text: str, what: str = "crop") -> Box:
+    """Read "X,Y,W,H" in pixels; raises UsageError, naming what it is of, when it is not that."""
     if not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", text):
-        raise UsageError(f"crop is {text!r}; expected X,Y,W,H in pixels, such as 100,50,640,480")
+        raise UsageError(f"{what} is {text!r}; expected X,Y,W,H in pixels, such as 100,50,640,480")
     left, top, width, height = (int(part) for part in text.split(","))
     if not width or not height:
-        raise UsageError(f"crop {text!r} is empty; expected a width and a height of at least 1")
+        raise UsageError(f"{what} {text!r} is empty; expected a width and a height of at least 1")
     return left, top, width, height
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from birdfield import __version__
+from birdfield import __version__, station
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
@@ -169,6 +169,16 @@ def watch(
     fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
                                                       "processed.")] = False,
     json_lines: JsonSwitch = False,
+    blank: station.BlankOption = None,
+    journal: station.JournalOption = None,
+    gap: station.GapOption = None,
+    quiet: station.QuietOption = None,
+    location: station.LocationOption = None,
+    keep_voices: station.KeepVoicesOption = False,
+    keep_best: station.KeepBestOption = None,
+    keep_days: station.KeepDaysOption = None,
+    keep_gb: station.KeepGbOption = None,
+    keep_free_gb: station.KeepFreeOption = None,
 ) -> None:
     """Watch a camera and listen to a microphone, or to files, and name what comes."""
     from birdfield.camera import open_camera, parse_crop
@@ -178,14 +188,18 @@ def watch(
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
     box = parse_crop(crop) if crop else None
+    settings = station.settings_of(journal, box, gap, quiet, location, keep_voices, keep_best,
+                                   keep_days, keep_gb, keep_free_gb)
     bundle, encoder, gallery = open_model(model)
-    eye = open_camera(camera, box)
+    eye = station.blanked(open_camera(camera, box), blank, box)
     ear = open_microphone(microphone, encoder.audio_spec.rate_hz)
     try:
         scene = Watch(encoder, gallery, eye, ear, fast)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
-        show(scene.observations(), bundle.model_id, json_lines)
+        recorder = (station.open_recorder(journal, settings, bundle.model_id, encoder, gallery,
+                                          eye, ear) if journal else None)
+        show(station.recorded(scene, recorder), bundle.model_id, json_lines)
     finally:
         for source in (eye, ear):
             if source is not None:
@@ -382,6 +396,8 @@ def _add_workstation_commands() -> None:
 
 
 _add_workstation_commands()
+for command in (station.visits, station.export_visits, station.rescore):
+    app.command()(command)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from birdfield.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks, windows
 from birdfield.encoder import Encoder, Vector
 from birdfield.errors import InputError
+from birdfield.frontend import Heard
 from birdfield.gates import is_birdless
 from birdfield.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.quality import frame_fault, window_fault
@@ -24,6 +25,7 @@ class Part:
         end_s: Where it ends.
         quality: Of the signal, 0..1, by `birdfield.signal_quality`.
         birdless: Whether it is sound without a bird, by its classes; see `gates`.
+        heard: What the frontend made of the sound.
     """
 
     image: Vector | None
@@ -32,6 +34,7 @@ class Part:
     end_s: float | None = None
     quality: float = 1.0
     birdless: bool = False
+    heard: Heard | None = None
 
 
 NOTHING = Part(None, None)  # of a sense that is not usable
@@ -80,7 +83,7 @@ def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float,
     heard = encoder.hear(waveform)
     return Part(None, encoder.audio_vector(heard.frames), start_s, end_s,
                 sound_quality(waveform, encoder.audio_spec.rate_hz),
-                alone and is_birdless(heard.classes))
+                alone and is_birdless(heard.classes), heard)
 
 
 def read_photograph(path: Path) -> Frame:

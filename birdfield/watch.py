@@ -18,6 +18,7 @@ from birdfield.image import Frame
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
 from birdfield.quality import frame_fault, window_fault
+from birdfield.window import Window
 
 DECISION_S = 2.4  # about that long from one decision to the next, in whole hops: five of YAMNet
 
@@ -136,6 +137,12 @@ class Watch:
         Yields:
             An observation for each window in which a sense was usable.
         """
+        for window in self.windows():
+            if window.observation is not None:
+                yield window.observation
+
+    def windows(self) -> Iterator[Window]:
+        """Watch as `observations` does; yields each window, with what was seen and heard in it."""
         clock = FastClock() if self._fast else RealClock(self._stop)
         index = 0
         while not all(source.ended for source in self._sources):
@@ -143,9 +150,7 @@ class Watch:
             clock.wait_until(start_s + self._window_s)
             if self._stop.is_set():
                 return
-            observation = self._observe(clock, start_s)
-            if observation is not None:
-                yield observation
+            yield self._observe(clock, start_s)
             index = self._next_index(index, clock.now_s())
 
     def _next_index(self, index: int, now_s: float) -> int:
@@ -158,18 +163,18 @@ class Watch:
         self.skipped += late
         return index + 1 + late
 
-    def _observe(self, clock: RealClock | FastClock, start_s: float) -> Observation | None:
+    def _observe(self, clock: RealClock | FastClock, start_s: float) -> Window:
         end_s = start_s + self._window_s
         frame, frame_trouble = self._look(clock.origin_s, start_s, end_s)
         waveform, sound_trouble = self._listen(clock.origin_s, start_s, end_s)
-        faults = {}
+        faults: dict[str, str | None] = {}
         if self._camera is not None:
             faults["camera"] = frame_trouble
         if self._microphone is not None:
             faults["microphone"] = sound_trouble
         self._log.update(faults)
         if frame is None and waveform is None:
-            return None
+            return Window(clock.utc(end_s), start_s, end_s, faults)
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
         seen = NOTHING if frame is None else see(self._encoder, frame)
@@ -177,9 +182,11 @@ class Watch:
                                                       alone=frame is None)
         decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
                           heard.quality, heard.birdless)
-        return Observation(clock.utc(end_s), start_s, end_s, decision,
-                           self._camera.name if self._camera else None,
-                           self._microphone.name if self._microphone else None)
+        observation = Observation(clock.utc(end_s), start_s, end_s, decision,
+                                  self._camera.name if self._camera else None,
+                                  self._microphone.name if self._microphone else None)
+        return Window(observation.time, start_s, end_s, faults, observation, frame, waveform, seen,
+                      heard)
 
     def _look(self, origin_s: float, start_s: float,
               end_s: float) -> tuple[Frame | None, str | None]:

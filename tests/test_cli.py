@@ -115,7 +115,8 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_the_commands_are_the_documented_ones() -> None:
     assert {path for path in COMMANDS if path} == {
         ("train",), ("evaluate",), ("export",), ("info",), ("identify",), ("enrol",), ("watch",),
-        ("species",), ("species", "list"), ("species", "rename"), ("species", "remove")}
+        ("visits",), ("export-visits",), ("rescore",), ("species",), ("species", "list"),
+        ("species", "rename"), ("species", "remove")}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

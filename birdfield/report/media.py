@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from birdfield.audio import Waveform, read_blocks
 from birdfield.errors import InputError
 from birdfield.image import read_image
+from birdfield.sonogram import draw_spectrogram
 
 PICTURE_PX = 320  # the longer side, at most
-SPECTROGRAM_PX = (320, 140)
 QUALITY = 78  # of the JPEG, of 100
 RATE_HZ = 16_000  # what is drawn of a recording ends at 8 kHz
 EXCERPT_S = 10.0  # of a recording
-SPAN = 512  # samples in a spectrum: 32 ms, 31 Hz a line
-RANGE_DB = 60.0  # below the loudest
 
 
 def picture_uri(path: Path) -> str | None:
@@ -47,25 +45,6 @@ def spectrogram_uri(path: Path) -> tuple[str, float] | None:
         return None
     waveform = np.concatenate(held)[: int(EXCERPT_S * RATE_HZ)]
     return _uri(draw_spectrogram(waveform)), len(waveform) / RATE_HZ
-
-
-def draw_spectrogram(waveform: Waveform) -> NDArray[np.uint8]:
-    """Draw loudness by time and pitch, the highest on top, white where it is RANGE_DB below.
-
-    Args:
-        waveform: float32 [N], N >= 1.
-
-    Returns:
-        uint8 [140, 320].
-    """
-    padded = np.pad(waveform, (0, max(0, SPAN - len(waveform))))
-    hop = max(SPAN // 4, len(padded) // SPECTROGRAM_PX[0])
-    spans = np.lib.stride_tricks.sliding_window_view(padded, SPAN)[::hop]
-    power = np.abs(np.fft.rfft(spans * np.hanning(SPAN), axis=1)) ** 2
-    level_db = 10 * np.log10(power / max(float(power.max()), 1e-20) + 1e-20)
-    ink = np.clip(1 + level_db / RANGE_DB, 0, 1).T[::-1].astype(np.float32)
-    sized = cv2.resize(ink, SPECTROGRAM_PX, interpolation=cv2.INTER_AREA)
-    return np.asarray(255 - 235 * sized, np.uint8)
 
 
 def _uri(image: NDArray[np.uint8]) -> str:

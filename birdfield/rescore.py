@@ -1,0 +1,121 @@
+"""History scored again: a journal's visits after the store has learnt, or forgotten, a species."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from birdfield.decide import Decision, decide
+from birdfield.encoder import DIM, Encoder, Vector
+from birdfield.errors import InputError
+from birdfield.gallery import Gallery
+from birdfield.journal import Journal
+
+BATCH = 500  # visits a transaction
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What became of a visit.
+
+    Attributes:
+        visit: Its id.
+        before: Its species until now; None for undecided or unknown.
+        after: Its species by the model as it is now, likewise.
+        score: By the model as it is now.
+        top: The nearest species with their probabilities.
+    """
+
+    visit: int
+    before: str | None
+    after: str | None
+    score: float
+    top: tuple[tuple[str, float], ...]
+
+
+def check_models(journal: Journal, model: str) -> list[tuple[str, int]]:
+    """Tell which other models' visits a journal holds, and how many.
+
+    Raises:
+        InputError: When none of its visits is of this model.
+    """
+    rows = journal.database.execute(
+        "SELECT model, count(DISTINCT visit) AS visits FROM embeddings GROUP BY model").fetchall()
+    counts = {str(row["model"]): int(row["visits"]) for row in rows}
+    others = [(other, count) for other, count in counts.items() if other != model]
+    if model not in counts:
+        held = ", ".join(other for other, _ in others)
+        raise InputError(
+            f"{journal.folder}: holds vectors of model {held}, but the bundle is model {model}; "
+            "name the bundle that they were made with" if others else
+            f"{journal.folder}: holds no vectors yet; there is nothing to score again")
+    return others
+
+
+def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
+            dry_run: bool = False) -> Iterator[Rescored]:
+    """Answer again for each visit whose vectors this model made, and write what changed.
+
+    `first_species` stays what was answered when the bird was there.
+
+    Yields:
+        The visits whose species changed.
+
+    Raises:
+        InputError: When the journal cannot be written, or a vector in it is damaged.
+    """
+    scientific = {entry.label: entry.scientific for entry in gallery.species}
+    last = 0
+    while rows := _next(journal, model, last):
+        last = rows[-1]["id"]
+        changed = []
+        for row in rows:
+            decision = decide(encoder, gallery, _vector(row, "image"), _vector(row, "audio"))
+            if decision.species != row["species"] and not _still_undecided(row, decision):
+                changed.append(Rescored(row["id"], row["species"], decision.species,
+                                        decision.score, decision.top))
+        if not dry_run:
+            _write(journal, changed, scientific)
+        yield from changed
+
+
+def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
+    return journal.database.execute(
+        "SELECT visits.id, species, first_species, candidates, "
+        "max(CASE WHEN sense = 'image' THEN vector END) AS image, "
+        "max(CASE WHEN sense = 'audio' THEN vector END) AS audio "
+        "FROM visits JOIN embeddings ON visit = visits.id AND model = ? WHERE visits.id > ? "
+        "GROUP BY visits.id ORDER BY visits.id LIMIT ?", (model, last, BATCH)).fetchall()
+
+
+def _still_undecided(row: sqlite3.Row, decision: Decision) -> bool:
+    """Tell whether an answer is one of those between which the windows of a visit wavered.
+
+    Their mean leans to one of them always; only another species, enrolled since, explains them.
+    """
+    if row["first_species"] is not None:
+        return False
+    return decision.species in [species for species, _ in json.loads(row["candidates"])]
+
+
+def _vector(row: sqlite3.Row, sense: str) -> Vector | None:
+    data = row[sense]
+    if data is None:
+        return None
+    if len(data) != 4 * DIM:
+        raise InputError(f"visit {row['id']}: its vector has {len(data)} bytes; expected {4 * DIM}")
+    return np.frombuffer(data, "<f4").astype(np.float32)
+
+
+def _write(journal: Journal, changed: list[Rescored], scientific: dict[str, str | None]) -> None:
+    try:
+        with journal.transaction() as database:
+            database.executemany(
+                "UPDATE visits SET species = ?, scientific = ?, score = ?, candidates = ? "
+                "WHERE id = ?",
+                [(each.after, scientific.get(each.after or ""), each.score,
+                  json.dumps(each.top, ensure_ascii=False), each.visit) for each in changed])
+    except sqlite3.Error as error:
+        raise InputError(f"{journal.folder}: the journal cannot be written ({error})") from error

@@ -1,0 +1,214 @@
+"""The commands of the field station: its journal, seen, exported and scored again."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from birdfield.errors import UsageError
+
+if TYPE_CHECKING:
+    from birdfield.camera import Box, Camera
+    from birdfield.encoder import Encoder
+    from birdfield.gallery import Gallery
+    from birdfield.microphone import Microphone
+    from birdfield.observation import Observation
+    from birdfield.recorder import Recorder, Settings
+    from birdfield.watch import Watch
+
+BlankOption = Annotated[list[str] | None, typer.Option(
+    metavar="X,Y,W,H", help="A part of the picture that is made black before anything looks at it; "
+    "may be given again.")]
+JournalOption = Annotated[Path | None, typer.Option(
+    metavar="DIR", help="Record visits, with picture and sound, in this folder.")]
+GapOption = Annotated[float | None, typer.Option(
+    min=1, metavar="SECONDS", help="Of absence, that end a visit; else 30.")]
+QuietOption = Annotated[str | None, typer.Option(
+    metavar="HH:MM-HH:MM", help="Record no visits then, local time; or night: while the sun is "
+    "down at --location.")]
+LocationOption = Annotated[str | None, typer.Option(
+    metavar="LAT,LON", help="Where the station stands, in degrees.")]
+KeepVoicesOption = Annotated[bool, typer.Option(
+    "--keep-voices", help="Keep sound although somebody speaks.")]
+KeepBestOption = Annotated[int | None, typer.Option(
+    min=0, metavar="N", help="Visits of each species whose picture and sound always stay; else "
+    "10.")]
+KeepDaysOption = Annotated[float | None, typer.Option(
+    min=0, metavar="DAYS", help="Delete older pictures and sounds.")]
+KeepGbOption = Annotated[float | None, typer.Option(
+    min=0, metavar="GB", help="Delete the oldest beyond so much.")]
+KeepFreeOption = Annotated[float | None, typer.Option(
+    min=0, metavar="GB", help="Delete the oldest, or keep none, to leave so much free; else 0.5.")]
+JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The folder that watch "
+                                                 "--journal writes.")]
+SpeciesOption = Annotated[str | None, typer.Option(help="Of this species only; undecided for "
+                                                   "conflicting evidence.")]
+SinceOption = Annotated[str | None, typer.Option(metavar="TIME", help="From then on, such as "
+                                                 "2026-05-01 or 2026-05-01T06:30, local time.")]
+UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
+
+
+def visits(
+    journal: JournalArgument,
+    species: SpeciesOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    last: Annotated[int | None, typer.Option(min=1, help="The newest so many.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
+                                         "of visits.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+) -> None:
+    """List the visits, or the events, of a journal."""
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import (
+        Selection,
+        event_line,
+        events_csv,
+        events_of,
+        parse_time,
+        visit_line,
+        visits_csv,
+        visits_of,
+    )
+
+    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    kept = []
+    with closing(read_journal(journal)) as opened:
+        rows = (events_of(opened, from_time, to_time) if events else
+                visits_of(opened, Selection(species, from_time, to_time, last)))
+        for row in rows:
+            line = event_line(row) if events else visit_line(row)
+            print(json.dumps(row, ensure_ascii=False) if json_lines else line)
+            if csv:
+                kept.append(row)
+    if csv:
+        from birdfield.atomic import write_file
+
+        write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
+
+
+def export_visits(
+    journal: JournalArgument,
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, "
+                                      "audacity or parquet.")] = "csv",
+    location: Annotated[str | None, typer.Option(metavar="LAT,LON,NAME", help="Where the station "
+                                                 "stands, in degrees; eBird needs it.")] = None,
+    session: Annotated[int | None, typer.Option(min=1, help="One watch only, by its "
+                                                "number.")] = None,
+    species: SpeciesOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+) -> None:
+    """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
+    from birdfield import export_visits as exporting
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import Selection, parse_time, visits_of
+
+    exporting.check_format(form)
+    place = exporting.parse_location(location) if location else None
+    selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
+                          session=session)
+    with closing(read_journal(journal)) as opened:
+        rows = list(visits_of(opened, selection))
+    exporting.export_visits(rows, form, place, out)
+    print(f"{out}: {len(rows)} visits")
+
+
+def rescore(
+    journal: JournalArgument,
+    model: Annotated[Path | None, typer.Option("--model", help="The bundle that the journal was "
+                                               "written with, and its store as it is now.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
+) -> None:
+    """Answer again for past visits, after species were enrolled, renamed or removed."""
+    from birdfield.cli import complain, open_model
+    from birdfield.journal import open_journal, read_journal
+    from birdfield.rescore import check_models
+    from birdfield.rescore import rescore as rescore_visits
+
+    bundle, encoder, gallery = open_model(model)
+    count = 0
+    with closing(read_journal(journal)) as opened:
+        for other, number in check_models(opened, bundle.model_id):
+            complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
+    with closing(read_journal(journal) if dry_run else open_journal(journal)) as opened:
+        for each in rescore_visits(opened, encoder, gallery, bundle.model_id, dry_run):
+            count += 1
+            print(f"visit {each.visit}: {each.before or 'undecided'} -> "
+                  f"{each.after or 'undecided'} {each.score:.2f}")
+        if count and not dry_run:
+            opened.add_events([(datetime.now(UTC), "rescored",
+                                f"{count} visits have another species now")])
+    print(f"{count} visits {'would have' if dry_run else 'have'} another species")
+
+
+def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, quiet: str | None,
+                location: str | None, keep_voices: bool, best: int | None, days: float | None,
+                gb: float | None, free_gb: float | None) -> "Settings":
+    """Gather what a user chose of a journal; None is the default.
+
+    Raises:
+        UsageError: When something was chosen, and there is no journal; when what was chosen is
+            not what it should be.
+    """
+    from birdfield.disk import KEEP_BEST, KEEP_FREE, Retention
+    from birdfield.export_visits import parse_location
+    from birdfield.quiet import parse_quiet
+    from birdfield.recorder import Settings
+    from birdfield.visits import GAP_S
+
+    given = {"--gap": gap_s, "--quiet": quiet, "--keep-voices": keep_voices or None,
+             "--keep-best": best, "--keep-days": days, "--keep-gb": gb, "--keep-free-gb": free_gb}
+    stray = [option for option, value in given.items() if value is not None]
+    if stray and journal is None:
+        raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
+    place = parse_location(location) if location else None
+    return Settings(
+        GAP_S if gap_s is None else gap_s, keep_voices, crop,
+        Retention(days, None if gb is None else round(gb * 1e9),
+                  KEEP_FREE if free_gb is None else round(free_gb * 1e9),
+                  KEEP_BEST if best is None else best),
+        parse_quiet(quiet, (place.latitude, place.longitude) if place else None) if quiet else None)
+
+
+def blanked(camera: "Camera | None", zones: list[str] | None,
+            crop: "Box | None") -> "Camera | None":
+    """Make zones of a camera's pictures black; raises UsageError when one is no zone."""
+    from birdfield.camera import parse_crop
+    from birdfield.privacy import BlankedCamera
+
+    boxes = [parse_crop(zone, "blank") for zone in zones or []]
+    return BlankedCamera(camera, boxes, crop) if camera is not None and boxes else camera
+
+
+def open_recorder(folder: Path, settings: "Settings", model_id: str, encoder: "Encoder",
+                  gallery: "Gallery", camera: "Camera | None",
+                  microphone: "Microphone | None") -> "Recorder":
+    """Open a journal for a scene that is about to be watched."""
+    from birdfield.journal import open_journal
+    from birdfield.recorder import Recorder
+
+    live = any(source.live for source in (camera, microphone) if source is not None)
+    recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live)
+    recorder.start(datetime.now(UTC), camera.name if camera else None,
+                   microphone.name if microphone else None)
+    return recorder
+
+
+def recorded(scene: "Watch", recorder: "Recorder | None") -> Iterator["Observation"]:
+    """Yield a scene's observations, while a recorder takes its windows."""
+    try:
+        for window in scene.windows():
+            if recorder is not None:
+                recorder.take(window)
+            if window.observation is not None:
+                yield window.observation
+    finally:
+        if recorder is not None:
+            recorder.close()

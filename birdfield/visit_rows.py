@@ -1,0 +1,156 @@
+"""Reading visits and events of a journal, and the forms in which users are given them."""
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from birdfield.errors import UsageError
+from birdfield.journal import Journal, utc_text
+from birdfield.observation import DECIMALS
+
+COLUMNS = ("id", "session", "started", "ended", "species", "scientific", "first_species", "score",
+           "senses", "agreement", "windows", "candidates", "clock_shift_s", "start_s", "end_s",
+           "picture", "sound", "sonogram", "model")
+EVENT_COLUMNS = ("id", "session", "time", "kind", "detail", "clock_shift_s")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which visits are wanted; None is any.
+
+    Attributes:
+        species: A label; "undecided" for visits whose evidence conflicts.
+        since: Visits that began at this time or later, aware.
+        until: Visits that began before, aware.
+        last: Only the newest so many.
+        session: Of one watch, by its number.
+    """
+
+    species: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    last: int | None = None
+    session: int | None = None
+
+
+def parse_time(text: str | None, option: str) -> datetime | None:
+    """Read a time as a user writes it: ISO 8601, local where it names no offset.
+
+    Raises:
+        UsageError: When it is no time.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{option} is {text!r}; expected a date or a time such as 2026-05-01 or "
+                         "2026-05-01T06:30") from error
+
+
+def visits_of(journal: Journal, selection: Selection) -> Iterator[dict[str, Any]]:
+    """Read visits in the order of their beginning, with their evidence; times are local."""
+    wheres, values = _conditions(selection)
+    limit = "" if selection.last is None else "LIMIT ?"
+    values += [] if selection.last is None else [selection.last]
+    rows = journal.database.execute(
+        "SELECT * FROM (SELECT visits.*, model, "
+        "(SELECT json_group_object(kind, path) FROM evidence "
+        " WHERE visit = visits.id AND deleted IS NULL) AS files "
+        "FROM visits JOIN sessions ON sessions.id = session "
+        f"WHERE {' AND '.join(wheres)} ORDER BY started DESC, visits.id DESC {limit}) "
+        "ORDER BY started, id", values)
+    for row in rows:
+        yield _visit(row)
+
+
+def _conditions(selection: Selection) -> tuple[list[str], list[Any]]:
+    wheres: list[str] = ["1"]
+    values: list[Any] = []
+    if selection.species == "undecided":
+        wheres.append("species IS NULL")
+    elif selection.species is not None:
+        wheres.append("species = ?")
+        values.append(selection.species)
+    if selection.session is not None:
+        wheres.append("session = ?")
+        values.append(selection.session)
+    for comparison, time in ((">=", selection.since), ("<", selection.until)):
+        if time is not None:
+            wheres.append(f"visits.started {comparison} ?")
+            values.append(utc_text(time))
+    return wheres, values
+
+
+def _visit(row: sqlite3.Row) -> dict[str, Any]:
+    local = timezone(timedelta(minutes=row["utc_offset_min"]))
+    files = json.loads(row["files"])
+    entry = {name: row[name] for name in COLUMNS if name in row.keys()}  # noqa: SIM118
+    for name in ("started", "ended"):
+        entry[name] = datetime.fromisoformat(row[name]).astimezone(local).isoformat(
+            timespec="milliseconds")
+    entry["score"] = round(row["score"], DECIMALS)
+    entry["start_s"], entry["end_s"] = round(row["start_s"], 3), round(row["end_s"], 3)
+    entry["candidates"] = [{"species": species, "share": round(share, DECIMALS)}
+                           for species, share in json.loads(row["candidates"])]
+    entry.update({kind: files.get(kind) for kind in ("picture", "sound", "sonogram")})
+    return {name: entry[name] for name in COLUMNS}
+
+
+def events_of(journal: Journal, since: datetime | None,
+              until: datetime | None) -> Iterator[dict[str, Any]]:
+    """Read events in the order in which they came."""
+    rows = journal.database.execute(
+        f"SELECT {', '.join(EVENT_COLUMNS)} FROM events "
+        "WHERE time >= ? AND time < ? ORDER BY id",
+        (utc_text(since) if since else "", utc_text(until) if until else "~"))
+    for row in rows:
+        entry = dict(row)
+        entry["time"] = datetime.fromisoformat(row["time"]).astimezone().isoformat(
+            timespec="milliseconds")
+        yield entry
+
+
+def visit_line(entry: dict[str, Any]) -> str:
+    """Write a visit as a line for a person."""
+    started, ended = (datetime.fromisoformat(entry[name]) for name in ("started", "ended"))
+    names = " or ".join(each["species"] for each in entry["candidates"][:2])
+    kept = "+".join(kind for kind in ("picture", "sound") if entry[kind])
+    corrected = "  (clock corrected)" if entry["clock_shift_s"] else ""
+    return (f"{started:%Y-%m-%d %H:%M:%S}-{ended:%H:%M:%S}  "
+            f"{entry['species'] or f'undecided: {names}'}  {entry['score']:.2f}  "
+            f"[{'image+audio' if entry['senses'] == 'both' else entry['senses']}]"
+            f"{f'  {kept}' if kept else ''}{corrected}")
+
+
+def event_line(entry: dict[str, Any]) -> str:
+    """Write an event as a line for a person."""
+    time = datetime.fromisoformat(entry["time"])
+    return f"{time:%Y-%m-%d %H:%M:%S}  {entry['kind']}: {entry['detail']}"
+
+
+def visits_csv(entries: Iterable[Mapping[str, Any]]) -> str:
+    """Write visits as CSV with the columns COLUMNS."""
+    def flat(entry: Mapping[str, Any]) -> dict[str, Any]:
+        shares = "; ".join(f"{each['species']} {each['share']}" for each in entry["candidates"])
+        return {**entry, "candidates": shares}
+
+    return _csv(COLUMNS, map(flat, entries))
+
+
+def events_csv(entries: Iterable[Mapping[str, Any]]) -> str:
+    """Write events as CSV with the columns EVENT_COLUMNS."""
+    return _csv(EVENT_COLUMNS, entries)
+
+
+def _csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entries)
+    return stream.getvalue()

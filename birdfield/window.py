@@ -1,0 +1,38 @@
+"""One step of a watched scene: what was decided, and the picture and the sound it was made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from birdfield.audio import Waveform
+from birdfield.embed_file import NOTHING, Part
+from birdfield.image import Frame
+from birdfield.observation import Observation
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of a scene.
+
+    Attributes:
+        time: The wall clock's time at end_s, aware, UTC.
+        start_s: Where it starts, in seconds of the scene, by the monotonic clock.
+        end_s: Where it ends.
+        faults: Why "camera" and "microphone", as far as there are such, were of no use; None
+            where one was.
+        observation: What was decided; None when no sense was usable.
+        frame: The usable frame, uint8 [H, W, 3] BGR, or None.
+        waveform: The usable sound, float32 [N] at the frontend's rate, or None.
+        seen: The frame's vector and quality.
+        heard: Those of the sound.
+    """
+
+    time: datetime
+    start_s: float
+    end_s: float
+    faults: Mapping[str, str | None] = field(default_factory=dict)
+    observation: Observation | None = None
+    frame: Frame | None = None
+    waveform: Waveform | None = None
+    seen: Part = NOTHING
+    heard: Part = NOTHING

@@ -1,0 +1,132 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from fakes import bird_classes
+
+from birdfield.camera import Shot
+from birdfield.config import PACKAGED_YAMNET
+from birdfield.embed_file import Part
+from birdfield.frontend import YAMNET, Heard, Yamnet
+from birdfield.privacy import SPEECH, BlankedCamera, SpeechGate, speech_score
+from birdfield.watch import DECISION_S
+from birdfield.window import Window
+
+WINDOW_S = YAMNET.window_s
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def voice_classes() -> np.ndarray:
+    scores = bird_classes()
+    scores[0, 0] = 0.9
+    return scores
+
+
+def window(number: int, spoken: bool = False) -> Window:
+    start_s = number * DECISION_S
+    heard = Heard(np.zeros((1, YAMNET.dim), np.float32), voice_classes if spoken else bird_classes)
+    return Window(NOON, start_s, start_s + WINDOW_S, heard=Part(None, None, heard=heard))
+
+
+def kept(spoken: set[int], count: int = 20, open_to_all: bool = False) -> list[int]:
+    """Return the windows whose sound may be kept, by number."""
+    gate = SpeechGate(open_to_all)
+    passed = [each for number in range(count)
+              for each in gate.push(window(number, number in spoken))]
+    passed += gate.flush()
+    assert [each.start_s for each, _ in passed] == [number * DECISION_S for number in range(count)]
+    assert gate.withheld == sum(not may_keep for _, may_keep in passed)
+    return [round(each.start_s / DECISION_S) for each, may_keep in passed if may_keep]
+
+
+def test_a_window_with_speech_takes_its_neighbours_with_it() -> None:
+    """Speech in window 10, [24, 29.3): nothing that overlaps [21.6, 31.7) is kept.
+
+    Window 6 ends at 19.7 s, 7 at 22.1 s; window 13 begins at 31.2 s, 14 at 33.6 s.
+    """
+    assert kept({10}) == [*range(7), *range(14, 20)]
+
+
+def test_without_speech_everything_is_kept() -> None:
+    assert kept(set()) == list(range(20))
+
+
+def test_speech_at_the_ends_of_a_scene() -> None:
+    assert kept({0, 19}) == list(range(4, 16))
+
+
+def test_whoever_wants_voices_gets_them_and_waits_for_nothing() -> None:
+    assert kept({3, 10}, open_to_all=True) == list(range(20))
+    gate = SpeechGate(open_to_all=True)
+    assert [each.start_s for each, _ in gate.push(window(0))] == [0]
+
+
+def test_a_window_is_held_until_its_neighbours_were_heard() -> None:
+    """Window 0 ends at 5.3 s; window 4 begins at 9.6 s, more than 2.4 s later; 3 at 7.2 s."""
+    gate = SpeechGate()
+    assert [len(list(gate.push(window(number)))) for number in range(5)] == [0, 0, 0, 0, 1]
+
+
+def test_without_sound_nobody_speaks() -> None:
+    assert speech_score(Window(NOON, 0, 5.3)) == 0
+
+
+def formants(seconds: float) -> np.ndarray:
+    """Speak like a person: pulses of a throat through the resonances of changing vowels."""
+    rate_hz, rng = YAMNET.rate_hz, np.random.default_rng(3)
+    sound: list[np.ndarray] = []
+    vowels = ((730, 1090, 2440), (270, 2290, 3010), (570, 840, 2410), (530, 1840, 2480))
+    while sum(len(part) for part in sound) < seconds * rate_hz:
+        length = int(rng.uniform(0.12, 0.25) * rate_hz)
+        pitch_hz = 120 * 2 ** (np.cumsum(rng.normal(0, 0.002, length)) + rng.normal(0, 0.1))
+        pulses = np.diff(np.floor(np.cumsum(pitch_hz) / rate_hz), prepend=0)
+        spectrum = np.fft.rfft(pulses + rng.normal(0, 0.01, length))
+        hz = np.fft.rfftfreq(length, 1 / rate_hz)
+        gain = sum(1 / (1 + ((hz - formant) / 80) ** 2) / (1 + number)
+                   for number, formant in enumerate(vowels[rng.integers(4)]))
+        syllable = np.fft.irfft(spectrum * gain, length) * np.hanning(length)
+        sound += [syllable / np.abs(syllable).max(), np.zeros(int(rng.uniform(0, 0.06) * rate_hz))]
+    return (0.3 * np.concatenate(sound)[: int(seconds * rate_hz)]).astype(np.float32)
+
+
+def test_yamnet_hears_a_voice_and_takes_no_song_for_one() -> None:
+    yamnet = Yamnet(PACKAGED_YAMNET)
+    seconds = np.arange(YAMNET.window) / YAMNET.rate_hz
+    song = 0.3 * np.sin(2 * np.pi * (4000 * seconds + 60 * np.sin(2 * np.pi * 8 * seconds)))
+
+    def score(waveform: np.ndarray) -> float:
+        heard = yamnet.hear(waveform.astype(np.float32))
+        return speech_score(Window(NOON, 0, WINDOW_S, heard=Part(None, None, heard=heard)))
+
+    assert score(formants(WINDOW_S)) > SPEECH
+    assert score(song) < SPEECH
+
+
+class Still:
+    """A camera whose picture is white, and of one colour."""
+
+    name, live, ended, end_s = "still", False, False, 1.0
+
+    def __init__(self) -> None:
+        self.frame = np.full((20, 30, 3), 255, np.uint8)
+
+    def newest(self, start_s: float, end_s: float) -> Shot | None:
+        return Shot(self.frame, 0.5, 0.0) if start_s <= 0.5 < end_s else None
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+@pytest.mark.parametrize(("crop", "black"), [
+    (None, np.s_[4:10, 3:8]), ((2, 1, 30, 20), np.s_[3:9, 1:6]), ((5, 6, 30, 20), np.s_[0:4, 0:3])])
+def test_a_zone_is_black_wherever_the_crop_begins(crop: tuple[int, int, int, int] | None,
+                                                  black: tuple[slice, slice]) -> None:
+    """The zone is 5 wide and 6 high at (3, 4): rows 4 to 10 and columns 3 to 8 of the camera."""
+    source = Still()
+    shot = BlankedCamera(source, [(3, 4, 5, 6)], crop).newest(0, 1)
+    assert shot is not None
+    expected = np.full((20, 30, 3), 255, np.uint8)
+    expected[black] = 0
+    np.testing.assert_array_equal(shot.frame, expected)
+    assert source.frame.min() == 255, "the source's own frame is left alone"
+    assert BlankedCamera(source, [(3, 4, 5, 6)], crop).newest(1, 2) is None

@@ -1,0 +1,285 @@
+import logging
+import shutil
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from stages import (
+    ENCODER,
+    GALLERY,
+    NOON,
+    RATE_HZ,
+    WINDOW_S,
+    events,
+    recorder,
+    visits,
+    window,
+)
+
+from birdfield.disk import Retention
+from birdfield.errors import InputError
+from birdfield.journal import open_journal, read_journal
+from birdfield.quiet import Quiet
+from birdfield.recorder import Recorder, Settings
+from birdfield.watch import DECISION_S
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(path.suffix for path in (folder / "evidence").rglob("*") if path.is_file())
+
+
+def embeddings(folder: Path) -> dict[str, np.ndarray]:
+    with closing(read_journal(folder)) as journal:
+        return {row["sense"]: np.frombuffer(row["vector"], "<f4") for row in
+                journal.database.execute("SELECT sense, vector FROM embeddings")}
+
+
+def test_a_visit_is_written_with_its_evidence(tmp_path: Path) -> None:
+    """Heard from 0 s; windows 0 to 3 end at 12.5 s. The best sound begins a window earlier."""
+    stage = recorder(tmp_path)
+    for number in range(4):
+        stage.take(window(number, seen=60, heard=60))
+    stage.close()
+    visit, = visits(tmp_path)
+    assert (visit["species"], visit["senses"], visit["agreement"]) == ("Robin", "both", "agree")
+    assert datetime.fromisoformat(str(visit["started"])) == NOON
+    assert datetime.fromisoformat(str(visit["ended"])) == NOON + timedelta(seconds=12.495)
+    assert files_of(tmp_path) == [".flac", ".jpg", ".png"]
+    assert {sense: vector.shape for sense, vector in embeddings(tmp_path).items()} == {
+        "image": (128,), "audio": (128,)}
+    assert [kind for kind, _ in events(tmp_path)] == ["started", "stopped"]
+
+
+def test_the_best_sound_has_what_came_before_it(tmp_path: Path) -> None:
+    """The tone of window 2 is clearest; its sound begins at 4.8 s, with pre-roll at 2.4 s.
+
+    The sound tells its time: sample 0 is 0.024, the last 0.01 x (4.8 + 5.295) = 0.10095.
+    """
+    stage = recorder(tmp_path)
+    for number, angle in enumerate((66, 64, 60, 66)):
+        stage.take(window(number, heard=angle))
+    stage.close()
+    visit, = visits(tmp_path)
+    heard, rate_hz = soundfile.read(tmp_path / str(visit["sound"]))
+    assert (rate_hz, len(heard)) == (RATE_HZ, round((DECISION_S + WINDOW_S) * RATE_HZ))
+    np.testing.assert_allclose(heard[[0, -1]], [0.024, 0.10095], atol=1e-4)
+    np.testing.assert_allclose(np.diff(heard), 0.01 / RATE_HZ, atol=1 / 32_768), "one piece"
+
+
+def test_of_speech_and_its_neighbours_no_sound_is_kept(tmp_path: Path) -> None:
+    """Somebody speaks in windows 5 and 6: what overlaps [9.6, 22.1) is not kept."""
+    stage = recorder(tmp_path)
+    for number in range(12):
+        # The Robin sings clearest when somebody speaks.
+        stage.take(window(number, heard=60 if number in (5, 6) else 65, spoken=number in (5, 6)))
+    stage.close()
+    visit, = visits(tmp_path)
+    assert visit["windows"] == 12
+    with closing(read_journal(tmp_path)) as journal:
+        spans = journal.database.execute("SELECT start_s, end_s FROM evidence").fetchall()
+    assert spans and all(end_s <= 9.6 or start_s >= 22.0 for start_s, end_s in spans)
+    np.testing.assert_allclose(embeddings(tmp_path)["audio"][:2],
+                               [np.cos(np.radians(65)), np.sin(np.radians(65))], atol=1e-5)
+
+
+def test_a_visit_with_speech_all_along_has_a_row_and_pictures_only(tmp_path: Path) -> None:
+    stage = recorder(tmp_path)
+    for number in range(6):
+        stage.take(window(number, seen=60, heard=60, spoken=True))
+    stage.close()
+    visit, = visits(tmp_path)
+    assert visit["senses"] == "both"
+    assert files_of(tmp_path) == [".jpg"] and set(embeddings(tmp_path)) == {"image"}
+    assert events(tmp_path)[-1] == ("stopped", "6 windows of sound were withheld for speech")
+
+
+def test_whoever_wants_voices_keeps_them(tmp_path: Path) -> None:
+    stage = recorder(tmp_path, Settings(keep_voices=True))
+    for number in range(3):
+        stage.take(window(number, heard=60, spoken=True))
+    stage.close()
+    assert files_of(tmp_path) == [".flac", ".png"]
+
+
+def test_frames_are_kept_of_birds_only(tmp_path: Path) -> None:
+    """At 250 degrees is no species; a single window of a Jay is no visit."""
+    stage = recorder(tmp_path)
+    for number in range(5):
+        stage.take(window(number, seen=0 if number == 2 else 250))
+    stage.close()
+    assert visits(tmp_path) == [] and not (tmp_path / "evidence").exists()
+
+
+def test_a_source_that_is_lost_and_back_is_an_event(tmp_path: Path) -> None:
+    stage = recorder(tmp_path)
+    for number, fault in enumerate((None, "no frame", "no frame", None)):
+        stage.take(window(number, heard=60, faults={"camera": fault, "microphone": None}))
+    stage.close()
+    assert events(tmp_path)[1:3] == [("camera lost", "no frame"), ("camera back", "usable again")]
+
+
+@pytest.mark.parametrize("hours", [2, -2])
+def test_a_jump_of_the_clock_is_noticed_and_earlier_rows_are_corrected(
+        tmp_path: Path, hours: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The first visit is over at 12.5 s; the clock jumps in the second, which began at 72 s."""
+    jump_s = hours * 3600
+    stage = recorder(tmp_path)
+    for number in [*range(4), *range(4, 30)]:
+        stage.take(window(number, seen=60 if number < 4 else None))
+    for number in range(30, 36):
+        stage.take(window(number, seen=0, clock_s=jump_s if number >= 33 else 0.0))
+    stage.close()
+    first, second = visits(tmp_path)
+    assert datetime.fromisoformat(str(first["started"])) == NOON + timedelta(
+        seconds=WINDOW_S - DECISION_S + jump_s)
+    assert first["clock_shift_s"] == jump_s
+    assert datetime.fromisoformat(str(second["started"])) == NOON + timedelta(
+        seconds=72 + WINDOW_S - DECISION_S + jump_s)
+    assert second["clock_shift_s"] == 0 and second["windows"] == 6, "pooled as if nothing had been"
+    assert ("clock jumped", f"{jump_s:+.1f} s") in events(tmp_path)
+    assert any(message.startswith(f"the clock jumped by {jump_s:+.0f} s")
+               for message in caplog.messages)
+
+
+def test_a_clock_that_is_slewed_does_not_jump(tmp_path: Path) -> None:
+    """NTP slews by at most 0.5 ms a second: 1.2 ms a window."""
+    stage = recorder(tmp_path)
+    for number in range(3000):
+        stage.take(window(number, clock_s=0.0012 * number))
+    stage.close()
+    assert [kind for kind, _ in events(tmp_path)] == ["started", "stopped"]
+
+
+def test_a_jump_between_two_sessions_of_a_boot_is_noticed(tmp_path: Path) -> None:
+    stage = recorder(tmp_path, clock_offset_s=lambda: 1000.0)
+    for number in range(3):
+        stage.take(window(number, seen=60))
+    stage.close()
+    recorder(tmp_path, clock_offset_s=lambda: 1000.5).close()
+    assert visits(tmp_path)[0]["clock_shift_s"] == 0
+    recorder(tmp_path, clock_offset_s=lambda: 8200.0).close()
+    assert visits(tmp_path)[0]["clock_shift_s"] == pytest.approx(7199.5)
+
+
+def test_files_have_no_clock_that_jumps(tmp_path: Path) -> None:
+    stage = recorder(tmp_path, live=False)
+    for number in range(4):
+        stage.take(window(number, seen=60, clock_s=1000.0 * number))
+    stage.close()
+    assert [kind for kind, _ in events(tmp_path)] == ["started", "stopped"]
+
+
+def test_what_a_kill_left_without_a_row_is_deleted(tmp_path: Path) -> None:
+    stage = recorder(tmp_path)
+    for number in range(3):
+        stage.take(window(number, seen=60, heard=60))
+    stage.close()
+    known = files_of(tmp_path)
+    day = next((tmp_path / "evidence").iterdir())
+    (day / "120000_Robin_0badcafe.jpg").write_bytes(b"half")
+    recorder(tmp_path).close()
+    assert files_of(tmp_path) == known
+    assert ("orphans deleted", "1 files that no visit names") in events(tmp_path)
+
+
+def test_in_quiet_hours_no_visit_is_recorded(tmp_path: Path) -> None:
+    """On the equator the sun is up at noon UTC at 0 degrees east, and down at 180."""
+    for name, longitude in (("day", 0.0), ("night", 180.0)):
+        stage = recorder(tmp_path / name, Settings(quiet=Quiet(longitude=longitude)))
+        for number in range(3):
+            stage.take(window(number, seen=60))
+        stage.close()
+    assert len(visits(tmp_path / "day")) == 1 and visits(tmp_path / "night") == []
+
+
+def test_what_somebody_deleted_is_noted(tmp_path: Path) -> None:
+    stage = recorder(tmp_path)
+    for number in range(3):
+        stage.take(window(number, seen=60, heard=60))
+    stage.close()
+    (tmp_path / str(visits(tmp_path)[0]["picture"])).unlink()
+    recorder(tmp_path).close()
+    visit, = visits(tmp_path)
+    assert visit["picture"] is None and visit["sound"] is not None
+    assert ("evidence missing", "1 files that visits name") in events(tmp_path)
+
+
+def test_visits_of_a_journal_that_cannot_be_written_wait(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """SQLite itself says that the disk is full: its file may not grow by a page.
+
+    Each species is there for 7.2 s, and away for 14.4 s: 40 visits of each.
+    """
+    journal = open_journal(tmp_path)
+    stage = Recorder(journal, ENCODER, GALLERY, "a1b2", Settings(5.0, retention=Retention(free=0)),
+                     clock_offset_s=lambda: 0.0)
+    stage.start(NOON, None, None)
+    pages = journal.database.execute("PRAGMA page_count").fetchone()[0]
+    journal.database.execute(f"PRAGMA max_page_count = {pages}")
+    number = 0
+    for angle in (0, 60, 120) * 40:
+        for _ in range(3):
+            stage.take(window(number, seen=angle))
+            number += 1
+    assert any("the journal cannot be written" in message for message in caplog.messages)
+    journal.database.execute("PRAGMA max_page_count = 100000")
+    for _ in range(60):
+        stage.take(window(number))
+        number += 1
+    stage.close()
+    assert len(visits(tmp_path)) == 40 * 3
+    kinds = [kind for kind, _ in events(tmp_path)]
+    assert kinds.index("disk full") < kinds.index("disk has room")
+    with closing(read_journal(tmp_path)) as opened:
+        paths = [tmp_path / path for path in opened.evidence_paths()]
+    assert all(path.exists() for path in paths)
+    assert len(files_of(tmp_path)) == len(paths), "nothing is left without a row"
+
+
+def test_a_journal_that_cannot_be_begun_is_said_so(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    journal.database.execute("DROP TABLE sessions")
+    with closing(journal), pytest.raises(InputError, match="the journal cannot be written"):
+        Recorder(journal, ENCODER, GALLERY, "a1b2").start(NOON, None, None)
+
+
+def test_a_visit_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    stage = recorder(tmp_path)
+    for number in range(3):
+        stage.take(window(number, seen=60))
+    stage.close()
+    assert any(message.startswith("visit: Robin, 12:00:02 to 12:00:10, 0.99 by image")
+               for message in caplog.messages)
+
+
+def test_a_folder_that_goes_away_does_not_end_the_watch(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As when a stick is pulled: the journal's own file is still open, and gone with it."""
+    stage = recorder(tmp_path / "stick", Settings(5.0))
+    for number in range(3):
+        stage.take(window(number, seen=60, heard=60))
+    shutil.rmtree(tmp_path / "stick")
+    for number in range(3, 40):
+        stage.take(window(number, seen=60 if number % 10 < 3 else None))
+    stage.close()
+    assert any(message.startswith("disk full: 0 MB are free") for message in caplog.messages)
+
+
+def test_what_waits_moves_with_the_clock(tmp_path: Path) -> None:
+    """The journal refuses a visit that began at 12:00:02; then the clock is set 2 h ahead."""
+    journal = open_journal(tmp_path)
+    stage = Recorder(journal, ENCODER, GALLERY, "a1b2", Settings(5.0), clock_offset_s=lambda: 0.0)
+    stage.start(NOON, None, None)
+    journal.database.execute("PRAGMA query_only = ON")
+    for number in range(20):
+        stage.take(window(number, seen=60 if number < 3 else None))
+    journal.database.execute("PRAGMA query_only = OFF")
+    stage.take(window(20, clock_s=7200.0))
+    stage.close()
+    visit, = visits(tmp_path)
+    assert datetime.fromisoformat(str(visit["started"])) == NOON + timedelta(
+        seconds=WINDOW_S - DECISION_S + 7200)
