@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from birdfield import __version__, station
+from birdfield import __version__, config_command, station
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
@@ -160,15 +161,16 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
 @app.command()
 def watch(
     model: ModelOption = None,
-    camera: Annotated[str, typer.Option(help="Device number, video file, RTSP or MJPEG URL, or "
-                                             "none.")] = "0",
-    microphone: Annotated[str, typer.Option(help="Device name or number, sound file, or "
-                                                 "none.")] = "default",
+    camera: Annotated[str | None, typer.Option(help="Device number, video file, RTSP or MJPEG "
+                                               "URL, or none; else 0.")] = None,
+    microphone: Annotated[str | None, typer.Option(help="Device name or number, sound file, or "
+                                                   "none; else default.")] = None,
     crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
                                              "to look at, in pixels.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
                                                       "processed.")] = False,
     json_lines: JsonSwitch = False,
+    config: station.ConfigOption = None,
     blank: station.BlankOption = None,
     journal: station.JournalOption = None,
     gap: station.GapOption = None,
@@ -183,27 +185,34 @@ def watch(
     """Watch a camera and listen to a microphone, or to files, and name what comes."""
     from birdfield.camera import open_camera, parse_crop
     from birdfield.microphone import open_microphone
+    from birdfield.station_config import find_config, load_config
+    from birdfield.station_setup import Choice
     from birdfield.watch import Watch
 
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
-    box = parse_crop(crop) if crop else None
-    settings = station.settings_of(journal, box, gap, quiet, location, keep_voices, keep_best,
-                                   keep_days, keep_gb, keep_free_gb)
-    bundle, encoder, gallery = open_model(model)
-    eye = station.blanked(open_camera(camera, box), blank, box)
-    ear = open_microphone(microphone, encoder.audio_spec.rate_hz)
-    try:
-        scene = Watch(encoder, gallery, eye, ear, fast)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: scene.stop())
-        recorder = (station.open_recorder(journal, settings, bundle.model_id, encoder, gallery,
-                                          eye, ear) if journal else None)
-        show(station.recorded(scene, recorder), bundle.model_id, json_lines)
-    finally:
+    choice = Choice(load_config(find_config(config)), {
+        "watch.model": model, "watch.camera": camera, "watch.microphone": microphone,
+        "watch.crop": crop, "watch.blank": blank, "journal.folder": journal, "journal.gap_s": gap,
+        "quiet.hours": quiet, "place.location": location, "journal.keep_voices": keep_voices,
+        "journal.keep_best": keep_best, "journal.keep_days": keep_days, "journal.keep_gb": keep_gb,
+        "journal.keep_free_gb": keep_free_gb})
+    box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
+    settings = station.settings_of(choice, box)
+    folder = choice["journal.folder"]
+    bundle, encoder, gallery = open_model(choice.model)
+    with ExitStack() as closing, choice.followed(gallery.species) as rules:
+        eye = station.blanked(open_camera(choice["watch.camera"], box), choice["watch.blank"], box)
+        ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
         for source in (eye, ear):
             if source is not None:
-                source.close()
+                closing.callback(source.close)
+        scene = Watch(encoder, gallery, eye, ear, fast, rules)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: scene.stop())
+        recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
+                                          eye, ear, rules) if folder else None)
+        show(station.recorded(scene, recorder), bundle.model_id, json_lines)
 
 
 @app.command()
@@ -386,6 +395,7 @@ def remove(ctx: typer.Context, name: str) -> None:
 
 
 app.add_typer(species_app, name="species")
+app.add_typer(config_command.app, name="config")
 
 
 def _add_workstation_commands() -> None:

@@ -23,6 +23,12 @@ class UsageError(BirdfieldError):
     exit_code = EXIT_USAGE
 
 
+class ConfigError(BirdfieldError):
+    """A configuration file that cannot be followed; starting again would not help."""
+
+    exit_code = EXIT_USAGE
+
+
 class MissingError(BirdfieldError):
     """A package or a device that this machine lacks."""
 

@@ -52,6 +52,11 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
+def fold(name: str) -> str:
+    """Return what names that differ in case or Unicode form only have in common."""
+    return unicodedata.normalize("NFKC", clean_name(name)).casefold()
+
+
 def read_names(path: Path) -> dict[str, Species]:
     """Read a names CSV with the columns label, scientific, lang, name.
 

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from birdfield.microphone import Microphone
     from birdfield.observation import Observation
     from birdfield.recorder import Recorder, Settings
+    from birdfield.rules import LiveRules
+    from birdfield.station_setup import Choice
     from birdfield.watch import Watch
 
+ConfigOption = Annotated[Path | None, typer.Option(
+    "--config", metavar="FILE", help="The configuration; else birdfield/birdfield.toml below "
+    "XDG_CONFIG_HOME, where it is there. Flags override it.")]
 BlankOption = Annotated[list[str] | None, typer.Option(
     metavar="X,Y,W,H", help="A part of the picture that is made black before anything looks at it; "
     "may be given again.")]
@@ -50,6 +55,11 @@ SpeciesOption = Annotated[str | None, typer.Option(help="Of this species only; u
 SinceOption = Annotated[str | None, typer.Option(metavar="TIME", help="From then on, such as "
                                                  "2026-05-01 or 2026-05-01T06:30, local time.")]
 UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
+
+OF_JOURNAL = {"--gap": "journal.gap_s", "--quiet": "quiet.hours",
+              "--keep-voices": "journal.keep_voices", "--keep-best": "journal.keep_best",
+              "--keep-days": "journal.keep_days", "--keep-gb": "journal.keep_gb",
+              "--keep-free-gb": "journal.keep_free_gb"}
 
 
 def visits(
@@ -148,33 +158,27 @@ def rescore(
     print(f"{count} visits {'would have' if dry_run else 'have'} another species")
 
 
-def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, quiet: str | None,
-                location: str | None, keep_voices: bool, best: int | None, days: float | None,
-                gb: float | None, free_gb: float | None) -> "Settings":
+def settings_of(choice: "Choice", crop: "Box | None") -> "Settings":
     """Gather what a user chose of a journal; None is the default.
 
     Raises:
-        UsageError: When something was chosen, and there is no journal; when what was chosen is
-            not what it should be.
+        UsageError: When a flag is of a journal, and there is none.
     """
     from birdfield.disk import KEEP_BEST, KEEP_FREE, Retention
-    from birdfield.export_visits import parse_location
-    from birdfield.quiet import parse_quiet
     from birdfield.recorder import Settings
     from birdfield.visits import GAP_S
 
-    given = {"--gap": gap_s, "--quiet": quiet, "--keep-voices": keep_voices or None,
-             "--keep-best": best, "--keep-days": days, "--keep-gb": gb, "--keep-free-gb": free_gb}
-    stray = [option for option, value in given.items() if value is not None]
-    if stray and journal is None:
+    chosen = {option: choice.of_journal(key) for option, key in OF_JOURNAL.items()}
+    stray = [option for option, value in chosen.items() if value is not None]
+    if stray and choice["journal.folder"] is None:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
-    place = parse_location(location) if location else None
+    choice.quiet()  # made again with the model's species, but refused before it is opened
+    gap_s, _, keep_voices, best, days, gb, free_gb = chosen.values()
     return Settings(
-        GAP_S if gap_s is None else gap_s, keep_voices, crop,
+        GAP_S if gap_s is None else gap_s, bool(keep_voices), crop,
         Retention(days, None if gb is None else round(gb * 1e9),
                   KEEP_FREE if free_gb is None else round(free_gb * 1e9),
-                  KEEP_BEST if best is None else best),
-        parse_quiet(quiet, (place.latitude, place.longitude) if place else None) if quiet else None)
+                  KEEP_BEST if best is None else best))
 
 
 def blanked(camera: "Camera | None", zones: list[str] | None,
@@ -189,13 +193,14 @@ def blanked(camera: "Camera | None", zones: list[str] | None,
 
 def open_recorder(folder: Path, settings: "Settings", model_id: str, encoder: "Encoder",
                   gallery: "Gallery", camera: "Camera | None",
-                  microphone: "Microphone | None") -> "Recorder":
+                  microphone: "Microphone | None", rules: "LiveRules") -> "Recorder":
     """Open a journal for a scene that is about to be watched."""
     from birdfield.journal import open_journal
     from birdfield.recorder import Recorder
 
     live = any(source.live for source in (camera, microphone) if source is not None)
-    recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live)
+    recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live,
+                        rules=rules)
     recorder.start(datetime.now(UTC), camera.name if camera else None,
                    microphone.name if microphone else None)
     return recorder

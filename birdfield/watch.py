@@ -18,6 +18,7 @@ from birdfield.image import Frame
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
 from birdfield.quality import frame_fault, window_fault
+from birdfield.rules import LiveRules
 from birdfield.window import Window
 
 DECISION_S = 2.4  # about that long from one decision to the next, in whole hops: five of YAMNet
@@ -95,7 +96,8 @@ class Watch:
     """A camera and a microphone, watched together. Not thread-safe, except stop()."""
 
     def __init__(self, encoder: Encoder, gallery: Gallery, camera: Camera | None,
-                 microphone: Microphone | None, fast: bool = False) -> None:
+                 microphone: Microphone | None, fast: bool = False,
+                 rules: LiveRules | None = None) -> None:
         """Take the sources; nothing is read before `observations`.
 
         Args:
@@ -104,6 +106,7 @@ class Watch:
             camera: Where frames come from, or None.
             microphone: Where sound comes from, or None; not both None.
             fast: Whether to go through files as fast as they can be processed.
+            rules: What is to be answered; None for everything.
 
         Raises:
             UsageError: When there is no source, or `fast` is asked of a live one.
@@ -116,6 +119,7 @@ class Watch:
             raise UsageError("a live camera or microphone cannot be watched faster than time "
                              "passes; leave out --fast or name files only")
         self._encoder, self._gallery = encoder, gallery
+        self._rules = rules or LiveRules()
         spec = encoder.audio_spec
         self._window_s = spec.window_s
         # Whole hops, so that a window's patches are those of the one before, moved on.
@@ -180,9 +184,11 @@ class Watch:
         seen = NOTHING if frame is None else see(self._encoder, frame)
         heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s,
                                                       alone=frame is None)
-        decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
-                          heard.quality, heard.birdless)
-        observation = Observation(clock.utc(end_s), start_s, end_s, decision,
+        now = clock.utc(end_s)
+        decision = decide(self._encoder, self._rules.weigh(self._gallery, now), seen.image,
+                          heard.audio, seen.quality, heard.quality, heard.birdless)
+        decision = self._rules.current.judge(decision, now)
+        observation = Observation(now, start_s, end_s, decision,
                                   self._camera.name if self._camera else None,
                                   self._microphone.name if self._microphone else None)
         return Window(observation.time, start_s, end_s, faults, observation, frame, waveform, seen,
