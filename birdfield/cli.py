@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from birdfield import __version__, config_command, station
+from birdfield import __version__, config_command, doctor_command, station
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
@@ -406,7 +406,8 @@ def _add_workstation_commands() -> None:
 
 
 _add_workstation_commands()
-for command in (station.visits, station.export_visits, station.rescore):
+for command in (station.visits, station.export_visits, station.rescore, doctor_command.doctor,
+                doctor_command.devices):
     app.command()(command)
 
 

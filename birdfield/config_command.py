@@ -1,12 +1,16 @@
 """The commands of the configuration file: init, check and show."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from birdfield.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from birdfield.station_config import StationConfig
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
                   help="Write, check or show the station's configuration file.")
@@ -69,19 +73,26 @@ def _check_privacy(path: Path | None, camera: str) -> None:
 @app.command()
 def show(file: FileArgument = None) -> None:
     """Show what is in force without flags, and where it comes from; passwords are hidden."""
-    from birdfield.station_config import KEYS, find_config, load_config
+    from birdfield.station_config import find_config, load_config
 
-    config = load_config(find_config(file))
+    for line in lines_of(load_config(find_config(file))):
+        print(line)
+
+
+def lines_of(config: "StationConfig", place: bool = True) -> Iterator[str]:
+    """Write a configuration with where each value comes from; place tells where it stands."""
+    from birdfield.station_config import KEYS
+
     table = ""
     for key in KEYS:
         if key.partition(".")[0] != table:
             table = key.partition(".")[0]
-            print(f"[{table}]")
+            yield f"[{table}]"
         line = config.lines.get(tuple(key.split(".")))
         origin = f"line {line}" if key in config.values else "default"
-        value = shown(config[key])
-        print(f"{'# ' if value is None else ''}{key.partition('.')[2]} = "
-              f"{'...' if value is None else value}  # {origin}")
+        value = shown(config[key]) if place or table != "place" else None
+        yield (f"{'# ' if value is None else ''}{key.partition('.')[2]} = "
+               f"{'...' if value is None else value}  # {origin}")
 
 
 def shown(value: Any) -> str | None:
