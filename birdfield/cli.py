@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from birdfield import __version__, config_command, doctor_command, station
+from birdfield import __version__, config_command, doctor_command, service_command, station
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
@@ -83,11 +83,14 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    log: Annotated[str, typer.Option(metavar="FORMAT", help="Of the log: plain, json, or "
+                                     "systemd.")] = "plain",
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
                                           help="Print the version.")] = False,
 ) -> None:
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr,
-                        format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    from birdfield.log_format import set_up_log
+
+    set_up_log(log, logging.INFO if verbose else logging.WARNING)
 
 
 def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
@@ -212,7 +215,8 @@ def watch(
             signal.signal(number, lambda *_: scene.stop())
         recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
                                           eye, ear, rules) if folder else None)
-        show(station.recorded(scene, recorder), bundle.model_id, json_lines)
+        heart = station.open_heart(bundle.model_id, eye, ear, folder)
+        show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines)
 
 
 @app.command()
@@ -396,6 +400,7 @@ def remove(ctx: typer.Context, name: str) -> None:
 
 app.add_typer(species_app, name="species")
 app.add_typer(config_command.app, name="config")
+app.add_typer(service_command.app, name="service")
 
 
 def _add_workstation_commands() -> None:
@@ -407,7 +412,7 @@ def _add_workstation_commands() -> None:
 
 _add_workstation_commands()
 for command in (station.visits, station.export_visits, station.rescore, doctor_command.doctor,
-                doctor_command.devices):
+                doctor_command.devices, service_command.status):
     app.command()(command)
 
 

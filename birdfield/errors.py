@@ -4,6 +4,7 @@ EXIT_DONE = 0
 EXIT_INPUT = 1
 EXIT_USAGE = 2
 EXIT_MISSING = 3
+EXIT_STALLED = 4  # a watch whose analysis stood still, and which ended itself
 EXIT_INTERRUPTED = 130
 
 

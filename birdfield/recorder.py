@@ -73,7 +73,11 @@ def with_pre_roll(before: Window | None, window: Window, spec: AudioSpec, score:
 
 
 class Recorder:
-    """Pools windows to visits and writes them with their evidence. Not thread-safe."""
+    """Pools windows to visits and writes them with their evidence. Not thread-safe.
+
+    Attributes:
+        written: How many visits.
+    """
 
     def __init__(self, journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
                  settings: Settings = Settings(), live: bool = True,
@@ -105,6 +109,7 @@ class Recorder:
         self._before: Window | None = None  # the one before, if its sound may be kept
         self._latest: Window | None = None
         self._checked_s = 0.0
+        self.written = 0
         self._refused = False  # by the journal, the last time
         self._visits_waiting: deque[VisitEntry] = deque(maxlen=MAX_WAITING)
         self._events_waiting: deque[tuple[datetime, str, str]] = deque(maxlen=MAX_WAITING)
@@ -231,6 +236,7 @@ class Recorder:
             while self._visits_waiting:
                 self._journal.add_visit(self._visits_waiting[0], self._model)
                 entry = self._visits_waiting.popleft()
+                self.written += 1
                 log.info("visit: %s, %s to %s, %.2f by %s", entry.species or "undecided",
                          f"{entry.started:%H:%M:%S}", f"{entry.ended:%H:%M:%S}", entry.score,
                          entry.senses)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from birdfield.camera import Box, Camera
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
+    from birdfield.heart import Heart
     from birdfield.microphone import Microphone
     from birdfield.observation import Observation
     from birdfield.recorder import Recorder, Settings
@@ -206,14 +207,30 @@ def open_recorder(folder: Path, settings: "Settings", model_id: str, encoder: "E
     return recorder
 
 
-def recorded(scene: "Watch", recorder: "Recorder | None") -> Iterator["Observation"]:
-    """Yield a scene's observations, while a recorder takes its windows."""
+def open_heart(model_id: str, camera: "Camera | None", microphone: "Microphone | None",
+               journal: Path | None) -> "Heart":
+    """Start the sign of life; raises UsageError when its patience is no number."""
+    from birdfield.heart import Heart, patience_s
+    from birdfield.notify import notifier
+    from birdfield.status import status_folder
+
+    facts = {"model": model_id, "camera": camera.name if camera else None,
+             "microphone": microphone.name if microphone else None,
+             "journal": str(journal) if journal else None}
+    return Heart(notifier(), status_folder(), facts, patience_s())
+
+
+def recorded(scene: "Watch", recorder: "Recorder | None",
+             heart: "Heart") -> Iterator["Observation"]:
+    """Yield a scene's observations, while a recorder takes its windows, and a heart beats."""
     try:
         for window in scene.windows():
             if recorder is not None:
                 recorder.take(window)
             if window.observation is not None:
                 yield window.observation
+            heart.beat(window, scene.skipped, recorder.written if recorder else 0)
     finally:
         if recorder is not None:
             recorder.close()
+        heart.close()

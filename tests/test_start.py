@@ -18,7 +18,8 @@ finally:
     print(*sorted(sys.modules), file=sys.stderr)
 """
 HELP = {"birdfield", "birdfield.cli", "birdfield.config_command", "birdfield.doctor_command",
-        "birdfield.errors", "birdfield.station", "birdfield.workstation"}
+        "birdfield.errors", "birdfield.service_command", "birdfield.station",
+        "birdfield.workstation"}
 IDENTIFY = HELP | {f"birdfield.{name}" for name in (
     "arrays", "atomic", "audio", "birdnet", "bundle", "config", "decide", "embed_file", "encoder",
     "frontend", "gallery", "gates", "identify", "image", "interpreter", "log_mel", "observation",
