@@ -2,7 +2,8 @@
 
     python tests/reloads.py [COUNT] [MODEL]
 
-Each reload is by SIGHUP, is waited for, and every fifth file is broken. Prints a line of JSON.
+Each reload is by SIGHUP, is waited for, and every fifth file is broken. Prints a line of JSON, and
+fails when two decisions were further apart than a window is long.
 """
 
 import json
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from devices import mjpeg_camera
+
+from birdfield.frontend import YAMNET
 
 PROGRAM = Path(sys.executable).with_name("birdfield")
 BURN = "while True: pass"
@@ -118,4 +121,6 @@ def _measure(watch: subprocess.Popen[str], config: Path, count: int) -> dict[str
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-        print(json.dumps(reload_often(Path(sys.argv[2]), Path(place), wanted)))
+        measured = reload_often(Path(sys.argv[2]), Path(place), wanted)
+    print(json.dumps(measured))
+    sys.exit(measured["longest_gap_s"] > YAMNET.window_s or not measured["obeyed"])
