@@ -21,7 +21,9 @@ if TYPE_CHECKING:  # at run time each command imports what it needs: --help stay
     from birdfield.bundle import Bundle
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
+    from birdfield.names import Names
     from birdfield.observation import Observation
+    from birdfield.species import Species
 
 
 
@@ -104,6 +106,13 @@ def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
     return bundle, encoder, merged_gallery(bundle, load_store(bundle), encoder.fuse)
 
 
+def names_in(lang: str | None, path: Path | None, species: Iterable["Species"]) -> "Names":
+    """Return how species are called in a language, by a CSV over the model's own names."""
+    from birdfield.names import LABELS, Names, merged
+
+    return Names(merged(species, path), lang) if lang else LABELS
+
+
 @app.command()
 def identify(
     files: Annotated[list[Path] | None, typer.Argument(
@@ -115,6 +124,8 @@ def identify(
     pooled: Annotated[bool, typer.Option("--pooled", help="One answer for a recording, not one "
                                                           "a window.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the answers to a CSV file too.")] = None,
+    lang: station.LangOption = None,
+    names: station.NamesOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
     """Name the bird in photographs and recordings."""
@@ -139,12 +150,12 @@ def identify(
                 complain(str(error))
                 failed = True
 
-    show(answers(), bundle.model_id, json_lines, csv)
+    show(answers(), bundle.model_id, json_lines, names_in(lang, names, gallery.species), csv)
     if failed:
         raise typer.Exit(EXIT_INPUT)
 
 
-def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
+def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
          csv: Path | None = None) -> None:
     """Print observations as they come; a CSV file is written when all are there."""
     from birdfield.observation import to_csv, to_json, to_line
@@ -152,7 +163,8 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
     rows = []
     for observation in observations:
         entry = to_json(observation, model_id)
-        print(json.dumps(entry, ensure_ascii=False) if json_lines else to_line(entry), flush=True)
+        print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
+              to_line(entry, names), flush=True)
         if csv:
             rows.append(entry)
     if csv:
@@ -174,6 +186,8 @@ def watch(
                                                       "processed.")] = False,
     json_lines: JsonSwitch = False,
     config: station.ConfigOption = None,
+    lang: station.LangOption = None,
+    names: station.NamesOption = None,
     blank: station.BlankOption = None,
     journal: station.JournalOption = None,
     gap: station.GapOption = None,
@@ -199,11 +213,12 @@ def watch(
         "watch.crop": crop, "watch.blank": blank, "journal.folder": journal, "journal.gap_s": gap,
         "quiet.hours": quiet, "place.location": location, "journal.keep_voices": keep_voices,
         "journal.keep_best": keep_best, "journal.keep_days": keep_days, "journal.keep_gb": keep_gb,
-        "journal.keep_free_gb": keep_free_gb})
+        "journal.keep_free_gb": keep_free_gb, "names.lang": lang, "names.file": names})
     box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
     settings = station.settings_of(choice, box)
     folder = choice["journal.folder"]
     bundle, encoder, gallery = open_model(choice.model)
+    known = choice.names(gallery.species)
     with ExitStack() as closing, choice.followed(gallery.species) as rules:
         eye = station.blanked(open_camera(choice["watch.camera"], box), choice["watch.blank"], box)
         ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
@@ -216,7 +231,7 @@ def watch(
         recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
                                           eye, ear, rules) if folder else None)
         heart = station.open_heart(bundle.model_id, eye, ear, folder)
-        show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines)
+        show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines, known)
 
 
 @app.command()
@@ -368,14 +383,17 @@ def _species(ctx: typer.Context, model: ModelArgument) -> None:
 
 
 @species_app.command("list")
-def list_species(ctx: typer.Context, json_lines: JsonSwitch = False) -> None:
-    """List the species that a model answers with."""
+def list_species(ctx: typer.Context, lang: station.LangOption = None,
+                 names: station.NamesOption = None, json_lines: JsonSwitch = False) -> None:
+    """List the species that a model answers with, in the order of their names."""
     from birdfield.describe import species_rows
+    from birdfield.names import sort_key
 
     _, _, gallery = open_model(ctx.obj)
-    for row in species_rows(gallery):
+    known = names_in(lang, names, gallery.species)
+    for row in sorted(species_rows(gallery), key=lambda row: sort_key(known.common(row["label"]))):
         print(json.dumps(row, ensure_ascii=False) if json_lines else
-              f"{row['label']}  ({', '.join(row['senses'])})")
+              f"{known.full(row['label'])}  ({', '.join(row['senses'])})")
 
 
 @species_app.command()

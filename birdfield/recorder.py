@@ -20,6 +20,7 @@ from birdfield.evidence import Keepsakes, Sound, remove_evidence, remove_orphans
 from birdfield.gallery import Gallery
 from birdfield.journal import Journal, VisitEntry, boot_id
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
+from birdfield.novelty import mark_next
 from birdfield.privacy import SpeechGate
 from birdfield.rules import LiveRules
 from birdfield.visits import GAP_S, Claim, Visit, Visits, claims_of
@@ -234,12 +235,13 @@ class Recorder:
         """Write what is waiting; what a full disk refuses waits on, without its evidence."""
         try:
             while self._visits_waiting:
+                mark = mark_next(self._journal, self._visits_waiting[0].species)
                 self._journal.add_visit(self._visits_waiting[0], self._model)
                 entry = self._visits_waiting.popleft()
                 self.written += 1
-                log.info("visit: %s, %s to %s, %.2f by %s", entry.species or "undecided",
+                log.info("visit: %s, %s to %s, %.2f by %s%s", entry.species or "undecided",
                          f"{entry.started:%H:%M:%S}", f"{entry.ended:%H:%M:%S}", entry.score,
-                         entry.senses)
+                         entry.senses, f", {mark} here" if mark else "")
             if self._events_waiting:
                 self._journal.add_events(list(self._events_waiting))
                 self._events_waiting.clear()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from birdfield.gallery import Gallery
     from birdfield.heart import Heart
     from birdfield.microphone import Microphone
+    from birdfield.names import Names
     from birdfield.observation import Observation
     from birdfield.recorder import Recorder, Settings
     from birdfield.rules import LiveRules
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[Path | None, typer.Option(
     "--config", metavar="FILE", help="The configuration; else birdfield/birdfield.toml below "
     "XDG_CONFIG_HOME, where it is there. Flags override it.")]
+LangOption = Annotated[str | None, typer.Option(
+    metavar="CODE", help="Species' names in this language, with the scientific ones beside.")]
+NamesOption = Annotated[Path | None, typer.Option(
+    "--names", metavar="CSV", help="Names: label,scientific,lang,name; else the model's.")]
 BlankOption = Annotated[list[str] | None, typer.Option(
     metavar="X,Y,W,H", help="A part of the picture that is made black before anything looks at it; "
     "may be given again.")]
@@ -72,6 +77,8 @@ def visits(
     events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
                                          "of visits.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
+    lang: LangOption = None,
+    names_file: NamesOption = None,
     json_lines: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """List the visits, or the events, of a journal."""
@@ -88,12 +95,13 @@ def visits(
     )
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
-    kept = []
+    names, kept = names_of(lang, names_file), []
     with closing(read_journal(journal)) as opened:
         rows = (events_of(opened, from_time, to_time) if events else
                 visits_of(opened, Selection(species, from_time, to_time, last)))
         for row in rows:
-            line = event_line(row) if events else visit_line(row)
+            line = event_line(row) if events else visit_line(row, names)
+            row = row if events else names.told(row)
             print(json.dumps(row, ensure_ascii=False) if json_lines else line)
             if csv:
                 kept.append(row)
@@ -101,6 +109,23 @@ def visits(
         from birdfield.atomic import write_file
 
         write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
+
+
+def names_of(lang: str | None, path: Path | None) -> "Names":
+    """Find species' names: by flags, else the configuration's; the model's for want of a CSV.
+
+    Raises:
+        BirdfieldError: When a file cannot be read, or there is no such language.
+    """
+    from birdfield.cli import open_model
+    from birdfield.names import LABELS
+    from birdfield.station_config import find_config, load_config
+    from birdfield.station_setup import Choice
+
+    choice = Choice(load_config(find_config(None)), {"names.lang": lang, "names.file": path})
+    if choice["names.lang"] is None:
+        return LABELS
+    return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
 
 
 def export_visits(

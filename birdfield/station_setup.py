@@ -3,13 +3,14 @@
 import logging
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from birdfield.errors import ConfigError, UsageError
 from birdfield.export_visits import parse_location
+from birdfield.names import LABELS, Names, merged
 from birdfield.quiet import Quiet, parse_quiet
 from birdfield.reload import Reloader
 from birdfield.rules import LiveRules, Rules, rules_of
@@ -67,6 +68,11 @@ class Choice:
         for sentence in strangers:
             log.warning("%s", sentence)
         return rules
+
+    def names(self, species: Iterable[Species]) -> Names:
+        """Return how a model's species are called; raises BirdfieldError when that is unknown."""
+        lang = self["names.lang"]
+        return Names(merged(species, self["names.file"]), lang) if lang else LABELS
 
     @contextmanager
     def followed(self, species: Sequence[Species]) -> Iterator[LiveRules]:

@@ -76,7 +76,7 @@ def test_what_takes_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
 
 @pytest.mark.train
 def test_reloads_do_not_stop_a_watch(toy_bundle: Path, tmp_path: Path) -> None:
-    """Ten of them, one with a broken file; 500 by `make faults`, with the time between decisions."""
+    """Ten of them, one with a broken file; 500 by `make faults`, which measures the gaps too."""
     found = reload_often(toy_bundle, tmp_path, 10, load=0)
     assert (found["taken"], found["refused"], found["obeyed"]) == (9, 1, True)
     assert found["decisions"] >= 3

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from devices import wait_for
 from stages import window
 from supervisor import live
 from test_cli import assert_refused, run
@@ -87,8 +88,6 @@ def heart(folder: Path, patience: float | None = None, died: list[int] | None = 
 
 
 def test_a_heart_that_beats_lives_and_one_that_stops_dies(tmp_path: Path) -> None:
-    from devices import wait_for
-
     died: list[int] = []
     beating = heart(tmp_path, 0.6, died)
     for number in range(10):

