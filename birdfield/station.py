@@ -1,6 +1,8 @@
 """The commands of the field station: its journal, seen, exported and scored again."""
 
 import json
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[Path | None, typer.Option(
     "--config", metavar="FILE", help="The configuration; else birdfield/birdfield.toml below "
     "XDG_CONFIG_HOME, where it is there. Flags override it.")]
+log = logging.getLogger(__name__)
+
 LangOption = Annotated[str | None, typer.Option(
     metavar="CODE", help="Species' names in this language, with the scientific ones beside.")]
 NamesOption = Annotated[Path | None, typer.Option(
@@ -224,6 +228,8 @@ def open_recorder(folder: Path, settings: "Settings", model_id: str, encoder: "E
     from birdfield.journal import open_journal
     from birdfield.recorder import Recorder
 
+    if os.geteuid() == 0:
+        log.warning("this is root, which a station does not need; run it as an ordinary user")
     live = any(source.live for source in (camera, microphone) if source is not None)
     recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live,
                         rules=rules)

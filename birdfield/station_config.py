@@ -158,7 +158,8 @@ class StationConfig:
         """Name a key with its file and line, for a message."""
         line = next((self.lines[path[:end]] for end in range(len(path), 0, -1)
                      if path[:end] in self.lines), None)
-        return f"{self.path}, line {line}: {'.'.join(path)}"
+        name = "".join(each if each.isprintable() else "?" for each in ".".join(path))
+        return f"{self.path}, line {line}: {name[:100]}"
 
 
 def config_home() -> Path:

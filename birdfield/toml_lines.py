@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 MAX_PENDING = 500  # lines of one statement
+DEPTH = 4  # parts of a key that are told apart
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
@@ -37,10 +38,10 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
     return lines
 
 
-def _paths(entries: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _paths(entries: Mapping[str, Any], depth: int = DEPTH) -> Iterator[tuple[str, ...]]:
     for name, value in entries.items():
         yield (name,)
         inner = value[0] if isinstance(value, list) and value else value
-        if isinstance(inner, dict):
-            for path in _paths(inner):
+        if isinstance(inner, dict) and depth > 1:
+            for path in _paths(inner, depth - 1):
                 yield (name, *path)

@@ -234,7 +234,7 @@ def test_what_cannot_be_installed_is_refused(systemctl: Path, config: Path, tmp_
     assert_refused(run(*install, "daemon"), 3, "this machine has no systemd")
 
 
-def test_a_words_are_quoted_for_systemd() -> None:
+def test_words_are_quoted_for_systemd() -> None:
     assert quoted('a "b" %c $d \\e') == '"a \\"b\\" %%c $$d \\\\e"'
     with pytest.raises(UsageError, match="cannot stand in a unit"):
         quoted("/home/x\nExecStartPre=/bin/evil")
