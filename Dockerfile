@@ -24,7 +24,7 @@ ENV PATH=/opt/birdfield/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     XDG_RUNTIME_DIR=/dev/shm \
     BIRDFIELD_WATCHDOG_S=60
-USER birdfield
+USER 10001
 WORKDIR /garden
 VOLUME /garden
 STOPSIGNAL SIGTERM

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from birdfield.heart import Heart, patience_s
 from birdfield.log_format import FORMATS
 from birdfield.notify import Notifier, watchdog_s
 from birdfield.service_unit import Service, quoted, unit_text
+
+ROOT = Path(__file__).parents[1]
 
 # Runs a watch whose analysis hangs at its third window, unless it did so before.
 HANGING = """
@@ -256,3 +259,19 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     rated = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=30",
                             tmp_path / "birdfield.service"], capture_output=True, text=True)
     assert rated.returncode == 0, rated.stdout[-200:]
+
+
+def test_the_container_is_built_of_what_is_there_and_has_no_root() -> None:
+    """What COPY names exists and is let through; the rest is hadolint's."""
+    text = (ROOT / "Dockerfile").read_text()
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines()
+                   if line.startswith("!")}
+    sources = {word for line in text.splitlines() if line.startswith("COPY ") and "--from" not in
+               line for word in line.split()[1:-1]}
+    assert sources == let_through and all((ROOT / name).exists() for name in sources)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {package.partition("/")[0] for package in packages} <= sources
+    user, = (line.split()[1] for line in text.splitlines() if line.startswith("USER "))
+    assert user.isdecimal() and int(user) > 0
+    assert text.index("USER ") < text.index("ENTRYPOINT") and "HEALTHCHECK" in text
