@@ -28,6 +28,22 @@ def stamp_of(paths: Iterable[Path | None]) -> Stamp:
     return tuple(stamps)
 
 
+class Rest:
+    """Files that change and then rest: many editors empty a file before they write it."""
+
+    def __init__(self, stamp: Stamp) -> None:
+        """Start with their state."""
+        self._known = self._before = stamp
+
+    def changed(self, stamp: Stamp) -> bool:
+        """Take the state at the next look; tells once that they changed, when they rest."""
+        rests, self._before = stamp == self._before, stamp
+        news = rests and stamp != self._known
+        if news:
+            self._known = stamp
+        return news
+
+
 class Reloader:
     """Reads a configuration again in a thread of its own; the scene is never waiting for it.
 
@@ -48,7 +64,7 @@ class Reloader:
         """
         self._config, self._settle, self._live, self._poll_s = config, settle, live, poll_s
         self.count = self.refused = 0
-        self._stamp = self._look()
+        self._rest = Rest(self._look())
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
@@ -73,16 +89,15 @@ class Reloader:
             self._wake.clear()
             if self._stop.is_set():
                 return
-            stamp = self._look()
-            if asked or stamp != self._stamp:
-                self._stamp = stamp
+            if self._rest.changed(self._look()) or asked:
                 self._reload()
 
     def _reload(self) -> None:
         try:
             config = load_config(self._config.path)
             rules = self._settle(config)
-        except BirdfieldError as error:
+        except (BirdfieldError, OSError, ValueError, RecursionError) as error:
+            # Whatever it is: nobody is there to start this thread again.
             self.refused += 1
             log.error("THE CONFIGURATION WAS NOT TAKEN, what was in force stays so: %s", error)
             self._live.notes.append(("configuration refused", str(error)))
@@ -95,7 +110,7 @@ class Reloader:
         checklist = self._config["species.checklist"]
         self._config = StationConfig(config.path, {**config.values, **kept}, config.lines)
         if config["species.checklist"] != checklist:
-            self._stamp = self._look()
+            self._rest = Rest(self._look())
         self._live.current = rules
         self.count += 1
         log.info("configuration read again: %s", config.path)

@@ -11,11 +11,17 @@ from devices import wait_for
 from fakes import factory
 from reloads import reload_often
 
-from birdfield.reload import Reloader
+from birdfield.reload import Reloader, Rest
 from birdfield.rules import LiveRules, rules_of
 from birdfield.station_config import StationConfig, load_config
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file as careful editors do: it is there as a whole, or as it was."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
 
 
 @contextmanager
@@ -37,11 +43,11 @@ def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
     path = tmp_path / "birdfield.toml"
     path.write_text("[species]\n")
     with following(path, poll_s=0.01) as (reloader, live):
-        path.write_text('[species]\nexclude = ["wren"]')
+        replace(path, '[species]\nexclude = ["wren"]')
         wait_for(lambda: reloader.count == 1, 5, "the reload")
         assert not live.current.allow("Wren", 1.0, NOON) and live.current.allow("Jay", 0.1, NOON)
         rules = live.current
-        path.write_text('[species]\nexclude = "wren"  ')
+        replace(path, '[species]\nexclude = "wren"')
         wait_for(lambda: reloader.refused == 1, 5, "the refusal")
         path.unlink()
         wait_for(lambda: reloader.refused == 2, 5, "the refusal")
@@ -57,10 +63,18 @@ def test_a_changed_checklist_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "birdfield.toml"
     path.write_text('[species]\nchecklist = "list.csv"\nunexpected = 0.5')
     with following(path, poll_s=0.01) as (reloader, live):
-        checklist.write_text("species,weeks\nWren,\nJay,\n")
+        replace(checklist, "species,weeks\nWren,\nJay,\n")
         wait_for(lambda: reloader.count == 1, 5, "the reload")
     assert live.current.log_prior is not None
     assert [value == 0 for value in live.current.log_prior(18)] == [True, False, True]
+
+
+def test_a_file_is_read_once_it_rests() -> None:
+    """It is whole, emptied, half written, whole at two looks, whole at a third, and gone at two."""
+    whole, empty, half, other = (((number, number, 1),) for number in range(4))
+    rest = Rest(whole)
+    looks = [whole, empty, half, other, other, other, (None,), (None,)]
+    assert [rest.changed(look) for look in looks] == [False] * 4 + [True, False, False, True]
 
 
 def test_what_takes_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-from test_cli import assert_refused, fake, run  # noqa: F401  (a fixture)
+import soundfile
+from test_cli import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
 
 from birdfield.errors import ConfigError
-from birdfield.station_config import KEYS, TEMPLATE, load_config
+from birdfield.station_config import KEYS, TEMPLATE, config_home, load_config
 from birdfield.toml_lines import key_lines
 
 
@@ -132,3 +134,30 @@ def test_a_password_that_others_may_read_is_told(fake: Path, tmp_path: Path) -> 
     assert_refused(run("config", "check", path), 2, f"chmod 600 {path}")
     path.chmod(0o600)
     assert run("config", "check", path).exit_code == 0
+
+
+@pytest.mark.train
+def test_watch_follows_its_file_and_flags_override_it(toy_bundle: Path, tmp_path: Path) -> None:
+    """Six seconds of noise are one window; with --journal the file's journal is not made."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 6 * 16_000).clip(-1, 1)
+    soundfile.write(tmp_path / "noise.wav", noise, 16_000)
+    path = write(tmp_path, f'''
+[watch]
+model = "{toy_bundle}"
+camera = "none"
+microphone = "{tmp_path / "noise.wav"}"
+[journal]
+folder = "own"
+keep_best = 3
+[species]
+threshold = 1.0
+''')
+    first = lines_of(run("watch", "--config", path, "--fast", "--json"))
+    assert first and all(each["unknown"] for each in first) and (tmp_path / "own").is_dir()
+    (tmp_path / "own").rename(tmp_path / "moved")
+    lines_of(run("watch", "--config", path, "--fast", "--json", "--journal", tmp_path / "other"))
+    assert (tmp_path / "other").is_dir() and not (tmp_path / "own").exists()
+    home = config_home()
+    home.mkdir(parents=True)
+    (home / "birdfield.toml").write_text("[watch]\ncamera = 0")
+    assert_refused(run("watch"), 2, f"{home / 'birdfield.toml'}, line 2: watch.camera is 0")
