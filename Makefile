@@ -5,13 +5,18 @@ BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint wheel wheel-no-starter test-tflite-runtime resolve arm64 clean
+.PHONY: demo test faults lint wheel wheel-no-starter test-tflite-runtime resolve arm64 clean
 
 demo: $(VENV)/.train
 	$(BIN)/python tools/demo.py $(DEMO)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# What the suite does in a short round, as often as it takes to believe it.
+faults: $(VENV)/.dev
+	$(BIN)/python tools/toy_bundle.py $(VENV)/toy.birdfield
+	$(BIN)/python tests/reloads.py 500 $(VENV)/toy.birdfield
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

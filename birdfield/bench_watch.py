@@ -83,7 +83,9 @@ def watch_once(model: Path, camera: str, microphone: str, threads: int) -> Footp
     with (tempfile.TemporaryFile() as complaints,
           subprocess.Popen([*PROGRAM, "--model", str(model), "--camera", camera, "--microphone",
                             microphone], stdout=subprocess.PIPE, stderr=complaints,
-                           env={**os.environ, "BIRDFIELD_THREADS": str(threads)}) as process):
+                           env={**os.environ, "BIRDFIELD_THREADS": str(threads),
+                                # What a user configured of a station is none of a measurement.
+                                "XDG_CONFIG_HOME": os.devnull}) as process):
         assert process.stdout  # it is a pipe
         while process.poll() is None:
             ready, _, _ = select.select([process.stdout], [], [], POLL_S)

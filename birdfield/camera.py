@@ -15,6 +15,7 @@ import numpy as np
 
 from birdfield.errors import InputError, UsageError
 from birdfield.image import Frame
+from birdfield.masking import mask_url
 from birdfield.motion import LOOK_S, Box, MotionGate, cut_out
 from birdfield.quality import ChangeTimer, Outage, frame_fault
 
@@ -135,13 +136,6 @@ def crop(frame: Frame, box: Box | None) -> Frame:
         raise InputError(f"crop {left},{top},{width},{height} reaches outside of the frame of "
                          f"{columns}x{rows} pixels; choose X+W <= {columns} and Y+H <= {rows}")
     return frame[top : top + height, left : left + width]
-
-
-def mask_url(spec: str) -> str:
-    """Hide the user, the password and whatever else opens a camera in a URL."""
-    without_login = re.sub(r"://.*@", "://***@", spec)  # to the last @: a password may hold one
-    return re.sub(r"(?i)([?&;][^=&;]*(?:user|login|pass|pwd|token|auth|key)[^=&;]*=)[^&;]*",
-                  r"\1***", without_login)
 
 
 class VideoFile:

@@ -7,20 +7,23 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from birdfield import __version__, station
+from birdfield import __version__, config_command, doctor_command, service_command, station
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
     from birdfield.bundle import Bundle
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
+    from birdfield.names import Names
     from birdfield.observation import Observation
+    from birdfield.species import Species
 
 
 class SentenceGroup(TyperGroup):
@@ -81,11 +84,14 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    log: Annotated[str, typer.Option(metavar="FORMAT", help="Of the log: plain, json, or "
+                                     "systemd.")] = "plain",
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
                                           help="Print the version.")] = False,
 ) -> None:
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr,
-                        format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    from birdfield.log_format import set_up_log
+
+    set_up_log(log, logging.INFO if verbose else logging.WARNING)
 
 
 def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
@@ -99,6 +105,13 @@ def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
     return bundle, encoder, merged_gallery(bundle, load_store(bundle), encoder.fuse)
 
 
+def names_in(lang: str | None, path: Path | None, species: Iterable["Species"]) -> "Names":
+    """Return how species are called in a language, by a CSV over the model's own names."""
+    from birdfield.names import LABELS, Names, merged
+
+    return Names(merged(species, path), lang) if lang else LABELS
+
+
 @app.command()
 def identify(
     files: Annotated[list[Path] | None, typer.Argument(
@@ -110,6 +123,8 @@ def identify(
     pooled: Annotated[bool, typer.Option("--pooled", help="One answer for a recording, not one "
                                                           "a window.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the answers to a CSV file too.")] = None,
+    lang: station.LangOption = None,
+    names: station.NamesOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
     """Name the bird in photographs and recordings."""
@@ -134,12 +149,12 @@ def identify(
                 complain(str(error))
                 failed = True
 
-    show(answers(), bundle.model_id, json_lines, csv)
+    show(answers(), bundle.model_id, json_lines, names_in(lang, names, gallery.species), csv)
     if failed:
         raise typer.Exit(EXIT_INPUT)
 
 
-def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
+def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
          csv: Path | None = None) -> None:
     """Print observations as they come; a CSV file is written when all are there."""
     from birdfield.observation import to_csv, to_json, to_line
@@ -147,7 +162,8 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
     rows = []
     for observation in observations:
         entry = to_json(observation, model_id)
-        print(json.dumps(entry, ensure_ascii=False) if json_lines else to_line(entry), flush=True)
+        print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
+              to_line(entry, names), flush=True)
         if csv:
             rows.append(entry)
     if csv:
@@ -159,15 +175,18 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
 @app.command()
 def watch(
     model: ModelOption = None,
-    camera: Annotated[str, typer.Option(help="Device number, video file, RTSP or MJPEG URL, or "
-                                             "none.")] = "0",
-    microphone: Annotated[str, typer.Option(help="Device name or number, sound file, or "
-                                                 "none.")] = "default",
+    camera: Annotated[str | None, typer.Option(help="Device number, video file, RTSP or MJPEG "
+                                               "URL, or none; else 0.")] = None,
+    microphone: Annotated[str | None, typer.Option(help="Device name or number, sound file, or "
+                                                   "none; else default.")] = None,
     crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
                                              "to look at, in pixels.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
                                                       "processed.")] = False,
     json_lines: JsonSwitch = False,
+    config: station.ConfigOption = None,
+    lang: station.LangOption = None,
+    names: station.NamesOption = None,
     blank: station.BlankOption = None,
     journal: station.JournalOption = None,
     gap: station.GapOption = None,
@@ -182,27 +201,36 @@ def watch(
     """Watch a camera and listen to a microphone, or to files, and name what comes."""
     from birdfield.camera import open_camera, parse_crop
     from birdfield.microphone import open_microphone
+    from birdfield.station_config import find_config, load_config
+    from birdfield.station_setup import Choice
     from birdfield.watch import Watch
 
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
-    box = parse_crop(crop) if crop else None
-    settings = station.settings_of(journal, box, gap, quiet, location, keep_voices, keep_best,
-                                   keep_days, keep_gb, keep_free_gb)
-    bundle, encoder, gallery = open_model(model)
-    eye = station.blanked(open_camera(camera, box), blank, box)
-    ear = open_microphone(microphone, encoder.audio_spec.rate_hz)
-    try:
-        scene = Watch(encoder, gallery, eye, ear, fast)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: scene.stop())
-        recorder = (station.open_recorder(journal, settings, bundle.model_id, encoder, gallery,
-                                          eye, ear) if journal else None)
-        show(station.recorded(scene, recorder), bundle.model_id, json_lines)
-    finally:
+    choice = Choice(load_config(find_config(config)), {
+        "watch.model": model, "watch.camera": camera, "watch.microphone": microphone,
+        "watch.crop": crop, "watch.blank": blank, "journal.folder": journal, "journal.gap_s": gap,
+        "quiet.hours": quiet, "place.location": location, "journal.keep_voices": keep_voices,
+        "journal.keep_best": keep_best, "journal.keep_days": keep_days, "journal.keep_gb": keep_gb,
+        "journal.keep_free_gb": keep_free_gb, "names.lang": lang, "names.file": names})
+    box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
+    settings = station.settings_of(choice, box)
+    folder = choice["journal.folder"]
+    bundle, encoder, gallery = open_model(choice.model)
+    known = choice.names(gallery.species)
+    with ExitStack() as closing, choice.followed(gallery.species) as rules:
+        eye = station.blanked(open_camera(choice["watch.camera"], box), choice["watch.blank"], box)
+        ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
         for source in (eye, ear):
             if source is not None:
-                source.close()
+                closing.callback(source.close)
+        scene = Watch(encoder, gallery, eye, ear, fast, rules)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: scene.stop())
+        recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
+                                          eye, ear, rules) if folder else None)
+        heart = station.open_heart(bundle.model_id, eye, ear, folder)
+        show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines, known)
 
 
 @app.command()
@@ -354,14 +382,17 @@ def _species(ctx: typer.Context, model: ModelArgument) -> None:
 
 
 @species_app.command("list")
-def list_species(ctx: typer.Context, json_lines: JsonSwitch = False) -> None:
-    """List the species that a model answers with."""
+def list_species(ctx: typer.Context, lang: station.LangOption = None,
+                 names: station.NamesOption = None, json_lines: JsonSwitch = False) -> None:
+    """List the species that a model answers with, in the order of their names."""
     from birdfield.describe import species_rows
+    from birdfield.names import sort_key
 
     _, _, gallery = open_model(ctx.obj)
-    for row in species_rows(gallery):
+    known = names_in(lang, names, gallery.species)
+    for row in sorted(species_rows(gallery), key=lambda row: sort_key(known.common(row["label"]))):
         print(json.dumps(row, ensure_ascii=False) if json_lines else
-              f"{row['label']}  ({', '.join(row['senses'])})")
+              f"{known.full(row['label'])}  ({', '.join(row['senses'])})")
 
 
 @species_app.command()
@@ -385,6 +416,8 @@ def remove(ctx: typer.Context, name: str) -> None:
 
 
 app.add_typer(species_app, name="species")
+app.add_typer(config_command.app, name="config")
+app.add_typer(service_command.app, name="service")
 
 
 def _add_workstation_commands() -> None:
@@ -395,7 +428,8 @@ def _add_workstation_commands() -> None:
 
 
 _add_workstation_commands()
-for command in (station.visits, station.export_visits, station.rescore):
+for command in (station.visits, station.export_visits, station.rescore, doctor_command.doctor,
+                doctor_command.devices, service_command.status):
     app.command()(command)
 
 

@@ -20,7 +20,7 @@ class Decision:
     Attributes:
         species: The label, or None when the answer is *unknown*.
         score: The probability of the nearest species among the gallery's, 0..1.
-        similarity: Its cosine, -1..1.
+        similarity: Its cosine, -1..1; less, where the gallery does not expect the species.
         margin: How much nearer it is than the second, in cosine.
         senses: What was used: ("image",), ("audio",) or ("image", "audio").
         top: The nearest three species with their probabilities.
@@ -87,8 +87,11 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
     sense = sense_of(image, audio)
     fused = join(encoder, image, audio, image_quality, audio_quality)[None]
     rows = gallery.similarities(fused, sense)
-    similarities = rows[0]
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
+    if gallery.log_prior is not None:
+        # Bayes: the softmax below is then the posterior, and who is unexpected must come nearer.
+        rows = (rows + temperature * gallery.log_prior).astype(np.float32)
+    similarities = rows[0]
     probabilities = np.exp(log_softmax(similarities / temperature))
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
     best = int(order[0])

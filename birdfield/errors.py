@@ -4,6 +4,7 @@ EXIT_DONE = 0
 EXIT_INPUT = 1
 EXIT_USAGE = 2
 EXIT_MISSING = 3
+EXIT_STALLED = 4  # a watch whose analysis stood still, and which ended itself
 EXIT_INTERRUPTED = 130
 
 
@@ -19,6 +20,12 @@ class InputError(BirdfieldError):
 
 class UsageError(BirdfieldError):
     """A command line that cannot be carried out as it was written."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(BirdfieldError):
+    """A configuration file that cannot be followed; starting again would not help."""
 
     exit_code = EXIT_USAGE
 

@@ -68,6 +68,8 @@ class Gallery:
         calibration: Of the model that made the vectors.
         nobird_vectors: float32 [K, 128], unit prototypes of what no bird is; may be empty.
         nobird_senses: uint8 [K], the index in SENSES of each of these.
+        log_prior: [N], the natural logarithm of what each species counts here and now; None where
+            all count the same.
     """
 
     species: tuple[Species, ...]
@@ -78,6 +80,7 @@ class Gallery:
     calibration: Calibration
     nobird_vectors: Vectors = field(default_factory=lambda: np.zeros((0, DIM), np.float32))
     nobird_senses: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    log_prior: NDArray[np.float64] | None = None
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -211,10 +212,12 @@ def open_journal(folder: Path) -> Journal:
     saved to a new one.
 
     Raises:
-        InputError: When another process writes it, it is no journal, or cannot be written.
+        InputError: When another process writes it, others may, it is no journal, or cannot be
+            written.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_owner(folder)
         lock = _lock(folder)
         path = folder / FILE
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -232,6 +235,14 @@ def open_journal(folder: Path) -> Journal:
         lock.close()
         raise
     return Journal(folder, database, lock, renewal)
+
+
+def _check_owner(folder: Path) -> None:
+    """Refuse a folder in which somebody else could put links in place of evidence."""
+    found = folder.stat()
+    if found.st_mode & stat.S_IWOTH or found.st_uid not in (os.geteuid(), 0):
+        raise InputError(f"{folder}: others may write to it; expected a folder of one's own: "
+                         f"chmod 700 {folder}")
 
 
 def _lock(folder: Path) -> IO[str]:

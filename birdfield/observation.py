@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from birdfield.decide import Decision
+from birdfield.names import LABELS, Names
 
 DECIMALS = 4
 COLUMNS = ("time", "image", "audio", "start_s", "end_s", "species", "score", "similarity",
@@ -64,12 +65,12 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, DECIMALS)
 
 
-def to_line(entry: dict[str, Any]) -> str:
-    """Write such an entry as a line for a person."""
+def to_line(entry: dict[str, Any], names: Names = LABELS) -> str:
+    """Write such an entry as a line for a person, with species by these names."""
     files = " + ".join(Path(name).name for name in entry["file"].values() if name)
     when = ("" if entry["start_s"] is None
             else f"  {entry['start_s']:.1f}-{entry['end_s']:.1f} s")
-    top = ", ".join(f"{row['species']} {row['score']:.2f}" for row in entry["top"])
+    top = ", ".join(f"{names.full(row['species'])} {row['score']:.2f}" for row in entry["top"])
     answer = f"unknown (nearest: {top})" if entry["unknown"] else top
     doubt = "; sight and sound disagree" if entry["agreement"] == "disagree" else ""
     return f"{files}{when}  [{'+'.join(entry['senses'])}]  {answer}{doubt}"

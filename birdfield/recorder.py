@@ -20,8 +20,9 @@ from birdfield.gallery import Gallery
 from birdfield.journal import Journal, VisitEntry, boot_id
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
 from birdfield.motion import Box
+from birdfield.novelty import mark_next
 from birdfield.privacy import SpeechGate
-from birdfield.quiet import Quiet
+from birdfield.rules import LiveRules
 from birdfield.visits import GAP_S, Claim, Visit, Visits, claims_of
 from birdfield.wall_clock import JUMP_S, WallClock
 from birdfield.window import Window
@@ -41,14 +42,12 @@ class Settings:
         keep_voices: Whether sound is kept although somebody speaks.
         crop: What the camera cuts from its pictures, or None.
         retention: How much evidence is kept.
-        quiet: When visits are not recorded, or None.
     """
 
     gap_s: float = GAP_S
     keep_voices: bool = False
     crop: Box | None = None
     retention: Retention = Retention()
-    quiet: Quiet | None = None
 
 
 def with_pre_roll(before: Window | None, window: Window, spec: AudioSpec, score: float) -> Sound:
@@ -75,12 +74,16 @@ def with_pre_roll(before: Window | None, window: Window, spec: AudioSpec, score:
 
 
 class Recorder:
-    """Pools windows to visits and writes them with their evidence. Not thread-safe."""
+    """Pools windows to visits and writes them with their evidence. Not thread-safe.
+
+    Attributes:
+        written: How many visits.
+    """
 
     def __init__(self, journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
                  settings: Settings = Settings(), live: bool = True,
                  clock_offset_s: Callable[[], float] = lambda: time.time() - time.monotonic(),
-                 ) -> None:
+                 rules: LiveRules | None = None) -> None:
         """Take an open journal; `start` begins a session in it.
 
         Args:
@@ -91,11 +94,13 @@ class Recorder:
             settings: What the user chose.
             live: Whether the scene's time is that of the clocks.
             clock_offset_s: Tells the wall clock's seconds less the monotonic clock's.
+            rules: What is to be recorded; None for everything, always.
         """
         self._journal, self._encoder, self._gallery = journal, encoder, gallery
         self._model, self._settings = model, settings
         self._boot = boot_id() if live else None
         self._offset_s = clock_offset_s
+        self._rules = rules or LiveRules()
         self._scientific = {entry.label: entry.scientific for entry in gallery.species}
         self._gate = SpeechGate(settings.keep_voices)
         self._visits = Visits(settings.gap_s)
@@ -105,6 +110,7 @@ class Recorder:
         self._before: Window | None = None  # the one before, if its sound may be kept
         self._latest: Window | None = None
         self._checked_s = 0.0
+        self.written = 0
         self._refused = False  # by the journal, the last time
         self._visits_waiting: deque[VisitEntry] = deque(maxlen=MAX_WAITING)
         self._events_waiting: deque[tuple[datetime, str, str]] = deque(maxlen=MAX_WAITING)
@@ -145,6 +151,8 @@ class Recorder:
             if jump_s:
                 self._jumped(window.time, jump_s)
         self._note_faults(window)
+        while self._rules.notes:
+            self._note(window.time, *self._rules.notes.popleft())
         if window.end_s - self._checked_s >= CHECK_S:
             self._checked_s = window.end_s
             self._check_disk(window.time)
@@ -169,13 +177,19 @@ class Recorder:
         self._journal.close()
 
     def _pool(self, window: Window, may_keep: bool) -> None:
-        quiet = self._settings.quiet is not None and self._settings.quiet.at(window.time)
-        claims = [] if quiet else claims_of(self._encoder, self._gallery, window)
-        for visit, claim in self._visits.take(window, claims, may_keep):
+        for visit, claim in self._visits.take(window, self._claims(window), may_keep):
             self._keep(visit.kept, claim, window, may_keep)
         self._before = window if may_keep else None
         for visit in self._visits.ended(window.end_s):
             self._write(visit)
+
+    def _claims(self, window: Window) -> list[Claim]:
+        rules = self._rules.current
+        if rules.quiet is not None and rules.quiet.at(window.time):
+            return []
+        gallery = self._rules.weigh(self._gallery, window.time)
+        return [claim for claim in claims_of(self._encoder, gallery, window)
+                if rules.allow(claim.species, claim.score, window.time)]
 
     def _keep(self, kept: Keepsakes, claim: Claim, window: Window, may_keep: bool) -> None:
         if self._disk.paused:
@@ -221,11 +235,13 @@ class Recorder:
         """Write what is waiting; what a full disk refuses waits on, without its evidence."""
         try:
             while self._visits_waiting:
+                mark = mark_next(self._journal, self._visits_waiting[0].species)
                 self._journal.add_visit(self._visits_waiting[0], self._model)
                 entry = self._visits_waiting.popleft()
-                log.info("visit: %s, %s to %s, %.2f by %s", entry.species or "undecided",
+                self.written += 1
+                log.info("visit: %s, %s to %s, %.2f by %s%s", entry.species or "undecided",
                          f"{entry.started:%H:%M:%S}", f"{entry.ended:%H:%M:%S}", entry.score,
-                         entry.senses)
+                         entry.senses, f", {mark} here" if mark else "")
             if self._events_waiting:
                 self._journal.add_events(list(self._events_waiting))
                 self._events_waiting.clear()

@@ -10,6 +10,7 @@ from typing import Any
 from birdfield.errors import InputError
 
 MAX_NAME = 200  # characters
+BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # turn text about
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,16 @@ def clean_name(name: str) -> str:
     if not cleaned or len(cleaned) > MAX_NAME:
         raise InputError(f"species name {name[:40]!r} has {len(cleaned)} characters; "
                          f"expected 1 to {MAX_NAME}")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
+    if any(unicodedata.category(character) in ("Cc", "Cs") or character in BIDI
+           for character in cleaned):
         raise InputError(f"species name {name[:40]!r} holds a control character; "
                          "expected printable text")
     return cleaned
+
+
+def fold(name: str) -> str:
+    """Return what names that differ in case or Unicode form only have in common."""
+    return unicodedata.normalize("NFKC", clean_name(name)).casefold()
 
 
 def read_names(path: Path) -> dict[str, Species]:

@@ -1,6 +1,8 @@
 """The commands of the field station: its journal, seen, exported and scored again."""
 
 import json
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,12 +17,25 @@ if TYPE_CHECKING:
     from birdfield.camera import Camera
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
+    from birdfield.heart import Heart
     from birdfield.microphone import Microphone
     from birdfield.motion import Box
+    from birdfield.names import Names
     from birdfield.observation import Observation
     from birdfield.recorder import Recorder, Settings
+    from birdfield.rules import LiveRules
+    from birdfield.station_setup import Choice
     from birdfield.watch import Watch
 
+ConfigOption = Annotated[Path | None, typer.Option(
+    "--config", metavar="FILE", help="The configuration; else birdfield/birdfield.toml below "
+    "XDG_CONFIG_HOME, where it is there. Flags override it.")]
+log = logging.getLogger(__name__)
+
+LangOption = Annotated[str | None, typer.Option(
+    metavar="CODE", help="Species' names in this language, with the scientific ones beside.")]
+NamesOption = Annotated[Path | None, typer.Option(
+    "--names", metavar="CSV", help="Names: label,scientific,lang,name; else the model's.")]
 BlankOption = Annotated[list[str] | None, typer.Option(
     metavar="X,Y,W,H", help="A part of the picture that is made black before anything looks at it; "
     "may be given again.")]
@@ -52,6 +67,11 @@ SinceOption = Annotated[str | None, typer.Option(metavar="TIME", help="From then
                                                  "2026-05-01 or 2026-05-01T06:30, local time.")]
 UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
 
+OF_JOURNAL = {"--gap": "journal.gap_s", "--quiet": "quiet.hours",
+              "--keep-voices": "journal.keep_voices", "--keep-best": "journal.keep_best",
+              "--keep-days": "journal.keep_days", "--keep-gb": "journal.keep_gb",
+              "--keep-free-gb": "journal.keep_free_gb"}
+
 
 def visits(
     journal: JournalArgument,
@@ -62,6 +82,8 @@ def visits(
     events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
                                          "of visits.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
+    lang: LangOption = None,
+    names_file: NamesOption = None,
     json_lines: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
 ) -> None:
     """List the visits, or the events, of a journal."""
@@ -78,12 +100,13 @@ def visits(
     )
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
-    kept = []
+    names, kept = names_of(lang, names_file), []
     with closing(read_journal(journal)) as opened:
         rows = (events_of(opened, from_time, to_time) if events else
                 visits_of(opened, Selection(species, from_time, to_time, last)))
         for row in rows:
-            line = event_line(row) if events else visit_line(row)
+            line = event_line(row) if events else visit_line(row, names)
+            row = row if events else names.told(row)
             print(json.dumps(row, ensure_ascii=False) if json_lines else line)
             if csv:
                 kept.append(row)
@@ -91,6 +114,23 @@ def visits(
         from birdfield.atomic import write_file
 
         write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
+
+
+def names_of(lang: str | None, path: Path | None) -> "Names":
+    """Find species' names: by flags, else the configuration's; the model's for want of a CSV.
+
+    Raises:
+        BirdfieldError: When a file cannot be read, or there is no such language.
+    """
+    from birdfield.cli import open_model
+    from birdfield.names import LABELS
+    from birdfield.station_config import find_config, load_config
+    from birdfield.station_setup import Choice
+
+    choice = Choice(load_config(find_config(None)), {"names.lang": lang, "names.file": path})
+    if choice["names.lang"] is None:
+        return LABELS
+    return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
 
 
 def export_visits(
@@ -149,33 +189,27 @@ def rescore(
     print(f"{count} visits {'would have' if dry_run else 'have'} another species")
 
 
-def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, quiet: str | None,
-                location: str | None, keep_voices: bool, best: int | None, days: float | None,
-                gb: float | None, free_gb: float | None) -> "Settings":
+def settings_of(choice: "Choice", crop: "Box | None") -> "Settings":
     """Gather what a user chose of a journal; None is the default.
 
     Raises:
-        UsageError: When something was chosen, and there is no journal; when what was chosen is
-            not what it should be.
+        UsageError: When a flag is of a journal, and there is none.
     """
     from birdfield.disk import KEEP_BEST, KEEP_FREE, Retention
-    from birdfield.export_visits import parse_location
-    from birdfield.quiet import parse_quiet
     from birdfield.recorder import Settings
     from birdfield.visits import GAP_S
 
-    given = {"--gap": gap_s, "--quiet": quiet, "--keep-voices": keep_voices or None,
-             "--keep-best": best, "--keep-days": days, "--keep-gb": gb, "--keep-free-gb": free_gb}
-    stray = [option for option, value in given.items() if value is not None]
-    if stray and journal is None:
+    chosen = {option: choice.of_journal(key) for option, key in OF_JOURNAL.items()}
+    stray = [option for option, value in chosen.items() if value is not None]
+    if stray and choice["journal.folder"] is None:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
-    place = parse_location(location) if location else None
+    choice.quiet()  # made again with the model's species, but refused before it is opened
+    gap_s, _, keep_voices, best, days, gb, free_gb = chosen.values()
     return Settings(
-        GAP_S if gap_s is None else gap_s, keep_voices, crop,
+        GAP_S if gap_s is None else gap_s, bool(keep_voices), crop,
         Retention(days, None if gb is None else round(gb * 1e9),
                   KEEP_FREE if free_gb is None else round(free_gb * 1e9),
-                  KEEP_BEST if best is None else best),
-        parse_quiet(quiet, (place.latitude, place.longitude) if place else None) if quiet else None)
+                  KEEP_BEST if best is None else best))
 
 
 def blanked(camera: "Camera | None", zones: list[str] | None,
@@ -190,26 +224,45 @@ def blanked(camera: "Camera | None", zones: list[str] | None,
 
 def open_recorder(folder: Path, settings: "Settings", model_id: str, encoder: "Encoder",
                   gallery: "Gallery", camera: "Camera | None",
-                  microphone: "Microphone | None") -> "Recorder":
+                  microphone: "Microphone | None", rules: "LiveRules") -> "Recorder":
     """Open a journal for a scene that is about to be watched."""
     from birdfield.journal import open_journal
     from birdfield.recorder import Recorder
 
+    if os.geteuid() == 0:
+        log.warning("this is root, which a station does not need; run it as an ordinary user")
     live = any(source.live for source in (camera, microphone) if source is not None)
-    recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live)
+    recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live,
+                        rules=rules)
     recorder.start(datetime.now(UTC), camera.name if camera else None,
                    microphone.name if microphone else None)
     return recorder
 
 
-def recorded(scene: "Watch", recorder: "Recorder | None") -> Iterator["Observation"]:
-    """Yield a scene's observations, while a recorder takes its windows."""
+def open_heart(model_id: str, camera: "Camera | None", microphone: "Microphone | None",
+               journal: Path | None) -> "Heart":
+    """Start the sign of life; raises UsageError when its patience is no number."""
+    from birdfield.heart import Heart, patience_s
+    from birdfield.notify import notifier
+    from birdfield.status import status_folder
+
+    facts = {"model": model_id, "camera": camera.name if camera else None,
+             "microphone": microphone.name if microphone else None,
+             "journal": str(journal) if journal else None}
+    return Heart(notifier(), status_folder(), facts, patience_s())
+
+
+def recorded(scene: "Watch", recorder: "Recorder | None",
+             heart: "Heart") -> Iterator["Observation"]:
+    """Yield a scene's observations, while a recorder takes its windows, and a heart beats."""
     try:
         for window in scene.windows():
             if recorder is not None:
                 recorder.take(window)
             if window.observation is not None:
                 yield window.observation
+            heart.beat(window, scene.skipped, recorder.written if recorder else 0)
     finally:
         if recorder is not None:
             recorder.close()
+        heart.close()

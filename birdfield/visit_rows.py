@@ -11,11 +11,14 @@ from typing import Any
 
 from birdfield.errors import UsageError
 from birdfield.journal import Journal, utc_text
+from birdfield.names import LABELS, Names
+from birdfield.novelty import EARLIER, mark_of
 from birdfield.observation import DECIMALS
 
 COLUMNS = ("id", "session", "started", "ended", "species", "scientific", "first_species", "score",
            "senses", "agreement", "windows", "candidates", "clock_shift_s", "start_s", "end_s",
-           "picture", "sound", "sonogram", "model")
+           "picture", "sound", "sonogram", "model", "mark")
+MARKS = {None: "", "new": "  new here", "rare": "  rare here"}
 EVENT_COLUMNS = ("id", "session", "time", "kind", "detail", "clock_shift_s")
 
 
@@ -59,10 +62,11 @@ def visits_of(journal: Journal, selection: Selection) -> Iterator[dict[str, Any]
     limit = "" if selection.last is None else "LIMIT ?"
     values += [] if selection.last is None else [selection.last]
     rows = journal.database.execute(
-        "SELECT * FROM (SELECT visits.*, model, "
+        "SELECT * FROM (SELECT visits.*, model, own, total, "
         "(SELECT json_group_object(kind, path) FROM evidence "
         " WHERE visit = visits.id AND deleted IS NULL) AS files "
         "FROM visits JOIN sessions ON sessions.id = session "
+        f"LEFT JOIN ({EARLIER}) ON visit = visits.id "
         f"WHERE {' AND '.join(wheres)} ORDER BY started DESC, visits.id DESC {limit}) "
         "ORDER BY started, id", values)
     for row in rows:
@@ -94,6 +98,7 @@ def _visit(row: sqlite3.Row) -> dict[str, Any]:
     for name in ("started", "ended"):
         entry[name] = datetime.fromisoformat(row[name]).astimezone(local).isoformat(
             timespec="milliseconds")
+    entry["mark"] = mark_of(row["own"], row["total"])
     entry["score"] = round(row["score"], DECIMALS)
     entry["start_s"], entry["end_s"] = round(row["start_s"], 3), round(row["end_s"], 3)
     entry["candidates"] = [{"species": species, "share": round(share, DECIMALS)}
@@ -116,16 +121,18 @@ def events_of(journal: Journal, since: datetime | None,
         yield entry
 
 
-def visit_line(entry: dict[str, Any]) -> str:
-    """Write a visit as a line for a person."""
+def visit_line(entry: dict[str, Any], names: Names = LABELS) -> str:
+    """Write a visit as a line for a person, with species by these names."""
     started, ended = (datetime.fromisoformat(entry[name]) for name in ("started", "ended"))
-    names = " or ".join(each["species"] for each in entry["candidates"][:2])
+    either = " or ".join(names.full(each["species"]) for each in entry["candidates"][:2])
+    species = (names.full(entry["species"], entry["scientific"]) if entry["species"]
+               else f"undecided: {either}")
     kept = "+".join(kind for kind in ("picture", "sound") if entry[kind])
     corrected = "  (clock corrected)" if entry["clock_shift_s"] else ""
     return (f"{started:%Y-%m-%d %H:%M:%S}-{ended:%H:%M:%S}  "
-            f"{entry['species'] or f'undecided: {names}'}  {entry['score']:.2f}  "
+            f"{species}  {entry['score']:.2f}  "
             f"[{'image+audio' if entry['senses'] == 'both' else entry['senses']}]"
-            f"{f'  {kept}' if kept else ''}{corrected}")
+            f"{f'  {kept}' if kept else ''}{MARKS[entry['mark']]}{corrected}")
 
 
 def event_line(entry: dict[str, Any]) -> str:
@@ -135,12 +142,15 @@ def event_line(entry: dict[str, Any]) -> str:
 
 
 def visits_csv(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Write visits as CSV with the columns COLUMNS."""
+    """Write visits as CSV with the columns COLUMNS, and the name where they have one."""
+    entries = list(entries)
+    columns = (*COLUMNS, "name") if entries and "name" in entries[0] else COLUMNS
+
     def flat(entry: Mapping[str, Any]) -> dict[str, Any]:
         shares = "; ".join(f"{each['species']} {each['share']}" for each in entry["candidates"])
         return {**entry, "candidates": shares}
 
-    return _csv(COLUMNS, map(flat, entries))
+    return _csv(columns, map(flat, entries))
 
 
 def events_csv(entries: Iterable[Mapping[str, Any]]) -> str:
@@ -148,9 +158,14 @@ def events_csv(entries: Iterable[Mapping[str, Any]]) -> str:
     return _csv(EVENT_COLUMNS, entries)
 
 
+def harmless(value: Any) -> Any:
+    """Keep a spreadsheet from taking text for a formula: a species' name may be anybody's."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
 def _csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(entries)
+    writer.writerows({name: harmless(value) for name, value in entry.items()} for entry in entries)
     return stream.getvalue()

@@ -19,6 +19,7 @@ from birdfield.loudness import LoudnessGate
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
 from birdfield.quality import frame_fault, window_fault
+from birdfield.rules import LiveRules
 from birdfield.thermal import Heat
 from birdfield.window import Window
 
@@ -97,7 +98,8 @@ class Watch:
     """A camera and a microphone, watched together. Not thread-safe, except stop()."""
 
     def __init__(self, encoder: Encoder, gallery: Gallery, camera: Camera | None,
-                 microphone: Microphone | None, fast: bool = False) -> None:
+                 microphone: Microphone | None, fast: bool = False,
+                 rules: LiveRules | None = None) -> None:
         """Take the sources; nothing is read before `observations`.
 
         Args:
@@ -106,6 +108,7 @@ class Watch:
             camera: Where frames come from, or None.
             microphone: Where sound comes from, or None; not both None.
             fast: Whether to go through files as fast as they can be processed.
+            rules: What is to be answered; None for everything.
 
         Raises:
             UsageError: When there is no source, or `fast` is asked of a live one.
@@ -118,6 +121,7 @@ class Watch:
             raise UsageError("a live camera or microphone cannot be watched faster than time "
                              "passes; leave out --fast or name files only")
         self._encoder, self._gallery = encoder, gallery
+        self._rules = rules or LiveRules()
         spec = encoder.audio_spec
         self._window_s = spec.window_s
         # Whole hops, so that a window's patches are those of the one before, moved on.
@@ -201,8 +205,9 @@ class Watch:
         if seen.image is None and heard.audio is None:
             self.idle += 1
             return window
-        decision = decide(self._encoder, self._gallery, seen.image, heard.audio, seen.quality,
-                          heard.quality)
+        decision = decide(self._encoder, self._rules.weigh(self._gallery, window.time), seen.image,
+                          heard.audio, seen.quality, heard.quality)
+        decision = self._rules.current.judge(decision, window.time)
         return replace(window, observation=Observation(
             window.time, start_s, end_s, decision, self._camera.name if self._camera else None,
             self._microphone.name if self._microphone else None))

@@ -15,6 +15,7 @@ from birdfield.frontend import YAMNET, Heard
 from birdfield.journal import open_journal, read_journal
 from birdfield.observation import Observation
 from birdfield.recorder import Recorder, Settings
+from birdfield.rules import LiveRules
 from birdfield.visit_rows import Selection, events_of, visits_of
 from birdfield.watch import DECISION_S
 from birdfield.window import Window
@@ -62,10 +63,11 @@ def window(number: int, seen: float | None = None, heard: float | None = None,
 
 
 def recorder(folder: Path, settings: Settings = DEFAULTS, live: bool = True,
-             clock_offset_s: Callable[[], float] = lambda: 0.0) -> Recorder:
+             clock_offset_s: Callable[[], float] = lambda: 0.0,
+             rules: LiveRules | None = None) -> Recorder:
     """Open a recorder that has started."""
     opened = Recorder(open_journal(folder), ENCODER, GALLERY, "a1b2", settings, live,
-                      clock_offset_s)
+                      clock_offset_s, rules)
     opened.start(NOON, "eye", "ear")
     return opened
 

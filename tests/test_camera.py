@@ -19,11 +19,11 @@ from birdfield.camera import (
     Shot,
     VideoFile,
     crop,
-    mask_url,
     open_camera,
     parse_crop,
 )
 from birdfield.errors import InputError, UsageError
+from birdfield.masking import mask_url
 
 
 def write_video(path: Path, frames: list[np.ndarray], fps: float = 10) -> Path:
@@ -151,6 +151,8 @@ def test_a_crop_outside_of_the_first_frame_is_told(tmp_path: Path) -> None:
     ("rtsp://admin:s/ec@ret@10.0.0.5/h264", "rtsp://***@10.0.0.5/h264"),
     ("http://10.0.0.5/flv?port=1935&user=admin&password=secret&x=1",
      "http://10.0.0.5/flv?port=1935&user=***&password=***&x=1"),
+    ("rtsp://10.0.0.5/user=admin_password=a_b/c_channel=1", "rtsp://10.0.0.5/user=***"),
+    ("http://10.0.0.5/s?password=a/b_c&z=2", "http://10.0.0.5/s?password=***&z=2"),
     ("http://10.0.0.5/video", "http://10.0.0.5/video"),
     ("0", "0"),
 ])

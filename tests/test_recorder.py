@@ -24,6 +24,7 @@ from birdfield.errors import InputError
 from birdfield.journal import open_journal, read_journal
 from birdfield.quiet import Quiet
 from birdfield.recorder import Recorder, Settings
+from birdfield.rules import LiveRules, Rules
 from birdfield.watch import DECISION_S
 
 
@@ -188,7 +189,8 @@ def test_what_a_kill_left_without_a_row_is_deleted(tmp_path: Path) -> None:
 def test_in_quiet_hours_no_visit_is_recorded(tmp_path: Path) -> None:
     """On the equator the sun is up at noon UTC at 0 degrees east, and down at 180."""
     for name, longitude in (("day", 0.0), ("night", 180.0)):
-        stage = recorder(tmp_path / name, Settings(quiet=Quiet(longitude=longitude)))
+        stage = recorder(tmp_path / name, rules=LiveRules(Rules(quiet=Quiet(
+            longitude=longitude))))
         for number in range(3):
             stage.take(window(number, seen=60))
         stage.close()

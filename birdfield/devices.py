@@ -1,0 +1,58 @@
+"""What this machine can see and hear with: cameras and microphones, by the names to give."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from birdfield.microphone import load_sounddevice
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device.
+
+    Attributes:
+        kind: "camera" or "microphone".
+        use: What to give to --camera or --microphone.
+        name: What it calls itself.
+        rate_hz: Of a microphone; None of a camera.
+    """
+
+    kind: str
+    use: str
+    name: str
+    rate_hz: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form of `devices --json`."""
+        return asdict(self)
+
+    def to_line(self) -> str:
+        """Write it for a person."""
+        rate = f", {self.rate_hz:g} Hz" if self.rate_hz else ""
+        return f"--{self.kind} {self.use}  ({self.name}{rate})"
+
+
+def cameras(root: Path = Path("/")) -> list[Device]:
+    """List video devices, by a path that stays the same over a start where there is one."""
+    stable = {path.resolve().name: path for path in
+              sorted((root / "dev/v4l/by-id").glob("*"), reverse=True)}
+    found = []
+    for path in sorted((root / "sys/class/video4linux").glob("video*")):
+        try:
+            if (path / "index").read_text().strip() != "0":  # a camera's other streams
+                continue
+            name = (path / "name").read_text().strip()
+        except OSError:
+            continue
+        use = f"/dev/v4l/by-id/{stable[path.name].name}" if path.name in stable else (
+            f"/dev/{path.name}")
+        found.append(Device("camera", use, name))
+    return found
+
+
+def microphones() -> list[Device]:
+    """List input devices; raises MissingError when PortAudio is not installed."""
+    found = load_sounddevice().query_devices()
+    return [Device("microphone", f'"{each["name"]}"', each["name"], each["default_samplerate"])
+            for each in found if each["max_input_channels"] > 0]

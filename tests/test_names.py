@@ -1,0 +1,83 @@
+"""Names in languages, their order, and CSV with any of them."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from stages import recorder, window
+from test_cli import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
+
+from birdfield.errors import UsageError
+from birdfield.names import LABELS, Names, merged, sort_key
+from birdfield.species import Species
+from birdfield.visit_rows import harmless
+
+NAMES = ("label,scientific,lang,name\n"
+         "Wren,Troglodytes troglodytes,de,Zaunkönig\nWren,,ja,ミソサザイ\nJay,Garrulus glandarius,"
+         "de,Eichelhäher\nJay,,pt-BR,Gaio\nRobin,,de,Ærobin\n")
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "names.csv"
+    path.write_text(NAMES, encoding="utf-8")
+    return path
+
+
+def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
+    own = [Species("Jay", None, {"fr": "Geai"}), Species("Dodo")]
+    german = Names(merged(own, names), "de")
+    assert german.full("Jay") == "Eichelhäher (Garrulus glandarius)"
+    assert german.full("Robin") == "Ærobin" and german.full("Dodo") == "Dodo"
+    assert german.full("Hoopoe", "Upupa epops") == "Hoopoe (Upupa epops)"
+    assert Names(merged(own, names), "FR").common("Jay") == "Geai"
+    assert Names(merged(own, names), "pt-br").common("Jay") == "Gaio"
+    assert Names(merged(own, names), "de-CH").common("Wren") == "Zaunkönig"
+    assert Names(merged(own, names), "ja").told({"species": "Wren"}) == {
+        "species": "Wren", "name": "ミソサザイ", "scientific": "Troglodytes troglodytes"}
+    assert LABELS.full("Jay") == "Jay" and LABELS.told({"species": "Jay"}) == {"species": "Jay"}
+
+
+def test_a_language_that_nobody_speaks_is_refused(names: Path) -> None:
+    with pytest.raises(UsageError, match="in the language 'xx'; expected one of de, ja, pt-BR"):
+        Names(merged((), names), "xx")
+    with pytest.raises(UsageError, match="expected one of a names CSV: --names FILE"):
+        Names((), "de")
+
+
+def test_names_are_sorted_as_people_do() -> None:
+    """By code points Ä would come after Z, and b after Z."""
+    wanted = ["Amsel", "Ärmelkauz", "bachstelze", "Buchfink", "Čáp", "Éider", "Zilpzalp", "Žluna"]
+    assert sorted(reversed(wanted), key=sort_key) == wanted
+    assert sort_key("A\u0308rmel") == sort_key("Ärmel")
+
+
+def test_species_are_listed_by_name(fake: Path, names: Path) -> None:  # noqa: F811
+    done = run("species", fake, "list", "--lang", "de", "--names", names)
+    assert [line.partition("  ")[0] for line in done.stdout.splitlines()] == [
+        "Eichelhäher (Garrulus glandarius)", "Zaunkönig (Troglodytes troglodytes)", "Ærobin"]
+    assert_refused(run("species", fake, "list", "--lang", "xx", "--names", names), 2,
+                   "in the language 'xx'")
+
+
+def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:
+    stage = recorder(tmp_path / "journal")
+    for number in range(3):
+        stage.take(window(number, seen=120, heard=120))
+    stage.close()
+    journal, table = tmp_path / "journal", tmp_path / "visits.csv"
+    flags = ("--lang", "ja", "--names", names)
+    assert "  ミソサザイ (Troglodytes troglodytes)  " in run("visits", journal, *flags).stdout
+    row, = lines_of(run("visits", journal, "--json", "--csv", table, *flags))
+    assert (row["species"], row["name"]) == ("Wren", "ミソサザイ")
+    cell, = csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8")))
+    assert (cell["species"], cell["name"], cell["mark"]) == ("Wren", "ミソサザイ", "new")
+    assert "name" not in lines_of(run("visits", journal, "--json"))[0]
+
+
+@pytest.mark.parametrize(("value", "written"), [
+    ("=HYPERLINK(1)", "'=HYPERLINK(1)"), ("@x", "'@x"), ("-1+2", "'-1+2"), ("Jay", "Jay"),
+    (-1.5, -1.5), ("", ""), (None, None)])
+def test_no_name_is_a_formula(value: object, written: object) -> None:
+    assert harmless(value) == written
