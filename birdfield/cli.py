@@ -395,7 +395,7 @@ def _add_workstation_commands() -> None:
 
 
 _add_workstation_commands()
-for command in (station.visits, station.export_visits, station.rescore):
+for command in (station.visits, station.report, station.export_visits, station.rescore):
     app.command()(command)
 
 

@@ -149,6 +149,31 @@ def rescore(
     print(f"{count} visits {'would have' if dry_run else 'have'} another species")
 
 
+def report(
+    journal: JournalArgument,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write a page to look "
+                    "at, DIR/index.html, with pictures and sonograms.")] = None,
+) -> None:
+    """Show a journal at a glance: visits by hour and species, arrivals, senses."""
+    from birdfield.history import gather_history
+    from birdfield.history_table import to_text
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import parse_time
+
+    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    if html:
+        from birdfield.report.history_page import check_history, write_history
+
+        check_history(html)
+    with closing(read_journal(journal)) as opened:
+        history = gather_history(opened, from_time, to_time)
+        if html:
+            write_history(html, opened, history)
+    print(html / "index.html" if html else to_text(history))
+
+
 def settings_of(journal: Path | None, crop: "Box | None", gap_s: float | None, quiet: str | None,
                 location: str | None, keep_voices: bool, best: int | None, days: float | None,
                 gb: float | None, free_gb: float | None) -> "Settings":
