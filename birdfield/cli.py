@@ -192,13 +192,19 @@ def watch(
     bundle, encoder, gallery = open_model(model)
     eye = station.blanked(open_camera(camera, box), blank, box)
     ear = open_microphone(microphone, encoder.audio_spec.rate_hz)
+    viewing = station.can_view(json_lines)
+    meter = station.metered(ear, encoder) if viewing else None
+    ear = meter or ear
     try:
         scene = Watch(encoder, gallery, eye, ear, fast)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
         recorder = (station.open_recorder(journal, settings, bundle.model_id, encoder, gallery,
                                           eye, ear) if journal else None)
-        show(station.recorded(scene, recorder), bundle.model_id, json_lines)
+        if viewing:
+            station.show_view(scene, bundle.folder.name, meter, recorder, journal)
+        else:
+            show(station.recorded(scene, recorder), bundle.model_id, json_lines)
     finally:
         for source in (eye, ear):
             if source is not None:

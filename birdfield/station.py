@@ -1,8 +1,9 @@
 """The commands of the field station: its journal, seen, exported and scored again."""
 
 import json
+import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from birdfield.motion import Box
     from birdfield.observation import Observation
     from birdfield.recorder import Recorder, Settings
+    from birdfield.sound_meter import MeteredMicrophone
+    from birdfield.view import View
     from birdfield.watch import Watch
 
 BlankOption = Annotated[list[str] | None, typer.Option(
@@ -227,7 +230,34 @@ def open_recorder(folder: Path, settings: "Settings", model_id: str, encoder: "E
     return recorder
 
 
-def recorded(scene: "Watch", recorder: "Recorder | None") -> Iterator["Observation"]:
+def can_view(json_lines: bool) -> bool:
+    """Tell whether to show a view: on a terminal, unless JSON is wanted."""
+    from birdfield.terminal import can_show
+
+    return not json_lines and can_show(sys.stdout)
+
+
+def metered(microphone: "Microphone | None", encoder: "Encoder") -> "MeteredMicrophone | None":
+    """Measure a microphone for a view."""
+    from birdfield.sound_meter import MeteredMicrophone
+
+    return MeteredMicrophone(microphone, encoder.audio_spec.rate_hz) if microphone else None
+
+
+def show_view(scene: "Watch", model: str, meter: "MeteredMicrophone | None",
+              recorder: "Recorder | None", folder: Path | None) -> None:
+    """Show a scene on the terminal while a recorder takes its windows."""
+    from birdfield import terminal
+    from birdfield.journal import read_journal
+    from birdfield.view import View
+
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(read_journal(folder))) if folder else None
+        view = View(scene, model, meter, journal)
+        terminal.show_view(view, recorded(view, recorder))
+
+
+def recorded(scene: "Watch | View", recorder: "Recorder | None") -> Iterator["Observation"]:
     """Yield a scene's observations, while a recorder takes its windows."""
     try:
         for window in scene.windows():
