@@ -18,7 +18,7 @@ FLOOR_DB = -90.0  # full scale is 0: the strip is dark there
 TOP_DB = -30.0  # of one band: the strip is brightest from there on
 LEVEL_S = 0.5  # that the level is of
 LAG_S = 0.5  # how far behind now a live microphone is asked: its blocks have come then
-POLL_S = 1.0  # asked for at a time: less is no window
+POLL_S = 2.0  # asked for at a time: what a late call has missed is still in it
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class MeteredMicrophone:
             new = waveform[max(round((self._heard_s - start_s) * self._rate_hz), 0):]
             columns = columns_of(new, self._rate_hz)
             # What does not fill a column waits for the next call.
-            self._heard_s = end_s - (len(new) / self._rate_hz - len(columns) * COLUMN_S)
+            waiting_s = len(new) / self._rate_hz - len(columns) * COLUMN_S
+            self._heard_s = max(self._heard_s, end_s - waiting_s)
             self._level = level_of(waveform[-round(LEVEL_S * self._rate_hz):])
             self._strip = np.concatenate([self._strip, columns])[-COLUMNS:]
 

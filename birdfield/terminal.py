@@ -10,7 +10,7 @@ from typing import TextIO
 from birdfield.observation import Observation
 from birdfield.view import View
 
-REFRESH_HZ = 4
+REFRESH_HZ = 2  # drawing is not free, and most of what is shown changes each 2.4 s
 
 
 def can_show(stream: TextIO) -> bool:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterable
+from functools import cache
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ HOT_C = 68.0
 SHADES = " ░▒▓█"  # where a terminal has no colours
 # Dark to bright, even to those who see no red or no green: points of the colour map "viridis".
 RAMP = np.array([(20, 20, 30), (68, 40, 110), (49, 104, 142), (53, 183, 121), (253, 231, 37)])
+COLOURS = [Color.from_rgb(*(np.interp(place, range(len(RAMP)), RAMP[:, part]) for part in range(3)))
+           for place in np.linspace(0, len(RAMP) - 1, 12)]  # few: terminals are slow to change
 AGREEMENT = {"agree": ("sight and sound agree", "green"),
              "disagree": ("sight and sound disagree", "yellow")}
 ALONE = {"image": "by sight alone", "audio": "by sound alone"}
@@ -77,21 +81,23 @@ def _strip(strip: NDArray[np.float32], colours: bool) -> Iterable[Text]:
     What is there most of the time is dark, however loud it is.
     """
     usual = float(np.median(strip))
-    rows = np.clip((strip - usual) / max(1 - usual, 0.1), 0, 1).T[::-1]
+    shares = np.clip((strip - usual) / max(1 - usual, 0.1), 0, 1)
+    rows = np.rint(shares * (len(COLOURS) - 1)).astype(int).T[::-1].tolist()
     for upper, lower in zip(rows[::2], rows[1::2], strict=True):
         line = Text(no_wrap=True)
-        for high, low in zip(upper.tolist(), lower.tolist(), strict=True):
+        for (high, low), run in groupby(zip(upper, lower, strict=True)):
+            count = sum(1 for _ in run)
             if colours:
-                line.append("▀", Style(color=_colour(high), bgcolor=_colour(low)))
+                line.append("▀" * count, _style(high, low))
             else:
-                line.append(SHADES[round(max(high, low) * (len(SHADES) - 1))])
+                shade = max(high, low) * (len(SHADES) - 1) // (len(COLOURS) - 1)
+                line.append(SHADES[shade] * count)
         yield line
 
 
-def _colour(value: float) -> Color:
-    place = round(value * 15) / 15 * (len(RAMP) - 1)  # few colours: terminals are slow to change
-    red, green, blue = (np.interp(place, range(len(RAMP)), RAMP[:, part]) for part in range(3))
-    return Color.from_rgb(red, green, blue)
+@cache
+def _style(upper: int, lower: int) -> Style:
+    return Style(color=COLOURS[upper], bgcolor=COLOURS[lower])
 
 
 def _meter(level: Level, width: int) -> Text:
@@ -139,10 +145,10 @@ def _agreement(decision: Decision) -> Text:
 
 
 def _recent_title(view: View) -> str:
-    count = view.today.total()
-    what = "Today" if view.has_journal else "Since the start"
-    unit = "visit" if view.has_journal else "answer"
-    return f"{what}: {count} {unit}{'' if count == 1 else 's'}, {len(view.today)} species"
+    count, species = view.today.total(), f"{len(view.today)} species"
+    if view.has_journal:
+        return f"Today: {count} visit{'' if count == 1 else 's'}, {species}"
+    return f"Answers: {count}, {species}"
 
 
 def _recent(sightings: tuple[Sighting, ...], lines: int) -> RenderableType:
