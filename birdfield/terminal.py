@@ -2,13 +2,17 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from birdfield.observation import Observation
 from birdfield.view import View
+
+if TYPE_CHECKING:  # Rich takes a while to import
+    from rich.live import Live
 
 REFRESH_HZ = 2  # drawing is not free, and most of what is shown changes each 2.4 s
 
@@ -38,13 +42,28 @@ def show_view(view: View, observations: Iterator[Observation]) -> None:
             view.microphone.poll()
         return draw(view, console.width, console.height, console.color_system is not None)
 
-    with _log_into(view), Live(get_renderable=drawn, console=console, screen=True,
-                               refresh_per_second=REFRESH_HZ):
+    live = Live(get_renderable=drawn, console=console, screen=True, refresh_per_second=REFRESH_HZ)
+    with _log_into(view), live, _pausing(live):
         for _ in observations:
             pass
     health = view.health()
     console.print(f"{health.windows} windows, {view.answers} answers; idle {health.idle}, skipped "
                   f"{health.skipped}, rested {health.rested}", highlight=False)
+
+
+@contextmanager
+def _pausing(live: "Live") -> Iterator[None]:
+    """Give the terminal back also while Ctrl-Z stops the process."""
+    def pause(*_: object) -> None:
+        live.stop()
+        os.kill(os.getpid(), signal.SIGSTOP)  # goes on here after `fg`
+        live.start()
+
+    before = signal.signal(signal.SIGTSTP, pause)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
 
 
 class _Keeper(logging.Handler):

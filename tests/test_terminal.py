@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -105,6 +106,24 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Terminal, toy_bundle: Pa
     after = terminal.said.split(RESTORED)[1]
     assert re.search(r"\d+ windows, \d+ answers; idle \d+, skipped 0, rested 0", after)
     assert "Traceback" not in terminal.said
+
+
+def test_ctrl_z_gives_the_terminal_back_for_a_while(terminal: Terminal, toy_bundle: Path,
+                                                    scene: list[object]) -> None:
+    process = terminal.start("watch", "--model", toy_bundle, *scene)
+    terminal.read(process, "Ctrl-C ends")
+    os.write(terminal.master, b"\x1a")
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    terminal.read(process, RESTORED)
+    assert terminal.said.rindex(SHOWN) > terminal.said.rindex(HIDDEN)
+    terminal.said = ""
+    process.send_signal(signal.SIGCONT)
+    terminal.read(process, "Ctrl-C ends")
+    assert ALTERNATE in terminal.said
+    os.write(terminal.master, b"\x03")
+    terminal.read(process)
+    assert process.returncode == 0 and terminal.said.count(RESTORED) == 1
 
 
 def test_a_scene_is_shown_with_its_visits(terminal: Terminal, toy_bundle: Path,
