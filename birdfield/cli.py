@@ -221,6 +221,9 @@ def watch(
     with ExitStack() as closing, choice.followed(gallery.species) as rules:
         eye = station.blanked(open_camera(choice["watch.camera"], box), choice["watch.blank"], box)
         ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
+        viewing = station.can_view(json_lines)
+        meter = station.metered(ear, encoder) if viewing else None
+        ear = meter or ear
         for source in (eye, ear):
             if source is not None:
                 closing.callback(source.close)
@@ -230,7 +233,10 @@ def watch(
         recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
                                           eye, ear, rules) if folder else None)
         heart = station.open_heart(bundle.model_id, eye, ear, folder)
-        show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines, known)
+        if viewing:
+            station.show_view(scene, bundle.folder.name, meter, recorder, heart, folder)
+        else:
+            show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines, known)
 
 
 @app.command()
@@ -428,8 +434,8 @@ def _add_workstation_commands() -> None:
 
 
 _add_workstation_commands()
-for command in (station.visits, station.export_visits, station.rescore, doctor_command.doctor,
-                doctor_command.devices, service_command.status):
+for command in (station.visits, station.report, station.export_visits, station.rescore,
+                doctor_command.doctor, doctor_command.devices, service_command.status):
     app.command()(command)
 
 

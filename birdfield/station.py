@@ -3,8 +3,9 @@
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from birdfield.observation import Observation
     from birdfield.recorder import Recorder, Settings
     from birdfield.rules import LiveRules
+    from birdfield.sound_meter import MeteredMicrophone
     from birdfield.station_setup import Choice
+    from birdfield.view import View
     from birdfield.watch import Watch
 
 ConfigOption = Annotated[Path | None, typer.Option(
@@ -189,6 +192,31 @@ def rescore(
     print(f"{count} visits {'would have' if dry_run else 'have'} another species")
 
 
+def report(
+    journal: JournalArgument,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write a page to look "
+                    "at, DIR/index.html, with pictures and sonograms.")] = None,
+) -> None:
+    """Show a journal at a glance: visits by hour and species, arrivals, senses."""
+    from birdfield.history import gather_history
+    from birdfield.history_table import to_text
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import parse_time
+
+    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    if html:
+        from birdfield.report.history_page import check_history, write_history
+
+        check_history(html)
+    with closing(read_journal(journal)) as opened:
+        history = gather_history(opened, from_time, to_time)
+        if html:
+            write_history(html, opened, history)
+    print(html / "index.html" if html else to_text(history))
+
+
 def settings_of(choice: "Choice", crop: "Box | None") -> "Settings":
     """Gather what a user chose of a journal; None is the default.
 
@@ -252,11 +280,38 @@ def open_heart(model_id: str, camera: "Camera | None", microphone: "Microphone |
     return Heart(notifier(), status_folder(), facts, patience_s())
 
 
-def recorded(scene: "Watch", recorder: "Recorder | None",
-             heart: "Heart") -> Iterator["Observation"]:
+def can_view(json_lines: bool) -> bool:
+    """Tell whether to show a view: on a terminal, unless JSON is wanted."""
+    from birdfield.terminal import can_show
+
+    return not json_lines and can_show(sys.stdout)
+
+
+def metered(microphone: "Microphone | None", encoder: "Encoder") -> "MeteredMicrophone | None":
+    """Measure a microphone for a view."""
+    from birdfield.sound_meter import MeteredMicrophone
+
+    return MeteredMicrophone(microphone, encoder.audio_spec.rate_hz) if microphone else None
+
+
+def show_view(scene: "Watch", model: str, meter: "MeteredMicrophone | None",
+              recorder: "Recorder | None", heart: "Heart", folder: Path | None) -> None:
+    """Show a scene on the terminal while a recorder takes its windows, and a heart beats."""
+    from birdfield import terminal
+    from birdfield.journal import read_journal
+    from birdfield.view import View
+
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(read_journal(folder))) if folder else None
+        view = View(scene, model, meter, journal)
+        terminal.show_view(view, recorded(scene, recorder, heart, view))
+
+
+def recorded(scene: "Watch", recorder: "Recorder | None", heart: "Heart",
+             view: "View | None" = None) -> Iterator["Observation"]:
     """Yield a scene's observations, while a recorder takes its windows, and a heart beats."""
     try:
-        for window in scene.windows():
+        for window in (view or scene).windows():
             if recorder is not None:
                 recorder.take(window)
             if window.observation is not None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from birdfield.atomic import new_folder
@@ -19,16 +20,26 @@ def check_report(folder: Path) -> None:
         MissingError: When a package of the report extra is missing.
         InputError: When the folder holds anything but an older report.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    check_folder(folder, NEEDED, {PAGE, FIGURES})
+
+
+def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
+    """Check that packages are there, and that a folder is missing, empty or holds just files.
+
+    Raises:
+        MissingError: When a package is missing.
+        InputError: When the folder holds anything else.
+    """
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingError(f"{', '.join(missing)} is not installed; a report needs it: "
                            "pip install 'birdfield[report]'")
     if not folder.exists():
         return
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else None
-    if found not in (set(), {PAGE, FIGURES}):
-        raise InputError(f"{folder} exists already and is no report (it would hold {PAGE} and "
-                         f"{FIGURES} alone); choose another name")
+    if found not in (set(), files):
+        raise InputError(f"{folder} exists already and is no report (it would hold "
+                         f"{' and '.join(sorted(files))} alone); choose another name")
 
 
 def write_report(folder: Path, evidence: Evidence) -> None:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from birdfield.audio import Waveform, read_blocks
 from birdfield.errors import InputError
-from birdfield.image import read_image
+from birdfield.image import Frame, read_image
+from birdfield.motion import Box
 from birdfield.sonogram import draw_spectrogram
 
 PICTURE_PX = 320  # the longer side, at most
@@ -18,15 +19,29 @@ RATE_HZ = 16_000  # what is drawn of a recording ends at 8 kHz
 EXCERPT_S = 10.0  # of a recording
 
 
-def picture_uri(path: Path) -> str | None:
-    """Write a photograph as a `data:` URI; None when it cannot be read any more."""
+def picture_uri(path: Path, box: Box | None = None) -> str | None:
+    """Write a photograph as a `data:` URI; None when it cannot be read any more.
+
+    Args:
+        path: Of the photograph.
+        box: What it is of, in pixels: with as much around it, it is cut out.
+    """
     try:
         image = read_image(path)
     except InputError:
         return None
+    image = image if box is None else _around(image, box)
     scale = min(1.0, PICTURE_PX / max(image.shape[:2]))
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
     return _uri(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
+
+
+def _around(image: Frame, box: Box) -> Frame:
+    left, top, width, height = box
+    rows = slice(max(0, top - height // 2), top + height + height // 2)
+    columns = slice(max(0, left - width // 2), left + width + width // 2)
+    cut = image[rows, columns]
+    return cut if cut.size else image
 
 
 def spectrogram_uri(path: Path) -> tuple[str, float] | None:

@@ -1,14 +1,7 @@
 """The report as one page of HTML that asks for nothing from anywhere."""
 
-import base64
-import hashlib
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from birdfield import __version__
 from birdfield.encoder import SENSES
 from birdfield.report import charts, noise, tables
 from birdfield.report.confusion import draw_matrix
@@ -16,23 +9,15 @@ from birdfield.report.embedding_map import HEIGHT, HUES, WIDTH, draw_map
 from birdfield.report.evidence import Evidence
 from birdfield.report.facts import data_facts, model_facts
 from birdfield.report.mistakes import worst_mistakes
+from birdfield.report.template import render
 
-FOLDER = Path(__file__).parent
 CONFUSIONS = 8  # listed beside each matrix
 
 
 def build_page(evidence: Evidence) -> str:
     """Write the whole page; every name that comes from outside is escaped."""
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True,
-                              lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters["percent"] = percent
-    script = (FOLDER / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html").render(
-        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
-        script=script, script_digest=digest, version=__version__,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"), evidence=evidence, figures=evidence.figures,
-        names=tables.NAMES, senses=SENSES, measured=evidence.measured(), **_content(evidence))
+    return render("page.html", evidence=evidence, figures=evidence.figures, names=tables.NAMES,
+                  senses=SENSES, measured=evidence.measured(), **_content(evidence))
 
 
 def _content(evidence: Evidence) -> dict[str, Any]:
@@ -67,9 +52,3 @@ def _roc(evidence: Evidence, name: str, what: str) -> str | None:
     found = evidence.separations.get(name, {})
     return charts.draw_roc({sense: found[sense] for sense in SENSES
                             if sense in found and figures.get(sense)}, name, what)
-
-
-def percent(value: float) -> str:
-    """Write a share, 0..1, as percent that no line breaks in; 99.6 % is not called 100 %."""
-    decimals = 1 if 0.99 < value < 1 else 0
-    return f"{100 * value:.{decimals}f}\N{NARROW NO-BREAK SPACE}%"

@@ -1,0 +1,127 @@
+"""The view of a scene: what it keeps, and that it fits the terminal."""
+
+import io
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from test_journal import ROBIN
+from test_watch import ColourAndPitch, film, gallery, song
+
+from birdfield.camera import open_camera
+from birdfield.decide import Decision
+from birdfield.frontend import YAMNET
+from birdfield.journal import open_journal, read_journal
+from birdfield.microphone import open_microphone
+from birdfield.observation import Observation
+from birdfield.sound_meter import MeteredMicrophone
+from birdfield.view import View
+from birdfield.view_layout import draw
+from birdfield.watch import Watch
+from birdfield.window import Window
+
+LONG = "Orange-breasted Trillet of the Farthest Southern Meadows"
+NOON = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[tuple[Watch, MeteredMicrophone]]:
+    """A Robin that is seen and heard for 12 s."""
+    camera = open_camera(film(tmp_path / "a.avi", 12))
+    microphone = open_microphone(song(tmp_path / "a.wav", 12), YAMNET.rate_hz)
+    assert camera and microphone
+    metered = MeteredMicrophone(microphone, YAMNET.rate_hz)
+    yield Watch(ColourAndPitch(), gallery(), camera, metered, fast=True), metered
+    camera.close()
+    metered.close()
+
+
+def window(decision: Decision | None, end_s: float, **faults: str | None) -> Window:
+    observation = None if decision is None else Observation(
+        NOON, end_s - 5, end_s, decision, "camera", "microphone")
+    return Window(NOON.astimezone(UTC) + timedelta(seconds=end_s), end_s - 5, end_s, faults,
+                  observation)
+
+
+def decision(species: str | None, *senses: str, agreement: str = "agree") -> Decision:
+    return Decision(species, 0.97, 0.8, 0.2, senses or ("image", "audio"),
+                    ((species or "Jay", 0.97), (LONG, 0.02), ("ホオジロ", 0.01)),
+                    agreement, 1.0, 1.0)
+
+
+def lines(view: View, width: int = 80, height: int = 24, colours: bool = True) -> list[str]:
+    """Draw a view; every line fits the terminal."""
+    console = Console(file=io.StringIO(), record=True, width=width, height=height,
+                      force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console.print(draw(view, width, height, colours), height=height)
+    drawn = console.export_text().splitlines()
+    assert len(drawn) <= height and all(cell_len(line) <= width for line in drawn)
+    return drawn
+
+
+def has(drawn: list[str], *words: str) -> bool:
+    return any(all(word in line for word in words) for line in drawn)
+
+
+def test_a_view_tells_what_is_there(scene: tuple[Watch, MeteredMicrophone]) -> None:
+    view = View(scene[0], "toy.birdfield", scene[1], None)
+    assert has(lines(view), "Nothing yet")
+    seen = list(view.windows())
+    drawn = lines(view)
+    assert has(drawn, "birdfield toy.birdfield") and has(drawn, "Robin", "1.00")
+    assert has(drawn, "sight and sound agree") and has(drawn, "camera ok", "microphone ok")
+    assert has(drawn, f"windows {len(seen)}") and has(drawn, "skipped, late 0", "rested, hot 0")
+    assert has(drawn, f"Answers: {view.answers}, 1 species")
+    assert has(drawn, "level ━") and has(drawn, " MB")
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60), (60, 24), (80, 15), (40, 12)])
+@pytest.mark.parametrize("colours", [True, False])
+def test_a_view_fits_its_terminal(scene: tuple[Watch, MeteredMicrophone], width: int, height: int,
+                                  colours: bool) -> None:
+    view = View(scene[0], "a-model-with-a-name-that-is-as-long-as-a-line-" * 2, scene[1], None)
+    view.messages += ["a message that is a good deal longer than the terminal is wide " * 3] * 3
+    list(view.windows())
+    for number, name in enumerate((LONG, "ホオジロ" * 9, "[red]Robin[/]", LONG)):
+        view.take(window(decision(name), 20 + number))
+    drawn = lines(view, width, height, colours)
+    assert len(drawn) == height
+    strip = [line for line in drawn if "▀" in line]
+    assert len(strip) == (6 if colours and height >= 20 else 0)
+    assert width < 80 or has(drawn, "[red]Robin[/]"), "a name is no markup"
+
+
+def test_an_answer_fades_when_nothing_follows(scene: tuple[Watch, MeteredMicrophone]) -> None:
+    view = View(scene[0], "toy", scene[1], None)
+    view.take(window(decision("Jay", agreement="disagree"), 5))
+    assert has(lines(view), "sight and sound disagree")
+    view.take(window(None, 14.6, camera="dark", microphone=None))
+    drawn = lines(view)
+    assert has(drawn, "Before: Jay, 10 s ago") and not has(drawn, "disagree")
+    assert has(drawn, "camera dark", "microphone ok")
+    view.take(window(decision(None, "audio", agreement="single"), 17))
+    assert has(lines(view), "unknown; nearest are") and has(lines(view), "by sound alone")
+
+
+def test_the_visits_of_today_come_from_the_journal(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    """One of yesterday is not told; one that comes while the view is there is."""
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        for days in (1, 0):
+            journal.add_visit(replace(ROBIN, started=NOON - timedelta(days=days), evidence=()),
+                              "a1b2")
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            view.take(window(decision("Jay"), 5))
+            assert has(lines(view), "Today: 1 visit, 1 species")
+            assert has(lines(view), "12:00 Robin", "seen, heard")
+            journal.add_visit(replace(ROBIN, started=NOON, species=None, senses="audio",
+                                      evidence=()), "a1b2")
+            view.take(window(None, 7))
+            assert has(lines(view), "Today: 2 visits") and has(lines(view), "undecided", "heard")

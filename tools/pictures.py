@@ -1,0 +1,108 @@
+"""The README's pictures of a station, of the toy aviary: python tools/pictures.py DEMO FOLDER.
+
+DEMO is what `make demo` left. Writes FOLDER/view.png, the terminal during `birdfield watch`, and
+FOLDER/history.png, a part of the page of `birdfield report`. The scene is of 8 minutes: in the
+second picture its visits are spread over twelve days of May.
+"""
+
+import io
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from birdfield import station
+from birdfield.camera import open_camera
+from birdfield.cli import open_model
+from birdfield.history import gather_history
+from birdfield.journal import Journal, open_journal, read_journal, utc_text
+from birdfield.microphone import open_microphone
+from birdfield.recorder import Settings
+from birdfield.report.history_page import write_history
+from birdfield.sound_meter import MeteredMicrophone
+from birdfield.view import View
+from birdfield.view_layout import draw
+from birdfield.watch import Watch
+
+COLUMNS, LINES = 80, 24
+FROM_S = 75.0  # of the scene: then some visits are over
+PAGE_PX = (1120, 990)
+TERMINAL_PX = (976, 586)
+DAYS = 12
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Rich's own has fonts from the network.
+SVG = """<svg viewBox="0 0 {terminal_width} {terminal_height}" xmlns="http://www.w3.org/2000/svg">
+<style>.{unique_id}-matrix {{ font: {char_height}px "DejaVu Sans Mono", Menlo, Consolas, monospace;
+line-height: {line_height}px; font-variant-east-asian: full-width; }} {styles}</style>
+<defs><clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}"
+height="{terminal_height}"/></clipPath>{lines}</defs>
+<rect width="{terminal_width}" height="{terminal_height}" fill="#15191c"/>
+{backgrounds}<g class="{unique_id}-matrix">{matrix}</g></svg>
+"""
+
+
+def watch(demo: Path, folder: Path, out: Path) -> None:
+    """Watch the demo's scene into a journal; draw the view when a bird is seen and heard."""
+    bundle, encoder, gallery = open_model(demo / "toy.birdfield")
+    eye = open_camera(str(demo / "scene" / "scene.avi"))
+    ear = open_microphone(str(demo / "scene" / "scene.wav"), encoder.audio_spec.rate_hz)
+    assert ear is not None
+    meter = MeteredMicrophone(ear, encoder.audio_spec.rate_hz)
+    scene = Watch(encoder, gallery, eye, meter, fast=True)
+    recorder = station.open_recorder(folder, Settings(gap_s=4), bundle.model_id, encoder, gallery,
+                                     eye, meter)
+    with closing(read_journal(folder)) as journal:
+        view = View(scene, bundle.folder.name, meter, journal)
+        answers = station.recorded(view, recorder)
+        next(each for each in answers if (each.start_s or 0) > FROM_S and each.decision.species
+             and each.decision.agreement == "agree")
+        console = Console(file=io.StringIO(), record=True, width=COLUMNS, height=LINES,
+                          force_terminal=True, color_system="truecolor")
+        console.print(draw(view, COLUMNS, LINES, colours=True), height=LINES)
+        (out / "view.svg").write_text(console.export_svg(code_format=SVG, unique_id="view"))
+        for _ in answers:
+            pass
+
+
+def spread(journal: Journal) -> None:
+    """Spread visits over days, most of them in the morning and the evening."""
+    draws = random.Random(1)
+    with journal.transaction() as database:
+        for row in database.execute("SELECT id, started, ended FROM visits").fetchall():
+            hour = min(max(draws.choice([draws.gauss(7, 2), draws.gauss(18, 2)]), 4.0), 21.9)
+            began = datetime(2026, 5, 1 + draws.randrange(DAYS), tzinfo=UTC) + timedelta(hours=hour)
+            lasted = datetime.fromisoformat(row["ended"]) - datetime.fromisoformat(row["started"])
+            database.execute("UPDATE visits SET started = ?, ended = ? WHERE id = ?",
+                             (utc_text(began), utc_text(began + lasted), row["id"]))
+
+
+def photograph(page: Path, picture: Path, size_px: tuple[int, int]) -> None:
+    """Take a picture of a page in headless Chromium."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)))
+    subprocess.run(
+        [str(browser), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+         f"--user-data-dir={page.parent}/profile", f"--screenshot={picture}",
+         "--window-size={},{}".format(*size_px), page.as_uri()], check=True, capture_output=True)
+
+
+def main() -> None:
+    """Make both pictures."""
+    demo, out = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "garden"
+        watch(demo, folder, Path(place))
+        photograph(Path(place) / "view.svg", out / "view.png", TERMINAL_PX)
+        with closing(open_journal(folder)) as journal:
+            spread(journal)
+            write_history(Path(place) / "page", journal, gather_history(journal, None, None))
+        photograph(Path(place) / "page" / "index.html", out / "history.png", PAGE_PX)
+
+
+if __name__ == "__main__":
+    main()
