@@ -159,8 +159,8 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
 @app.command()
 def watch(
     model: ModelOption = None,
-    camera: Annotated[str, typer.Option(help="Device number, video file, RTSP or MJPEG URL, or "
-                                             "none.")] = "0",
+    camera: Annotated[str, typer.Option(help="Device number, video file, RTSP or MJPEG URL, "
+                                             "picamera2 or none.")] = "0",
     microphone: Annotated[str, typer.Option(help="Device name or number, sound file, or "
                                                  "none.")] = "default",
     crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
@@ -68,10 +68,11 @@ class _Stream(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
-        seed = 0
         while not self.server.stopping.wait(0.1):
             if self.server.hangs.is_set():
                 continue
+            self.server.seed += not self.server.freezes.is_set()
+            seed = self.server.seed
             picture = scenery(0) ^ np.uint8(seed % 2) if self.server.still else scenery(seed)
             jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
             try:
@@ -79,29 +80,71 @@ class _Stream(BaseHTTPRequestHandler):
                                  b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg))
             except OSError:  # the other side left
                 return
-            seed += 1
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the test's output clean."""
 
 
-class _Server(ThreadingHTTPServer):
-    stopping: threading.Event
-    hangs: threading.Event
-    still: bool
+def write_film(path: Path, count: int) -> bytes:
+    """Write an AVI of 10 frames a second; returns its bytes."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (128, 96))
+    for seed in range(count):
+        writer.write(scenery(seed))
+    writer.release()
+    return path.read_bytes()
 
 
 @contextmanager
-def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None,
-                 still: bool = False) -> Iterator[int]:
+def pipe_camera(path: Path) -> Iterator[Callable[[], None]]:
+    """Send a film of a minute down a named pipe, on which a read blocks; gives what stops it.
+
+    What stops it leaves the pipe open: no timeout of FFmpeg ends a read of that.
+    """
+    stopped, over = threading.Event(), threading.Event()
+
+    film = write_film(path.with_suffix(".avi"), 600)
+    chunk = len(film) // 600
+
+    def send() -> None:
+        with suppress(BrokenPipeError), path.open("wb", buffering=0) as pipe:
+            pipe.write(film[: 30 * chunk])
+            for start in range(30 * chunk, len(film), chunk):
+                if over.wait(0.1):
+                    return
+                while stopped.is_set() and not over.wait(0.1):
+                    pass
+                pipe.write(film[start : start + chunk])
+
+    if not path.exists():
+        os.mkfifo(path)
+    thread = threading.Thread(target=send, daemon=True)  # opening waits for a reader
+    thread.start()
+    try:
+        yield stopped.set
+    finally:
+        over.set()
+        thread.join(5)
+
+
+class _Server(ThreadingHTTPServer):
+    stopping: threading.Event
+    hangs: threading.Event
+    freezes: threading.Event
+    still: bool
+    seed = 0
+
+
+@contextmanager
+def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None, still: bool = False,
+                 freezes: threading.Event | None = None) -> Iterator[int]:
     """Serve a network camera of 10 frames a second on 127.0.0.1; gives its port.
 
-    While `hangs` is set it answers without sending a frame. Of a `still` scene only the lowest bit
-    changes.
+    While `hangs` is set it answers without sending a frame; while `freezes` is, it sends one and
+    the same. Of a `still` scene only the lowest bit changes.
     """
     server = _Server(("127.0.0.1", port), _Stream)
     server.stopping, server.hangs = threading.Event(), hangs or threading.Event()
-    server.still = still
+    server.freezes, server.still = freezes or threading.Event(), still
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
