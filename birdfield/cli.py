@@ -18,7 +18,7 @@ from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, Input
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
     from birdfield.bundle import Bundle
-    from birdfield.encoder import Encoder
+    from birdfield.encoder import BundleEncoder, Encoder
     from birdfield.gallery import Gallery
     from birdfield.observation import Observation
 
@@ -88,7 +88,7 @@ def _options(
                         format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
 
 
-def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
+def open_model(path: Path | None) -> tuple["Bundle", "BundleEncoder", "Gallery"]:
     """Open a bundle with the user's own species."""
     from birdfield.bundle import load_bundle
     from birdfield.config import resolve_model, thread_count
@@ -193,6 +193,7 @@ def watch(
     eye = station.blanked(open_camera(camera, box), blank, box)
     ear = open_microphone(microphone, encoder.audio_spec.rate_hz)
     try:
+        encoder.load(eye is not None, ear is not None)
         scene = Watch(encoder, gallery, eye, ear, fast)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())

@@ -24,6 +24,7 @@ TONE_HZ = 3000
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 
 RTSP_SERVER = """
+import sys
 import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
@@ -33,7 +34,7 @@ for element in ("videotestsrc", "x264enc", "rtph264pay"):
     assert Gst.ElementFactory.find(element), f"GStreamer lacks {element}"
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
-server.set_service("0")
+server.set_service(sys.argv[1])
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch("videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,"
                    "framerate=10/1 ! x264enc tune=zerolatency speed-preset=ultrafast "
@@ -157,20 +158,23 @@ def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None, still: boo
 
 
 @contextmanager
-def rtsp_camera() -> Iterator[int]:
-    """Serve H.264 by RTSP on 127.0.0.1 at /bird; gives the port, or skips the test."""
+def rtsp_camera(port: int = 0) -> Iterator[int]:
+    """Serve H.264 by RTSP on 127.0.0.1 at /bird; gives the port, or skips the test.
+
+    In the end the server is killed, as by a power cut of the camera.
+    """
     if not Path(SYSTEM_PYTHON).exists():
         pytest.skip(f"no RTSP server: there is no {SYSTEM_PYTHON}")
-    server = subprocess.Popen([SYSTEM_PYTHON, "-c", RTSP_SERVER], text=True,
+    server = subprocess.Popen([SYSTEM_PYTHON, "-c", RTSP_SERVER, str(port)], text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with server:
         assert server.stdout is not None and server.stderr is not None
         try:
-            port = server.stdout.readline().strip()
-            if not port:
+            bound = server.stdout.readline().strip()
+            if not bound:
                 reason = server.stderr.read().strip().splitlines()[-1]
                 pytest.skip(f"no RTSP server (gir1.2-gst-rtsp-server-1.0): {reason}")
-            yield int(port)
+            yield int(bound)
         finally:
             server.kill()
 
