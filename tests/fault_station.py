@@ -52,6 +52,15 @@ class Station:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)
 
+    def weight(self) -> tuple[float, int, int]:
+        """Return its resident memory in MB, its threads and its descriptors."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        fields = {line.split(":")[0]: line.split()[1] for line in status.splitlines()
+                  if line.startswith(("VmRSS", "Threads"))}
+        return (int(fields["VmRSS"]) * 1024 / 1e6, int(fields["Threads"]),
+                len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())))
+
     def set_clock(self, wrong_s: float) -> None:
         """Make the wall clock wrong by so much."""
         self._clock.write_text(str(wrong_s))
@@ -111,7 +120,7 @@ def main() -> None:
 
     class Wall(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime.now(tz) + timedelta(seconds=wrong_s())
 
     vars(watch)["datetime"] = Wall
