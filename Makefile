@@ -5,13 +5,24 @@ BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint wheel wheel-no-starter test-tflite-runtime resolve clean
+.PHONY: demo test faults soak lint wheel wheel-no-starter test-tflite-runtime resolve clean
 
 demo: $(VENV)/.train
 	$(BIN)/python tools/demo.py $(DEMO)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# What a field station is to stand; needs the packages of tools/system.sh.
+faults: $(VENV)/toy.birdfield
+	$(BIN)/python tests/faults.py $<
+
+# A day of scene time; tools/soak.py takes --hours.
+soak: $(VENV)/toy.birdfield
+	$(BIN)/python tools/soak.py $<
+
+$(VENV)/toy.birdfield: $(VENV)/.dev
+	$(BIN)/python tools/toy_bundle.py $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
