@@ -161,8 +161,8 @@ def watch(
     model: ModelOption = None,
     camera: Annotated[str, typer.Option(help="Device number, video file, RTSP or MJPEG URL, "
                                              "picamera2 or none.")] = "0",
-    microphone: Annotated[str, typer.Option(help="Device name or number, sound file, or "
-                                                 "none.")] = "default",
+    microphone: Annotated[str, typer.Option(help="Device name or number, sound file, "
+                                                 "RTSP or HTTP URL, or none.")] = "default",
     crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
                                              "to look at, in pixels.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "

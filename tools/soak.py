@@ -86,6 +86,20 @@ class Guest:
         return PLUMAGES[self.species].name
 
 
+def knows(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> bool:
+    """Tell whether a model names a guest by sight, by sound and by both, however it stands."""
+    heard = hear(encoder, guest.song[: encoder.audio_spec.window], 0.0, 1.0).audio
+    for shift, turn_deg in ((-16, -6), (-8, 6), (0, 0), (8, -6), (16, 6)):
+        foot = (FILM_FOOT[0] + shift, FILM_FOOT[1])
+        shown = place(garden, guest.bird, foot, FILM_SCALE, turn_deg).astype(np.uint8)
+        for view in (shown, cut_out(shown, BIRD_BOX)):
+            seen = see(encoder, view).image
+            for pair in ((seen, heard), (seen, None), (None, heard)):
+                if decide(encoder, gallery, *pair).species != guest.name:
+                    return False
+    return True
+
+
 def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest]:
     """Draw an individual of each species that the model knows: what is soaked is the station."""
     guests = []
@@ -93,12 +107,7 @@ def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest
         for seed in range(TRIES):
             rng = np.random.default_rng((species, seed))
             guest = Guest(species, sprite(species, rng), song(species, rng, VISIT_S) * LOUD)
-            shown = place(garden, guest.bird, FILM_FOOT, FILM_SCALE).astype(np.uint8)
-            seen = see(encoder, cut_out(shown, BIRD_BOX))
-            heard = hear(encoder, guest.song[: encoder.audio_spec.window], 0.0, 1.0)
-            names = [decide(encoder, gallery, *pair).species
-                     for pair in ((seen.image, None), (None, heard.audio))]
-            if names == [guest.name] * 2:
+            if knows(encoder, gallery, garden, guest):
                 guests.append(guest)
                 break
     if len(guests) < 2:
