@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test faults lint wheel wheel-no-starter test-tflite-runtime resolve arm64 clean
+.PHONY: demo test faults soak lint wheel wheel-no-starter test-tflite-runtime resolve arm64 clean
 
 demo: $(VENV)/.train
 	$(BIN)/python tools/demo.py $(DEMO)
@@ -13,10 +13,17 @@ demo: $(VENV)/.train
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
-# What the suite does in a short round, as often as it takes to believe it.
-faults: $(VENV)/.dev
-	$(BIN)/python tools/toy_bundle.py $(VENV)/toy.birdfield
-	$(BIN)/python tests/reloads.py 500 $(VENV)/toy.birdfield
+# What a field station is to stand; needs the packages of tools/system.sh.
+faults: $(VENV)/toy.birdfield
+	$(BIN)/python tests/faults.py $<
+	$(BIN)/python tests/reloads.py 500 $<
+
+# A day of scene time; tools/soak.py takes --hours.
+soak: $(VENV)/toy.birdfield
+	$(BIN)/python tools/soak.py $<
+
+$(VENV)/toy.birdfield: $(VENV)/.dev
+	$(BIN)/python tools/toy_bundle.py $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -17,7 +17,9 @@ from birdfield.errors import InputError, UsageError
 from birdfield.image import Frame
 from birdfield.masking import mask_url
 from birdfield.motion import LOOK_S, Box, MotionGate, cut_out
-from birdfield.quality import ChangeTimer, Outage, frame_fault
+from birdfield.pi_camera import PI_CAMERA, PiCapture, load_picamera2
+from birdfield.quality import ChangeTimer, frame_fault
+from birdfield.watchdog import Turn, Watchdog
 
 OPEN_TIMEOUT_S = 10  # of a network camera
 READ_TIMEOUT_S = 5  # without a frame, a camera counts as lost
@@ -28,7 +30,9 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg may print URLs w
 KEPT_FRAMES = 8  # of a live camera, at least LOOK_S apart: a window may be asked for late
 IDLE_LOOK_S = 1.0  # from one look to the next at a live scene in which nothing moves
 RESTING_LOOK_S = 2.0  # while the machine is to do less
-CLOSE_S = 2.0  # how long closing waits for a read that is under way
+HANG_S = 20.0  # without a frame although nothing has failed: the timeouts above do not always work
+STALE_S = 30.0  # of one picture, bit by bit, before the camera is opened anew, at first
+LAST_STALE_S = 1800.0  # at last
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def open_camera(spec: str, box: Box | None = None) -> Camera | None:
     """Open the camera that a user named.
 
     Args:
-        spec: "none", a device's number or /dev path, a URL, or a video file.
+        spec: "none", a device's number or /dev path, a URL, "picamera2", or a video file.
         box: What to cut from each frame.
 
     Returns:
@@ -102,9 +106,13 @@ def open_camera(spec: str, box: Box | None = None) -> Camera | None:
 
     Raises:
         InputError: When a video file cannot be read or the box lies outside of its frames.
+        MissingError: When the Pi's own camera is asked for and Picamera2 is not installed.
     """
     if spec == "none":
         return None
+    if spec == PI_CAMERA:
+        load_picamera2()
+        return LiveCamera(spec, box)
     if spec.isdecimal() or spec.startswith("/dev/") or "://" in spec:
         return LiveCamera(spec, box)
     return VideoFile(Path(spec), box)
@@ -200,15 +208,31 @@ class VideoFile:
         self._capture.release()
 
 
+class Capture(Protocol):
+    """What is read of a live camera: what OpenCV's VideoCapture does."""
+
+    def isOpened(self) -> bool:  # noqa: N802
+        """Tell whether there is a camera."""
+
+    def grab(self) -> bool:
+        """Wait for the next frame; False when the camera is lost."""
+
+    def retrieve(self) -> tuple[bool, Any]:
+        """Decode the frame that was grabbed: whether that worked, BGR uint8 [H, W, 3]."""
+
+    def release(self) -> None:
+        """Let the camera go."""
+
+
 class LiveCamera:
-    """A device or a network camera, read by a thread of its own and reconnected when lost."""
+    """A device or a network camera, read under a watchdog and reconnected when lost."""
 
     live = True
     ended = False
     end_s = math.inf
 
     def __init__(self, spec: str, box: Box | None = None) -> None:
-        """Start reading the device's number, its /dev path or a URL."""
+        """Start reading the device's number, its /dev path, a URL or "picamera2"."""
         self.name = mask_url(spec)
         self.resting = False
         self.dropped = 0  # frames that were not looked at: the newest is, when a look is due
@@ -216,18 +240,13 @@ class LiveCamera:
         self._box = box
         self._shots: list[Shot] = []
         self._lock = threading.Lock()
-        self._outage = Outage("camera")
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
-        self._thread.start()
+        self._change = ChangeTimer()  # one for all connections: a reopened camera may still hang
+        self._patience_s = STALE_S
+        self._watchdog = Watchdog("camera", self.name, self._read, HANG_S)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            reason = self._read_until_lost()
-            if not self._stop.is_set():
-                self._stop.wait(self._outage.lost(reason))
-
-    def _open(self) -> cv2.VideoCapture:
+    def _open(self) -> Capture:
+        if self._spec == PI_CAMERA:
+            return PiCapture()
         if self._spec.isdecimal():
             return cv2.VideoCapture(int(self._spec))
         if self._spec.startswith("/dev/"):
@@ -236,33 +255,51 @@ class LiveCamera:
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_S * 1000,
             cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_S * 1000])
 
-    def _read_until_lost(self) -> str:
+    def _read(self, turn: Turn) -> str:
         capture = self._open()
-        change, gate = ChangeTimer(), MotionGate()
-        next_look_s = 0.0
+        gate = MotionGate()
+        opened_s, next_look_s = time.monotonic(), 0.0
         try:
             if not capture.isOpened():
                 return f"{self.name} cannot be opened"
-            while not self._stop.is_set() and capture.grab():
+            turn.beat()
+            while not turn.over and capture.grab():
+                turn.beat()
                 # All frames are taken from the source, or the next would be an old one.
                 time_s = time.monotonic()
                 if time_s < next_look_s:
                     self.dropped += 1
                     continue
                 read, image = capture.retrieve()
-                if not read:
+                if not read or turn.over:
                     break
                 frame = np.asarray(image, np.uint8)
                 shot = look(gate, frame, self._view(frame), time_s,
-                            change.unchanged_s(frame, time_s))
+                            self._change.unchanged_s(frame, time_s))
                 self._keep(shot)
+                if self._stale(shot, time_s - opened_s):
+                    turn.at_once = True
+                    return f"{self.name} gives the same picture again and again"
                 next_look_s = time_s + self._pause_s(shot)
-                self._outage.working()
             return f"{self.name} gives no more frames"
         except cv2.error:  # its text may hold the URL
             return f"{self.name} gives frames that OpenCV cannot read"
         finally:
             capture.release()
+
+    def _stale(self, shot: Shot, open_s: float) -> bool:
+        """Tell whether a camera is to be opened anew because its picture never changes.
+
+        Each time, it is given twice as long: a dark night looks the same.
+        """
+        if shot.unchanged_s < STALE_S:
+            self._watchdog.outage.working()
+            self._patience_s = STALE_S
+            return False
+        stale = min(shot.unchanged_s, open_s) >= self._patience_s
+        if stale:
+            self._patience_s = min(2 * self._patience_s, LAST_STALE_S)
+        return stale
 
     def _view(self, frame: Frame) -> Frame:
         """Cut the user's box out, unless it lies outside, which `newest` tells."""
@@ -294,5 +331,4 @@ class LiveCamera:
 
     def close(self) -> None:
         """Stop reading; a thread that hangs in a dead connection is left to end by itself."""
-        self._stop.set()
-        self._thread.join(CLOSE_S)
+        self._watchdog.close()

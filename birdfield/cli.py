@@ -19,7 +19,7 @@ from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, Input
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
     from birdfield.bundle import Bundle
-    from birdfield.encoder import Encoder
+    from birdfield.encoder import BundleEncoder, Encoder
     from birdfield.gallery import Gallery
     from birdfield.names import Names
     from birdfield.observation import Observation
@@ -94,7 +94,7 @@ def _options(
     set_up_log(log, logging.INFO if verbose else logging.WARNING)
 
 
-def open_model(path: Path | None) -> tuple["Bundle", "Encoder", "Gallery"]:
+def open_model(path: Path | None) -> tuple["Bundle", "BundleEncoder", "Gallery"]:
     """Open a bundle with the user's own species."""
     from birdfield.bundle import load_bundle
     from birdfield.config import resolve_model, thread_count
@@ -176,9 +176,9 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
 def watch(
     model: ModelOption = None,
     camera: Annotated[str | None, typer.Option(help="Device number, video file, RTSP or MJPEG "
-                                               "URL, or none; else 0.")] = None,
-    microphone: Annotated[str | None, typer.Option(help="Device name or number, sound file, or "
-                                                   "none; else default.")] = None,
+                                               "URL, picamera2 or none; else 0.")] = None,
+    microphone: Annotated[str | None, typer.Option(help="Device name or number, sound file, RTSP "
+                                                   "or HTTP URL, or none; else default.")] = None,
     crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
                                              "to look at, in pixels.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
@@ -227,6 +227,7 @@ def watch(
         for source in (eye, ear):
             if source is not None:
                 closing.callback(source.close)
+        encoder.load(eye is not None, ear is not None)
         scene = Watch(encoder, gallery, eye, ear, fast, rules)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())

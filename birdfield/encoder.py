@@ -61,6 +61,17 @@ class BundleEncoder:
         self._yamnet = yamnet
         self._threads = threads
 
+    def load(self, image: bool, audio: bool) -> None:
+        """Load now what these senses need, so that no file is read once a scene is watched.
+
+        Raises:
+            InputError: When a file cannot be loaded.
+            MissingError: When the frontend's package is not installed.
+        """
+        wanted = ["_fusion", *["_image"] * image, *["_frontend", "_audio"] * audio]
+        for part in wanted:
+            getattr(self, part)
+
     @cached_property
     def _frontend(self) -> Frontend:
         return open_frontend(self.audio_spec.name, self._yamnet, self._threads)

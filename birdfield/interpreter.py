@@ -45,7 +45,7 @@ def interpreter_class() -> Any:
 
 
 class TfliteModel:
-    """One TFLite file, memory-mapped and run by its signature. Not thread-safe."""
+    """One TFLite file, run by its signature from memory of its own. Not thread-safe."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Load the file.
@@ -58,14 +58,17 @@ class TfliteModel:
             InputError: When the file cannot be loaded by this runtime.
         """
         try:
+            # Not memory-mapped: a file that is truncated or overwritten meanwhile would end a
+            # station by SIGBUS, or change its answers.
+            content = path.read_bytes()
             # Bound as an attribute: the runner does not keep its interpreter alive.
-            self._interpreter = interpreter_class()(model_path=str(path), num_threads=threads)
+            self._interpreter = interpreter_class()(model_content=content, num_threads=threads)
             self._run = self._interpreter.get_signature_runner(SIGNATURE)
             self.inputs: dict[str, tuple[int, ...]] = {
                 name: tuple(int(size) for size in detail["shape"])
                 for name, detail in self._run.get_input_details().items()}
             self.outputs = frozenset(self._run.get_output_details())
-        except (ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise _load_error(path, error) from error
 
     def __call__(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
@@ -87,7 +90,7 @@ class PlainModel:
         """Load a model.
 
         Args:
-            path: A TFLite file, to be memory-mapped.
+            path: A TFLite file, to be read at once.
             threads: Threads of the interpreter, fixed for its life.
             content: In place of that of the file, which is then only what errors name.
 
@@ -95,10 +98,10 @@ class PlainModel:
             InputError: When this runtime cannot load it.
         """
         try:
-            source = {"model_content": content} if content else {"model_path": str(path)}
-            self._interpreter = interpreter_class()(**source, num_threads=threads)
+            content = content or path.read_bytes()
+            self._interpreter = interpreter_class()(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise _load_error(path, error) from error
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]

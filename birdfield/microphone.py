@@ -4,9 +4,9 @@ import contextlib
 import importlib
 import logging
 import math
+import re
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 
 from birdfield.audio import AUDIO_SUFFIXES, Resampler, Waveform, read_blocks, to_mono
 from birdfield.errors import InputError, MissingError
+from birdfield.network_microphone import NetworkMicrophone
 from birdfield.quality import Outage
+from birdfield.sound_ring import MIN_WINDOW_S, SoundRing
 
-MIN_WINDOW_S = 1.0  # less sound is no window
-KEPT_S = 12.0  # of a live microphone: two windows, as one may be asked for late
 BLOCK_S = 0.1
 BUFFER_S = 0.4  # in the sound system: what it keeps while this process is busy
 CHANNELS = 2  # at most; the sound system's "default" claims 32
+MUTE_S = 60.0  # of digital silence, before a device is opened anew: its stream may have been moved
 STALL_S = 3.0  # without a block, a microphone counts as lost
-ARRIVAL_S = 0.5  # how long a window waits for its last blocks
-EARLY_S, LATE_S = 0.05, 0.5  # how far blocks may stray before the time of all sound is set anew
 CLOSE_S = 2.0  # how long closing waits for PortAudio
 
 log = logging.getLogger(__name__)
@@ -56,18 +55,21 @@ def open_microphone(spec: str, rate_hz: int) -> Microphone | None:
     """Open the microphone that a user named.
 
     Args:
-        spec: "none", a sound file, "default", or an input device's number or name.
+        spec: "none", a sound file, "default", a URL, or an input device's number or name.
         rate_hz: Of the windows that it gives.
 
     Returns:
-        An AudioFile or a LiveMicrophone, or None for "none".
+        An AudioFile, a NetworkMicrophone or a LiveMicrophone, or None for "none".
 
     Raises:
         InputError: When a sound file cannot be read.
-        MissingError: When a device is asked for and PortAudio is not installed.
+        MissingError: When a device is asked for and PortAudio is not installed, or a URL and
+            PyAV is not.
     """
     if spec == "none":
         return None
+    if "://" in spec:
+        return NetworkMicrophone(spec, rate_hz)
     path = Path(spec)
     if path.suffix.lower() in AUDIO_SUFFIXES or path.is_file():
         return AudioFile(path, rate_hz)
@@ -84,6 +86,11 @@ def load_sounddevice() -> Any:
     except OSError as error:
         raise MissingError("a microphone needs the system's PortAudio; install libportaudio2: "
                            "sudo apt install libportaudio2") from error
+
+
+def stable_name(name: str) -> str:
+    """Leave from a device's name what ALSA numbers anew: "USB Mic: Audio (hw:1,0)"."""
+    return re.sub(r"\s*\(hw:\d+,\d+\)$", "", name)
 
 
 class AudioFile:
@@ -141,9 +148,7 @@ class AudioFile:
 class LiveMicrophone:
     """An input device, recorded by PortAudio and reopened when lost; one in a process.
 
-    Time is counted in samples from the arrival of the first block, so that windows keep their
-    distance to the sample; it is set anew when blocks come too early or too late for it. A window
-    is late by the sound system's latency.
+    A window is late by the sound system's latency.
     """
 
     live = True
@@ -157,11 +162,8 @@ class LiveMicrophone:
         self.overruns = 0  # times that the sound system had to drop samples
         self._device = int(device) if device.isdecimal() else device
         self._sounddevice = load_sounddevice()
-        self._blocks: deque[Waveform] = deque()
-        self._kept = self._taken = 0  # samples
-        self._began_s = math.inf  # when the first of those taken was recorded
-        self._newest_s = -math.inf  # when a block arrived
-        self._arrived = threading.Condition()
+        self._ring = SoundRing(rate_hz)
+        self._mute = False  # whether it was last lost for giving nothing but zeros
         self._outage = Outage("microphone")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
@@ -188,6 +190,9 @@ class LiveMicrophone:
     def _open(self) -> Any:
         device = None if self._device == "default" else self._device
         offer = self._sounddevice.query_devices(device, "input")
+        if isinstance(device, int):
+            # Numbers change when something is plugged in: from now on it goes by its name.
+            self._device = stable_name(offer["name"])
         try:
             return self._stream(device, offer, self._rate_hz)
         except self._sounddevice.PortAudioError:  # such as a USB microphone of one rate only
@@ -198,7 +203,8 @@ class LiveMicrophone:
         resampler = Resampler(rate_hz, self._rate_hz)
 
         def take(block: NDArray[np.float32], _count: int, _time: object, status: Any) -> None:
-            self._take(resampler.push(to_mono(block)), status.input_overflow)
+            self.overruns += status.input_overflow
+            self._ring.push(resampler.push(to_mono(block)))
 
         stream = self._sounddevice.InputStream(
             samplerate=rate_hz, blocksize=round(BLOCK_S * rate_hz), device=device,
@@ -208,60 +214,30 @@ class LiveMicrophone:
 
     def _record(self) -> str:
         """Record until the device is lost; returns how it was lost."""
-        with self._arrived:
-            self._blocks.clear()  # what was recorded before a loss does not join what comes now
-            self._kept = self._taken = 0
-            self._began_s = math.inf
+        self._ring.clear()
         stream = self._open()
         try:
             stream.start()
             opened_s = time.monotonic()
             while not self._stop.wait(BLOCK_S):
-                if self._newest_s > opened_s:
+                if self._ring.newest_s > opened_s and not (
+                        self._mute and self._ring.sounded_s <= opened_s):
+                    self._mute = False
                     self._outage.working()
                 if not stream.active:
                     return f"{self.name} stopped"
-                if time.monotonic() - max(opened_s, self._newest_s) > STALL_S:
+                if time.monotonic() - max(opened_s, self._ring.newest_s) > STALL_S:
                     return f"{self.name} gave no sound for {STALL_S:g} s"
+                if time.monotonic() - max(opened_s, self._ring.sounded_s) > MUTE_S:
+                    self._mute = True
+                    return f"{self.name} gave digital silence for {MUTE_S:g} s"
             return f"{self.name} was closed"
         finally:
             stream.close(ignore_errors=True)
 
-    def _take(self, waveform: Waveform, overrun: bool) -> None:
-        """Keep a block; called by PortAudio's thread."""
-        with self._arrived:
-            self.overruns += overrun
-            self._blocks.append(waveform)
-            self._kept += len(waveform)
-            self._taken += len(waveform)
-            while self._kept > KEPT_S * self._rate_hz:
-                self._kept -= len(self._blocks.popleft())
-            self._newest_s = time.monotonic()
-            began_s = self._newest_s - self._taken / self._rate_hz
-            if not -EARLY_S <= began_s - self._began_s <= LATE_S:
-                self._began_s = began_s
-            self._arrived.notify_all()
-
     def window(self, start_s: float, end_s: float) -> Waveform | None:
-        """Return the sound of [start_s, end_s) of time.monotonic().
-
-        Waits a moment for the last block when end_s has just passed.
-
-        Returns:
-            float32 [N], mono; None when less than MIN_WINDOW_S was recorded in that time.
-        """
-        rate_hz = self._rate_hz
-        with self._arrived:
-            self._arrived.wait_for(lambda: self._began_s + self._taken / rate_hz >= end_s,
-                                   ARRIVAL_S)
-            began_s, taken, blocks = self._began_s, self._taken, list(self._blocks)
-        if not blocks:
-            return None
-        sound = np.concatenate(blocks)
-        last = round((end_s - began_s) * rate_hz) - (taken - len(sound))
-        first = last - round((end_s - start_s) * rate_hz)
-        waveform = sound[max(first, 0) : max(last, 0)]
-        return waveform if len(waveform) >= MIN_WINDOW_S * rate_hz else None
+        """Return the sound of [start_s, end_s) of time.monotonic(), as `SoundRing.window` does."""
+        return self._ring.window(start_s, end_s)
 
     def close(self) -> None:
         """Stop recording; a thread that hangs in PortAudio is left to end by itself."""

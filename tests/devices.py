@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
@@ -24,6 +24,7 @@ TONE_HZ = 3000
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 
 RTSP_SERVER = """
+import sys
 import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
@@ -33,7 +34,7 @@ for element in ("videotestsrc", "x264enc", "rtph264pay"):
     assert Gst.ElementFactory.find(element), f"GStreamer lacks {element}"
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
-server.set_service("0")
+server.set_service(sys.argv[1])
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch("videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,"
                    "framerate=10/1 ! x264enc tune=zerolatency speed-preset=ultrafast "
@@ -68,10 +69,11 @@ class _Stream(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
-        seed = 0
         while not self.server.stopping.wait(0.1):
             if self.server.hangs.is_set():
                 continue
+            self.server.seed += not self.server.freezes.is_set()
+            seed = self.server.seed
             picture = scenery(0) ^ np.uint8(seed % 2) if self.server.still else scenery(seed)
             jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
             try:
@@ -79,29 +81,71 @@ class _Stream(BaseHTTPRequestHandler):
                                  b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg))
             except OSError:  # the other side left
                 return
-            seed += 1
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the test's output clean."""
 
 
-class _Server(ThreadingHTTPServer):
-    stopping: threading.Event
-    hangs: threading.Event
-    still: bool
+def write_film(path: Path, count: int) -> bytes:
+    """Write an AVI of 10 frames a second; returns its bytes."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (128, 96))
+    for seed in range(count):
+        writer.write(scenery(seed))
+    writer.release()
+    return path.read_bytes()
 
 
 @contextmanager
-def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None,
-                 still: bool = False) -> Iterator[int]:
+def pipe_camera(path: Path) -> Iterator[Callable[[], None]]:
+    """Send a film of a minute down a named pipe, on which a read blocks; gives what stops it.
+
+    What stops it leaves the pipe open: no timeout of FFmpeg ends a read of that.
+    """
+    stopped, over = threading.Event(), threading.Event()
+
+    film = write_film(path.with_suffix(".avi"), 600)
+    chunk = len(film) // 600
+
+    def send() -> None:
+        with suppress(BrokenPipeError), path.open("wb", buffering=0) as pipe:
+            pipe.write(film[: 30 * chunk])
+            for start in range(30 * chunk, len(film), chunk):
+                if over.wait(0.1):
+                    return
+                while stopped.is_set() and not over.wait(0.1):
+                    pass
+                pipe.write(film[start : start + chunk])
+
+    if not path.exists():
+        os.mkfifo(path)
+    thread = threading.Thread(target=send, daemon=True)  # opening waits for a reader
+    thread.start()
+    try:
+        yield stopped.set
+    finally:
+        over.set()
+        thread.join(5)
+
+
+class _Server(ThreadingHTTPServer):
+    stopping: threading.Event
+    hangs: threading.Event
+    freezes: threading.Event
+    still: bool
+    seed = 0
+
+
+@contextmanager
+def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None, still: bool = False,
+                 freezes: threading.Event | None = None) -> Iterator[int]:
     """Serve a network camera of 10 frames a second on 127.0.0.1; gives its port.
 
-    While `hangs` is set it answers without sending a frame. Of a `still` scene only the lowest bit
-    changes.
+    While `hangs` is set it answers without sending a frame; while `freezes` is, it sends one and
+    the same. Of a `still` scene only the lowest bit changes.
     """
     server = _Server(("127.0.0.1", port), _Stream)
     server.stopping, server.hangs = threading.Event(), hangs or threading.Event()
-    server.still = still
+    server.freezes, server.still = freezes or threading.Event(), still
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -114,20 +158,23 @@ def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None,
 
 
 @contextmanager
-def rtsp_camera() -> Iterator[int]:
-    """Serve H.264 by RTSP on 127.0.0.1 at /bird; gives the port, or skips the test."""
+def rtsp_camera(port: int = 0) -> Iterator[int]:
+    """Serve H.264 by RTSP on 127.0.0.1 at /bird; gives the port, or skips the test.
+
+    In the end the server is killed, as by a power cut of the camera.
+    """
     if not Path(SYSTEM_PYTHON).exists():
         pytest.skip(f"no RTSP server: there is no {SYSTEM_PYTHON}")
-    server = subprocess.Popen([SYSTEM_PYTHON, "-c", RTSP_SERVER], text=True,
+    server = subprocess.Popen([SYSTEM_PYTHON, "-c", RTSP_SERVER, str(port)], text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with server:
         assert server.stdout is not None and server.stderr is not None
         try:
-            port = server.stdout.readline().strip()
-            if not port:
+            bound = server.stdout.readline().strip()
+            if not bound:
                 reason = server.stderr.read().strip().splitlines()[-1]
                 pytest.skip(f"no RTSP server (gir1.2-gst-rtsp-server-1.0): {reason}")
-            yield int(port)
+            yield int(bound)
         finally:
             server.kill()
 

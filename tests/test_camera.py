@@ -1,5 +1,6 @@
 import logging
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from devices import mjpeg_camera, rtsp_camera, scenery, wait_for
+from devices import mjpeg_camera, pipe_camera, rtsp_camera, scenery, wait_for
 
 from birdfield.camera import (
     IDLE_LOOK_S,
@@ -22,7 +23,7 @@ from birdfield.camera import (
     open_camera,
     parse_crop,
 )
-from birdfield.errors import InputError, UsageError
+from birdfield.errors import InputError, MissingError, UsageError
 from birdfield.masking import mask_url
 
 
@@ -212,6 +213,53 @@ def test_a_network_camera_that_hangs_is_lost_and_comes_back(
         wait_for(lambda: "camera lost: " in caplog.text, 5, "the loss")
         hangs.clear()
         wait_for(lambda: "camera is back" in caplog.messages, 10, "the return")
+
+
+@pytest.mark.devices
+def test_a_camera_whose_picture_never_changes_is_opened_anew(
+        caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an unplug: frames come on, of one picture. Each time it is given twice as long."""
+    monkeypatch.setattr("birdfield.camera.STALE_S", 1.0)
+    monkeypatch.setattr("birdfield.watchdog.FIRST_RETRY_S", 0.1)
+    caplog.set_level(logging.INFO)
+    freezes = threading.Event()
+    with mjpeg_camera(freezes=freezes) as port, live(f"http://127.0.0.1:{port}/") as camera:
+        wait_for(lambda: latest(camera) is not None, 10, "the first frame")
+        freezes.set()
+        wait_for(lambda: camera._patience_s == 4.0, 15, "two reconnects")
+        freezes.clear()
+        wait_for(lambda: "camera is back" in caplog.messages, 10, "the return")
+        assert camera._patience_s == 1.0
+    assert caplog.messages[0] == (f"camera lost: http://127.0.0.1:{port}/ gives the same picture "
+                                  "again and again; trying again")
+    assert len(caplog.messages) == 2
+
+
+def test_a_read_that_blocks_for_ever_is_left_and_the_camera_opened_anew(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg's timeouts do not end a read of a pipe; the camera comes back by another writer."""
+    monkeypatch.setattr("birdfield.camera.HANG_S", 1.0)
+    monkeypatch.setattr("birdfield.quality.FIRST_RETRY_S", 0.1)
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "camera"
+    with pipe_camera(path) as stop:
+        camera = LiveCamera(f"file://{path}")
+        wait_for(lambda: latest(camera) is not None, 10, "the first frame")
+        stop()
+        wait_for(lambda: camera._watchdog.hangs > 0, 5, "the watchdog")
+    with pipe_camera(path):
+        wait_for(lambda: "camera is back" in caplog.messages, 10, "the return")
+        camera.close()
+    assert caplog.messages[0] == f"camera lost: file://{path} has hung for 1 s; trying again"
+
+
+def test_the_pis_camera_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    with pytest.raises(MissingError, match="sudo apt install python3-picamera2, and birdfield in "
+                       "a venv made with --system-site-packages") as caught:
+        open_camera("picamera2")
+    assert caught.value.exit_code == 3
 
 
 @pytest.mark.devices

@@ -186,7 +186,7 @@ def test_windows_of_a_device_go_by_the_time_of_arrival(monkeypatch: pytest.Monke
         ramp = np.linspace(0, 1, 20 * 16_000, dtype=np.float32)
         for start in range(0, len(ramp), 1600):
             system.deliver(np.stack([ramp[start : start + 1600]] * 2, 1), overflow=start == 3200)
-        end_s = microphone._newest_s
+        end_s = microphone._ring.newest_s
         waveform = microphone.window(end_s - 3, end_s - 1)
         assert waveform is not None and np.allclose(waveform, ramp[17 * 16_000 : 19 * 16_000])
         longest = microphone.window(end_s - 100, end_s)
@@ -254,7 +254,7 @@ def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
     system = SoundSystem(16_000, 1)
     with recording(monkeypatch, system) as microphone:
         system.deliver(np.ones((32_000, 1), np.float32))
-        before_s = microphone._newest_s
+        before_s = microphone._ring.newest_s
         system.plugged = False
         wait_for(lambda: system.restarts >= 2, 3, "two tries")
         system.plugged = True

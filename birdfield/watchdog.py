@@ -1,0 +1,111 @@
+"""A watchdog: a live source is read in a thread of its own, and in another when that one hangs."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from birdfield.quality import FIRST_RETRY_S, Outage
+
+MAX_HANGING = 4  # threads that may hang at once; no more are started until one of them ends
+POLL_S = 0.2
+CLOSE_S = 2.0  # how long closing waits for a read that is under way
+
+
+class Turn:
+    """One try at a source: from before it is opened until it is lost, hangs or is closed.
+
+    Attributes:
+        reason: Why it ended, for the log.
+        at_once: Whether the next try needs no waiting.
+    """
+
+    def __init__(self, reason: str, closing: threading.Event) -> None:
+        """Begin; the reason holds until there is a better one."""
+        self.reason = reason
+        self.at_once = False
+        self.done = threading.Event()
+        self._closing = closing
+        self._abandoned = False
+        self._beat_s = time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody wants to know any more what this thread reads."""
+        return self._abandoned or self._closing.is_set()
+
+    def beat(self) -> None:
+        """Tell that something was read."""
+        self._beat_s = time.monotonic()
+
+    def silent_s(self) -> float:
+        """Return how long nothing was read."""
+        return time.monotonic() - self._beat_s
+
+    def abandon(self) -> None:
+        """Leave the thread to itself."""
+        self._abandoned = True
+
+
+class Watchdog:
+    """Opens and reads a source for ever: again with back-off when it is lost, or when it hangs.
+
+    Attributes:
+        outage: What it logs of losses.
+        hangs: How many threads were left to themselves.
+    """
+
+    def __init__(self, what: str, name: str, read: Callable[[Turn], str], hang_s: float) -> None:
+        """Start.
+
+        Args:
+            what: "camera" or "microphone".
+            name: Of the source, as the log may hold it.
+            read: Opens and reads the source until it is lost, or the turn is over; returns how
+                it was lost. Calls the turn's `beat` for whatever comes.
+            hang_s: Without a beat for so long, the thread counts as hanging.
+        """
+        self.outage = Outage(what)
+        self.hangs = 0
+        self._what, self._name, self._read, self._hang_s = what, name, read, hang_s
+        self._hanging: list[threading.Thread] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"{what} watchdog", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            turn = self._take_turn()
+            if not self._stop.is_set():
+                wait_s = self.outage.lost(turn.reason)
+                self._stop.wait(FIRST_RETRY_S if turn.at_once else wait_s)
+
+    def _take_turn(self) -> Turn:
+        turn = Turn(f"{self._name} cannot be read", self._stop)
+        self._hanging = [thread for thread in self._hanging if thread.is_alive()]
+        if len(self._hanging) >= MAX_HANGING:
+            return turn
+        thread = threading.Thread(target=self._try, args=(turn,), name=self._what, daemon=True)
+        thread.start()
+        while not turn.done.wait(POLL_S) and not self._stop.is_set():
+            if turn.silent_s() >= self._hang_s:
+                turn.abandon()
+                self._hanging.append(thread)
+                self.hangs += 1
+                turn.reason = f"{self._name} has hung for {self._hang_s:g} s"
+                break
+        if self._stop.is_set():
+            thread.join(CLOSE_S)
+        return turn
+
+    def _try(self, turn: Turn) -> None:
+        try:
+            reason = self._read(turn)
+            if not turn.over:
+                turn.reason = reason
+        finally:  # also after an error that nobody foresaw: the next try is due all the same
+            turn.done.set()
+
+    def close(self) -> None:
+        """Stop reading; a thread that hangs is left to end by itself."""
+        self._stop.set()
+        self._thread.join(2 * CLOSE_S)

@@ -1,0 +1,289 @@
+"""A station for a day and a night, as fast as it goes: python tools/soak.py BUNDLE [--hours N].
+
+BUNDLE is of the toy aviary, as `tools/toy_bundle.py` makes it. Both senses, journal and evidence;
+the scene is made by code while it is watched. Prints resident memory, threads and descriptors each
+ten minutes of the scene, and the visits of the script that the journal lacks; exits 1 when memory
+is not flat within 5 % after the warm-up, threads or descriptors change, or a visit was lost.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.audio import Waveform
+from birdfield.bundle import load_bundle
+from birdfield.camera import Shot, look, shot_of
+from birdfield.config import thread_count
+from birdfield.decide import decide
+from birdfield.disk import Retention
+from birdfield.embed_file import hear, see
+from birdfield.encoder import Encoder
+from birdfield.gallery import Gallery
+from birdfield.image import Frame
+from birdfield.journal import open_journal, read_journal
+from birdfield.motion import LOOK_S, MotionGate, cut_out
+from birdfield.quality import ChangeTimer
+from birdfield.recorder import Recorder, Settings
+from birdfield.visit_rows import Selection, visits_of
+from birdfield.watch import Watch
+from birdfield_train.toy_aviary.plumage import PLUMAGES, sprite
+from birdfield_train.toy_aviary.scene import (
+    AIR_LEVEL,
+    FILM_FOOT,
+    FILM_PX,
+    FILM_SCALE,
+    backdrop,
+    perch,
+    place,
+)
+from birdfield_train.toy_aviary.songs import RATE_HZ, air, song
+
+PERIOD_S = 120.0  # a visit begins each two minutes
+VISIT_S = 20.0
+FIRST_S = 60.0  # after as much of nothing
+LOUD = np.float32(0.4)
+TRIES = 20  # individuals of a species
+BIRD_BOX = (50, 20, 210, 210)  # about where it shows, as the motion gate cuts it out
+SLACK_S = 6.0  # a window's length: a visit may be told so much too early or too late
+WARM_UP_H = 0.25
+SAMPLE_S = 600.0
+FLAT = 0.05
+
+
+def visit_at(time_s: float) -> int | None:
+    """Tell which visit of the script is going on, or None."""
+    number, into_s = divmod(time_s - FIRST_S, PERIOD_S)
+    return int(number) if number >= 0 and into_s < VISIT_S else None
+
+
+@dataclass(frozen=True)
+class Guest:
+    """An individual that comes again and again.
+
+    Attributes:
+        species: Its index in PLUMAGES.
+        bird: What `sprite` drew.
+        song: What it sings in VISIT_S, float32 at RATE_HZ.
+    """
+
+    species: int
+    bird: NDArray[np.float32]
+    song: Waveform
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return PLUMAGES[self.species].name
+
+
+def knows(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> bool:
+    """Tell whether a model names a guest by sight, by sound and by both, however it stands."""
+    heard = hear(encoder, guest.song[: encoder.audio_spec.window], 0.0, 1.0).audio
+    for shift, turn_deg in ((-16, -6), (-8, 6), (0, 0), (8, -6), (16, 6)):
+        foot = (FILM_FOOT[0] + shift, FILM_FOOT[1])
+        shown = place(garden, guest.bird, foot, FILM_SCALE, turn_deg).astype(np.uint8)
+        for view in (shown, cut_out(shown, BIRD_BOX)):
+            seen = see(encoder, view).image
+            for pair in ((seen, heard), (seen, None), (None, heard)):
+                if decide(encoder, gallery, *pair).species != guest.name:
+                    return False
+    return True
+
+
+def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest]:
+    """Draw an individual of each species that the model knows: what is soaked is the station."""
+    guests = []
+    for species in range(len(PLUMAGES)):
+        for seed in range(TRIES):
+            rng = np.random.default_rng((species, seed))
+            guest = Guest(species, sprite(species, rng), song(species, rng, VISIT_S) * LOUD)
+            if knows(encoder, gallery, garden, guest):
+                guests.append(guest)
+                break
+    if len(guests) < 2:
+        raise SystemExit(f"the model knows {len(guests)} of {len(PLUMAGES)} species of the toy "
+                         "aviary; expected a bundle of tools/toy_bundle.py")
+    return guests
+
+
+class Scene:
+    """A garden and its guests, made for any time."""
+
+    def __init__(self, hours: float, encoder: Encoder, gallery: Gallery) -> None:
+        """Paint the garden, and find guests that the model knows."""
+        self.end_s = hours * 3600
+        rng = np.random.default_rng(0)
+        self._garden = backdrop(rng, FILM_PX)
+        perch(self._garden, FILM_FOOT, rng)
+        self._grain = rng.normal(0, 2, (7, *self._garden.shape)).astype(np.float32)
+        self._empty = [self._noisy(self._garden, step) for step in range(28)]
+        self._air = air(rng, 60.0) * np.float32(AIR_LEVEL)
+        self._guests = find_guests(encoder, gallery, self._garden)
+
+    def guest(self, number: int) -> Guest:
+        """Tell who comes at a visit."""
+        return self._guests[number % len(self._guests)]
+
+    def _noisy(self, seen: NDArray[Any], step: int) -> Frame:
+        noise = np.roll(self._grain[step % len(self._grain)], 17 * step % 240, axis=0)
+        return np.asarray(np.clip(seen + noise, 0, 255), np.uint8)
+
+    def picture(self, time_s: float) -> Frame:
+        """Show the garden, uint8 [240, 320, 3] BGR; a guest moves each half second."""
+        step, number = round(time_s / LOOK_S), visit_at(time_s)
+        if number is None:
+            return self._empty[step % len(self._empty)]
+        rng = np.random.default_rng(step)
+        foot = (FILM_FOOT[0] + rng.normal(0, 8), FILM_FOOT[1])
+        return self._noisy(place(self._garden, self.guest(number).bird, foot, FILM_SCALE,
+                                 rng.uniform(-6, 6)), step)
+
+    def second(self, index: int) -> Waveform:
+        """Play one second of the garden, float32 [RATE_HZ]."""
+        first = index % 60 * RATE_HZ
+        heard, number = self._air[first : first + RATE_HZ].copy(), visit_at(index)
+        if number is not None:
+            start = round((index - FIRST_S) % PERIOD_S) * RATE_HZ
+            heard += self.guest(number).song[start : start + RATE_HZ]
+        return heard
+
+
+class SceneCamera:
+    """Looks at a scene each LOOK_S; a Camera."""
+
+    name, live, resting = "scene", False, False
+
+    def __init__(self, scene: Scene) -> None:
+        """Stand in front of it."""
+        self._scene = scene
+        self.end_s = scene.end_s
+        self._next_s = 0.0
+        self._change, self._gate = ChangeTimer(), MotionGate()
+        self._shots: list[Shot] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether the scene is over."""
+        return self._next_s >= self.end_s
+
+    def newest(self, start_s: float, end_s: float) -> Shot | None:
+        """Look on to end_s."""
+        while self._next_s < min(end_s, self.end_s):
+            frame = self._scene.picture(self._next_s)
+            unchanged_s = self._change.unchanged_s(frame, self._next_s)
+            self._shots.append(look(self._gate, frame, frame, self._next_s, unchanged_s))
+            self._next_s += LOOK_S
+        self._shots = [shot for shot in self._shots if shot.time_s >= start_s]
+        return shot_of(self._shots)
+
+    def close(self) -> None:
+        """Leave."""
+
+
+class SceneMicrophone:
+    """Listens to a scene at its own rate; a Microphone."""
+
+    name, live = "scene", False
+
+    def __init__(self, scene: Scene) -> None:
+        """Stand in front of it."""
+        self._scene = scene
+        self.end_s = scene.end_s
+        self._kept = np.zeros(0, np.float32)
+        self._first = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the scene is over."""
+        return self._first + len(self._kept) >= self.end_s * RATE_HZ
+
+    def window(self, start_s: float, end_s: float) -> Waveform | None:
+        """Listen on to end_s."""
+        first, length = round(start_s * RATE_HZ), round((end_s - start_s) * RATE_HZ)
+        while not self.ended and self._first + len(self._kept) < first + length:
+            index = (self._first + len(self._kept)) // RATE_HZ
+            self._kept = np.concatenate([self._kept, self._scene.second(index)])
+        self._kept, self._first = self._kept[first - self._first :], first
+        return self._kept[:length].copy() if len(self._kept) >= RATE_HZ else None
+
+    def close(self) -> None:
+        """Leave."""
+
+
+def weigh() -> tuple[float, int, int]:
+    """Return resident memory in MB, threads and descriptors of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    threads = len(os.listdir("/proc/self/task"))
+    return (pages * os.sysconf("SC_PAGE_SIZE") / 1e6, threads, len(os.listdir("/proc/self/fd")))
+
+
+def lost_visits(journal: Path, scene: Scene) -> list[str]:
+    """List the visits of the script that the journal lacks."""
+    with closing(read_journal(journal)) as opened:
+        found = [(row["species"], row["start_s"], row["end_s"])
+                 for row in visits_of(opened, Selection())]
+    lost = []
+    for number in range(int((scene.end_s - FIRST_S - VISIT_S) // PERIOD_S) + 1):
+        name, start_s = scene.guest(number).name, FIRST_S + number * PERIOD_S
+        if not any(species == name and begin < start_s + VISIT_S + SLACK_S
+                   and end > start_s - SLACK_S for species, begin, end in found):
+            lost.append(f"{name} at {timedelta(seconds=start_s)}")
+    print(f"{len(found)} visits in the journal; {len(lost)} of {number + 1} of the script lost")
+    return lost
+
+
+def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
+    """Watch so many hours of scene; tells whether all was as it should be."""
+    bundle = load_bundle(bundle_path)
+    encoder = bundle.encoder(thread_count())
+    gallery = bundle.factory_gallery()
+    scene = Scene(hours, encoder, gallery)
+    recorder = Recorder(open_journal(folder), encoder, gallery, bundle.model_id,
+                        Settings(retention=Retention(size=20_000_000, free=0)), live=False)
+    recorder.start(datetime.now(UTC), "scene", "scene")
+    watch = Watch(encoder, gallery, SceneCamera(scene), SceneMicrophone(scene), fast=True)
+    began_s, next_s, samples = time.monotonic(), WARM_UP_H * 3600, []
+    print("scene hours  MB resident  threads  descriptors  times real time")
+    for window in watch.windows():
+        recorder.take(window)
+        if window.end_s >= next_s:
+            samples.append(weigh())
+            next_s += SAMPLE_S
+            pace = window.end_s / (time.monotonic() - began_s)
+            print(f"{window.end_s / 3600:11.2f}  {samples[-1][0]:11.1f}  {samples[-1][1]:7}  "
+                  f"{samples[-1][2]:11}  {pace:15.1f}", flush=True)
+    recorder.close()
+    memory = [sample[0] for sample in samples]
+    growth = max(memory) / memory[0] - 1
+    print(f"memory after the warm-up: {memory[0]:.1f} MB, at most {max(memory):.1f}: {growth:+.1%}")
+    lost = lost_visits(folder, scene)
+    for visit in lost:
+        print(f"  lost: {visit}")
+    steady = all(sample[1:] == samples[0][1:] for sample in samples)
+    return growth <= FLAT and steady and not lost
+
+
+def main() -> int:
+    """Run the soak; returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--hours", type=float, default=24.0, help="Of scene time.")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        good = soak(arguments.bundle, Path(folder) / "journal", arguments.hours)
+    print("as it should be" if good else "NOT as it should be")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
