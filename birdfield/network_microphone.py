@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from birdfield.audio import Resampler, Waveform, to_mono
-from birdfield.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S, mask_url
+from birdfield.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.errors import MissingError
+from birdfield.masking import mask_url
 from birdfield.sound_ring import SoundRing
 from birdfield.watchdog import Turn, Watchdog
 
