@@ -214,7 +214,7 @@ def watch(
         "journal.keep_best": keep_best, "journal.keep_days": keep_days, "journal.keep_gb": keep_gb,
         "journal.keep_free_gb": keep_free_gb, "names.lang": lang, "names.file": names})
     box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
-    settings = station.settings_of(choice, box)
+    settings = station.settings_of(choice)
     folder = choice["journal.folder"]
     bundle, encoder, gallery = open_model(choice.model)
     known = choice.names(gallery.species)

@@ -54,14 +54,14 @@ class Keepsakes:
     picture: Picture | None = None
     sound: Sound | None = None
 
-    def offer_frame(self, frame: Frame, score: float, crop: Box | None, start_s: float,
+    def offer_frame(self, frame: Frame, score: float, box: Box | None, start_s: float,
                     end_s: float) -> None:
         """Keep a frame, uint8 [H, W, 3] BGR, if it is better than what there is."""
         if self.picture is not None and score <= self.picture.score:
             return
         _, jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         height, width = frame.shape[:2]
-        self.picture = Picture(jpeg.tobytes(), score, crop or (0, 0, width, height), start_s, end_s)
+        self.picture = Picture(jpeg.tobytes(), score, box or (0, 0, width, height), start_s, end_s)
 
     def offer_sound(self, sound: Sound) -> None:
         """Keep a sound if it is better than what there is."""

@@ -33,7 +33,7 @@ class EvidenceFile:
         score: Of the window that it is of.
         start_s: What it shows begins here, in seconds of the scene.
         end_s: And ends here.
-        box: Of a picture: left, top, width and height in the camera's own pixels.
+        box: Of a picture: left, top, width and height of what moved, in its own pixels.
     """
 
     kind: str

@@ -45,7 +45,7 @@ MIGRATIONS = (
         path TEXT NOT NULL UNIQUE,     -- below the journal's folder
         bytes INTEGER NOT NULL,
         score REAL NOT NULL,
-        box TEXT,                      -- of a picture: x,y,w,h in the camera's own pixels
+        box TEXT,                      -- of a picture: what moved, x,y,w,h in its own pixels
         start_s REAL NOT NULL,         -- in the session's scene
         end_s REAL NOT NULL,
         deleted TEXT                   -- UTC, when the file was deleted to free space

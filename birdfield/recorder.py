@@ -19,7 +19,6 @@ from birdfield.evidence import Keepsakes, Sound, remove_evidence, remove_orphans
 from birdfield.gallery import Gallery
 from birdfield.journal import Journal, VisitEntry, boot_id
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
-from birdfield.motion import Box
 from birdfield.novelty import mark_next
 from birdfield.privacy import SpeechGate
 from birdfield.rules import LiveRules
@@ -40,13 +39,11 @@ class Settings:
     Attributes:
         gap_s: A visit ends when its species was not there for so long.
         keep_voices: Whether sound is kept although somebody speaks.
-        crop: What the camera cuts from its pictures, or None.
         retention: How much evidence is kept.
     """
 
     gap_s: float = GAP_S
     keep_voices: bool = False
-    crop: Box | None = None
     retention: Retention = Retention()
 
 

@@ -217,7 +217,7 @@ def report(
     print(html / "index.html" if html else to_text(history))
 
 
-def settings_of(choice: "Choice", crop: "Box | None") -> "Settings":
+def settings_of(choice: "Choice") -> "Settings":
     """Gather what a user chose of a journal; None is the default.
 
     Raises:
@@ -234,7 +234,7 @@ def settings_of(choice: "Choice", crop: "Box | None") -> "Settings":
     choice.quiet()  # made again with the model's species, but refused before it is opened
     gap_s, _, keep_voices, best, days, gb, free_gb = chosen.values()
     return Settings(
-        GAP_S if gap_s is None else gap_s, bool(keep_voices), crop,
+        GAP_S if gap_s is None else gap_s, bool(keep_voices),
         Retention(days, None if gb is None else round(gb * 1e9),
                   KEEP_FREE if free_gb is None else round(free_gb * 1e9),
                   KEEP_BEST if best is None else best))
