@@ -76,6 +76,11 @@ def to_line(entry: dict[str, Any], names: Names = LABELS) -> str:
     return f"{files}{when}  [{'+'.join(entry['senses'])}]  {answer}{doubt}"
 
 
+def harmless(value: Any) -> Any:
+    """Keep a spreadsheet from taking text for a formula: a species' name may be anybody's."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
 def to_csv(entries: Sequence[dict[str, Any]]) -> str:
     """Write such entries as CSV with the columns COLUMNS."""
     stream = io.StringIO()
@@ -84,6 +89,7 @@ def to_csv(entries: Sequence[dict[str, Any]]) -> str:
     for entry in entries:
         tops = {f"top{rank}": row["species"] for rank, row in enumerate(entry["top"], 1)}
         qualities = {f"{sense}_quality": value for sense, value in entry["quality"].items()}
-        writer.writerow({**{name: entry[name] for name in COLUMNS if name in entry},
-                         **entry["file"], **qualities, **tops, "senses": "+".join(entry["senses"])})
+        row = {**{name: entry[name] for name in COLUMNS if name in entry}, **entry["file"],
+               **qualities, **tops, "senses": "+".join(entry["senses"])}
+        writer.writerow({name: harmless(value) for name, value in row.items()})
     return stream.getvalue()

@@ -89,7 +89,9 @@ class Reloader:
             self._wake.clear()
             if self._stop.is_set():
                 return
-            if self._rest.changed(self._look()) or asked:
+            stamp = self._look()
+            if self._rest.changed(stamp) or asked:
+                self._rest = Rest(stamp)  # what was asked for is not news at the next look
                 self._reload()
 
     def _reload(self) -> None:

@@ -13,7 +13,7 @@ from birdfield.errors import UsageError
 from birdfield.journal import Journal, utc_text
 from birdfield.names import LABELS, Names
 from birdfield.novelty import EARLIER, mark_of
-from birdfield.observation import DECIMALS
+from birdfield.observation import DECIMALS, harmless
 
 COLUMNS = ("id", "session", "started", "ended", "species", "scientific", "first_species", "score",
            "senses", "agreement", "windows", "candidates", "clock_shift_s", "start_s", "end_s",
@@ -156,11 +156,6 @@ def visits_csv(entries: Iterable[Mapping[str, Any]]) -> str:
 def events_csv(entries: Iterable[Mapping[str, Any]]) -> str:
     """Write events as CSV with the columns EVENT_COLUMNS."""
     return _csv(EVENT_COLUMNS, entries)
-
-
-def harmless(value: Any) -> Any:
-    """Keep a spreadsheet from taking text for a formula: a species' name may be anybody's."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
 def _csv(columns: Sequence[str], entries: Iterable[Mapping[str, Any]]) -> str:

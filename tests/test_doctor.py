@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from devices import mjpeg_camera
+from devices import PulseAudio, mjpeg_camera
 from stages import recorder, window
 from test_cli import run
 
@@ -53,6 +55,34 @@ def test_a_camera_that_shows_something_is_well() -> None:
 def test_a_camera_that_is_not_there_is_told(spec: str, words: str, todo: str) -> None:
     found = check_camera(spec, wait_s=0.5)
     assert (found.state, found.found) == ("fail", words) and todo in found.todo
+
+
+LISTEN = """
+import json
+from birdfield.doctor_sources import check_microphone
+print(json.dumps(check_microphone("default", 16_000).to_json()))
+"""
+
+
+@pytest.mark.devices
+def test_a_microphone_is_listened_to() -> None:
+    """A tone of amplitude 0.3 is at -13 dBFS; without a server there is nothing to hear."""
+    with tempfile.TemporaryDirectory(prefix="bf") as folder:
+        server = PulseAudio(Path(folder))
+
+        def listen() -> dict[str, str]:
+            done = subprocess.run([sys.executable, "-c", LISTEN], env=server.env, text=True,
+                                  capture_output=True, check=True)
+            found: dict[str, str] = json.loads(done.stdout)
+            return found
+
+        with server.running(), server.playing_tone():
+            found = listen()
+        assert found["state"] == "ok" and " Hz" in found["found"], found
+        assert abs(int(found["found"].split(" dBFS")[0].split()[-1]) + 13) <= 3
+        gone = listen()
+    assert gone["state"] == "fail" and "gave no sound in 5 s" in gone["found"]
+    assert "birdfield devices" in gone["todo"]
 
 
 def test_a_microphone_may_be_a_file(tmp_path: Path) -> None:

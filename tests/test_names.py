@@ -10,8 +10,8 @@ from test_cli import assert_refused, fake, lines_of, run  # noqa: F401  (a fixtu
 
 from birdfield.errors import UsageError
 from birdfield.names import LABELS, Names, merged, sort_key
+from birdfield.observation import harmless
 from birdfield.species import Species
-from birdfield.visit_rows import harmless
 
 NAMES = ("label,scientific,lang,name\n"
          "Wren,Troglodytes troglodytes,de,Zaunkönig\nWren,,ja,ミソサザイ\nJay,Garrulus glandarius,"

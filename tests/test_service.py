@@ -92,10 +92,10 @@ def heart(folder: Path, patience: float | None = None, died: list[int] | None = 
 
 def test_a_heart_that_beats_lives_and_one_that_stops_dies(tmp_path: Path) -> None:
     died: list[int] = []
-    beating = heart(tmp_path, 0.6, died)
-    for number in range(10):
+    beating = heart(tmp_path, 1.2, died)
+    for number in range(30):
         beating.beat(window(number, seen=0), 0, 0)
-        assert not beating._stop.wait(0.1)
+        assert not beating._stop.wait(0.05)
     assert not died
     wait_for(lambda: died == [1], 5, "the end")
     beating.close()
