@@ -202,7 +202,8 @@ def watch(
         recorder = (station.open_recorder(journal, settings, bundle.model_id, encoder, gallery,
                                           eye, ear) if journal else None)
         if viewing:
-            station.show_view(scene, bundle.folder.name, meter, recorder, journal)
+            station.show_view(scene, bundle.folder.name, meter, journal,
+                              lambda view: station.recorded(view, recorder))
         else:
             show(station.recorded(scene, recorder), bundle.model_id, json_lines)
     finally:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -244,9 +244,9 @@ def metered(microphone: "Microphone | None", encoder: "Encoder") -> "MeteredMicr
     return MeteredMicrophone(microphone, encoder.audio_spec.rate_hz) if microphone else None
 
 
-def show_view(scene: "Watch", model: str, meter: "MeteredMicrophone | None",
-              recorder: "Recorder | None", folder: Path | None) -> None:
-    """Show a scene on the terminal while a recorder takes its windows."""
+def show_view(scene: "Watch", model: str, meter: "MeteredMicrophone | None", folder: Path | None,
+              observe: "Callable[[View], Iterator[Observation]]") -> None:
+    """Show a scene, and the visits of a journal's folder, on the terminal while it is observed."""
     from birdfield import terminal
     from birdfield.journal import read_journal
     from birdfield.view import View
@@ -254,7 +254,7 @@ def show_view(scene: "Watch", model: str, meter: "MeteredMicrophone | None",
     with ExitStack() as stack:
         journal = stack.enter_context(closing(read_journal(folder))) if folder else None
         view = View(scene, model, meter, journal)
-        terminal.show_view(view, recorded(view, recorder))
+        terminal.show_view(view, observe(view))
 
 
 def recorded(scene: "Watch | View", recorder: "Recorder | None") -> Iterator["Observation"]:
