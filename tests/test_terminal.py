@@ -10,14 +10,16 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import soundfile
+from devices import PulseAudio
 
 from birdfield.terminal import can_show
 from birdfield_train.toy_aviary import write_scene
@@ -36,11 +38,12 @@ class Terminal:
     slave: int
     said: str = ""
 
-    def start(self, *arguments: object, term: str = "xterm-256color") -> subprocess.Popen[bytes]:
+    def start(self, *arguments: object, term: str = "xterm-256color",
+              env: Mapping[str, str] = os.environ) -> subprocess.Popen[bytes]:
         """Run birdfield as its foreground process."""
         return subprocess.Popen(
             [PROGRAM, *map(str, arguments)], stdin=self.slave, stdout=self.slave,
-            stderr=self.slave, start_new_session=True, env={**os.environ, "TERM": term},
+            stderr=self.slave, start_new_session=True, env={**env, "TERM": term},
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
     def read(self, process: subprocess.Popen[bytes], until: str | None = None) -> None:
@@ -145,6 +148,20 @@ def test_lines_where_no_view_is_wanted(terminal: Terminal, toy_bundle: Path, son
     terminal.read(process)
     assert process.returncode == 0 and "\x1b" not in terminal.said
     assert ('{"time": "' if arguments else "bird.wav  ") in terminal.said
+
+
+@pytest.mark.devices
+def test_a_live_microphone_moves_the_meter(terminal: Terminal, toy_bundle: Path) -> None:
+    """A tone of amplitude 0.3 peaks at 20 lg 0.3 = -10.5 dB."""
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path is to be short
+        sound = PulseAudio(Path(folder))
+        with sound.running(), sound.playing_tone():
+            process = terminal.start("watch", "--model", toy_bundle, "--camera", "none",
+                                     env=sound.env)
+            terminal.read(process, "peak -10 dB")
+            os.write(terminal.master, b"\x03")
+            terminal.read(process)
+    assert process.returncode == 0
 
 
 def test_a_pipe_or_another_encoding_gets_lines(terminal: Terminal, tmp_path: Path,
