@@ -140,6 +140,17 @@ def pipe_camera(path: Path) -> Iterator[Callable[[], None]]:
     finally:
         over.set()
         thread.join(5)
+        # Readers learn of the end only while nobody writes; ENXIO: all have.
+        wait_for(lambda: not _is_read(path), 10, "the pipe's readers to leave")
+
+
+def _is_read(pipe: Path) -> bool:
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    time.sleep(0.2)
+    return True
 
 
 class _Server(ThreadingHTTPServer):
