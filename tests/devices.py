@@ -62,6 +62,17 @@ def scenery(seed: int, bgr: tuple[int, int, int] = (90, 120, 140)) -> np.ndarray
     return cv2.resize(blocks, (128, 96), interpolation=cv2.INTER_NEAREST)
 
 
+def visited(number: int) -> np.ndarray:
+    """Make a frame of a garden in which a disc is for 40 frames of 80, each time elsewhere."""
+    picture = scenery(0) ^ np.uint8(number % 2)
+    visit, frame = divmod(number, 80)
+    if frame < 40:
+        left, top = np.random.default_rng(visit).integers(20, 70, 2)
+        centre = (int(left + frame % 10), int(top))
+        cv2.circle(picture, centre, 14, (200, 40 + visit % 100, 30), -1)
+    return picture
+
+
 class _Stream(BaseHTTPRequestHandler):
     server: "_Server"
 
@@ -74,7 +85,11 @@ class _Stream(BaseHTTPRequestHandler):
                 continue
             self.server.seed += not self.server.freezes.is_set()
             seed = self.server.seed
-            picture = scenery(0) ^ np.uint8(seed % 2) if self.server.still else scenery(seed)
+            picture = scenery(seed)
+            if self.server.still:
+                picture = scenery(0) ^ np.uint8(seed % 2)
+            elif self.server.visited:
+                picture = visited(seed)
             jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
             try:
                 self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
@@ -125,6 +140,17 @@ def pipe_camera(path: Path) -> Iterator[Callable[[], None]]:
     finally:
         over.set()
         thread.join(5)
+        # Readers learn of the end only while nobody writes; ENXIO: all have.
+        wait_for(lambda: not _is_read(path), 10, "the pipe's readers to leave")
+
+
+def _is_read(pipe: Path) -> bool:
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    time.sleep(0.2)
+    return True
 
 
 class _Server(ThreadingHTTPServer):
@@ -132,20 +158,23 @@ class _Server(ThreadingHTTPServer):
     hangs: threading.Event
     freezes: threading.Event
     still: bool
+    visited: bool
     seed = 0
 
 
 @contextmanager
 def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None, still: bool = False,
-                 freezes: threading.Event | None = None) -> Iterator[int]:
+                 freezes: threading.Event | None = None, visits: bool = False) -> Iterator[int]:
     """Serve a network camera of 10 frames a second on 127.0.0.1; gives its port.
 
     While `hangs` is set it answers without sending a frame; while `freezes` is, it sends one and
-    the same. Of a `still` scene only the lowest bit changes.
+    the same. Of a `still` scene only the lowest bit changes; with `visits` something comes to it
+    each 8 s, as what moves on and on in one place is taken for background.
     """
     server = _Server(("127.0.0.1", port), _Stream)
     server.stopping, server.hangs = threading.Event(), hangs or threading.Event()
     server.freezes, server.still = freezes or threading.Event(), still
+    server.visited = visits
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -111,7 +111,7 @@ def camera_dies(folder: Path, bundle: Path, times: int) -> str:
 def microphone_dies(folder: Path, bundle: Path, times: int) -> str:
     """Kill and restart a PulseAudio server."""
     song = sing(folder / "song.wav", 300)
-    with TemporaryDirectory(prefix="bf") as short, mjpeg_camera() as port:
+    with TemporaryDirectory(prefix="bf") as short, mjpeg_camera(visits=True) as port:
         server = PulseAudio(Path(short))
         station = Station(folder, bundle, f"http://127.0.0.1:{port}/", "default", server.env)
         return _lose(station, {"microphone": lambda: _heard(server, song)}, times)
@@ -155,7 +155,7 @@ def read_blocks(folder: Path, bundle: Path, times: int) -> str:
 
 def clock_jumps(folder: Path, bundle: Path, times: int) -> str:
     """Set the wall clock 2 h forward and back."""
-    with mjpeg_camera() as port:
+    with mjpeg_camera(visits=True) as port:
         station = Station(folder, bundle, f"http://127.0.0.1:{port}/",
                           sing(folder / "song.wav", 120 + 60 * times))
         with station.running():
@@ -176,7 +176,7 @@ def model_is_damaged(folder: Path, bundle: Path, times: int) -> str:
     """Overwrite and empty the files of the model while they are used."""
     for number in range(times):
         copy = copytree(bundle, folder / f"{number}.birdfield")
-        with mjpeg_camera() as port:
+        with mjpeg_camera(visits=True) as port:
             station = Station(folder / str(number), copy, f"http://127.0.0.1:{port}/",
                               sing(folder / "song.wav", 120))
             with station.running():
