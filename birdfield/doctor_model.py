@@ -43,6 +43,9 @@ def check_inference(path: Path, command: Sequence[str] = (sys.executable, "-m", 
     except subprocess.TimeoutExpired:
         return [Finding("inference", "fail", f"took more than {timeout_s:g} s",
                         "this machine is too slow, or its disk or memory is failing")]
+    except OSError as error:
+        return [Finding("inference", "fail", f"{command[0]} cannot be run ({error.strerror})",
+                        "give this user the right to run it")]
     if done.returncode == -signal.SIGILL:
         return [Finding("inference", "fail", "illegal instruction: the TFLite runtime uses what "
                         "this processor does not have", "install another one: pip install "

@@ -114,9 +114,11 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 def test_the_commands_are_the_documented_ones() -> None:
     assert {path for path in COMMANDS if path} == {
-        ("train",), ("evaluate",), ("export",), ("bench",), ("info",), ("identify",), ("enrol",),
-        ("watch",), ("visits",), ("export-visits",), ("rescore",), ("species",),
-        ("species", "list"), ("species", "rename"), ("species", "remove")}
+        ("train",), ("evaluate",), ("export",), ("info",), ("identify",), ("enrol",), ("watch",),
+        ("visits",), ("report",), ("export-visits",), ("rescore",), ("species",),
+        ("species", "list"), ("species", "rename"), ("species", "remove"), ("bench",), ("doctor",), ("devices",),
+        ("status",), ("config",), ("config", "init"), ("config", "check"), ("config", "show"),
+        ("service",), ("service", "install"), ("service", "status"), ("service", "remove")}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

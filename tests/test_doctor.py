@@ -101,6 +101,11 @@ def test_what_kills_an_inference_is_a_message(code: str, words: str, todo: str) 
     assert found.state == "fail" and words in found.found and todo in found.todo, found
 
 
+def test_a_program_that_may_not_be_run_is_a_message() -> None:
+    found, = check_inference(Path("x"), ("/dev/null",))
+    assert found.found == "/dev/null cannot be run (Permission denied)"
+
+
 @pytest.mark.parametrize(("window_s", "state"), [(0.4, "ok"), (1.5, "warn"), (3.0, "fail")])
 def test_speed_is_told_against_real_time(window_s: float, state: str) -> None:
     assert _speed(window_s).state == state
