@@ -116,8 +116,9 @@ def test_the_commands_are_the_documented_ones() -> None:
     assert {path for path in COMMANDS if path} == {
         ("train",), ("evaluate",), ("export",), ("info",), ("identify",), ("enrol",), ("watch",),
         ("visits",), ("report",), ("export-visits",), ("rescore",), ("species",),
-        ("species", "list"), ("species", "rename"), ("species", "remove"), ("bench",), ("doctor",), ("devices",),
-        ("status",), ("config",), ("config", "init"), ("config", "check"), ("config", "show"),
+        ("species", "list"), ("species", "rename"), ("species", "remove"), ("bench",),
+        ("doctor",), ("devices",), ("status",), ("config",), ("config", "init"),
+        ("config", "check"), ("config", "show"),
         ("service",), ("service", "install"), ("service", "status"), ("service", "remove")}
 
 
