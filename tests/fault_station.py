@@ -47,7 +47,10 @@ class Station:
             self.process = subprocess.Popen(self._command, stdout=out, stderr=log, env=self._env)
         try:
             yield self
-            assert self.process.poll() is None, f"the station died: {self.log.read_text()[-400:]}"
+            self._alive()
+        except BaseException:
+            print(self.log.read_text()[-2000:], file=sys.stderr)
+            raise
         finally:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)

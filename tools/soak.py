@@ -53,7 +53,6 @@ VISIT_S = 20.0
 FIRST_S = 60.0  # after as much of nothing
 LOUD = np.float32(0.4)
 TRIES = 20  # individuals of a species
-KNOWN = 0.8  # of the poses of a guest
 BIRD_BOX = (50, 20, 210, 210)  # about where it shows, as the motion gate cuts it out
 SLACK_S = 6.0  # a window's length: a visit may be told so much too early or too late
 WARM_UP_H = 0.25
@@ -88,17 +87,12 @@ class Guest:
 
 
 def knows(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> bool:
-    """Tell whether a model names a guest by its song, and by both in most of its poses."""
+    """Tell whether a model names a guest by its song, cut out, and by both in the whole frame."""
+    shown = place(garden, guest.bird, FILM_FOOT, FILM_SCALE).astype(np.uint8)
     heard = hear(encoder, guest.song[: encoder.audio_spec.window], 0.0, 1.0).audio
-    if decide(encoder, gallery, None, heard).species != guest.name:
-        return False
-    names = []
-    for shift, turn_deg in ((-16, -6), (-8, 6), (0, 0), (8, -6), (16, 6)):
-        foot = (FILM_FOOT[0] + shift, FILM_FOOT[1])
-        shown = place(garden, guest.bird, foot, FILM_SCALE, turn_deg).astype(np.uint8)
-        names += [decide(encoder, gallery, see(encoder, view).image, heard).species
-                  for view in (shown, cut_out(shown, BIRD_BOX))]
-    return names.count(guest.name) >= KNOWN * len(names)
+    pairs = ((None, heard), (see(encoder, cut_out(shown, BIRD_BOX)).image, None),
+             (see(encoder, shown).image, heard))
+    return all(decide(encoder, gallery, *pair).species == guest.name for pair in pairs)
 
 
 def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest]:
