@@ -227,8 +227,8 @@ def watch(
         for source in (eye, ear):
             if source is not None:
                 closing.callback(source.close)
-        encoder.load(eye is not None, ear is not None)
         scene = Watch(encoder, gallery, eye, ear, fast, rules)
+        encoder.load(eye is not None, ear is not None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
         recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 from test_cli import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
 
+from birdfield.bench_stages import sound
 from birdfield.errors import ConfigError
 from birdfield.station_config import KEYS, TEMPLATE, config_home, load_config
 from birdfield.toml_lines import key_lines
@@ -138,14 +138,13 @@ def test_a_password_that_others_may_read_is_told(fake: Path, tmp_path: Path) -> 
 
 @pytest.mark.train
 def test_watch_follows_its_file_and_flags_override_it(toy_bundle: Path, tmp_path: Path) -> None:
-    """Six seconds of noise are one window; with --journal the file's journal is not made."""
-    noise = np.random.default_rng(0).normal(0, 0.1, 6 * 16_000).clip(-1, 1)
-    soundfile.write(tmp_path / "noise.wav", noise, 16_000)
+    """Six seconds of a song are a window; with --journal the file's journal is not made."""
+    soundfile.write(tmp_path / "song.wav", sound(16_000, 6.0), 16_000)
     path = write(tmp_path, f'''
 [watch]
 model = "{toy_bundle}"
 camera = "none"
-microphone = "{tmp_path / "noise.wav"}"
+microphone = "{tmp_path / "song.wav"}"
 [journal]
 folder = "own"
 keep_best = 3
