@@ -16,7 +16,7 @@ import numpy as np
 from birdfield.errors import InputError, UsageError
 from birdfield.image import Frame
 from birdfield.masking import mask_url
-from birdfield.motion import LOOK_S, Box, MotionGate, cut_out
+from birdfield.motion import LOOK_S, Box, MotionGate
 from birdfield.pi_camera import PI_CAMERA, PiCapture, load_picamera2
 from birdfield.quality import ChangeTimer, frame_fault
 from birdfield.watchdog import Turn, Watchdog
@@ -56,7 +56,7 @@ class Shot:
     @property
     def subject(self) -> Frame:
         """What moved, cut out of the frame; all of it where nothing did."""
-        return cut_out(self.frame, self.box)
+        return crop(self.frame, self.box)
 
 
 def shot_of(shots: Sequence[Shot]) -> Shot | None:

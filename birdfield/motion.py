@@ -113,14 +113,6 @@ def square_around(box: Box, shape: tuple[int, ...]) -> Box | None:
             min(max(top + (height - side) // 2, 0), rows - side), side, side)
 
 
-def cut_out(frame: Frame, box: Box | None) -> Frame:
-    """Copy a box out of a frame [H, W, 3], or return the whole frame."""
-    if box is None:
-        return frame
-    left, top, width, height = box
-    return frame[top : top + height, left : left + width].copy()
-
-
 class MotionGate:
     """The background of one camera. Not thread-safe."""
 

@@ -88,11 +88,6 @@ class View:
         """Whether `recent` and `today` are visits."""
         return self._journal is not None
 
-    @property
-    def skipped(self) -> int:
-        """How many windows were left out because processing was late."""
-        return self._scene.skipped
-
     def windows(self) -> Iterator[Window]:
         """Yield the scene's windows, each taken."""
         for window in self._scene.windows():
@@ -135,7 +130,7 @@ class View:
     def health(self) -> Health:
         """Look how the station does now."""
         scene = self._scene
-        return Health(self._faults, self.skipped, scene.rested, scene.idle, self._windows,
+        return Health(self._faults, scene.skipped, scene.rested, scene.idle, self._windows,
                       thermal.read_celsius(thermal.ZONES), _memory_mb())
 
 

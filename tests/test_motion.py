@@ -2,13 +2,13 @@ import cv2
 import numpy as np
 import pytest
 
+from birdfield.camera import crop
 from birdfield.motion import (
     LOOK_S,
     STAY_S,
     STILL,
     WHOLE,
     MotionGate,
-    cut_out,
     largest_part,
     square_around,
 )
@@ -128,5 +128,5 @@ def test_a_square_is_cut_around_what_is_small() -> None:
     assert square_around((100, 90, 150, 20), (200, 300, 3)) == (77, 2, 195, 195)
     assert square_around((100, 90, 151, 20), (200, 300, 3)) is None
     frame = np.arange(200 * 300 * 3, dtype=np.uint8).reshape(200, 300, 3)
-    assert np.array_equal(cut_out(frame, (80, 60, 80, 70)), frame[60:130, 80:160])
-    assert cut_out(frame, None) is frame
+    assert np.array_equal(crop(frame, (80, 60, 80, 70)), frame[60:130, 80:160])
+    assert crop(frame, None) is frame

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from birdfield.audio import Waveform
 from birdfield.bundle import load_bundle
-from birdfield.camera import Shot, look, shot_of
+from birdfield.camera import Shot, crop, look, shot_of
 from birdfield.config import thread_count
 from birdfield.decide import decide
 from birdfield.disk import Retention
@@ -31,7 +31,7 @@ from birdfield.encoder import Encoder
 from birdfield.gallery import Gallery
 from birdfield.image import Frame
 from birdfield.journal import open_journal, read_journal
-from birdfield.motion import LOOK_S, MotionGate, cut_out
+from birdfield.motion import LOOK_S, MotionGate
 from birdfield.quality import ChangeTimer
 from birdfield.recorder import Recorder, Settings
 from birdfield.visit_rows import Selection, visits_of
@@ -90,7 +90,7 @@ def knows(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> bo
     """Tell whether a model names a guest by its song, cut out, and by both in the whole frame."""
     shown = place(garden, guest.bird, FILM_FOOT, FILM_SCALE).astype(np.uint8)
     heard = hear(encoder, guest.song[: encoder.audio_spec.window], 0.0, 1.0).audio
-    pairs = ((None, heard), (see(encoder, cut_out(shown, BIRD_BOX)).image, None),
+    pairs = ((None, heard), (see(encoder, crop(shown, BIRD_BOX)).image, None),
              (see(encoder, shown).image, heard))
     return all(decide(encoder, gallery, *pair).species == guest.name for pair in pairs)
 

@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 
 from birdfield.bundle import load_bundle
+from birdfield.camera import crop
 from birdfield.encoder import Encoder, unit
 from birdfield.image import read_image
-from birdfield.motion import MotionGate, cut_out
+from birdfield.motion import MotionGate
 
 SPEC = importlib.util.spec_from_file_location(
     "motion_gate", Path(__file__).with_name("0017_motion_gate.py"))
@@ -57,9 +58,9 @@ def views(bird: Any, backdrop: Any, size: float, rng: np.random.Generator) -> di
     motion = gate.look(frame, LOOKS / 2)
     found = {"whole": frame}
     if motion.moving:
-        found["gate"] = cut_out(frame, motion.box)
+        found["gate"] = crop(frame, motion.box)
     for margin in MARGINS:
-        found[f"true box x {margin}"] = cut_out(frame, true_square(box, margin))
+        found[f"true box x {margin}"] = crop(frame, true_square(box, margin))
     return found
 
 
