@@ -72,8 +72,9 @@ class Tail:
         proxies = tf.Variable(unit(np.stack([vectors[classes == row].mean(axis=0)
                                              for row in range(len(species))])))
         base, head = self.model.trainable_variables, [kernel, bias, proxies]
-        optimizers = (keras.optimizers.Adam(config.learning_rate),
-                      keras.optimizers.Adam(3 * config.learning_rate))
+        steps = -(-len(images) // (config.species_per_batch * config.samples_per_species))
+        optimizers = [keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(
+            rate * config.learning_rate, steps * config.epochs)) for rate in (1, 3)]
         optimizers[0].build(base)
         optimizers[1].build(head)
 
@@ -93,7 +94,6 @@ class Tail:
             return {**measured, "spread": tf.reduce_mean(spread)}
 
         groups = [np.flatnonzero(classes == row) for row in range(len(species))]
-        steps = -(-len(images) // (config.species_per_batch * config.samples_per_species))
         for epoch in range(config.epochs):
             rng = np.random.default_rng([seed, epoch])
             totals: dict[str, list[float]] = {}

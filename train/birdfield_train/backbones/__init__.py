@@ -18,7 +18,8 @@ class Tuning:
         after: The layer whose maps are cached; what follows is fitted.
         views: Cached of each photograph, beside the plain one.
         epochs: Passes over the photographs, in other views each time.
-        learning_rate: Of Adam, for the base; the projection learns three times as fast.
+        learning_rate: Of Adam, for the base, falling to 0 by a cosine; the projection learns
+            three times as fast.
         temperature: Of the normalised softmax (Zhai and Wu, arXiv 1811.12649), beside the triplets.
         margin: Of the triplet loss, in cosine.
         species_per_batch: P.

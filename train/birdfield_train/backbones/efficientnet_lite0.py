@@ -21,7 +21,7 @@ PACKED_SHA256 = "e74abfacd9876cf9e3015588bdde965ea58822aed8c1230f9f446d7713b0b53
 SPEC = ImageSpec(size_px=224, order="RGB", mean=(127.0, 127.0, 127.0), scale=128.0)
 CHANNELS = 1280
 LICENCE = "EfficientNet-Lite0 ImageNet weights: Google, Apache-2.0"
-TUNING = Tuning("block10_add", views=4, epochs=5, learning_rate=1e-4)  # maps [14, 14, 112]
+TUNING = Tuning("block10_add", views=8, epochs=8, learning_rate=2e-4)  # maps [14, 14, 112]
 STEM = 32  # channels
 # Repeats, kernel, stride of the first, expansion, output channels of each stage.
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
