@@ -1,7 +1,7 @@
 """Scoring a gallery on photographs and recordings: by sight, by sound and by both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,18 +26,11 @@ class Embedded:
         vectors: float32 [N, 128], unit, one a file.
         labels: int64 [N], the species' index in the gallery.
         recordings: int64 [N], the recording, or the photograph, of each.
-        weights: float32 [N], 0..1, what each counts beside the other sense; by default 1.
     """
 
     vectors: Vectors
     labels: NDArray[np.int64]
     recordings: NDArray[np.int64]
-    weights: NDArray[np.float32] = field(default_factory=lambda: np.ones(0, np.float32))
-
-    def __post_init__(self) -> None:
-        """Fill in the weights."""
-        if len(self.weights) != len(self.labels):
-            object.__setattr__(self, "weights", np.ones(len(self.labels), np.float32))
 
 
 @dataclass(frozen=True)
@@ -131,7 +124,7 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
     fused = {
         "image": fuse_rows(fuse, images.vectors, None),
         "audio": fuse_rows(fuse, None, audio.vectors),
-        "both": fuse_pairs(fuse, images, left, audio, right),
+        "both": fuse_rows(fuse, images.vectors[left], audio.vectors[right]),
     }
     similarities = {sense: gallery.similarities(vectors, sense)
                     for sense, vectors in fused.items()}
@@ -147,17 +140,9 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
 def fuse_rows(fuse: Fuse, images: Vectors | None, audio: Vectors | None) -> Vectors:
     """Fuse tower vectors row by row; one side may be None. Returns float32 [N, 128]."""
     count = len(images if images is not None else audio if audio is not None else ())
-    rows = [fuse(None if images is None else images[row],
-                         None if audio is None else audio[row]) for row in range(count)]
+    rows = [fuse(None if images is None else images[row], None if audio is None else audio[row])
+            for row in range(count)]
     return np.array(rows, np.float32).reshape(count, DIM)
-
-
-def fuse_pairs(fuse: Fuse, images: Embedded, left: NDArray[np.int64], audio: Embedded,
-               right: NDArray[np.int64]) -> Vectors:
-    """Fuse pairs of rows, int64 [P] each, by their weights. Returns float32 [P, 128]."""
-    rows = [fuse(images.vectors[seen], audio.vectors[heard], float(images.weights[seen]),
-                 float(audio.weights[heard])) for seen, heard in zip(left, right, strict=True)]
-    return np.array(rows, np.float32).reshape(len(left), DIM)
 
 
 def _scores(gallery: Gallery, sense: str, vectors: Vectors, similarities: NDArray[np.float32],

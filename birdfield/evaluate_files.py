@@ -13,7 +13,6 @@ from birdfield.encoder import DIM, Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.evaluate import Embedded
 from birdfield.identify import pool_parts
-from birdfield.signal_quality import audio_weight, image_weight
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +76,6 @@ def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
     vectors: list[Vector] = []
     labels: list[int] = []
     groups: list[int] = []
-    weights: list[float] = []
-    weigh = image_weight if samples and samples[0].sense == "image" else audio_weight
     for count, sample in enumerate(samples, 1):
         try:
             part = pool_parts(embed_file(encoder, sample.path))
@@ -93,9 +90,7 @@ def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
         paths.append(sample.path)
         vectors.append(vector)
         labels.append(index[sample.label])
-        weights.append(weigh(part.quality))
         groups.append(recordings.setdefault((sample.label, sample.recording), len(recordings)))
     embedded = Embedded(np.array(vectors, np.float32).reshape(-1, DIM),
-                        np.array(labels, np.int64), np.array(groups, np.int64),
-                        np.array(weights, np.float32))
+                        np.array(labels, np.int64), np.array(groups, np.int64))
     return embedded, tuple(paths)

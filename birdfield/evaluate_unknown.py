@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from birdfield.dataset import Dataset, scan, scan_flat
 from birdfield.errors import InputError
-from birdfield.evaluate import Embedded, Scored, draw_pairs, fuse_pairs, fuse_rows, rounded
+from birdfield.evaluate import Embedded, Scored, draw_pairs, fuse_rows, rounded
 from birdfield.evaluate_files import EmbeddedFiles
 from birdfield.gallery import Gallery, knownness
 from birdfield.metrics import auroc, fpr_at_95_tpr, oscr
@@ -174,7 +174,7 @@ def _scores(fuse: Fuse, gallery: Gallery, images: Embedded, left: NDArray[np.int
     """Return the knownness of photographs, recordings and the given pairs of them."""
     fused = {"image": fuse_rows(fuse, images.vectors, None),
              "audio": fuse_rows(fuse, None, audio.vectors),
-             "both": fuse_pairs(fuse, images, left, audio, right)}
+             "both": fuse_rows(fuse, images.vectors[left], audio.vectors[right])}
     return {sense: knownness(gallery.similarities(vectors, sense),
                              gallery.nobird_similarity(vectors, sense), gallery, sense)
             for sense, vectors in fused.items()}
