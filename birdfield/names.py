@@ -90,3 +90,12 @@ def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
 
 
 LABELS = Names()  # by which no species has another name than its label
+
+
+def names_in(species: Iterable[Species], lang: str | None, path: Path | None) -> Names:
+    """Return how species are called in a language, by a CSV over their own names; else by label.
+
+    Raises:
+        BirdfieldError: When the CSV cannot be read, or none has a name in the language.
+    """
+    return Names(merged(species, path), lang) if lang else LABELS

@@ -19,10 +19,10 @@ from rich.console import Console
 
 from birdfield import station
 from birdfield.camera import open_camera
-from birdfield.cli import open_model
 from birdfield.history import gather_history
 from birdfield.journal import Journal, open_journal, read_journal, utc_text
 from birdfield.microphone import open_microphone
+from birdfield.model import open_model
 from birdfield.recorder import Settings
 from birdfield.report.history_page import write_history
 from birdfield.sound_meter import MeteredMicrophone
