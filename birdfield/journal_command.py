@@ -145,6 +145,8 @@ def report(
     until: UntilOption = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write a page to look "
                     "at, DIR/index.html, with pictures and sonograms.")] = None,
+    lang: LangOption = None,
+    names_file: NamesOption = None,
 ) -> None:
     """Show a journal at a glance: visits by hour and species, arrivals, senses."""
     from birdfield.history import gather_history
@@ -157,8 +159,9 @@ def report(
         from birdfield.report.history_page import check_history, write_history
 
         check_history(html)
+    names = names_of(lang, names_file)
     with closing(read_journal(journal)) as opened:
         history = gather_history(opened, from_time, to_time)
         if html:
-            write_history(html, opened, history)
-    print(html / "index.html" if html else to_text(history))
+            write_history(html, opened, history, names)
+    print(html / "index.html" if html else to_text(history, names))

@@ -48,10 +48,17 @@ class Names:
 
     def full(self, label: str, scientific: str | None = None) -> str:
         """Return the name with the scientific one beside it; the label where no language is set."""
-        if self._lang is None:
-            return label
-        beside = self.scientific(label) or scientific
+        beside = self.beside(label, scientific)
         return f"{self.common(label)} ({beside})" if beside else self.common(label)
+
+    def beside(self, label: str, scientific: str | None = None) -> str | None:
+        """Return what stands beside the name: the scientific one, where a language is set.
+
+        Args:
+            label: The species.
+            scientific: Its scientific name where these names have none, as a visit knows it.
+        """
+        return None if self._lang is None else self.scientific(label) or scientific
 
     def told(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Add a species' name and scientific name to an answer's or a visit's JSON."""

@@ -17,6 +17,7 @@ from birdfield.heart import Heart, patience_s
 from birdfield.journal import open_journal, read_journal
 from birdfield.microphone import Microphone
 from birdfield.motion import Box
+from birdfield.names import Names
 from birdfield.notify import notifier
 from birdfield.observation import Observation
 from birdfield.privacy import BlankedCamera
@@ -97,11 +98,12 @@ def metered(microphone: Microphone | None, encoder: Encoder) -> MeteredMicrophon
 
 
 def view_scene(scene: Watch, model: str, meter: MeteredMicrophone | None,
-               recorder: Recorder | None, heart: Heart, folder: Path | None) -> None:
+               recorder: Recorder | None, heart: Heart, folder: Path | None,
+               names: Names) -> None:
     """Show a scene on the terminal while a recorder takes its windows, and a heart beats."""
     with ExitStack() as stack:
         journal = stack.enter_context(closing(read_journal(folder))) if folder else None
-        view = View(scene, model, meter, journal)
+        view = View(scene, model, meter, journal, names)
         show_view(view, recorded(scene, recorder, heart, view))
 
 

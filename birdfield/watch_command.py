@@ -103,6 +103,6 @@ def watch(
                                           eye, ear, rules) if folder else None)
         heart = station.open_heart(bundle.model_id, eye, ear, folder)
         if viewing:
-            station.view_scene(scene, bundle.folder.name, meter, recorder, heart, folder)
+            station.view_scene(scene, bundle.folder.name, meter, recorder, heart, folder, known)
         else:
             show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines, known)

@@ -25,6 +25,7 @@ from birdfield.microphone import open_microphone
 from birdfield.model import open_model
 from birdfield.recorder import Settings
 from birdfield.report.history_page import write_history
+from birdfield.rules import LiveRules
 from birdfield.sound_meter import MeteredMicrophone
 from birdfield.view import View
 from birdfield.view_layout import draw
@@ -56,10 +57,11 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
     meter = MeteredMicrophone(ear, encoder.audio_spec.rate_hz)
     scene = Watch(encoder, gallery, eye, meter, fast=True)
     recorder = station.open_recorder(folder, Settings(gap_s=4), bundle.model_id, encoder, gallery,
-                                     eye, meter)
+                                     eye, meter, LiveRules())
+    heart = station.open_heart(bundle.model_id, eye, meter, folder)
     with closing(read_journal(folder)) as journal:
         view = View(scene, bundle.folder.name, meter, journal)
-        answers = station.recorded(view, recorder)
+        answers = station.recorded(scene, recorder, heart, view)
         next(each for each in answers if (each.start_s or 0) > FROM_S and each.decision.species
              and each.decision.agreement == "agree")
         console = Console(file=io.StringIO(), record=True, width=COLUMNS, height=LINES,
