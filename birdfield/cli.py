@@ -21,7 +21,7 @@ from birdfield import (
     watch_command,
     workstation,
 )
-from birdfield.console import complain, progress, show
+from birdfield.console import complain, progress, show, show_figures
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 from birdfield.options import JsonSwitch, LangOption, ModelArgument, ModelOption, NamesOption
 
@@ -84,7 +84,7 @@ def _options(
 @app.command()
 def identify(
     files: Annotated[list[Path] | None, typer.Argument(
-        metavar="[FILES_OR_FOLDERS]...", help="Photographs, recordings or folders.")] = None,
+        metavar="FILES_OR_FOLDERS", help="Photographs, recordings or folders.")] = None,
     image: Annotated[Path | None, typer.Option(help="A photograph; with --audio, of the same "
                                                     "bird.")] = None,
     audio: Annotated[Path | None, typer.Option(help="A recording.")] = None,
@@ -188,12 +188,7 @@ def evaluate(
         problems += found.problems
     for problem in problems:
         complain(f"skipped {problem}")
-    text = json.dumps(figures, indent=1)
-    print(text if json_file == Path("-") else to_table(figures))
-    if json_file and json_file != Path("-"):
-        from birdfield.atomic import write_file
-
-        write_file(json_file, text.encode())
+    show_figures(figures, to_table, json_file)
     if report_dir:
         write_report(report_dir, gather(encoder.fuse, gallery, files, scored, figures, model,
                                         sys.argv, separations))
@@ -210,7 +205,7 @@ def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:
 
 @app.command()
 def bench(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Bundles, or starter "
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL", help="Bundles, or starter "
                                                  "for the packaged one.")],
     threads: Annotated[int, typer.Option(min=1, help="Of each interpreter.")] = 1,
     against_birdnet: Annotated[bool, typer.Option("--against-birdnet", help="Run BirdNET beside "
@@ -228,16 +223,11 @@ def bench(
     opened = [(path, *open_model(path)) for path in models]
     figures = measure([(path, bundle, known) for path, bundle, _, known in opened], threads,
                       against_birdnet, gallery, progress)
-    text = json.dumps(figures, indent=1)
-    print(text if json_file == Path("-") else to_table(figures))
-    if json_file and json_file != Path("-"):
-        from birdfield.atomic import write_file
-
-        write_file(json_file, text.encode())
+    show_figures(figures, to_table, json_file)
 
 
 @app.command()
-def info(model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A bundle.")] = None,
+def info(model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A bundle.")] = None,
          json_lines: JsonSwitch = False) -> None:
     """Tell what a model is: species, accuracy, parts, licences."""
     from birdfield.describe import describe, to_text

@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from birdfield.names import Names
@@ -39,3 +39,17 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
         from birdfield.atomic import write_file
 
         write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
+
+
+def show_figures(figures: dict[str, Any], to_table: Callable[[dict[str, Any]], str],
+                 json_file: Path | None) -> None:
+    """Print figures as a table, and write them to a JSON file; where that is -, print JSON."""
+    text = json.dumps(figures, indent=1)
+    if json_file == Path("-"):
+        print(text)
+        return
+    print(to_table(figures))
+    if json_file:
+        from birdfield.atomic import write_file
+
+        write_file(json_file, text.encode())

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_cli import assert_refused, run
 from test_journal import ROBIN
-from test_report import HOSTILE, browse, complaints, section
+from test_report import HOSTILE, photograph, section
 
 from birdfield.evidence import Keepsakes, Sound, write_evidence
 from birdfield.history import UNDECIDED, History, began_at, gather_history
@@ -211,12 +211,7 @@ def test_a_browser_shows_a_history(journal: Journal, tmp_path: Path, width_px: i
         journal.add_visit(visit(replace(JAY, species=name), number, 8), "a1b2")
     with closing(read_journal(journal.folder)) as opened:
         write_history(tmp_path / "page", opened, gather_history(opened, None, None))
-    shot = tmp_path / "shot.png"
-    done = browse(tmp_path / "page" / "index.html", tmp_path, f"--screenshot={shot}",
-                  f"--window-size={width_px},3500")
-    assert complaints(done) == []
-    seen = cv2.imread(str(shot))
-    assert seen is not None and seen.shape[1] == width_px
+    seen = photograph(tmp_path / "page" / "index.html", width_px, 3500)
     green = (seen == (0x5c, 0x80, 0x00)).all(axis=2)  # the strongest cell of the heat map
     assert green.sum() > 200 and (seen[2500:] != seen[0, 0]).any()
 
