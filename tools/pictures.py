@@ -1,8 +1,9 @@
-"""The README's pictures of a station, of the toy aviary: python tools/pictures.py DEMO FOLDER.
+"""The README's pictures, of the toy aviary: python tools/pictures.py DEMO FOLDER.
 
-DEMO is what `make demo` left. Writes FOLDER/view.png, the terminal during `birdfield watch`, and
-FOLDER/history.png, a part of the page of `birdfield report`. The scene is of 8 minutes: in the
-second picture its visits are spread over twelve days of May.
+DEMO is what `make demo` left. Writes FOLDER/report.png, two parts of the page of `birdfield
+evaluate --report`; FOLDER/view.png, the terminal during `birdfield watch`; and FOLDER/history.png,
+a part of the page of `birdfield report`. The scene is of 8 minutes: in the last picture its visits
+are spread over twelve days of May.
 """
 
 import io
@@ -15,6 +16,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import cv2
+import numpy as np
 from rich.console import Console
 
 from birdfield import station
@@ -34,6 +37,10 @@ from birdfield.watch import Watch
 COLUMNS, LINES = 80, 24
 FROM_S = 75.0  # of the scene: then some visits are over
 PAGE_PX = (1120, 990)
+REPORT_PX = (1060, 1080)  # of each of its two parts
+SHOWN_PX = 800  # the width at which a part is shown
+MAP_ALONE = ("header, footer, section:not(#map-section) { display: none } "
+             "#map-section { padding: 0; margin-top: 24px; border: 0 }")
 TERMINAL_PX = (976, 586)
 DAYS = 12
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -46,6 +53,28 @@ height="{terminal_height}"/></clipPath>{lines}</defs>
 <rect width="{terminal_width}" height="{terminal_height}" fill="#15191c"/>
 {backgrounds}<g class="{unique_id}-matrix">{matrix}</g></svg>
 """
+
+
+def evaluate(demo: Path, folder: Path) -> Path:
+    """Evaluate the demo's model; returns the page."""
+    subprocess.run([sys.executable, "-m", "birdfield", "evaluate", "toy.birdfield", "test/images",
+                    "test/audio", "--report", folder / "report"], cwd=demo, check=True)
+    return folder / "report" / "index.html"
+
+
+def photograph_report(page: Path, picture: Path) -> None:
+    """Put the beginning of an evaluation's page and its map side by side."""
+    style = page.read_text(encoding="utf-8").replace("</style>", f"{MAP_ALONE}</style>", 1)
+    alone = page.with_name("map.html")
+    alone.write_text(style, encoding="utf-8")
+    parts = []
+    for part in (page, alone):
+        photograph(part, page.with_name("part.png"), REPORT_PX)
+        parts.append(cv2.imread(str(page.with_name("part.png"))))
+    both = np.hstack([part for part in parts if part is not None])
+    scale = SHOWN_PX / REPORT_PX[0]
+    cv2.imwrite(str(picture), cv2.resize(both, None, fx=scale, fy=scale,
+                                         interpolation=cv2.INTER_AREA))
 
 
 def watch(demo: Path, folder: Path, out: Path) -> None:
@@ -94,9 +123,10 @@ def photograph(page: Path, picture: Path, size_px: tuple[int, int]) -> None:
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make the pictures."""
     demo, out = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     with tempfile.TemporaryDirectory() as place:
+        photograph_report(evaluate(demo, Path(place)), out / "report.png")
         folder = Path(place) / "garden"
         watch(demo, folder, Path(place))
         photograph(Path(place) / "view.svg", out / "view.png", TERMINAL_PX)
