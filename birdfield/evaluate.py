@@ -121,11 +121,7 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
         seed: Of the pairing.
     """
     left, right = draw_pairs(images, audio, seed)
-    fused = {
-        "image": fuse_rows(fuse, images.vectors, None),
-        "audio": fuse_rows(fuse, None, audio.vectors),
-        "both": fuse_rows(fuse, images.vectors[left], audio.vectors[right]),
-    }
+    fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
     similarities = {sense: gallery.similarities(vectors, sense)
                     for sense, vectors in fused.items()}
     units = {"image": (images.recordings,), "audio": (audio.recordings,),
@@ -135,6 +131,13 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
                                   labels[sense], units[sense]) for sense in SENSES)
     return Scored(image, heard, both, similarities["image"][left], similarities["audio"][right],
                   gallery)
+
+
+def fuse_senses(fuse: Fuse, images: Vectors, audio: Vectors, left: NDArray[np.int64],
+                right: NDArray[np.int64]) -> dict[str, Vectors]:
+    """Fuse photographs [N, 128], recordings [M, 128] and pairs of their rows [P], by SENSES."""
+    return {"image": fuse_rows(fuse, images, None), "audio": fuse_rows(fuse, None, audio),
+            "both": fuse_rows(fuse, images[left], audio[right])}
 
 
 def fuse_rows(fuse: Fuse, images: Vectors | None, audio: Vectors | None) -> Vectors:

@@ -10,7 +10,7 @@ import numpy as np
 from birdfield.dataset import Dataset, Sample, scan
 from birdfield.embed_file import embed_file
 from birdfield.encoder import DIM, Encoder, Vector
-from birdfield.errors import InputError
+from birdfield.errors import InputError, some_of
 from birdfield.evaluate import Embedded
 from birdfield.identify import pool_parts
 
@@ -47,9 +47,8 @@ def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audi
     dataset = scan(image_dir, audio_dir)
     unknown = [label for label in dataset.labels if label not in labels]
     if unknown:
-        raise InputError(f"the model does not know {', '.join(unknown[:5])}"
-                         f"{', ...' if len(unknown) > 5 else ''}; enrol such species, or leave "
-                         "their folders out")
+        raise InputError(f"the model does not know {some_of(unknown)}; enrol such species, or "
+                         "leave their folders out")
     files = embed_dataset(encoder, labels, dataset, progress)
     if not files.image_paths and not files.audio_paths:
         raise InputError(f"no usable file in {image_dir} or {audio_dir} "
