@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The folder that watch "
                                                  "--journal writes.")]
-SpeciesOption = Annotated[str | None, typer.Option(help="Of this species only; undecided for "
-                                                   "conflicting evidence.")]
 SinceOption = Annotated[str | None, typer.Option(metavar="TIME", help="From then on, such as "
                                                  "2026-05-01 or 2026-05-01T06:30, local time.")]
 UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
@@ -25,7 +23,9 @@ UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before th
 
 def visits(
     journal: JournalArgument,
-    species: SpeciesOption = None,
+    species: Annotated[str | None, typer.Option(help="Of this species only, by its label or, with "
+                                                "--lang, its name; undecided for conflicting "
+                                                "evidence.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     last: Annotated[int | None, typer.Option(min=1, help="The newest so many.")] = None,
@@ -53,7 +53,8 @@ def visits(
     names, kept = names_of(lang, names_file), []
     with closing(read_journal(journal)) as opened:
         rows = (events_of(opened, from_time, to_time) if events else
-                visits_of(opened, Selection(species, from_time, to_time, last)))
+                visits_of(opened, Selection(species and names.label(species), from_time, to_time,
+                                            last)))
         for row in rows:
             line = event_line(row) if events else visit_line(row, names)
             row = row if events else names.told(row)
@@ -92,7 +93,8 @@ def export_visits(
                                                  "stands, in degrees; eBird needs it.")] = None,
     session: Annotated[int | None, typer.Option(min=1, help="One watch only, by its "
                                                 "number.")] = None,
-    species: SpeciesOption = None,
+    species: Annotated[str | None, typer.Option(help="Of this species only, by its label; "
+                                                "undecided for conflicting evidence.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
 ) -> None:

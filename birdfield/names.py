@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from birdfield.errors import UsageError
-from birdfield.species import Species, read_names
+from birdfield.species import Species, fold, read_names
 
 
 def sort_key(name: str) -> tuple[str, str]:
@@ -40,6 +40,13 @@ class Names:
         """Return the name in the language, else the label."""
         known = self._species.get(label)
         return known.names.get(self._lang or "", label) if known else label
+
+    def label(self, name: str) -> str:
+        """Return the label of the species that is called so, in whatever case; else the name."""
+        for label, species in self._species.items():
+            if fold(name) in map(fold, (label, species.scientific or label, self.common(label))):
+                return label
+        return name
 
     def scientific(self, label: str) -> str | None:
         """Return the scientific name, or None."""
