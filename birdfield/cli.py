@@ -4,26 +4,31 @@ import io
 import json
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from birdfield import __version__, config_command, doctor_command, service_command, station
+from birdfield import (
+    __version__,
+    config_command,
+    doctor_command,
+    journal_command,
+    service_command,
+    watch_command,
+    workstation,
+)
+from birdfield.console import complain, progress, show, show_figures
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
+from birdfield.options import JsonSwitch, LangOption, ModelArgument, ModelOption, NamesOption
 
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
-    from birdfield.bundle import Bundle
-    from birdfield.encoder import BundleEncoder, Encoder
+    from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
-    from birdfield.names import Names
     from birdfield.observation import Observation
-    from birdfield.species import Species
 
 
 class SentenceGroup(TyperGroup):
@@ -56,24 +61,6 @@ app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_ena
 species_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
                           help="List, rename or remove a model's species.")
 
-ModelOption = Annotated[Path | None, typer.Option(
-    "--model", help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the packaged starter.")]
-ModelArgument = Annotated[Path, typer.Argument(
-    metavar="MODEL", help="A bundle NAME.birdfield, or starter for the packaged one.")]
-JsonSwitch = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
-
-
-def complain(sentence: str) -> None:
-    """Write a sentence to stderr."""
-    print(f"birdfield: {sentence}", file=sys.stderr)
-
-
-def progress(what: str, done: int, total: int) -> None:
-    """Show how far long work is, on a terminal only."""
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r{what}: {done}/{total}", end=end, file=sys.stderr, flush=True)
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -94,28 +81,10 @@ def _options(
     set_up_log(log, logging.INFO if verbose else logging.WARNING)
 
 
-def open_model(path: Path | None) -> tuple["Bundle", "BundleEncoder", "Gallery"]:
-    """Open a bundle with the user's own species."""
-    from birdfield.bundle import load_bundle
-    from birdfield.config import resolve_model, thread_count
-    from birdfield.store import load_store, merged_gallery
-
-    bundle = load_bundle(resolve_model(path))
-    encoder = bundle.encoder(thread_count())
-    return bundle, encoder, merged_gallery(bundle, load_store(bundle), encoder.fuse)
-
-
-def names_in(lang: str | None, path: Path | None, species: Iterable["Species"]) -> "Names":
-    """Return how species are called in a language, by a CSV over the model's own names."""
-    from birdfield.names import LABELS, Names, merged
-
-    return Names(merged(species, path), lang) if lang else LABELS
-
-
 @app.command()
 def identify(
     files: Annotated[list[Path] | None, typer.Argument(
-        metavar="[FILES_OR_FOLDERS]...", help="Photographs, recordings or folders.")] = None,
+        metavar="FILES_OR_FOLDERS", help="Photographs, recordings or folders.")] = None,
     image: Annotated[Path | None, typer.Option(help="A photograph; with --audio, of the same "
                                                     "bird.")] = None,
     audio: Annotated[Path | None, typer.Option(help="A recording.")] = None,
@@ -123,12 +92,14 @@ def identify(
     pooled: Annotated[bool, typer.Option("--pooled", help="One answer for a recording, not one "
                                                           "a window.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the answers to a CSV file too.")] = None,
-    lang: station.LangOption = None,
-    names: station.NamesOption = None,
+    lang: LangOption = None,
+    names: NamesOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
     """Name the bird in photographs and recordings."""
     from birdfield.identify import identify_file, identify_pair, list_files
+    from birdfield.model import open_model
+    from birdfield.names import names_in
 
     if not (files or image or audio):
         raise UsageError("nothing to identify; name files or folders, --image or --audio")
@@ -149,95 +120,12 @@ def identify(
                 complain(str(error))
                 failed = True
 
-    show(answers(), bundle.model_id, json_lines, names_in(lang, names, gallery.species), csv)
+    show(answers(), bundle.model_id, json_lines, names_in(gallery.species, lang, names), csv)
     if failed:
         raise typer.Exit(EXIT_INPUT)
 
 
-def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
-         csv: Path | None = None) -> None:
-    """Print observations as they come; a CSV file is written when all are there."""
-    from birdfield.observation import to_csv, to_json, to_line
-
-    rows = []
-    for observation in observations:
-        entry = to_json(observation, model_id)
-        print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
-              to_line(entry, names), flush=True)
-        if csv:
-            rows.append(entry)
-    if csv:
-        from birdfield.atomic import write_file
-
-        write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
-
-
-@app.command()
-def watch(
-    model: ModelOption = None,
-    camera: Annotated[str | None, typer.Option(help="Device number, video file, RTSP or MJPEG "
-                                               "URL, picamera2 or none; else 0.")] = None,
-    microphone: Annotated[str | None, typer.Option(help="Device name or number, sound file, RTSP "
-                                                   "or HTTP URL, or none; else default.")] = None,
-    crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
-                                             "to look at, in pixels.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
-                                                      "processed.")] = False,
-    json_lines: JsonSwitch = False,
-    config: station.ConfigOption = None,
-    lang: station.LangOption = None,
-    names: station.NamesOption = None,
-    blank: station.BlankOption = None,
-    journal: station.JournalOption = None,
-    gap: station.GapOption = None,
-    quiet: station.QuietOption = None,
-    location: station.LocationOption = None,
-    keep_voices: station.KeepVoicesOption = False,
-    keep_best: station.KeepBestOption = None,
-    keep_days: station.KeepDaysOption = None,
-    keep_gb: station.KeepGbOption = None,
-    keep_free_gb: station.KeepFreeOption = None,
-) -> None:
-    """Watch a camera and listen to a microphone, or to files, and name what comes."""
-    from birdfield.camera import open_camera, parse_crop
-    from birdfield.microphone import open_microphone
-    from birdfield.station_config import find_config, load_config
-    from birdfield.station_setup import Choice
-    from birdfield.watch import Watch
-
-    # Senses that come and go are what a person who watches wants to be told.
-    logging.getLogger("birdfield").setLevel(logging.INFO)
-    choice = Choice(load_config(find_config(config)), {
-        "watch.model": model, "watch.camera": camera, "watch.microphone": microphone,
-        "watch.crop": crop, "watch.blank": blank, "journal.folder": journal, "journal.gap_s": gap,
-        "quiet.hours": quiet, "place.location": location, "journal.keep_voices": keep_voices,
-        "journal.keep_best": keep_best, "journal.keep_days": keep_days, "journal.keep_gb": keep_gb,
-        "journal.keep_free_gb": keep_free_gb, "names.lang": lang, "names.file": names})
-    box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
-    settings = station.settings_of(choice)
-    folder = choice["journal.folder"]
-    bundle, encoder, gallery = open_model(choice.model)
-    known = choice.names(gallery.species)
-    with ExitStack() as closing, choice.followed(gallery.species) as rules:
-        eye = station.blanked(open_camera(choice["watch.camera"], box), choice["watch.blank"], box)
-        ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
-        viewing = station.can_view(json_lines)
-        meter = station.metered(ear, encoder) if viewing else None
-        ear = meter or ear
-        for source in (eye, ear):
-            if source is not None:
-                closing.callback(source.close)
-        scene = Watch(encoder, gallery, eye, ear, fast, rules)
-        encoder.load(eye is not None, ear is not None)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: scene.stop())
-        recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
-                                          eye, ear, rules) if folder else None)
-        heart = station.open_heart(bundle.model_id, eye, ear, folder)
-        if viewing:
-            station.show_view(scene, bundle.folder.name, meter, recorder, heart, folder)
-        else:
-            show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines, known)
+app.command()(watch_command.watch)
 
 
 @app.command()
@@ -300,29 +188,24 @@ def evaluate(
         problems += found.problems
     for problem in problems:
         complain(f"skipped {problem}")
-    text = json.dumps(figures, indent=1)
-    print(text if json_file == Path("-") else to_table(figures))
-    if json_file and json_file != Path("-"):
-        from birdfield.atomic import write_file
-
-        write_file(json_file, text.encode())
+    show_figures(figures, to_table, json_file)
     if report_dir:
         write_report(report_dir, gather(encoder.fuse, gallery, files, scored, figures, model,
                                         sys.argv, separations))
 
 
 def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:
-    if not (path / "run.json").exists():
-        bundle, encoder, gallery = open_model(path)
-        return encoder, gallery, bundle.model_id
-    from birdfield.workstation import open_run
+    from birdfield.model import open_model
 
-    return (*open_run(path), path.name)
+    if (path / "run.json").exists():
+        return (*workstation.open_run(path), path.name)
+    bundle, encoder, gallery = open_model(path)
+    return encoder, gallery, bundle.model_id
 
 
 @app.command()
 def bench(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Bundles, or starter "
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL", help="Bundles, or starter "
                                                  "for the packaged one.")],
     threads: Annotated[int, typer.Option(min=1, help="Of each interpreter.")] = 1,
     against_birdnet: Annotated[bool, typer.Option("--against-birdnet", help="Run BirdNET beside "
@@ -335,23 +218,20 @@ def bench(
     """Time models on this machine, side by side: stages, start, memory, processor."""
     from birdfield.bench_command import measure
     from birdfield.bench_table import to_table
+    from birdfield.model import open_model
 
     opened = [(path, *open_model(path)) for path in models]
     figures = measure([(path, bundle, known) for path, bundle, _, known in opened], threads,
                       against_birdnet, gallery, progress)
-    text = json.dumps(figures, indent=1)
-    print(text if json_file == Path("-") else to_table(figures))
-    if json_file and json_file != Path("-"):
-        from birdfield.atomic import write_file
-
-        write_file(json_file, text.encode())
+    show_figures(figures, to_table, json_file)
 
 
 @app.command()
-def info(model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A bundle.")] = None,
+def info(model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A bundle.")] = None,
          json_lines: JsonSwitch = False) -> None:
     """Tell what a model is: species, accuracy, parts, licences."""
     from birdfield.describe import describe, to_text
+    from birdfield.model import open_model
 
     bundle, _, gallery = open_model(model)
     entry = describe(bundle, gallery)
@@ -389,14 +269,15 @@ def _species(ctx: typer.Context, model: ModelArgument) -> None:
 
 
 @species_app.command("list")
-def list_species(ctx: typer.Context, lang: station.LangOption = None,
-                 names: station.NamesOption = None, json_lines: JsonSwitch = False) -> None:
+def list_species(ctx: typer.Context, lang: LangOption = None,
+                 names: NamesOption = None, json_lines: JsonSwitch = False) -> None:
     """List the species that a model answers with, in the order of their names."""
     from birdfield.describe import species_rows
-    from birdfield.names import sort_key
+    from birdfield.model import open_model
+    from birdfield.names import names_in, sort_key
 
     _, _, gallery = open_model(ctx.obj)
-    known = names_in(lang, names, gallery.species)
+    known = names_in(gallery.species, lang, names)
     for row in sorted(species_rows(gallery), key=lambda row: sort_key(known.common(row["label"]))):
         print(json.dumps(row, ensure_ascii=False) if json_lines else
               f"{known.full(row['label'])}  ({', '.join(row['senses'])})")
@@ -427,15 +308,8 @@ app.add_typer(config_command.app, name="config")
 app.add_typer(service_command.app, name="service")
 
 
-def _add_workstation_commands() -> None:
-    from birdfield import workstation
-
-    app.command()(workstation.train)
-    app.command()(workstation.export)
-
-
-_add_workstation_commands()
-for command in (station.visits, station.report, station.export_visits, station.rescore,
+for command in (workstation.train, workstation.export, journal_command.visits,
+                journal_command.report, journal_command.export_visits, journal_command.rescore,
                 doctor_command.doctor, doctor_command.devices, service_command.status):
     app.command()(command)
 

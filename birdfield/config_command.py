@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
                   help="Write, check or show the station's configuration file.")
 
 FileArgument = Annotated[Path | None, typer.Argument(
-    metavar="[FILE]", help="Else birdfield/birdfield.toml below XDG_CONFIG_HOME.")]
+    metavar="FILE", help="Else birdfield/birdfield.toml below XDG_CONFIG_HOME.")]
 
 
 @app.command()
@@ -42,18 +42,16 @@ def init(
 @app.command()
 def check(file: FileArgument = None) -> None:
     """Check a file: its keys, the species that it names, and what it refers to."""
-    from birdfield.bundle import load_bundle
-    from birdfield.config import resolve_model
+    from birdfield.model import open_model
     from birdfield.rules import rules_of
     from birdfield.species import read_names
     from birdfield.station_config import load_config
     from birdfield.station_setup import Choice
-    from birdfield.store import load_store, merged_gallery
 
     config = load_config(_found(file))
     choice = Choice(config, {})
-    bundle = load_bundle(resolve_model(choice.model))
-    species = merged_gallery(bundle, load_store(bundle), bundle.encoder().fuse).species
+    bundle, _, gallery = open_model(choice.model)
+    species = gallery.species
     _, strangers = rules_of(config, species, choice.quiet())
     if strangers:
         raise ConfigError("; ".join(strangers))

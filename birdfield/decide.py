@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from birdfield.encoder import SENSES, Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery, knownness
-from birdfield.signal_quality import audio_weight, image_weight
 
 TOP = 3  # species that an answer lists
 
@@ -58,12 +57,6 @@ def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def join(encoder: Encoder, image: Vector | None, audio: Vector | None, image_quality: float,
-         audio_quality: float) -> Vector:
-    """Fuse what was seen and heard, each weighed by the quality of its signal."""
-    return encoder.fuse(image, audio, image_weight(image_quality), audio_weight(audio_quality))
-
-
 def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None,
            image_quality: float = 1.0, audio_quality: float = 1.0,
            birdless: bool = False) -> Decision:
@@ -74,7 +67,7 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
         gallery: At least one species.
         image: The image tower's unit vector [128], or None.
         audio: The audio tower's unit vector [128], or None; not both None.
-        image_quality: Of the picture, 0..1, by `birdfield.signal_quality`.
+        image_quality: Of the picture, 0..1, by `birdfield.signal_quality`; told, not weighed.
         audio_quality: Of the sound.
         birdless: Whether the sound holds no bird by its classes: by sound alone it is *unknown*.
 
@@ -85,7 +78,7 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
         raise InputError("the model knows no species; enrol one: "
                          "birdfield enrol MODEL \"Species name\" FILES...")
     sense = sense_of(image, audio)
-    fused = join(encoder, image, audio, image_quality, audio_quality)[None]
+    fused = encoder.fuse(image, audio)[None]
     rows = gallery.similarities(fused, sense)
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
     if gallery.log_prior is not None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from birdfield.console import complain
 from birdfield.errors import EXIT_INPUT, BirdfieldError, MissingError
+from birdfield.options import JsonSwitch
 
 if TYPE_CHECKING:
     from birdfield.findings import Finding
     from birdfield.station_setup import Choice
-
-JsonSwitch = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 
 
 def doctor(
@@ -102,7 +102,6 @@ def examine(choice: "Choice") -> "Iterator[Finding]":
 
 def devices(json_lines: JsonSwitch = False) -> None:
     """List the cameras and microphones of this machine, by the names to give to watch."""
-    from birdfield.cli import complain
     from birdfield.devices import cameras, microphones
 
     found = cameras()

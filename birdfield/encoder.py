@@ -41,12 +41,8 @@ class Encoder(Protocol):
     def hear(self, waveform: Waveform) -> Heard:
         """Turn a waveform at the frontend's rate into its embeddings, and classes if asked."""
 
-    def fuse(self, image: Vector | None, audio: Vector | None, image_weight: float = 1.0,
-             audio_weight: float = 1.0) -> Vector:
-        """Join tower vectors in the species space; at least one is given.
-
-        The weights, 0..1, are what each sense counts beside the other; see `shares`.
-        """
+    def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
+        """Join tower vectors in the species space; at least one is given."""
 
 
 class BundleEncoder:
@@ -109,15 +105,12 @@ class BundleEncoder:
         sequence = fit_frames(frames, self.audio_spec.frames)
         return unit(self._audio(audio=sequence[None])["embedding"][0])
 
-    def fuse(self, image: Vector | None, audio: Vector | None, image_weight: float = 1.0,
-             audio_weight: float = 1.0) -> Vector:
+    def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
         """Join tower vectors [DIM] in the species space; the absent one may be None.
 
         Args:
             image: By the image tower.
             audio: By the audio tower.
-            image_weight: What sight counts beside sound, 0..1; see `shares`.
-            audio_weight: What sound counts beside sight, 0..1.
 
         Returns:
             A unit vector [DIM].
@@ -128,23 +121,10 @@ class BundleEncoder:
         if image is None and audio is None:
             raise ValueError("fuse needs an image vector or an audio vector; got neither")
         zero = np.zeros(DIM, np.float32)
-        presence = np.array([shares(image, audio, image_weight, audio_weight)], np.float32)
+        presence = np.array([[image is not None, audio is not None]], np.float32)
         fused = self._fusion(image=(zero if image is None else image)[None],
                              audio=(zero if audio is None else audio)[None], presence=presence)
         return unit(fused["embedding"][0])
-
-
-def shares(image: Vector | None, audio: Vector | None, image_weight: float,
-           audio_weight: float) -> tuple[float, float]:
-    """Tell how much of each sense the fusion takes, 0..1: its input `presence`.
-
-    Only the ratio of the weights counts: the larger share is 1. A lone sense has 1, an
-    absent one 0.
-    """
-    if image is None or audio is None:
-        return float(image is not None), float(audio is not None)
-    larger = max(image_weight, audio_weight)
-    return (image_weight / larger, audio_weight / larger) if larger else (1.0, 1.0)
 
 
 def pool(vectors: list[Vector]) -> Vector:

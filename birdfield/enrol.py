@@ -10,7 +10,7 @@ import numpy as np
 from birdfield.bundle import Bundle
 from birdfield.embed_file import embed_file, sense_of_file
 from birdfield.encoder import Encoder, Vector, pool
-from birdfield.errors import InputError
+from birdfield.errors import InputError, some_of
 from birdfield.gallery import Gallery
 from birdfield.species import Species
 from birdfield.store import Enrolled, Store, edit_store, merged_gallery
@@ -201,4 +201,4 @@ def _renamed(bundle: Bundle, store: Store, old: str, new: str) -> dict[str, str]
 def _require(label: str, labels: Sequence[str]) -> None:
     if label not in labels:
         raise InputError(f"no species {label!r}; the model knows {len(labels)}: "
-                         f"{', '.join(labels[:5])}{', ...' if len(labels) > 5 else ''}")
+                         f"{some_of(labels)}")

@@ -1,6 +1,7 @@
 """The errors that a user sees: one clear sentence each, with the exit code it ends in."""
 
-EXIT_DONE = 0
+from collections.abc import Sequence
+
 EXIT_INPUT = 1
 EXIT_USAGE = 2
 EXIT_MISSING = 3
@@ -34,3 +35,8 @@ class MissingError(BirdfieldError):
     """A package or a device that this machine lacks."""
 
     exit_code = EXIT_MISSING
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """Name the first few of many, for a sentence."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,7 +1,7 @@
 """Scoring a gallery on photographs and recordings: by sight, by sound and by both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,18 +26,11 @@ class Embedded:
         vectors: float32 [N, 128], unit, one a file.
         labels: int64 [N], the species' index in the gallery.
         recordings: int64 [N], the recording, or the photograph, of each.
-        weights: float32 [N], 0..1, what each counts beside the other sense; by default 1.
     """
 
     vectors: Vectors
     labels: NDArray[np.int64]
     recordings: NDArray[np.int64]
-    weights: NDArray[np.float32] = field(default_factory=lambda: np.ones(0, np.float32))
-
-    def __post_init__(self) -> None:
-        """Fill in the weights."""
-        if len(self.weights) != len(self.labels):
-            object.__setattr__(self, "weights", np.ones(len(self.labels), np.float32))
 
 
 @dataclass(frozen=True)
@@ -128,11 +121,7 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
         seed: Of the pairing.
     """
     left, right = draw_pairs(images, audio, seed)
-    fused = {
-        "image": fuse_rows(fuse, images.vectors, None),
-        "audio": fuse_rows(fuse, None, audio.vectors),
-        "both": fuse_pairs(fuse, images, left, audio, right),
-    }
+    fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
     similarities = {sense: gallery.similarities(vectors, sense)
                     for sense, vectors in fused.items()}
     units = {"image": (images.recordings,), "audio": (audio.recordings,),
@@ -144,20 +133,19 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
                   gallery)
 
 
+def fuse_senses(fuse: Fuse, images: Vectors, audio: Vectors, left: NDArray[np.int64],
+                right: NDArray[np.int64]) -> dict[str, Vectors]:
+    """Fuse photographs [N, 128], recordings [M, 128] and pairs of their rows [P], by SENSES."""
+    return {"image": fuse_rows(fuse, images, None), "audio": fuse_rows(fuse, None, audio),
+            "both": fuse_rows(fuse, images[left], audio[right])}
+
+
 def fuse_rows(fuse: Fuse, images: Vectors | None, audio: Vectors | None) -> Vectors:
     """Fuse tower vectors row by row; one side may be None. Returns float32 [N, 128]."""
     count = len(images if images is not None else audio if audio is not None else ())
-    rows = [fuse(None if images is None else images[row],
-                         None if audio is None else audio[row]) for row in range(count)]
+    rows = [fuse(None if images is None else images[row], None if audio is None else audio[row])
+            for row in range(count)]
     return np.array(rows, np.float32).reshape(count, DIM)
-
-
-def fuse_pairs(fuse: Fuse, images: Embedded, left: NDArray[np.int64], audio: Embedded,
-               right: NDArray[np.int64]) -> Vectors:
-    """Fuse pairs of rows, int64 [P] each, by their weights. Returns float32 [P, 128]."""
-    rows = [fuse(images.vectors[seen], audio.vectors[heard], float(images.weights[seen]),
-                 float(audio.weights[heard])) for seen, heard in zip(left, right, strict=True)]
-    return np.array(rows, np.float32).reshape(len(left), DIM)
 
 
 def _scores(gallery: Gallery, sense: str, vectors: Vectors, similarities: NDArray[np.float32],

@@ -10,10 +10,9 @@ import numpy as np
 from birdfield.dataset import Dataset, Sample, scan
 from birdfield.embed_file import embed_file
 from birdfield.encoder import DIM, Encoder, Vector
-from birdfield.errors import InputError
+from birdfield.errors import InputError, some_of
 from birdfield.evaluate import Embedded
 from birdfield.identify import pool_parts
-from birdfield.signal_quality import audio_weight, image_weight
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +47,8 @@ def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audi
     dataset = scan(image_dir, audio_dir)
     unknown = [label for label in dataset.labels if label not in labels]
     if unknown:
-        raise InputError(f"the model does not know {', '.join(unknown[:5])}"
-                         f"{', ...' if len(unknown) > 5 else ''}; enrol such species, or leave "
-                         "their folders out")
+        raise InputError(f"the model does not know {some_of(unknown)}; enrol such species, or "
+                         "leave their folders out")
     files = embed_dataset(encoder, labels, dataset, progress)
     if not files.image_paths and not files.audio_paths:
         raise InputError(f"no usable file in {image_dir} or {audio_dir} "
@@ -77,8 +75,6 @@ def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
     vectors: list[Vector] = []
     labels: list[int] = []
     groups: list[int] = []
-    weights: list[float] = []
-    weigh = image_weight if samples and samples[0].sense == "image" else audio_weight
     for count, sample in enumerate(samples, 1):
         try:
             part = pool_parts(embed_file(encoder, sample.path))
@@ -93,9 +89,7 @@ def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
         paths.append(sample.path)
         vectors.append(vector)
         labels.append(index[sample.label])
-        weights.append(weigh(part.quality))
         groups.append(recordings.setdefault((sample.label, sample.recording), len(recordings)))
     embedded = Embedded(np.array(vectors, np.float32).reshape(-1, DIM),
-                        np.array(labels, np.int64), np.array(groups, np.int64),
-                        np.array(weights, np.float32))
+                        np.array(labels, np.int64), np.array(groups, np.int64))
     return embedded, tuple(paths)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from birdfield.audio import Waveform, read_audio
 from birdfield.damage import DAMAGES, damage_image, mix
 from birdfield.dataset import scan_flat
-from birdfield.decide import join, sense_of
+from birdfield.decide import sense_of
 from birdfield.embed_file import NOTHING, Part, embed_sound, see
 from birdfield.encoder import Encoder
 from birdfield.errors import InputError
@@ -193,6 +193,5 @@ def _row(encoder: Encoder, gallery: Gallery, condition: Condition, damage: str,
 def _answer(encoder: Encoder, gallery: Gallery, image: Part | None, audio: Part | None) -> int:
     if image is None and audio is None:
         return NOBODY
-    seen, heard = image or NOTHING, audio or NOTHING
-    fused = join(encoder, seen.image, heard.audio, seen.quality, heard.quality)
+    fused = encoder.fuse((image or NOTHING).image, (audio or NOTHING).audio)
     return int(gallery.similarities(fused[None], sense_of(image, audio))[0].argmax())

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.dataset import Dataset, scan, scan_flat
-from birdfield.errors import InputError
-from birdfield.evaluate import Embedded, Scored, draw_pairs, fuse_pairs, fuse_rows, rounded
+from birdfield.errors import InputError, some_of
+from birdfield.evaluate import Embedded, Scored, draw_pairs, fuse_senses, rounded
 from birdfield.evaluate_files import EmbeddedFiles
 from birdfield.gallery import Gallery, knownness
 from birdfield.metrics import auroc, fpr_at_95_tpr, oscr
@@ -34,8 +34,7 @@ def scan_unknown(labels: Sequence[str], image_dir: Path, audio_dir: Path) -> Dat
     dataset = scan(image_dir, audio_dir)
     known = [label for label in dataset.labels if label in labels]
     if known:
-        raise InputError(f"the model knows {', '.join(known[:5])}"
-                         f"{', ...' if len(known) > 5 else ''} of {image_dir} and {audio_dir}; "
+        raise InputError(f"the model knows {some_of(known)} of {image_dir} and {audio_dir}; "
                          "--unknown expects species that it does not know; leave their folders out")
     return dataset
 
@@ -172,9 +171,7 @@ def measure_no_bird(fuse: Fuse, scored: Scored, files: EmbeddedFiles,
 def _scores(fuse: Fuse, gallery: Gallery, images: Embedded, left: NDArray[np.int64],
             audio: Embedded, right: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
     """Return the knownness of photographs, recordings and the given pairs of them."""
-    fused = {"image": fuse_rows(fuse, images.vectors, None),
-             "audio": fuse_rows(fuse, None, audio.vectors),
-             "both": fuse_pairs(fuse, images, left, audio, right)}
+    fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
     return {sense: knownness(gallery.similarities(vectors, sense),
                              gallery.nobird_similarity(vectors, sense), gallery, sense)
             for sense, vectors in fused.items()}

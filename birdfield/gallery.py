@@ -214,5 +214,3 @@ def _check(gallery: Gallery, name: str) -> None:
         raise InputError(f"{name}: {rows} prototypes of shape {list(gallery.vectors.shape)} for "
                          f"{count} species do not fit; expected unit vectors [M, {DIM}]; "
                          "restore it from a copy")
-
-

@@ -13,7 +13,7 @@ from typing import Any
 
 from birdfield.errors import EXIT_STALLED, UsageError
 from birdfield.notify import Notifier, watchdog_s
-from birdfield.status import WRITE_S, remove_status, write_status
+from birdfield.status import WRITE_S, remove_status, sweep, write_status
 from birdfield.window import Window
 
 OWN_SHARE = 0.75  # of the manager's patience, after which a watch ends itself with a trace
@@ -65,8 +65,9 @@ class Heart:
         """
         self._notifier, self._folder, self._die = notifier, folder, die
         self._entry: dict[str, Any] = {
-            "pid": os.getpid(), "started": _now(), "windows": 0, "skipped": 0, "visits": 0,
+            "started": _now(), "windows": 0, "skipped": 0, "visits": 0,
             "last": None, "faults": {}, **facts}
+        sweep(folder)
         self._written_s = -WRITE_S
         self._beats = 0
         self._complained = False

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from birdfield.errors import UsageError
-from birdfield.species import Species, read_names
+from birdfield.species import Species, fold, read_names
 
 
 def sort_key(name: str) -> tuple[str, str]:
@@ -41,6 +41,13 @@ class Names:
         known = self._species.get(label)
         return known.names.get(self._lang or "", label) if known else label
 
+    def label(self, name: str) -> str:
+        """Return the label of the species that is called so, in whatever case; else the name."""
+        for label, species in self._species.items():
+            if fold(name) in map(fold, (label, species.scientific or label, self.common(label))):
+                return label
+        return name
+
     def scientific(self, label: str) -> str | None:
         """Return the scientific name, or None."""
         known = self._species.get(label)
@@ -48,10 +55,17 @@ class Names:
 
     def full(self, label: str, scientific: str | None = None) -> str:
         """Return the name with the scientific one beside it; the label where no language is set."""
-        if self._lang is None:
-            return label
-        beside = self.scientific(label) or scientific
+        beside = self.beside(label, scientific)
         return f"{self.common(label)} ({beside})" if beside else self.common(label)
+
+    def beside(self, label: str, scientific: str | None = None) -> str | None:
+        """Return what stands beside the name: the scientific one, where a language is set.
+
+        Args:
+            label: The species.
+            scientific: Its scientific name where these names have none, as a visit knows it.
+        """
+        return None if self._lang is None else self.scientific(label) or scientific
 
     def told(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Add a species' name and scientific name to an answer's or a visit's JSON."""
@@ -90,3 +104,12 @@ def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
 
 
 LABELS = Names()  # by which no species has another name than its label
+
+
+def names_in(species: Iterable[Species], lang: str | None, path: Path | None) -> Names:
+    """Return how species are called in a language, by a CSV over their own names; else by label.
+
+    Raises:
+        BirdfieldError: When the CSV cannot be read, or none has a name in the language.
+    """
+    return Names(merged(species, path), lang) if lang else LABELS

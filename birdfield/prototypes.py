@@ -14,9 +14,8 @@ FEW = 5  # photographs of an enrolled species that stand beside their mean, each
 class Fuse(Protocol):
     """Joins tower vectors, as `birdfield.encoder.Encoder.fuse`."""
 
-    def __call__(self, image: Vector | None, audio: Vector | None, image_weight: float = 1.0,
-                 audio_weight: float = 1.0) -> Vector:
-        """Join them, weighed."""
+    def __call__(self, image: Vector | None, audio: Vector | None) -> Vector:
+        """Join them; at least one is given."""
 
 
 def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str, Vector]]:

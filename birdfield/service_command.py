@@ -18,6 +18,7 @@ from birdfield.errors import (
     MissingError,
     UsageError,
 )
+from birdfield.options import JsonSwitch
 
 if TYPE_CHECKING:
     from birdfield.service_unit import Service
@@ -147,18 +148,19 @@ def remove(unit_dir: UnitDirOption = None) -> None:
     print(f"{folder / NAME}: removed; the journal stays")
 
 
-def status(json_lines: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
-           ) -> None:
-    """Tell how a watch on this machine goes; exit code 4 when its analysis stands still."""
-    from birdfield.status import read_status, state_of, status_lines
+def status(json_lines: JsonSwitch = False) -> None:
+    """Tell how each watch here goes; exit code 4 when the analysis of one stands still."""
+    from birdfield.status import read_statuses, state_of, status_lines
 
-    entry = read_status()
-    state = state_of(entry)
-    if json_lines:
-        print(json.dumps({**entry, "state": state}, ensure_ascii=False))
-    else:
-        print("\n".join(status_lines(entry)))
-    if state == "stalled":
+    states = set()
+    for index, entry in enumerate(read_statuses()):
+        state = state_of(entry)
+        states.add(state)
+        if json_lines:
+            print(json.dumps({**entry, "state": state}, ensure_ascii=False))
+        else:
+            print("\n".join(([""] if index else []) + status_lines(entry)))
+    if "stalled" in states:
         raise typer.Exit(EXIT_STALLED)
-    if state == "gone":
+    if "gone" in states:
         raise typer.Exit(InputError.exit_code)

@@ -1,6 +1,6 @@
-"""How good the signal of a usable sense is, 0..1, and what the sense counts in the fusion.
+"""How good the signal of a usable sense is, 0..1: answers tell it, and nothing is weighed by it.
 
-No weight that falls with quality did better than 1 (docs/decisions/0008-signal-quality.md).
+No weight that falls with quality did better than none (docs/decisions/0008-signal-quality.md).
 """
 
 import cv2
@@ -22,8 +22,6 @@ BIRDS_HZ = (1000, 8000)
 WIND_HZ = (30, 500)
 CONTRAST_DB = (5.0, 25.0)  # of loud frames above quiet ones, in noise and of a song in quiet
 WIND = (0.1, 0.8)  # share of the energy, of a still day and of a gale
-
-LEAST_IMAGE_WEIGHT = LEAST_AUDIO_WEIGHT = 1.0  # of the poorest signal; the best has 1
 
 
 def picture_quality(frame: Frame) -> float:
@@ -67,16 +65,6 @@ def sound_quality(waveform: Waveform, rate_hz: int) -> float:
     wind = (_band(power, WIND_HZ, rate_hz).sum()
             / (_band(power, (WIND_HZ[0], rate_hz // 2), rate_hz).sum() + 1e-12))
     return _ramp(float(loud_db - quiet_db), CONTRAST_DB) * (1 - _ramp(float(wind), WIND))
-
-
-def image_weight(quality: float) -> float:
-    """Tell what sight counts in the fusion, LEAST_IMAGE_WEIGHT..1."""
-    return LEAST_IMAGE_WEIGHT + (1 - LEAST_IMAGE_WEIGHT) * quality
-
-
-def audio_weight(quality: float) -> float:
-    """Tell what sound counts in the fusion, LEAST_AUDIO_WEIGHT..1."""
-    return LEAST_AUDIO_WEIGHT + (1 - LEAST_AUDIO_WEIGHT) * quality
 
 
 def _ramp(value: float, ends: tuple[float, float]) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from birdfield.errors import ConfigError, UsageError
 from birdfield.export_visits import parse_location
-from birdfield.names import LABELS, Names, merged
+from birdfield.names import Names, names_in
 from birdfield.quiet import Quiet, parse_quiet
 from birdfield.reload import Reloader
 from birdfield.rules import LiveRules, Rules, rules_of
@@ -71,8 +71,7 @@ class Choice:
 
     def names(self, species: Iterable[Species]) -> Names:
         """Return how a model's species are called; raises BirdfieldError when that is unknown."""
-        lang = self["names.lang"]
-        return Names(merged(species, self["names.file"]), lang) if lang else LABELS
+        return names_in(species, self["names.lang"], self["names.file"])
 
     @contextmanager
     def followed(self, species: Sequence[Species]) -> Iterator[LiveRules]:

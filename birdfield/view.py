@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from birdfield import thermal
 from birdfield.decide import Decision
 from birdfield.journal import Journal
+from birdfield.names import LABELS, Names
 from birdfield.sound_meter import MeteredMicrophone
 from birdfield.visit_rows import Selection, visits_of
 from birdfield.watch import Watch
@@ -23,12 +23,19 @@ MESSAGES = 50  # of the log that are kept
 
 @dataclass(frozen=True)
 class Sighting:
-    """A line of the list of who came: a visit of the journal, or without one an answer."""
+    """A line of the list of who came: a visit of the journal, or without one an answer.
+
+    Attributes:
+        time: When, aware, local.
+        species: The label; None when the visit is undecided.
+        scientific: Its scientific name, where the journal has it.
+        senses: "image", "audio" or "both".
+    """
 
     time: datetime
-    species: str
+    species: str | None
+    scientific: str | None
     senses: str
-    score: float
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class View:
     """A scene as it is watched; `take` belongs to one thread, all else is read from another."""
 
     def __init__(self, scene: Watch, model: str, microphone: MeteredMicrophone | None,
-                 journal: Journal | None) -> None:
+                 journal: Journal | None, names: Names = LABELS) -> None:
         """Watch over a scene's windows.
 
         Args:
@@ -67,8 +74,10 @@ class View:
             model: What to call its model.
             microphone: Its microphone, or None.
             journal: Of its visits, open for reading in the thread that calls `take`, or None.
+            names: By which species are shown.
         """
         self._scene, self.model, self.microphone, self._journal = scene, model, microphone, journal
+        self.names = names
         self.began_s = time.monotonic()
         self.time = datetime.now(UTC)
         self.scene_s = 0.0
@@ -76,7 +85,7 @@ class View:
         self.idle_s = 0.0  # of the scene, since the newest
         self.answers = 0
         self.recent: tuple[Sighting, ...] = ()  # the newest first
-        self.today: Counter[str] = Counter()
+        self.today: Counter[str | None] = Counter()  # by species; None is undecided
         self.messages: deque[str] = deque(maxlen=MESSAGES)
         self._faults: Mapping[str, str | None] = {}
         self._windows = 0
@@ -112,7 +121,7 @@ class View:
             self.today[decision.species] += 1
             if before is None or before.species != decision.species:
                 sense = "both" if len(decision.senses) > 1 else decision.senses[0]
-                new = Sighting(now.astimezone(), decision.species, sense, decision.score)
+                new = Sighting(now.astimezone(), decision.species, None, sense)
                 self.recent = (new, *self.recent)[:RECENT]
 
     def _read(self, journal: Journal) -> None:
@@ -122,9 +131,9 @@ class View:
         self._version = version
         midnight = self.time.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         visits = list(visits_of(journal, Selection(since=midnight)))
-        self.today = Counter(_name(visit) for visit in visits)
-        self.recent = tuple(Sighting(datetime.fromisoformat(visit["started"]), _name(visit),
-                                     visit["senses"], visit["score"])
+        self.today = Counter(visit["species"] for visit in visits)
+        self.recent = tuple(Sighting(datetime.fromisoformat(visit["started"]), visit["species"],
+                                     visit["scientific"], visit["senses"])
                             for visit in reversed(visits[-RECENT:]))
 
     def health(self) -> Health:
@@ -132,10 +141,6 @@ class View:
         scene = self._scene
         return Health(self._faults, scene.skipped, scene.rested, scene.idle, self._windows,
                       thermal.read_celsius(thermal.ZONES), _memory_mb())
-
-
-def _name(visit: Mapping[str, Any]) -> str:
-    return str(visit["species"] or "undecided")
 
 
 def _memory_mb() -> float | None:

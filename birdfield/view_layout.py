@@ -8,15 +8,18 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 from rich import box
+from rich.cells import cell_len
 from rich.color import Color
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.layout import Layout
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from birdfield.decide import Decision
+from birdfield.names import Names
 from birdfield.sound_meter import BANDS, COLUMN_S, FLOOR_DB, Level
 from birdfield.view import Health, Sighting, View
 
@@ -54,7 +57,8 @@ def draw(view: View, width: int, height: int, colours: bool) -> RenderableType:
             parts.append(Layout(_panel(meter, "Sound"), size=3))
     middle = Layout(minimum_size=6)
     middle.split_row(Layout(_panel(_now(view), "Now"), size=width // 2),
-                     Layout(_panel(_recent(view.recent, max(height, 1)), _recent_title(view))))
+                     Layout(_panel(_recent(view.recent, view.names, max(height, 1)),
+                                     _recent_title(view))))
     parts += [middle, Layout(_panel(_health(view.health()), "Station"), size=4),
               Layout(_messages(view.messages), size=2 if height >= LOW else 1)]
     layout.split_column(*parts)
@@ -116,26 +120,45 @@ def _now(view: View) -> RenderableType:
     if decision is None:
         return Text("Nothing yet: nothing moved, no bird was heard.", "bright_black")
     if view.idle_s >= NOW_S:
-        name = decision.species or "unknown"
+        name = view.names.common(decision.species) if decision.species else "unknown"
         return Text.assemble(("Nothing moves, no bird is heard.\n\n", "bright_black"),
                              ("Before: ", "bright_black"), name,
                              (f", {view.idle_s:.0f} s ago", "bright_black"))
-    return Group(_answer(decision), _top(decision), _agreement(decision))
+    return Group(_answer(decision, view.names), _top(decision, view.names), _agreement(decision))
 
 
-def _answer(decision: Decision) -> Text:
-    style = "bold yellow" if decision.unknown else "bold green"
-    return Text(decision.species or "unknown; nearest are", style, no_wrap=True,
-                overflow="ellipsis")
+class _Name:
+    """A species' name in a line of its own, with the scientific one beside where that fits."""
+
+    def __init__(self, names: Names, species: str, scientific: str | None = None,
+                 style: str = "") -> None:
+        self._name, self._beside = names.common(species), names.beside(species, scientific)
+        self._style = style
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterable[Text]:
+        text = Text(self._name, self._style, no_wrap=True, overflow="ellipsis")
+        if self._beside and text.cell_len + 1 + cell_len(self._beside) <= options.max_width:
+            text.append(f" {self._beside}", "not bold italic bright_black")
+        yield text
+
+    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
 
 
-def _top(decision: Decision) -> Table:
+def _answer(decision: Decision, names: Names) -> RenderableType:
+    if decision.species is None:
+        return Text("unknown; nearest are", "bold yellow", no_wrap=True, overflow="ellipsis")
+    return _Name(names, decision.species, style="bold green")
+
+
+def _top(decision: Decision, names: Names) -> Table:
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(width=BAR // 2, no_wrap=True)
     table.add_column(width=4, justify="right")
     for species, score in decision.top:
-        table.add_row(Text(species), Text("━" * round(score * BAR / 2), "green"), f"{score:.2f}")
+        table.add_row(_Name(names, species), Text("━" * round(score * BAR / 2), "green"),
+                      f"{score:.2f}")
     return table
 
 
@@ -145,13 +168,13 @@ def _agreement(decision: Decision) -> Text:
 
 
 def _recent_title(view: View) -> str:
-    count, species = view.today.total(), f"{len(view.today)} species"
+    count, species = view.today.total(), f"{len(view.today.keys() - {None})} species"
     if view.has_journal:
         return f"Today: {count} visit{'' if count == 1 else 's'}, {species}"
     return f"Answers: {count}, {species}"
 
 
-def _recent(sightings: tuple[Sighting, ...], lines: int) -> RenderableType:
+def _recent(sightings: tuple[Sighting, ...], names: Names, lines: int) -> RenderableType:
     if not sightings:
         return Text("None yet.", "bright_black")
     table = Table.grid(padding=(0, 1), expand=True)
@@ -159,7 +182,8 @@ def _recent(sightings: tuple[Sighting, ...], lines: int) -> RenderableType:
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True, style="bright_black")
     for each in sightings[:lines]:
-        table.add_row(f"{each.time:%H:%M}", Text(each.species), BY[each.senses])
+        name = _Name(names, each.species, each.scientific) if each.species else "undecided"
+        table.add_row(f"{each.time:%H:%M}", name, BY[each.senses])
     return table
 
 

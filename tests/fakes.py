@@ -12,7 +12,7 @@ from devices import dominant_hz
 from birdfield.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
 from birdfield.bundle import FILES, FORMAT, MANIFEST, TOWERS, Bundle, load_bundle, model_id
 from birdfield.config import PACKAGED_YAMNET_SHA256, file_sha256
-from birdfield.encoder import DIM, shares, unit
+from birdfield.encoder import DIM, unit
 from birdfield.frontend import BIRDNET, CLASSES, YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
 from birdfield.gates import BIRDS
@@ -51,13 +51,9 @@ class BluePitch:
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return at(float(frames[0, 0]) / HZ_PER_DEGREE)
 
-    def fuse(self, image: np.ndarray | None, audio: np.ndarray | None, image_weight: float = 1.0,
-             audio_weight: float = 1.0) -> np.ndarray:
-        seen, heard = shares(image, audio, image_weight, audio_weight)
+    def fuse(self, image: np.ndarray | None, audio: np.ndarray | None) -> np.ndarray:
         zero = np.zeros(DIM, np.float32)
-        fused = (seen * (zero if image is None else image)
-                 + heard * (zero if audio is None else audio))
-        return unit(fused.astype(np.float32))
+        return unit((zero if image is None else image) + (zero if audio is None else audio))
 
 
 def picture(path: Path, degrees: int, seed: int = 0) -> Path:

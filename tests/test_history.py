@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from test_cli import assert_refused, run
 from test_journal import ROBIN
-from test_report import HOSTILE, browse, complaints, section
+from test_report import HOSTILE, photograph, section
 
 from birdfield.evidence import Keepsakes, Sound, write_evidence
 from birdfield.history import UNDECIDED, History, began_at, gather_history
-from birdfield.history_table import fit, to_text
+from birdfield.history_table import columns, fit, to_text
 from birdfield.journal import Journal, VisitEntry, open_journal, read_journal
+from birdfield.names import Names
 from birdfield.report.history_page import build_history, write_history
+from birdfield.species import Species
 
 pytest.importorskip("jinja2", reason="jinja2 is not installed: birdfield[report]")
 
@@ -100,8 +102,8 @@ def test_a_table_for_a_terminal(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(("text", "fitted"), [
-    ("Jay", "Jay   "), ("Nightingale", "Nighti"), ("ホオジロ", "ホオジ"), ("aホオジロ", "aホオ "),
-    ("Z\u030cluna", "Z\u030cluna ")])
+    ("Jay", "Jay   "), ("Nightingale", "Night…"), ("ホオジロ", "ホオ… "), ("aホオジロ", "aホオ…"),
+    ("Z\u030cluna", "Z\u030cluna "), ("गुरु", "गुरु    ")])
 def test_names_of_any_script_fit_a_column(text: str, fitted: str) -> None:
     assert fit(text, 6) == fitted
 
@@ -154,11 +156,52 @@ def test_the_command(journal: Journal, tmp_path: Path) -> None:
     assert "Jay" in (out / "index.html").read_text()
     assert "4 visits of 2 species" in run("report", journal.folder, "--since",
                                           "2026-05-02").stdout
+    csv = tmp_path / "names.csv"
+    csv.write_text("label,scientific,lang,name\nJay,,de,Eichelhäher\n", encoding="utf-8")
+    flags = ("report", journal.folder, "--lang", "de", "--names", csv)
+    assert "Eichelhäher" in run(*flags).stdout
+    assert run(*flags, "--html", out).exit_code == 0
+    assert "Eichelhäher" in (out / "index.html").read_text(encoding="utf-8")
     (out / "thesis.txt").touch()
     assert_refused(run("report", journal.folder, "--html", out), 1,
                    "page exists already and is no report", "another name")
     assert_refused(run("report", tmp_path / "missing"), 1, "no journal here")
     assert_refused(run("report", journal.folder, "--since", "spring"), 2, "--since is 'spring'")
+
+
+GERMAN = Names([Species("Jay", None, {"de": "Eichelhäher"}),
+                Species("Robin", "Erithacus rubecula", {"de": "Rotkehlchen"})], "de")
+
+
+def test_a_table_names_species_as_the_user_does(journal: Journal) -> None:
+    """The Jay's scientific name is the journal's, the Robin's that of the names."""
+    lines = to_text(gather_history(journal, None, None), GERMAN).splitlines()
+    assert lines[3].startswith("Eichelhäher  ") and lines[4].startswith("Rotkehlchen  ")
+    assert lines[8:] == [
+        "  2026-05-01 06:30  Rotkehlchen (Erithacus rubecula), heard, 0.80",
+        "  2026-05-02 07:30  Eichelhäher (Garrulus glandarius), seen and heard, 0.95"]
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("カケス", "カケス (Garrulus glandarius)"),
+    ("Fernöstlicher Eichelhäher", "Fernöstlicher Eichelhäher"),
+    ("カケス" * 9, "カケス" * 6 + "…")])
+def test_the_columns_of_a_table_hold(journal: Journal, name: str, told: str) -> None:
+    """Of 80 columns an arrival leaves 38 between its time, 20, and its senses and score, 22."""
+    names = Names([Species("Jay", None, {"xx": name})], "xx")
+    lines = to_text(gather_history(journal, None, None), names).splitlines()
+    assert max(map(columns, lines)) <= 80
+    assert [columns(line[: line.index("...")]) for line in lines[3:5]] == [32, 32]
+    assert lines[-1] == f"  2026-05-02 07:30  {told}, seen and heard, 0.95"
+
+
+def test_a_page_names_species_as_the_user_does(journal: Journal) -> None:
+    page = build_history(journal, gather_history(journal, None, None), GERMAN)
+    for part in ("hours", "days", "arrivals", "species", "senses", "evidence"):
+        assert "Eichelhäher" in section(page, part)
+    for part in ("arrivals", "species"):
+        assert "Erithacus rubecula</i>" in section(page, part)
+    assert ">Jay<" not in page and "of Jay" not in page
 
 
 @pytest.mark.browser
@@ -168,12 +211,7 @@ def test_a_browser_shows_a_history(journal: Journal, tmp_path: Path, width_px: i
         journal.add_visit(visit(replace(JAY, species=name), number, 8), "a1b2")
     with closing(read_journal(journal.folder)) as opened:
         write_history(tmp_path / "page", opened, gather_history(opened, None, None))
-    shot = tmp_path / "shot.png"
-    done = browse(tmp_path / "page" / "index.html", tmp_path, f"--screenshot={shot}",
-                  f"--window-size={width_px},3500")
-    assert complaints(done) == []
-    seen = cv2.imread(str(shot))
-    assert seen is not None and seen.shape[1] == width_px
+    seen = photograph(tmp_path / "page" / "index.html", width_px, 3500)
     green = (seen == (0x5c, 0x80, 0x00)).all(axis=2)  # the strongest cell of the heat map
     assert green.sum() > 200 and (seen[2500:] != seen[0, 0]).any()
 

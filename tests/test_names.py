@@ -69,6 +69,9 @@ def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:
     journal, table = tmp_path / "journal", tmp_path / "visits.csv"
     flags = ("--lang", "ja", "--names", names)
     assert "  ミソサザイ (Troglodytes troglodytes)  " in run("visits", journal, *flags).stdout
+    for name in ("Wren", "ミソサザイ", "troglodytes TROGLODYTES"):
+        assert len(lines_of(run("visits", journal, "--json", "--species", name, *flags))) == 1
+    assert not run("visits", journal, "--species", "Jay", *flags).stdout
     row, = lines_of(run("visits", journal, "--json", "--csv", table, *flags))
     assert (row["species"], row["name"]) == ("Wren", "ミソサザイ")
     cell, = csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8")))

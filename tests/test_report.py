@@ -345,16 +345,22 @@ def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
+def photograph(page: Path, width_px: int, height_px: int) -> np.ndarray:
+    """Return what a browser shows of a page that it has nothing to complain of, BGR."""
+    shot = page.with_name("shot.png")
+    done = browse(page, page.parent, f"--screenshot={shot}",
+                  f"--window-size={width_px},{height_px}")
+    assert complaints(done) == []
+    seen = cv2.imread(str(shot))
+    assert seen is not None and seen.shape[1] == width_px
+    return seen
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width_px", [500, 1280])  # Chromium's windows are no narrower
 def test_a_browser_shows_the_page(everything: Evidence, tmp_path: Path, width_px: int) -> None:
     write_report(tmp_path / "report", hostile(everything))
-    shot = tmp_path / "shot.png"
-    done = browse(tmp_path / "report" / "index.html", tmp_path, f"--screenshot={shot}",
-                  f"--window-size={width_px},5000")
-    assert complaints(done) == []
-    picture_seen = cv2.imread(str(shot))
-    assert picture_seen is not None and picture_seen.shape[1] == width_px
+    picture_seen = photograph(tmp_path / "report" / "index.html", width_px, 5000)
     inked = (picture_seen != picture_seen[0, 0]).any(axis=2)
     assert 0.02 < inked.mean() < 0.9 and inked[:1000].any() and inked[4000:].any()
 

@@ -22,7 +22,7 @@ from birdfield.recorder import Settings
 from birdfield.rules import LiveRules
 from birdfield.species import clean_name
 from birdfield.station_config import load_config
-from birdfield.status import FILE, status_folder
+from birdfield.status import status_file, status_folder
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,7 +101,7 @@ def test_a_password_is_stored_nowhere(tmp_path: Path, monkeypatch: pytest.Monkey
         for number in range(3):
             recorder.take(window(number, seen=60, faults={"camera": None}))
             heart.beat(window(number, seen=60), 0, 0)
-        status = (status_folder() / FILE).read_bytes()
+        status = status_file(status_folder(), os.getpid()).read_bytes()
         recorder.close()
         heart.close()
     finally:

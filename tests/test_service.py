@@ -111,14 +111,57 @@ def test_the_status_file_tells_how_it_goes(tmp_path: Path, monkeypatch: pytest.M
     assert "skipped: 3" in lines[1] and "microphone ear: silent" in lines
     entry = json.loads(run("status", "--json").stdout)
     assert entry["state"] == "watching" and entry["visits"] == 5
-    path = status.status_folder() / status.FILE
+    path = status.status_file(status.status_folder(), os.getpid())
     assert path.stat().st_mode & 0o777 == 0o644
     old = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
     path.write_text(json.dumps({**entry, "updated": old}))
     assert run("status").exit_code == 4
     path.write_text(json.dumps({**entry, "pid": 2**22 + 1}))
-    assert run("status").exit_code == 1
+    assert run("status").exit_code == 1 and run("status").stdout.startswith("gone since")
     beating.close()
+    assert not path.exists()
+
+
+def test_each_watch_has_a_status_of_its_own(tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that live are told, the older first; what is gone is not, and goes at the next start.
+
+    A process that got the number of another one that is gone is not that one.
+    """
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = status.status_folder()
+    beating = heart(folder)
+    beating.beat(window(0, seen=60), 0, 0)
+    own = json.loads(run("status", "--json").stdout)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        for pid, born in ((other.pid, None), (2**22 + 1, 7), (os.getppid(), own["born"] + 1)):
+            status.status_file(folder, pid).write_text(json.dumps(
+                {**own, "pid": pid, "born": born, "started": "2026-05-01T06:00:00+00:00",
+                 "updated": own["updated"], "journal": "/second"}))
+        told = [json.loads(line) for line in run("status", "--json").stdout.splitlines()]
+        assert [entry["pid"] for entry in told] == [other.pid, os.getpid()]
+        shown = run("status")
+        assert shown.exit_code == 0 and shown.stdout.count("watching since") == 2
+        assert "journal: /second, visits: 0\n\nwatching" in shown.stdout
+        status.sweep(folder)
+        assert {path.name for path in folder.iterdir()} == {
+            f"status-{other.pid}.json", f"status-{os.getpid()}.json"}
+        other.kill()
+    assert json.loads(run("status", "--json").stdout)["pid"] == os.getpid()
+    beating.close()
+    assert run("status").exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"pid": 1}',
+                                  '{"pid": "x", "born": 1}', '{"pid": 1e9, "born": 1}'])
+def test_what_is_no_status_is_passed_over(text: str, tmp_path: Path,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    status.status_folder().mkdir()
+    path = status.status_file(status.status_folder(), 2**22 + 1)
+    path.write_text(text)
+    assert_refused(run("status"), 1, "no station is running here; start one")
+    status.sweep(status.status_folder())
     assert not path.exists()
 
 

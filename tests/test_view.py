@@ -18,8 +18,10 @@ from birdfield.decide import Decision
 from birdfield.frontend import YAMNET
 from birdfield.journal import open_journal, read_journal
 from birdfield.microphone import open_microphone
+from birdfield.names import Names
 from birdfield.observation import Observation
 from birdfield.sound_meter import MeteredMicrophone
+from birdfield.species import Species
 from birdfield.view import View
 from birdfield.view_layout import draw
 from birdfield.watch import Watch
@@ -124,4 +126,44 @@ def test_the_visits_of_today_come_from_the_journal(
             journal.add_visit(replace(ROBIN, started=NOON, species=None, senses="audio",
                                       evidence=()), "a1b2")
             view.take(window(None, 7))
-            assert has(lines(view), "Today: 2 visits") and has(lines(view), "undecided", "heard")
+            assert has(lines(view), "Today: 2 visits, 1 species"), "undecided is no species"
+            assert has(lines(view), "undecided", "heard")
+
+
+@pytest.mark.parametrize(("code", "name", "width", "shown"), [
+    ("de", "Rotkehlchen", 80, "Rotkehlchen Erithacus rubecula"),
+    ("de", "Südliches Wiesenrotkehlchen", 80, "Südliches Wiesenrotkehlchen "),
+    ("de", "Südliches Wiesenrotkehlchen", 100, "Südliches Wiesenrotkehlchen Erithacus rubecula"),
+    ("ja", "ヨーロッパコマドリ", 80, "ヨーロッパコマドリ "),
+    ("ja", "ヨーロッパコマドリ", 82, "ヨーロッパコマドリ Erithacus rubecula"),
+    ("ja", "ヨーロッパ" * 9, 80, "ヨーロッパ" * 3 + "ヨー …")])
+def test_species_are_called_as_the_user_calls_them(
+        scene: tuple[Watch, MeteredMicrophone], code: str, name: str, width: int,
+        shown: str) -> None:
+    """Half of 80 columns less the frame's 4 are 36.
+
+    Of the German names 11 + 1 + 18 fit and 27 + 1 + 18 do not; the Japanese one is 18 wide and
+    misses by one; of wide characters 17, half a one and an ellipsis fit.
+    """
+    names = Names([Species("Robin", "Erithacus rubecula", {code: name})], code)
+    view = View(scene[0], "toy", scene[1], None, names)
+    view.take(window(decision("Robin"), 5))
+    drawn = lines(view, width)
+    assert has(drawn, shown) and not has(drawn, "Robin")
+    assert has(drawn, "Erithacus") == ("Erithacus" in shown)
+    view.take(window(None, 14))
+    assert has(lines(view), "Before: ") and has(lines(view), name[:5])
+
+
+def test_visits_are_listed_with_the_scientific_name_that_the_journal_has(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    """The right half of 120 columns has 60 - 4 - 5 - 11 - 4 = 36 for a name: 11 + 1 + 18 fit."""
+    names = Names([Species("Robin", None, {"de": "Rotkehlchen"})], "de")
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        journal.add_visit(replace(ROBIN, started=NOON, scientific="Erithacus rubecula",
+                                  evidence=()), "a1b2")
+        view = View(scene[0], "toy", scene[1], journal, names)
+        view.take(window(None, 5))
+        assert has(lines(view, 120), "12:00 Rotkehlchen Erithacus rubecula", "seen, heard")
+        assert has(lines(view, 80), "12:00 Rotkehlchen ") and not has(lines(view, 80), "Erithacus")

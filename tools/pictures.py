@@ -1,8 +1,9 @@
-"""The README's pictures of a station, of the toy aviary: python tools/pictures.py DEMO FOLDER.
+"""The README's pictures, of the toy aviary: python tools/pictures.py DEMO FOLDER.
 
-DEMO is what `make demo` left. Writes FOLDER/view.png, the terminal during `birdfield watch`, and
-FOLDER/history.png, a part of the page of `birdfield report`. The scene is of 8 minutes: in the
-second picture its visits are spread over twelve days of May.
+DEMO is what `make demo` left. Writes FOLDER/report.png, two parts of the page of `birdfield
+evaluate --report`; FOLDER/view.png, the terminal during `birdfield watch`; and FOLDER/history.png,
+a part of the page of `birdfield report`. The scene is of 8 minutes: in the last picture its visits
+are spread over twelve days of May.
 """
 
 import io
@@ -15,16 +16,19 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import cv2
+import numpy as np
 from rich.console import Console
 
 from birdfield import station
 from birdfield.camera import open_camera
-from birdfield.cli import open_model
 from birdfield.history import gather_history
 from birdfield.journal import Journal, open_journal, read_journal, utc_text
 from birdfield.microphone import open_microphone
+from birdfield.model import open_model
 from birdfield.recorder import Settings
 from birdfield.report.history_page import write_history
+from birdfield.rules import LiveRules
 from birdfield.sound_meter import MeteredMicrophone
 from birdfield.view import View
 from birdfield.view_layout import draw
@@ -33,6 +37,10 @@ from birdfield.watch import Watch
 COLUMNS, LINES = 80, 24
 FROM_S = 75.0  # of the scene: then some visits are over
 PAGE_PX = (1120, 990)
+REPORT_PX = (1060, 1080)  # of each of its two parts
+SHOWN_PX = 800  # the width at which a part is shown
+MAP_ALONE = ("header, footer, section:not(#map-section) { display: none } "
+             "#map-section { padding: 0; margin-top: 24px; border: 0 }")
 TERMINAL_PX = (976, 586)
 DAYS = 12
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -47,6 +55,28 @@ height="{terminal_height}"/></clipPath>{lines}</defs>
 """
 
 
+def evaluate(demo: Path, folder: Path) -> Path:
+    """Evaluate the demo's model; returns the page."""
+    subprocess.run([sys.executable, "-m", "birdfield", "evaluate", "toy.birdfield", "test/images",
+                    "test/audio", "--report", folder / "report"], cwd=demo, check=True)
+    return folder / "report" / "index.html"
+
+
+def photograph_report(page: Path, picture: Path) -> None:
+    """Put the beginning of an evaluation's page and its map side by side."""
+    style = page.read_text(encoding="utf-8").replace("</style>", f"{MAP_ALONE}</style>", 1)
+    alone = page.with_name("map.html")
+    alone.write_text(style, encoding="utf-8")
+    parts = []
+    for part in (page, alone):
+        photograph(part, page.with_name("part.png"), REPORT_PX)
+        parts.append(cv2.imread(str(page.with_name("part.png"))))
+    both = np.hstack([part for part in parts if part is not None])
+    scale = SHOWN_PX / REPORT_PX[0]
+    cv2.imwrite(str(picture), cv2.resize(both, None, fx=scale, fy=scale,
+                                         interpolation=cv2.INTER_AREA))
+
+
 def watch(demo: Path, folder: Path, out: Path) -> None:
     """Watch the demo's scene into a journal; draw the view when a bird is seen and heard."""
     bundle, encoder, gallery = open_model(demo / "toy.birdfield")
@@ -56,10 +86,11 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
     meter = MeteredMicrophone(ear, encoder.audio_spec.rate_hz)
     scene = Watch(encoder, gallery, eye, meter, fast=True)
     recorder = station.open_recorder(folder, Settings(gap_s=4), bundle.model_id, encoder, gallery,
-                                     eye, meter)
+                                     eye, meter, LiveRules())
+    heart = station.open_heart(bundle.model_id, eye, meter, folder)
     with closing(read_journal(folder)) as journal:
         view = View(scene, bundle.folder.name, meter, journal)
-        answers = station.recorded(view, recorder)
+        answers = station.recorded(scene, recorder, heart, view)
         next(each for each in answers if (each.start_s or 0) > FROM_S and each.decision.species
              and each.decision.agreement == "agree")
         console = Console(file=io.StringIO(), record=True, width=COLUMNS, height=LINES,
@@ -92,9 +123,10 @@ def photograph(page: Path, picture: Path, size_px: tuple[int, int]) -> None:
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make the pictures."""
     demo, out = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     with tempfile.TemporaryDirectory() as place:
+        photograph_report(evaluate(demo, Path(place)), out / "report.png")
         folder = Path(place) / "garden"
         watch(demo, folder, Path(place))
         photograph(Path(place) / "view.svg", out / "view.png", TERMINAL_PX)

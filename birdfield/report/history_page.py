@@ -10,6 +10,7 @@ from birdfield.history import HOURS, History, Presence, Visit, began_at, boxes_o
 from birdfield.history_table import BY
 from birdfield.journal import Journal
 from birdfield.motion import Box
+from birdfield.names import LABELS, Names
 from birdfield.report.folder import PAGE, check_folder
 from birdfield.report.media import picture_uri
 
@@ -55,7 +56,8 @@ def check_history(folder: Path) -> None:
     check_folder(folder, NEEDED, {PAGE})
 
 
-def write_history(folder: Path, journal: Journal, history: History) -> None:
+def write_history(folder: Path, journal: Journal, history: History,
+                  names: Names = LABELS) -> None:
     """Write the page; an older one is replaced when the new one is whole.
 
     Raises:
@@ -63,13 +65,13 @@ def write_history(folder: Path, journal: Journal, history: History) -> None:
         InputError: When the folder is no such page's, or the disk does not take it.
     """
     check_history(folder)
-    page = build_history(journal, history)
+    page = build_history(journal, history, names)
     with new_folder(folder, force=True) as draft:
         (draft / PAGE).write_bytes(page.encode(errors="backslashreplace"))
 
 
-def build_history(journal: Journal, history: History) -> str:
-    """Write the whole page; every name that comes from outside is escaped."""
+def build_history(journal: Journal, history: History, names: Names = LABELS) -> str:
+    """Write the whole page, with species by these names; all that comes from outside is escaped."""
     from birdfield.report.template import render
 
     spans = history.spans() if history.visits else ()
@@ -81,7 +83,7 @@ def build_history(journal: Journal, history: History) -> str:
                   hours=[(f"{hour:02d}", f"{hour:02d}:00 to {hour:02d}:59")
                          for hour in range(HOURS)],
                   span_names=[_span_name(spans, index) for index in range(len(spans))],
-                  senses=history.senses(), by=BY, began_at=began_at,
+                  senses=history.senses(), by=BY, began_at=began_at, names=names,
                   cards=_cards(journal, history.named[:MOST]),
                   left_out=max(len(history.named) - MOST, 0))
 

@@ -20,12 +20,13 @@ from birdfield.bundle import load_bundle
 from birdfield.damage import DAMAGES, damage_image, mix
 from birdfield.dataset import Sample, scan
 from birdfield.embed_file import Part, embed_sound, see
-from birdfield.encoder import Encoder
+from birdfield.encoder import DIM, Encoder, Vector, unit
 from birdfield.errors import InputError
 from birdfield.evaluate_noise import CUT_S, SNRS_DB, Noises, _to_camera_size, find_noises
 from birdfield.gallery import Gallery
 from birdfield.identify import pool_parts
 from birdfield.image import read_image
+from birdfield.interpreter import TfliteModel
 from birdfield.metrics import auroc
 from birdfield.quality import frame_fault
 
@@ -80,15 +81,28 @@ def recordings(encoder: Encoder, samples: tuple[Sample, ...], noises: Noises) ->
                 continue
 
 
-def right(encoder: Encoder, gallery: Gallery, image: Tried | None, audio: Tried | None,
+def fuse(fusion: TfliteModel, image: Vector | None, audio: Vector | None, image_weight: float,
+         audio_weight: float) -> Vector:
+    """Fuse as `BundleEncoder.fuse`, by presences between 0 and 1: only their ratio counts."""
+    presence = np.array([[image is not None, audio is not None]], np.float32)
+    if presence.all():
+        weights = np.array([[image_weight, audio_weight]], np.float32)
+        presence = weights / weights.max() if weights.any() else presence
+    zero = np.zeros(DIM, np.float32)
+    fused = fusion(image=(zero if image is None else image)[None],
+                   audio=(zero if audio is None else audio)[None], presence=presence)
+    return unit(fused["embedding"][0])
+
+
+def right(fusion: TfliteModel, gallery: Gallery, image: Tried | None, audio: Tried | None,
           seen: Weigh, heard: Weigh) -> bool:
     """Tell whether the nearest species is the true one."""
     one = image or audio
     assert one is not None
     sense = "both" if image and audio else "image" if image else "audio"
-    fused = encoder.fuse(image.part.image if image else None, audio.part.audio if audio else None,
-                         seen(image) if image else 1.0,
-                         heard(audio) if audio else 1.0)
+    fused = fuse(fusion, image.part.image if image else None,
+                 audio.part.audio if audio else None, seen(image) if image else 1.0,
+                 heard(audio) if audio else 1.0)
     return gallery.labels[int(gallery.similarities(fused[None], sense)[0].argmax())] == one.label
 
 
@@ -125,20 +139,20 @@ def pairs(images: list[Tried], audio: list[Tried], half: set[str]) -> list[tuple
     return found
 
 
-def top1(encoder: Encoder, gallery: Gallery, chosen: list[tuple[Tried, Tried]], seen: Weigh,
+def top1(fusion: TfliteModel, gallery: Gallery, chosen: list[tuple[Tried, Tried]], seen: Weigh,
          heard: Weigh) -> dict[tuple[str, str], tuple[float, int]]:
     """Score pairs by both senses; returns the share of right answers and n by condition."""
     answers: dict[tuple[str, str], list[bool]] = {}
     for image, audio in chosen:
         answers.setdefault((image.condition, audio.condition), []).append(
-            right(encoder, gallery, image, audio, seen, heard))
+            right(fusion, gallery, image, audio, seen, heard))
     return {key: (float(np.mean(rows)), len(rows)) for key, rows in answers.items()}
 
 
-def by_quality(encoder: Encoder, gallery: Gallery, tried: list[Tried],
+def by_quality(fusion: TfliteModel, gallery: Gallery, tried: list[Tried],
                sense: str) -> Iterator[list[Any]]:
     """Tell how often a sense alone is right, from the worst fifth of qualities to the best."""
-    answers = np.array([right(encoder, gallery, one_ if sense == "image" else None,
+    answers = np.array([right(fusion, gallery, one_ if sense == "image" else None,
                               one_ if sense == "audio" else None, one, one) for one_ in tried])
     qualities = np.array([one_.part.quality for one_ in tried])
     for rows in np.array_split(np.argsort(qualities, kind="stable"), BINS):
@@ -157,6 +171,7 @@ def main() -> None:
     data, noise_dir, model, out = map(Path, sys.argv[1:5])
     bundle = load_bundle(model)
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
+    fusion = TfliteModel(model / "fusion.tflite", 1)
     dataset = scan(data / "images", data / "audio")
     images = list(photographs(encoder, dataset.images))
     audio = list(recordings(encoder, dataset.audio, find_noises(noise_dir)))
@@ -164,7 +179,7 @@ def main() -> None:
     fitted, reported = set(shared[::2]), set(shared[1::2])
     rows: list[list[Any]] = []
     for sense, tried in (("image", images), ("audio", audio)):
-        rows += by_quality(encoder, gallery, [one_ for one_ in tried if one_.label in fitted],
+        rows += by_quality(fusion, gallery, [one_ for one_ in tried if one_.label in fitted],
                            sense)
     for half, labels in (("chosen on", fitted), ("the other", reported)):
         chosen = pairs(images, audio, labels)
@@ -172,12 +187,12 @@ def main() -> None:
         tries += [("1", f"{way} from {floor}", one, make(floor)) for floor in AUDIO_FLOORS[1:]
                   for way, make in (("quality", ramp), ("true ratio", known))]
         for sight, sound, seen, heard in tries:
-            scores = top1(encoder, gallery, chosen, seen, heard)
+            scores = top1(fusion, gallery, chosen, seen, heard)
             rows.append([half, sight, sound, len(chosen), "",
                          round(float(np.mean([share for share, _ in scores.values()])), 4)])
     chosen = pairs(images, audio, reported)
-    before = top1(encoder, gallery, chosen, one, one)
-    after = top1(encoder, gallery, chosen, ramp(REPORTED_FLOOR), one)
+    before = top1(fusion, gallery, chosen, one, one)
+    after = top1(fusion, gallery, chosen, ramp(REPORTED_FLOOR), one)
     rows += [["reported", *key, count, round(share, 3), round(after[key][0], 3)]
              for key, (share, count) in sorted(before.items())]
     with out.open("w", newline="") as stream:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from birdfield.cli import _open_for_evaluation
 from birdfield.dataset import scan
 from birdfield.encoder import SENSES, Encoder, Vector, Vectors, unit
-from birdfield.evaluate import Embedded, draw_pairs, fuse_rows
+from birdfield.evaluate import Embedded, draw_pairs, fuse_senses
 from birdfield.evaluate_files import embed_dataset
 from birdfield.gallery import Gallery, knownness
 from birdfield.metrics import bootstrap_ci95
@@ -84,8 +84,7 @@ def prior(recordings: float) -> Way:
 def each(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
     """Make every photograph, recording and pair of them a prototype of its own."""
     left, right = (side.ravel() for side in np.indices((len(images), len(audio))))
-    made = {"image": fuse_rows(fuse, images, None), "audio": fuse_rows(fuse, None, audio),
-            "both": fuse_rows(fuse, images[left], audio[right])}
+    made = fuse_senses(fuse, images, audio, left, right)
     return [(sense, vector) for sense, found in made.items() for vector in found]
 
 
@@ -170,13 +169,11 @@ def kept(path: Path) -> Files:
 def test_sets(fuse: Fuse, images: Embedded, audio: Embedded, seed: int) -> dict[str, Tested]:
     """Fuse test files by image, by audio and in pairs."""
     left, right = draw_pairs(images, audio, seed)
-    return {"image": Tested(fuse_rows(fuse, images.vectors, None), images.labels,
-                            (images.recordings,)),
-            "audio": Tested(fuse_rows(fuse, None, audio.vectors), audio.labels,
-                            (audio.recordings,)),
-            "both": Tested(fuse_rows(fuse, images.vectors[left], audio.vectors[right]),
-                           images.labels[left], (images.recordings[left],
-                                                 audio.recordings[right]))}
+    fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
+    return {"image": Tested(fused["image"], images.labels, (images.recordings,)),
+            "audio": Tested(fused["audio"], audio.labels, (audio.recordings,)),
+            "both": Tested(fused["both"], images.labels[left],
+                           (images.recordings[left], audio.recordings[right]))}
 
 
 def draw(side: Embedded, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:

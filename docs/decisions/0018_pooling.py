@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from birdfield import visits as pooling
-from birdfield.cli import open_model
 from birdfield.decide import decide
 from birdfield.embed_file import NOTHING, Part, embed_file
 from birdfield.encoder import Encoder
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
+from birdfield.model import open_model
 from birdfield.observation import Observation
 from birdfield.watch import DECISION_S
 from birdfield.window import Window

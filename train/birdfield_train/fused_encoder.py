@@ -25,7 +25,7 @@ def create_fused_encoder(image_backbone: str = "vgg16", frames: int | None = YAM
 
     Returns:
         A model of {"image": [B, 224, 224, 3] (preprocessed, see `birdfield.image`),
-        "audio": [B, frames, dim], "presence": [B, 2] (0..1)} to unit vectors [B, 128].
+        "audio": [B, frames, dim], "presence": [B, 2] (1 or 0)} to unit vectors [B, 128].
     """
     backbone = get_backbone(image_backbone)
     size = backbone.spec.size_px

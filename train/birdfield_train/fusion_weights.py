@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.encoder import Vector, shares, unit
+from birdfield.encoder import Vector, unit
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,10 @@ class FusionWeights:
     audio_token: NDArray[np.float32]
     gain: NDArray[np.float32]
 
-    def fuse(self, image: Vector | None, audio: Vector | None, image_weight: float = 1.0,
-             audio_weight: float = 1.0) -> Vector:
+    def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
         """Join tower vectors; see `birdfield.encoder.Encoder`."""
-        seen, heard = shares(image, audio, image_weight, audio_weight)
-        sight, sound = (1 - seen) * self.image_token, (1 - heard) * self.audio_token
-        if image is not None:
-            sight = sight + seen * (image @ self.image_kernel)
-        if audio is not None:
-            sound = sound + heard * (audio @ self.audio_kernel)
+        sight = self.image_token if image is None else image @ self.image_kernel
+        sound = self.audio_token if audio is None else audio @ self.audio_kernel
         return unit(sight + self.gain * sound)
 
     def with_gain(self, gain: float) -> "FusionWeights":

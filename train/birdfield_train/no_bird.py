@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.encoder import DIM, SENSES, Vectors, unit
-from birdfield.evaluate import fuse_rows
+from birdfield.evaluate import fuse_senses
 from birdfield.evaluate_unknown import pair_at_random
 from birdfield.gallery import Gallery
 from birdfield.prototypes import Fuse
@@ -37,8 +37,7 @@ def no_bird_prototypes(fuse: Fuse, images: Vectors, audio: Vectors,
     """
     rng = np.random.default_rng(seed)
     left, right = pair_at_random(len(images), len(audio), rng)
-    fused = {"image": fuse_rows(fuse, images, None), "audio": fuse_rows(fuse, None, audio),
-             "both": fuse_rows(fuse, images[left], audio[right])}
+    fused = fuse_senses(fuse, images, audio, left, right)
     centres = [spherical_kmeans(fused[sense], CENTRES, rng) for sense in SENSES]
     senses = [np.full(len(found), row, np.uint8) for row, found in enumerate(centres)]
     return np.concatenate(centres), np.concatenate(senses)

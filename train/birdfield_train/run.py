@@ -19,7 +19,7 @@ from birdfield import atomic
 from birdfield.birdnet import BIRDNET_LICENCE
 from birdfield.dataset import Dataset, scan
 from birdfield.encoder import SENSES
-from birdfield.errors import BirdfieldError, InputError
+from birdfield.errors import BirdfieldError, InputError, some_of
 from birdfield.evaluate import to_table
 from birdfield.evaluate_unknown import scan_no_bird
 from birdfield.frontend import BIRDNET, Frontend, open_frontend
@@ -247,8 +247,7 @@ def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
         counts[feature.sample.label] += 1
     few = [f"{label} ({count})" for label, count in counts.items() if count < MIN_SAMPLES]
     if few:
-        raise InputError(f"too few usable files: {', '.join(few[:5])}"
-                         f"{', ...' if len(few) > 5 else ''}; expected at least {MIN_SAMPLES} a "
+        raise InputError(f"too few usable files: {some_of(few)}; expected at least {MIN_SAMPLES} a "
                          "species; add files or remove the folder")
     if len(counts) < 2:
         raise InputError(f"only one species, {dataset.labels[0]}; expected at least 2 to tell "

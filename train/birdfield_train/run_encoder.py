@@ -107,7 +107,6 @@ class RunEncoder:
         sequence = fit_frames(frames, self.audio_spec.frames)
         return unit(self._audio.predict_on_batch(sequence[None])[0])
 
-    def fuse(self, image: Vector | None, audio: Vector | None, image_weight: float = 1.0,
-             audio_weight: float = 1.0) -> Vector:
+    def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:
         """Join tower vectors [128] in the species space."""
-        return self._fusion.fuse(image, audio, image_weight, audio_weight)
+        return self._fusion.fuse(image, audio)

@@ -61,9 +61,8 @@ class SenseFusion(keras.layers.Layer):
     """Adds the senses' unit vectors in one space; a learned token stands for an absent one.
 
     `image A + gain * audio B`, where A and B start as the identity: the joint embedding starts
-    as late fusion of its own towers. Presence between 0 and 1 weighs a sense: the tokens, learnt
-    from zero, stay a hundredth of it and less. The gain, what hearing counts beside sight, is not
-    learnt on training data, which both towers know by heart, but chosen out of fold.
+    as late fusion of its own towers. The gain, what hearing counts beside sight, is not learnt on
+    training data, which both towers know by heart, but chosen out of fold.
     """
 
     def __init__(self, gain: float = 0.3, **kwargs: object) -> None:
@@ -84,7 +83,7 @@ class SenseFusion(keras.layers.Layer):
             trainable=False, name="gain")
 
     def call(self, image: tf.Tensor, audio: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
-        """Fuse unit vectors [B, 128] and [B, 128] by presence [B, 2], 0..1, to [B, 128]."""
+        """Fuse unit vectors [B, 128] and [B, 128] by presence [B, 2], 1 or 0, to [B, 128]."""
         seen, heard = presence[:, :1], presence[:, 1:]
         sight = seen * tf.matmul(image, self.image_kernel) + (1.0 - seen) * self.image_token
         sound = heard * tf.matmul(audio, self.audio_kernel) + (1.0 - heard) * self.audio_token

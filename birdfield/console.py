@@ -1,0 +1,55 @@
+"""What commands write beside their answers, and answers that come one by one."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from birdfield.names import Names
+    from birdfield.observation import Observation
+
+
+def complain(sentence: str) -> None:
+    """Write a sentence to stderr."""
+    print(f"birdfield: {sentence}", file=sys.stderr)
+
+
+def progress(what: str, done: int, total: int) -> None:
+    """Show how far long work is, on a terminal only."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{what}: {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
+         csv: Path | None = None) -> None:
+    """Print observations as they come; a CSV file is written when all are there."""
+    from birdfield.observation import to_csv, to_json, to_line
+
+    rows = []
+    for observation in observations:
+        entry = to_json(observation, model_id)
+        print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
+              to_line(entry, names), flush=True)
+        if csv:
+            rows.append(entry)
+    if csv:
+        from birdfield.atomic import write_file
+
+        write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
+
+
+def show_figures(figures: dict[str, Any], to_table: Callable[[dict[str, Any]], str],
+                 json_file: Path | None) -> None:
+    """Print figures as a table, and write them to a JSON file; where that is -, print JSON."""
+    text = json.dumps(figures, indent=1)
+    if json_file == Path("-"):
+        print(text)
+        return
+    print(to_table(figures))
+    if json_file:
+        from birdfield.atomic import write_file
+
+        write_file(json_file, text.encode())

@@ -1,0 +1,169 @@
+"""The commands that read a journal: visits, report, export-visits and rescore."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from birdfield.console import complain
+from birdfield.options import JsonSwitch, LangOption, NamesOption
+
+if TYPE_CHECKING:
+    from birdfield.names import Names
+
+JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The folder that watch "
+                                                 "--journal writes.")]
+SinceOption = Annotated[str | None, typer.Option(metavar="TIME", help="From then on, such as "
+                                                 "2026-05-01 or 2026-05-01T06:30, local time.")]
+UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
+
+
+def visits(
+    journal: JournalArgument,
+    species: Annotated[str | None, typer.Option(help="Of this species only, by its label or, with "
+                                                "--lang, its name; undecided for conflicting "
+                                                "evidence.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    last: Annotated[int | None, typer.Option(min=1, help="The newest so many.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
+                                         "of visits.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
+    lang: LangOption = None,
+    names_file: NamesOption = None,
+    json_lines: JsonSwitch = False,
+) -> None:
+    """List the visits, or the events, of a journal."""
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import (
+        Selection,
+        event_line,
+        events_csv,
+        events_of,
+        parse_time,
+        visit_line,
+        visits_csv,
+        visits_of,
+    )
+
+    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    names, kept = names_of(lang, names_file), []
+    with closing(read_journal(journal)) as opened:
+        rows = (events_of(opened, from_time, to_time) if events else
+                visits_of(opened, Selection(species and names.label(species), from_time, to_time,
+                                            last)))
+        for row in rows:
+            line = event_line(row) if events else visit_line(row, names)
+            row = row if events else names.told(row)
+            print(json.dumps(row, ensure_ascii=False) if json_lines else line)
+            if csv:
+                kept.append(row)
+    if csv:
+        from birdfield.atomic import write_file
+
+        write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
+
+
+def names_of(lang: str | None, path: Path | None) -> "Names":
+    """Find species' names: by flags, else the configuration's; the model's for want of a CSV.
+
+    Raises:
+        BirdfieldError: When a file cannot be read, or there is no such language.
+    """
+    from birdfield.model import open_model
+    from birdfield.names import LABELS
+    from birdfield.station_config import find_config, load_config
+    from birdfield.station_setup import Choice
+
+    choice = Choice(load_config(find_config(None)), {"names.lang": lang, "names.file": path})
+    if choice["names.lang"] is None:
+        return LABELS
+    return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
+
+
+def export_visits(
+    journal: JournalArgument,
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, "
+                                      "audacity or parquet.")] = "csv",
+    location: Annotated[str | None, typer.Option(metavar="LAT,LON,NAME", help="Where the station "
+                                                 "stands, in degrees; eBird needs it.")] = None,
+    session: Annotated[int | None, typer.Option(min=1, help="One watch only, by its "
+                                                "number.")] = None,
+    species: Annotated[str | None, typer.Option(help="Of this species only, by its label; "
+                                                "undecided for conflicting evidence.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+) -> None:
+    """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
+    from birdfield import export_visits as exporting
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import Selection, parse_time, visits_of
+
+    exporting.check_format(form)
+    place = exporting.parse_location(location) if location else None
+    selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
+                          session=session)
+    with closing(read_journal(journal)) as opened:
+        rows = list(visits_of(opened, selection))
+    exporting.export_visits(rows, form, place, out)
+    print(f"{out}: {len(rows)} visits")
+
+
+def rescore(
+    journal: JournalArgument,
+    model: Annotated[Path | None, typer.Option("--model", help="The bundle that the journal was "
+                                               "written with, and its store as it is now.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
+) -> None:
+    """Answer again for past visits, after species were enrolled, renamed or removed."""
+    from birdfield.journal import open_journal, read_journal
+    from birdfield.model import open_model
+    from birdfield.rescore import check_models
+    from birdfield.rescore import rescore as rescore_visits
+
+    bundle, encoder, gallery = open_model(model)
+    count = 0
+    with closing(read_journal(journal)) as opened:
+        for other, number in check_models(opened, bundle.model_id):
+            complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
+    with closing(read_journal(journal) if dry_run else open_journal(journal)) as opened:
+        for each in rescore_visits(opened, encoder, gallery, bundle.model_id, dry_run):
+            count += 1
+            print(f"visit {each.visit}: {each.before or 'undecided'} -> "
+                  f"{each.after or 'undecided'} {each.score:.2f}")
+        if count and not dry_run:
+            opened.add_events([(datetime.now(UTC), "rescored",
+                                f"{count} visits have another species now")])
+    print(f"{count} visits {'would have' if dry_run else 'have'} another species")
+
+
+def report(
+    journal: JournalArgument,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write a page to look "
+                    "at, DIR/index.html, with pictures and sonograms.")] = None,
+    lang: LangOption = None,
+    names_file: NamesOption = None,
+) -> None:
+    """Show a journal at a glance: visits by hour and species, arrivals, senses."""
+    from birdfield.history import gather_history
+    from birdfield.history_table import to_text
+    from birdfield.journal import read_journal
+    from birdfield.visit_rows import parse_time
+
+    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    if html:
+        from birdfield.report.history_page import check_history, write_history
+
+        check_history(html)
+    names = names_of(lang, names_file)
+    with closing(read_journal(journal)) as opened:
+        history = gather_history(opened, from_time, to_time)
+        if html:
+            write_history(html, opened, history, names)
+    print(html / "index.html" if html else to_text(history, names))
