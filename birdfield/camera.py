@@ -87,6 +87,10 @@ class Camera(Protocol):
     def end_s(self) -> float:
         """Where a file ends, once it has ended; infinity for a live camera."""
 
+    @property
+    def loss(self) -> str | None:
+        """How a live camera was lost, as its watchdog knows; None while it does not."""
+
     def newest(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last shot in [start_s, end_s) that moved, or the last; starts only grow."""
 
@@ -151,6 +155,7 @@ class VideoFile:
 
     live = False
     resting = False
+    loss = None
 
     def __init__(self, path: Path, box: Box | None = None) -> None:
         """Open the file; raises InputError when it is no video or the box is outside of it."""
@@ -261,7 +266,7 @@ class LiveCamera:
         opened_s, next_look_s = time.monotonic(), 0.0
         try:
             if not capture.isOpened():
-                return f"{self.name} cannot be opened"
+                return "cannot be opened"
             turn.beat()
             while not turn.over and capture.grab():
                 turn.beat()
@@ -279,11 +284,11 @@ class LiveCamera:
                 self._keep(shot)
                 if self._stale(shot, time_s - opened_s):
                     turn.at_once = True
-                    return f"{self.name} gives the same picture again and again"
+                    return "gives the same picture again and again"
                 next_look_s = time_s + self._pause_s(shot)
-            return f"{self.name} gives no more frames"
+            return "gives no more frames"
         except cv2.error:  # its text may hold the URL
-            return f"{self.name} gives frames that OpenCV cannot read"
+            return "gives frames that OpenCV cannot read"
         finally:
             capture.release()
 
@@ -316,6 +321,11 @@ class LiveCamera:
     def _keep(self, shot: Shot) -> None:
         with self._lock:
             self._shots = [*self._shots[1 - KEPT_FRAMES :], shot]
+
+    @property
+    def loss(self) -> str | None:
+        """How it was lost; None while it is not, or it is not yet known to be."""
+        return self._watchdog.outage.reason
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last kept frame within [start_s, end_s) of time.monotonic() that moved.

@@ -282,9 +282,10 @@ class Recorder:
 
     def _note_faults(self, window: Window) -> None:
         for name, fault in window.faults.items():
-            if fault != self._faults.get(name):
-                self._note(window.time, f"{name} {'back' if fault is None else 'lost'}",
-                           fault or "usable again")
+            before = self._faults.get(name)
+            if fault != before:  # a loss may be noticed before its reason is known
+                change = "back" if fault is None else "lost" if before is None else "still lost"
+                self._note(window.time, f"{name} {change}", fault or "usable again")
         self._faults = dict(window.faults)
 
     def _jumped(self, now: datetime, jump_s: float) -> None:

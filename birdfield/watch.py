@@ -75,23 +75,27 @@ class FastClock:
 
 
 class SenseLog:
-    """Logs a sense that becomes usable or stops being so, once per change."""
+    """Logs a sense that becomes usable or stops being so, once per change.
+
+    Attributes:
+        faults: What was the fault of each, the last time; None is usable.
+    """
 
     def __init__(self) -> None:
         """Take all senses for usable."""
-        self._faults: dict[str, str | None] = {}
+        self.faults: dict[str, str | None] = {}
 
     def update(self, faults: dict[str, str | None]) -> None:
         """Take the fault of each sense that the scene has; None is usable."""
         usable = [name for name, fault in faults.items() if fault is None]
         for name, fault in faults.items():
-            if fault == self._faults.get(name):
+            if fault == self.faults.get(name):
                 continue
             if fault is None:
                 log.info("%s is usable again", name)
             else:
                 log.warning("%s: %s; %s", name, fault, ALONE[name] if usable else "no decision")
-        self._faults = faults
+        self.faults = faults
 
 
 class Watch:
@@ -220,11 +224,11 @@ class Watch:
         shift_s = origin_s if self._camera.live else 0.0
         shot = self._camera.newest(start_s + shift_s, end_s + shift_s)
         if shot is None:
-            return None, "ended" if self._camera.ended else "no frame"
+            return None, self._absence("camera", self._camera, "no frame")
         fault = frame_fault(shot.frame, shot.unchanged_s)
-        if fault or shot.still:
-            return None, fault
-        return shot, None
+        if fault:
+            return None, self._camera.loss or fault
+        return (None if shot.still else shot), None
 
     def _listen(self, origin_s: float, start_s: float,
                 end_s: float) -> tuple[Waveform | None, str | None]:
@@ -234,8 +238,12 @@ class Watch:
         shift_s = origin_s if self._microphone.live else 0.0
         waveform = self._microphone.window(start_s + shift_s, end_s + shift_s)
         if waveform is None:
-            return None, "ended" if self._microphone.ended else "no sound"
+            return None, self._absence("microphone", self._microphone, "no sound")
         fault = window_fault(waveform)
-        if fault or not self._loudness.stands_out(waveform, start_s):
-            return None, fault
-        return waveform, None
+        if fault:
+            return None, self._microphone.loss or fault
+        return (waveform if self._loudness.stands_out(waveform, start_s) else None), None
+
+    def _absence(self, name: str, source: Camera | Microphone, plain: str) -> str:
+        """Tell why a source gave nothing: as its watchdog knows, else as was told before."""
+        return "ended" if source.ended else source.loss or self._log.faults.get(name) or plain

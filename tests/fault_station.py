@@ -85,7 +85,11 @@ class Station:
 
     def count(self, kind: str) -> int:
         """Count the events of a kind."""
-        return sum(row["kind"] == kind for row in self.rows(events=True))
+        return len(self.details(kind))
+
+    def details(self, kind: str) -> list[str]:
+        """Read what the events of a kind say."""
+        return [row["detail"] for row in self.rows(events=True) if row["kind"] == kind]
 
     def answers(self, sense: str) -> int:
         """Count the answers in which a sense took part."""

@@ -287,9 +287,13 @@ class Garden:
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
+        self.loss: str | None = None
+        self.blind = False
 
-    def newest(self, start_s: float, end_s: float) -> Shot:
+    def newest(self, start_s: float, end_s: float) -> Shot | None:
         self.asked.append((start_s, end_s))
+        if self.blind:
+            return None
         return Shot(scenery(len(self.asked), COLOURS["Jay"]), end_s - 0.1, 0.0)
 
     def close(self) -> None:
@@ -371,6 +375,18 @@ def test_a_stopped_watch_ends_at_once() -> None:
     assert list(watch.observations()) == []
     stopper.join()
     assert time.monotonic() - started_s < 1
+
+
+def test_a_window_tells_why_a_live_source_gives_nothing(clock: list[float]) -> None:
+    """Nothing comes; its watchdog knows why two windows later, and one before frames come again."""
+    camera = Garden()
+    windows = Watch(ColourAndPitch(), gallery(), camera, None).windows()
+    faults = []
+    for blind, loss in ((False, None), (True, None), (True, None), (True, "has hung for 20 s"),
+                        (True, None), (False, None)):
+        camera.blind, camera.loss = blind, loss
+        faults.append(next(windows).faults["camera"])
+    assert faults == [None, "no frame", "no frame", "has hung for 20 s", "has hung for 20 s", None]
 
 
 @pytest.mark.devices
