@@ -98,12 +98,13 @@ class Camera(Protocol):
         """Release the source."""
 
 
-def open_camera(spec: str, box: Box | None = None) -> Camera | None:
+def open_camera(spec: str, box: Box | None = None, wait_s: float = 0.0) -> Camera | None:
     """Open the camera that a user named.
 
     Args:
         spec: "none", a device's number or /dev path, a URL, "picamera2", or a video file.
         box: What to cut from each frame.
+        wait_s: How long a live camera's frames wait for the sound of their time.
 
     Returns:
         A VideoFile or a LiveCamera, or None for "none".
@@ -116,9 +117,9 @@ def open_camera(spec: str, box: Box | None = None) -> Camera | None:
         return None
     if spec == PI_CAMERA:
         load_picamera2()
-        return LiveCamera(spec, box)
+        return LiveCamera(spec, box, wait_s)
     if spec.isdecimal() or spec.startswith("/dev/") or "://" in spec:
-        return LiveCamera(spec, box)
+        return LiveCamera(spec, box, wait_s)
     return VideoFile(Path(spec), box)
 
 
@@ -236,14 +237,18 @@ class LiveCamera:
     ended = False
     end_s = math.inf
 
-    def __init__(self, spec: str, box: Box | None = None) -> None:
-        """Start reading the device's number, its /dev path, a URL or "picamera2"."""
+    def __init__(self, spec: str, box: Box | None = None, wait_s: float = 0.0) -> None:
+        """Start reading the device's number, its /dev path, a URL or "picamera2".
+
+        Frames are kept for wait_s longer where they are asked for so much later.
+        """
         self.name = mask_url(spec)
         self.resting = False
         self.dropped = 0  # frames that were not looked at: the newest is, when a look is due
         self._spec = spec
         self._box = box
         self._shots: list[Shot] = []
+        self._kept = KEPT_FRAMES + math.ceil(wait_s / LOOK_S)
         self._lock = threading.Lock()
         self._change = ChangeTimer()  # one for all connections: a reopened camera may still hang
         self._patience_s = STALE_S
@@ -320,7 +325,7 @@ class LiveCamera:
 
     def _keep(self, shot: Shot) -> None:
         with self._lock:
-            self._shots = [*self._shots[1 - KEPT_FRAMES :], shot]
+            self._shots = [*self._shots[1 - self._kept :], shot]
 
     @property
     def loss(self) -> str | None:
