@@ -87,6 +87,10 @@ class Camera(Protocol):
     def end_s(self) -> float:
         """Where a file ends, once it has ended; infinity for a live camera."""
 
+    @property
+    def loss(self) -> str | None:
+        """How a live camera was lost, as its watchdog knows; None while it does not."""
+
     def newest(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last shot in [start_s, end_s) that moved, or the last; starts only grow."""
 
@@ -94,12 +98,13 @@ class Camera(Protocol):
         """Release the source."""
 
 
-def open_camera(spec: str, box: Box | None = None) -> Camera | None:
+def open_camera(spec: str, box: Box | None = None, wait_s: float = 0.0) -> Camera | None:
     """Open the camera that a user named.
 
     Args:
         spec: "none", a device's number or /dev path, a URL, "picamera2", or a video file.
         box: What to cut from each frame.
+        wait_s: How long a live camera's frames wait for the sound of their time.
 
     Returns:
         A VideoFile or a LiveCamera, or None for "none".
@@ -112,9 +117,9 @@ def open_camera(spec: str, box: Box | None = None) -> Camera | None:
         return None
     if spec == PI_CAMERA:
         load_picamera2()
-        return LiveCamera(spec, box)
+        return LiveCamera(spec, box, wait_s)
     if spec.isdecimal() or spec.startswith("/dev/") or "://" in spec:
-        return LiveCamera(spec, box)
+        return LiveCamera(spec, box, wait_s)
     return VideoFile(Path(spec), box)
 
 
@@ -151,6 +156,7 @@ class VideoFile:
 
     live = False
     resting = False
+    loss = None
 
     def __init__(self, path: Path, box: Box | None = None) -> None:
         """Open the file; raises InputError when it is no video or the box is outside of it."""
@@ -231,14 +237,18 @@ class LiveCamera:
     ended = False
     end_s = math.inf
 
-    def __init__(self, spec: str, box: Box | None = None) -> None:
-        """Start reading the device's number, its /dev path, a URL or "picamera2"."""
+    def __init__(self, spec: str, box: Box | None = None, wait_s: float = 0.0) -> None:
+        """Start reading the device's number, its /dev path, a URL or "picamera2".
+
+        Frames are kept for wait_s longer where they are asked for so much later.
+        """
         self.name = mask_url(spec)
         self.resting = False
         self.dropped = 0  # frames that were not looked at: the newest is, when a look is due
         self._spec = spec
         self._box = box
         self._shots: list[Shot] = []
+        self._kept = KEPT_FRAMES + math.ceil(wait_s / LOOK_S)
         self._lock = threading.Lock()
         self._change = ChangeTimer()  # one for all connections: a reopened camera may still hang
         self._patience_s = STALE_S
@@ -261,7 +271,7 @@ class LiveCamera:
         opened_s, next_look_s = time.monotonic(), 0.0
         try:
             if not capture.isOpened():
-                return f"{self.name} cannot be opened"
+                return "cannot be opened"
             turn.beat()
             while not turn.over and capture.grab():
                 turn.beat()
@@ -279,11 +289,11 @@ class LiveCamera:
                 self._keep(shot)
                 if self._stale(shot, time_s - opened_s):
                     turn.at_once = True
-                    return f"{self.name} gives the same picture again and again"
+                    return "gives the same picture again and again"
                 next_look_s = time_s + self._pause_s(shot)
-            return f"{self.name} gives no more frames"
+            return "gives no more frames"
         except cv2.error:  # its text may hold the URL
-            return f"{self.name} gives frames that OpenCV cannot read"
+            return "gives frames that OpenCV cannot read"
         finally:
             capture.release()
 
@@ -315,7 +325,12 @@ class LiveCamera:
 
     def _keep(self, shot: Shot) -> None:
         with self._lock:
-            self._shots = [*self._shots[1 - KEPT_FRAMES :], shot]
+            self._shots = [*self._shots[1 - self._kept :], shot]
+
+    @property
+    def loss(self) -> str | None:
+        """How it was lost; None while it is not, or it is not yet known to be."""
+        return self._watchdog.outage.reason
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last kept frame within [start_s, end_s) of time.monotonic() that moved.

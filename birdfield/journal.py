@@ -15,6 +15,7 @@ from typing import IO
 from birdfield.errors import InputError
 from birdfield.journal_repair import fault_of, is_damage, reindexed, renew
 from birdfield.journal_schema import MIGRATIONS, migrate, version_of
+from birdfield.latency import IN_TIME, Latency
 
 FILE = "journal.sqlite"
 LOCK = "lock"
@@ -133,12 +134,14 @@ class Journal:
             raise
 
     def start_session(self, model: str, camera: str | None, microphone: str | None,
-                      started: datetime, boot: str | None) -> int:
+                      started: datetime, boot: str | None, latency: Latency = IN_TIME) -> int:
         """Begin a watch; visits and events belong to it from now on. Returns its id."""
         with self.transaction() as database:
             row = database.execute(
-                "INSERT INTO sessions (boot, started, model, camera, microphone) "
-                "VALUES (?, ?, ?, ?, ?)", (boot, utc_text(started), model, camera, microphone))
+                "INSERT INTO sessions (boot, started, model, camera, microphone, "
+                "camera_latency_s, microphone_latency_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (boot, utc_text(started), model, camera, microphone, latency.camera_s,
+                 latency.microphone_s))
         self._session = row.lastrowid
         assert self._session is not None
         return self._session

@@ -76,7 +76,7 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> int:
     # Rows of a damaged file may have lost their parents.
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
-    if version == len(MIGRATIONS):
+    if 0 < version <= len(MIGRATIONS):
         for table in TABLES:
             _copy_table(damaged, connection, table)
     connection.execute("INSERT INTO sessions (id, started, model) SELECT session, min(started), '' "
@@ -94,7 +94,12 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> int:
 
 def _copy_table(damaged: sqlite3.Connection, connection: sqlite3.Connection, table: str) -> None:
     """Copy a table from its beginning, and from its end, as far as either can be read."""
-    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    try:  # an older version lacks some
+        there = {row[1] for row in damaged.execute(f"PRAGMA table_info({table})")}
+    except sqlite3.DatabaseError:
+        return
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")
+               if row[1] in there]
     order = "visit" if table == "embeddings" else "rowid"
     marks = ", ".join("?" * len(columns))
     for direction in ("ASC", "DESC"):
@@ -102,7 +107,8 @@ def _copy_table(damaged: sqlite3.Connection, connection: sqlite3.Connection, tab
             for row in damaged.execute(f"SELECT {', '.join(columns)} FROM {table} "
                                        f"ORDER BY {order} {direction}"):
                 try:
-                    connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+                    connection.execute(f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) "
+                                       f"VALUES ({marks})", row)
                 except sqlite3.IntegrityError:
                     continue  # what was read is no row of this table
         except sqlite3.DatabaseError:

@@ -68,6 +68,11 @@ MIGRATIONS = (
     );
     CREATE INDEX events_time ON events (time);
     """,
+    """
+    -- By how much its frames and its sound were taken to be late.
+    ALTER TABLE sessions ADD COLUMN camera_latency_s REAL NOT NULL DEFAULT 0;
+    ALTER TABLE sessions ADD COLUMN microphone_latency_s REAL NOT NULL DEFAULT 0;
+    """,
 )
 TABLES = ("sessions", "visits", "evidence", "embeddings", "events")  # parents first
 

@@ -44,6 +44,10 @@ class Microphone(Protocol):
     def end_s(self) -> float:
         """Where a file ends, once it has ended; infinity for a live microphone."""
 
+    @property
+    def loss(self) -> str | None:
+        """How a live microphone was lost, as its watchdog knows; None while it does not."""
+
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s), at least 1 s of it; starts never go back."""
 
@@ -97,6 +101,7 @@ class AudioFile:
     """A sound file, read forward once by its own clock. Not thread-safe."""
 
     live = False
+    loss = None
 
     def __init__(self, path: Path, rate_hz: int) -> None:
         """Open the file, to be read at a rate; raises InputError when it is no recording."""
@@ -164,7 +169,7 @@ class LiveMicrophone:
         self._sounddevice = load_sounddevice()
         self._ring = SoundRing(rate_hz)
         self._mute = False  # whether it was last lost for giving nothing but zeros
-        self._outage = Outage("microphone")
+        self._outage = Outage("microphone", device)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
         self._thread.start()
@@ -177,7 +182,7 @@ class LiveMicrophone:
                     self._restart_portaudio()
                 reason = self._record()
             except (self._sounddevice.PortAudioError, ValueError) as error:
-                reason = f"{self.name}: {error}"
+                reason = f"cannot be recorded ({error})"
             if not self._stop.is_set():
                 wait_s = self._outage.lost(reason)
 
@@ -225,15 +230,20 @@ class LiveMicrophone:
                     self._mute = False
                     self._outage.working()
                 if not stream.active:
-                    return f"{self.name} stopped"
+                    return "has stopped"
                 if time.monotonic() - max(opened_s, self._ring.newest_s) > STALL_S:
-                    return f"{self.name} gave no sound for {STALL_S:g} s"
+                    return f"gave no sound for {STALL_S:g} s"
                 if time.monotonic() - max(opened_s, self._ring.sounded_s) > MUTE_S:
                     self._mute = True
-                    return f"{self.name} gave digital silence for {MUTE_S:g} s"
-            return f"{self.name} was closed"
+                    return f"gave nothing but zeros for {MUTE_S:g} s"
+            return "was closed"
         finally:
             stream.close(ignore_errors=True)
+
+    @property
+    def loss(self) -> str | None:
+        """How it was lost; None while it is not, or it is not yet known to be."""
+        return self._outage.reason
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s) of time.monotonic(), as `SoundRing.window` does."""

@@ -51,11 +51,11 @@ class NetworkMicrophone:
             with self._av.open(self._url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
                                options=options) as container:
                 if not container.streams.audio:
-                    return f"{self.name} sends no sound"
+                    return "sends no sound"
                 self._listen(container, turn)
-            return f"{self.name} gives no more sound"
+            return "gives no more sound"
         except (OSError, ValueError) as error:  # its text may hold the URL
-            return f"{self.name} cannot be read ({type(error).__name__})"
+            return f"cannot be read ({type(error).__name__})"
 
     def _listen(self, container: Any, turn: Turn) -> None:
         plain = self._av.AudioResampler(format="fltp")  # of samples only, not of their rate
@@ -68,6 +68,11 @@ class NetworkMicrophone:
                 resampler = resampler or Resampler(part.sample_rate, self._rate_hz)
                 self._ring.push(resampler.push(to_mono(np.ascontiguousarray(part.to_ndarray().T))))
                 self._watchdog.outage.working()
+
+    @property
+    def loss(self) -> str | None:
+        """How it was lost; None while it is not, or it is not yet known to be."""
+        return self._watchdog.outage.reason
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s) of time.monotonic(), as `SoundRing.window` does."""

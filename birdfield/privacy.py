@@ -102,6 +102,11 @@ class BlankedCamera:
         """Where the source ends."""
         return self._camera.end_s
 
+    @property
+    def loss(self) -> str | None:
+        """How the source was lost."""
+        return self._camera.loss
+
     def newest(self, start_s: float, end_s: float) -> Shot | None:
         """Return the source's frame with the zones black."""
         shot = self._camera.newest(start_s, end_s)

@@ -83,28 +83,32 @@ class ChangeTimer:
 
 
 class Outage:
-    """One live source's losses: each is logged once, and retried less and less often."""
+    """One live source's losses: each is logged once, and retried less and less often.
 
-    def __init__(self, what: str) -> None:
-        """Watch over what: "camera" or "microphone"."""
-        self._what = what
-        self._lost = False
+    Attributes:
+        reason: How the source was lost, such as "has hung for 20 s"; None while it is not.
+    """
+
+    def __init__(self, what: str, name: str) -> None:
+        """Watch over what, "camera" or "microphone", of a name that the log may hold."""
+        self.reason: str | None = None
+        self._what, self._name = what, name
         self._wait_s = FIRST_RETRY_S
         self._back_s = time.monotonic()
 
     def lost(self, reason: str) -> float:
         """Log the loss unless it is known; returns the seconds to wait before the next try."""
-        if not self._lost:
-            log.warning("%s lost: %s; trying again", self._what, reason)
+        if self.reason is None:
+            self.reason = reason
+            log.warning("%s lost: %s %s; trying again", self._what, self._name, reason)
             # A source that comes and goes keeps its long wait, and so the log its measure.
             if time.monotonic() - self._back_s >= LAST_RETRY_S:
                 self._wait_s = FIRST_RETRY_S
-        self._lost = True
         wait_s, self._wait_s = self._wait_s, min(2 * self._wait_s, LAST_RETRY_S)
         return wait_s
 
     def working(self) -> None:
         """Log the return after a loss."""
-        if self._lost:
+        if self.reason is not None:
             log.info("%s is back", self._what)
-            self._lost, self._back_s = False, time.monotonic()
+            self.reason, self._back_s = None, time.monotonic()

@@ -19,6 +19,7 @@ from birdfield.evidence import Keepsakes, Sound, remove_evidence, remove_orphans
 from birdfield.gallery import Gallery
 from birdfield.journal import Journal, VisitEntry, boot_id
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
+from birdfield.latency import IN_TIME, Latency
 from birdfield.novelty import mark_next
 from birdfield.privacy import SpeechGate
 from birdfield.rules import LiveRules
@@ -40,11 +41,13 @@ class Settings:
         gap_s: A visit ends when its species was not there for so long.
         keep_voices: Whether sound is kept although somebody speaks.
         retention: How much evidence is kept.
+        latency: How late the sources are taken to be.
     """
 
     gap_s: float = GAP_S
     keep_voices: bool = False
     retention: Retention = Retention()
+    latency: Latency = IN_TIME
 
 
 def with_pre_roll(before: Window | None, window: Window, spec: AudioSpec, score: float) -> Sound:
@@ -124,7 +127,8 @@ class Recorder:
             missing = self._journal.mark_missing(now)
             self._check_disk(now)
             before_s = last_offset_s(self._journal, self._boot) if self._boot else None
-            self._journal.start_session(self._model, camera, microphone, now, self._boot)
+            self._journal.start_session(self._model, camera, microphone, now, self._boot,
+                                        self._settings.latency)
             self._note_clock()
         except sqlite3.Error as error:
             raise InputError(f"{folder}: the journal cannot be written ({error}); free some space "
@@ -282,9 +286,10 @@ class Recorder:
 
     def _note_faults(self, window: Window) -> None:
         for name, fault in window.faults.items():
-            if fault != self._faults.get(name):
-                self._note(window.time, f"{name} {'back' if fault is None else 'lost'}",
-                           fault or "usable again")
+            before = self._faults.get(name)
+            if fault != before:  # a loss may be noticed before its reason is known
+                change = "back" if fault is None else "lost" if before is None else "still lost"
+                self._note(window.time, f"{name} {change}", fault or "usable again")
         self._faults = dict(window.faults)
 
     def _jumped(self, now: datetime, jump_s: float) -> None:

@@ -83,6 +83,11 @@ class MeteredMicrophone:
         """Where the source ends."""
         return self._microphone.end_s
 
+    @property
+    def loss(self) -> str | None:
+        """How the source was lost."""
+        return self._microphone.loss
+
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the source's window; a file is measured by it, since it is read only once."""
         waveform = self._microphone.window(start_s, end_s)

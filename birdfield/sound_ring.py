@@ -8,9 +8,11 @@ from collections import deque
 import numpy as np
 
 from birdfield.audio import Waveform
+from birdfield.latency import MAX_LATENCY_S
 
 MIN_WINDOW_S = 1.0  # less sound is no window
-KEPT_S = 12.0  # of a live microphone: two windows, as one may be asked for late
+# Of a live microphone: two windows, as one may be asked for late, and later by a camera's latency.
+KEPT_S = 12.0 + MAX_LATENCY_S
 ARRIVAL_S = 0.5  # how long a window waits for its last blocks
 EARLY_S, LATE_S = 0.05, 0.5  # how far blocks may stray before the time of all sound is set anew
 

@@ -55,7 +55,7 @@ def settings_of(choice: Choice) -> Settings:
         GAP_S if gap_s is None else gap_s, bool(keep_voices),
         Retention(days, None if gb is None else round(gb * 1e9),
                   KEEP_FREE if free_gb is None else round(free_gb * 1e9),
-                  KEEP_BEST if best is None else best))
+                  KEEP_BEST if best is None else best), choice.latency)
 
 
 def blanked(camera: Camera | None, zones: list[str] | None, crop: Box | None) -> Camera | None:

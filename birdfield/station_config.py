@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from birdfield.errors import BirdfieldError, ConfigError
+from birdfield.latency import MAX_LATENCY_S
 from birdfield.masking import mask_url
 from birdfield.toml_lines import key_lines
 
@@ -110,6 +111,9 @@ KEYS: Mapping[str, Key] = {
     "watch.camera": Key("a device's number, a path, a URL or none, as text", _text, "0"),
     "watch.microphone": Key("a device's name or number, a file, default or none, as text", _text,
                             "default"),
+    "watch.camera_latency_s": Key("a number of seconds from 0 to 10", _number(0, MAX_LATENCY_S), 0),
+    "watch.microphone_latency_s": Key("a number of seconds from 0 to 10",
+                                      _number(0, MAX_LATENCY_S), 0),
     "watch.crop": Key(_ZONE, _crop),
     "watch.blank": Key(f"a list of {_ZONE}", _blank),
     "journal.folder": Key("a folder, as text", _text),

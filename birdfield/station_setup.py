@@ -10,6 +10,7 @@ from typing import Any
 
 from birdfield.errors import ConfigError, UsageError
 from birdfield.export_visits import parse_location
+from birdfield.latency import Latency
 from birdfield.names import Names, names_in
 from birdfield.quiet import Quiet, parse_quiet
 from birdfield.reload import Reloader
@@ -44,6 +45,11 @@ class Choice:
     def of_journal(self, key: str) -> Any:
         """Return what was chosen of a journal; None without one, where only a flag would be odd."""
         return self[key] if self["journal.folder"] else self._flags.get(key)
+
+    @property
+    def latency(self) -> Latency:
+        """How late the sources are."""
+        return Latency(self["watch.camera_latency_s"], self["watch.microphone_latency_s"])
 
     def quiet(self) -> Quiet | None:
         """Return the quiet hours; raises BirdfieldError when the sun's place is missing."""

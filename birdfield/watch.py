@@ -15,6 +15,7 @@ from birdfield.embed_file import NOTHING, hear, see
 from birdfield.encoder import Encoder
 from birdfield.errors import UsageError
 from birdfield.gallery import Gallery
+from birdfield.latency import IN_TIME, Latency
 from birdfield.loudness import LoudnessGate
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
@@ -75,23 +76,27 @@ class FastClock:
 
 
 class SenseLog:
-    """Logs a sense that becomes usable or stops being so, once per change."""
+    """Logs a sense that becomes usable or stops being so, once per change.
+
+    Attributes:
+        faults: What was the fault of each, the last time; None is usable.
+    """
 
     def __init__(self) -> None:
         """Take all senses for usable."""
-        self._faults: dict[str, str | None] = {}
+        self.faults: dict[str, str | None] = {}
 
     def update(self, faults: dict[str, str | None]) -> None:
         """Take the fault of each sense that the scene has; None is usable."""
         usable = [name for name, fault in faults.items() if fault is None]
         for name, fault in faults.items():
-            if fault == self._faults.get(name):
+            if fault == self.faults.get(name):
                 continue
             if fault is None:
                 log.info("%s is usable again", name)
             else:
                 log.warning("%s: %s; %s", name, fault, ALONE[name] if usable else "no decision")
-        self._faults = faults
+        self.faults = faults
 
 
 class Watch:
@@ -99,7 +104,7 @@ class Watch:
 
     def __init__(self, encoder: Encoder, gallery: Gallery, camera: Camera | None,
                  microphone: Microphone | None, fast: bool = False,
-                 rules: LiveRules | None = None) -> None:
+                 rules: LiveRules | None = None, latency: Latency = IN_TIME) -> None:
         """Take the sources; nothing is read before `observations`.
 
         Args:
@@ -109,6 +114,7 @@ class Watch:
             microphone: Where sound comes from, or None; not both None.
             fast: Whether to go through files as fast as they can be processed.
             rules: What is to be answered; None for everything.
+            latency: How late the sources are, as far as they are live.
 
         Raises:
             UsageError: When there is no source, or `fast` is asked of a live one.
@@ -127,6 +133,9 @@ class Watch:
         # Whole hops, so that a window's patches are those of the one before, moved on.
         self._step_s = round(DECISION_S * spec.rate_hz / spec.hop) * spec.hop / spec.rate_hz
         self._camera, self._microphone = camera, microphone
+        self._camera_late_s = latency.camera_s if camera and camera.live else 0.0
+        self._microphone_late_s = latency.microphone_s if microphone and microphone.live else 0.0
+        self._late_s = max(self._camera_late_s, self._microphone_late_s)  # until a window is there
         self._sources = sources
         self._fast = fast
         self._stop = threading.Event()
@@ -157,7 +166,7 @@ class Watch:
         index = 0
         while not all(source.ended for source in self._sources):
             start_s = index * self._step_s
-            clock.wait_until(start_s + self._window_s)
+            clock.wait_until(start_s + self._window_s + self._late_s)
             if self._stop.is_set():
                 return
             yield self._observe(clock, start_s)
@@ -167,7 +176,7 @@ class Watch:
 
     def _next_index(self, index: int, now_s: float) -> int:
         """Return the next window, which is the newest complete one when a live scene is late."""
-        newest = math.floor((now_s - self._window_s) / self._step_s)
+        newest = math.floor((now_s - self._late_s - self._window_s) / self._step_s)
         late = max(newest - (index + 1), 0) if self._live else 0
         if late and not self.skipped:
             log.warning("processing takes longer than %g s a window; windows are skipped",
@@ -217,25 +226,29 @@ class Watch:
         """Return the shot of what moved in the window; None when nothing did, or with a fault."""
         if self._camera is None:
             return None, None
-        shift_s = origin_s if self._camera.live else 0.0
+        shift_s = origin_s + self._camera_late_s if self._camera.live else 0.0
         shot = self._camera.newest(start_s + shift_s, end_s + shift_s)
         if shot is None:
-            return None, "ended" if self._camera.ended else "no frame"
+            return None, self._absence("camera", self._camera, "no frame")
         fault = frame_fault(shot.frame, shot.unchanged_s)
-        if fault or shot.still:
-            return None, fault
-        return shot, None
+        if fault:
+            return None, self._camera.loss or fault
+        return (None if shot.still else shot), None
 
     def _listen(self, origin_s: float, start_s: float,
                 end_s: float) -> tuple[Waveform | None, str | None]:
         """Return what stood out in the window, None when nothing did, or why that is not known."""
         if self._microphone is None:
             return None, None
-        shift_s = origin_s if self._microphone.live else 0.0
+        shift_s = origin_s + self._microphone_late_s if self._microphone.live else 0.0
         waveform = self._microphone.window(start_s + shift_s, end_s + shift_s)
         if waveform is None:
-            return None, "ended" if self._microphone.ended else "no sound"
+            return None, self._absence("microphone", self._microphone, "no sound")
         fault = window_fault(waveform)
-        if fault or not self._loudness.stands_out(waveform, start_s):
-            return None, fault
-        return waveform, None
+        if fault:
+            return None, self._microphone.loss or fault
+        return (waveform if self._loudness.stands_out(waveform, start_s) else None), None
+
+    def _absence(self, name: str, source: Camera | Microphone, plain: str) -> str:
+        """Tell why a source gave nothing: as its watchdog knows, else as was told before."""
+        return "ended" if source.ended else source.loss or self._log.faults.get(name) or plain

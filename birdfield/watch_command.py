@@ -87,7 +87,9 @@ def watch(
     bundle, encoder, gallery = open_model(choice.model)
     known = choice.names(gallery.species)
     with ExitStack() as closing, choice.followed(gallery.species) as rules:
-        eye = station.blanked(open_camera(choice["watch.camera"], box), choice["watch.blank"], box)
+        wait_s = choice.latency.frames_wait_s
+        eye = station.blanked(open_camera(choice["watch.camera"], box, wait_s),
+                              choice["watch.blank"], box)
         ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
         viewing = station.can_view(json_lines)
         meter = station.metered(ear, encoder) if viewing else None
@@ -95,7 +97,7 @@ def watch(
         for source in (eye, ear):
             if source is not None:
                 closing.callback(source.close)
-        scene = Watch(encoder, gallery, eye, ear, fast, rules)
+        scene = Watch(encoder, gallery, eye, ear, fast, rules, choice.latency)
         encoder.load(eye is not None, ear is not None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())

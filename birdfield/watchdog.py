@@ -50,7 +50,7 @@ class Watchdog:
     """Opens and reads a source for ever: again with back-off when it is lost, or when it hangs.
 
     Attributes:
-        outage: What it logs of losses.
+        outage: Its losses, and what is logged of them.
         hangs: How many threads were left to themselves.
     """
 
@@ -61,12 +61,12 @@ class Watchdog:
             what: "camera" or "microphone".
             name: Of the source, as the log may hold it.
             read: Opens and reads the source until it is lost, or the turn is over; returns how
-                it was lost. Calls the turn's `beat` for whatever comes.
+                it was lost, to follow the name. Calls the turn's `beat` for whatever comes.
             hang_s: Without a beat for so long, the thread counts as hanging.
         """
-        self.outage = Outage(what)
+        self.outage = Outage(what, name)
         self.hangs = 0
-        self._what, self._name, self._read, self._hang_s = what, name, read, hang_s
+        self._what, self._read, self._hang_s = what, read, hang_s
         self._hanging: list[threading.Thread] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{what} watchdog", daemon=True)
@@ -80,7 +80,7 @@ class Watchdog:
                 self._stop.wait(FIRST_RETRY_S if turn.at_once else wait_s)
 
     def _take_turn(self) -> Turn:
-        turn = Turn(f"{self._name} cannot be read", self._stop)
+        turn = Turn("cannot be read", self._stop)
         self._hanging = [thread for thread in self._hanging if thread.is_alive()]
         if len(self._hanging) >= MAX_HANGING:
             return turn
@@ -91,7 +91,7 @@ class Watchdog:
                 turn.abandon()
                 self._hanging.append(thread)
                 self.hangs += 1
-                turn.reason = f"{self._name} has hung for {self._hang_s:g} s"
+                turn.reason = f"has hung for {self._hang_s:g} s"
                 break
         if self._stop.is_set():
             thread.join(CLOSE_S)

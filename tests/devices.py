@@ -62,9 +62,19 @@ def scenery(seed: int, bgr: tuple[int, int, int] = (90, 120, 140)) -> np.ndarray
     return cv2.resize(blocks, (128, 96), interpolation=cv2.INTER_NEAREST)
 
 
+def grainy(number: int) -> np.ndarray:
+    """Make a frame of a garden in which only the lowest bits change, as by a sensor's noise.
+
+    No two frames are alike: of two that took turns, one look in ten would see the same for ever.
+    """
+    picture = scenery(0)
+    noise = np.random.default_rng(number).integers(0, 2, picture.shape, np.uint8)
+    return np.asarray(picture ^ noise)
+
+
 def visited(number: int) -> np.ndarray:
     """Make a frame of a garden in which a disc is for 40 frames of 80, each time elsewhere."""
-    picture = scenery(0) ^ np.uint8(number % 2)
+    picture = grainy(number)
     visit, frame = divmod(number, 80)
     if frame < 40:
         left, top = np.random.default_rng(visit).integers(20, 70, 2)
@@ -87,7 +97,7 @@ class _Stream(BaseHTTPRequestHandler):
             seed = self.server.seed
             picture = scenery(seed)
             if self.server.still:
-                picture = scenery(0) ^ np.uint8(seed % 2)
+                picture = grainy(seed)
             elif self.server.visited:
                 picture = visited(seed)
             jpeg = cv2.imencode(".jpg", picture)[1].tobytes()

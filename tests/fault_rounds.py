@@ -22,6 +22,7 @@ from devices import PulseAudio, mjpeg_camera, pipe_camera, rtsp_camera
 from fault_station import Station
 from journal_kills import kill_writers
 
+from birdfield.camera import HANG_S
 from birdfield_train.toy_aviary.scene import Visit, soundtrack
 from birdfield_train.toy_aviary.songs import RATE_HZ
 
@@ -85,12 +86,17 @@ def _lose(station: Station, sources: dict[str, Source], times: int) -> str:
                 assert station.count(f"{name} lost") == began[f"{name} lost"], f"{name} lost too"
             for name in sources:
                 station.wait_answer(SENSE[name])
+        reasons = []
         for name in sources:
-            assert station.count(f"{name} lost") == began[f"{name} lost"] + times
+            told = station.details(f"{name} lost")[began[f"{name} lost"]:]
+            assert len(told) == times, f"{name} lost {len(told)} times"
+            assert not {"no frame", "no sound"} & set(told), "lost for no reason"
+            reasons += sorted(set(told))
     # A thread of PortAudio or FFmpeg may be going just then; one for each loss would be a leak.
     assert weights[-1][1] - weights[0][1] < 4 and weights[-1][2] - weights[0][2] < 4, str(weights)
     carried = "" if len(sources) > 1 else f", {OTHER[next(iter(sources))]} answers in each gap"
     return (f"{' and '.join(sources)} lost and back {times} times{carried}; "
+            f"told as: {', '.join(reasons)}; "
             f"the return was noticed within {worst_s:.1f} s; MB, threads, descriptors after the "
             f"first: {_told(weights[0])}, after the last: {_told(weights[-1])}")
 
@@ -149,7 +155,8 @@ def read_blocks(folder: Path, bundle: Path, times: int) -> str:
                 stop = stack.enter_context(pipe_camera(pipe))
                 station.wait_events("camera back", number)
     assert heard
-    assert "has hung for" in station.log.read_text()
+    told = station.details("camera still lost")
+    assert told == [f"has hung for {HANG_S:g} s"] * times, str(told)
     return f"a read blocked for {BLOCKED_S:g} s {times} times; {heard} answers by sound meanwhile"
 
 

@@ -5,6 +5,7 @@ many seconds the wall clock is wrong. A lost source is tried again after 4 s at 
 30 s, so that many losses fit into a test.
 """
 
+import faulthandler
 import json
 import signal
 import subprocess
@@ -49,7 +50,9 @@ class Station:
             yield self
             self._alive()
         except BaseException:
-            print(self.log.read_text()[-2000:], file=sys.stderr)
+            self.process.send_signal(signal.SIGUSR1)
+            time.sleep(1)
+            print(self.log.read_text()[-6000:], file=sys.stderr)
             raise
         finally:
             self.process.send_signal(signal.SIGTERM)
@@ -82,7 +85,11 @@ class Station:
 
     def count(self, kind: str) -> int:
         """Count the events of a kind."""
-        return sum(row["kind"] == kind for row in self.rows(events=True))
+        return len(self.details(kind))
+
+    def details(self, kind: str) -> list[str]:
+        """Read what the events of a kind say."""
+        return [row["detail"] for row in self.rows(events=True) if row["kind"] == kind]
 
     def answers(self, sense: str) -> int:
         """Count the answers in which a sense took part."""
@@ -129,6 +136,7 @@ def main() -> None:
     vars(watch)["datetime"] = Wall
     time.time = lambda: real_time() + wrong_s()
     quality.LAST_RETRY_S = LAST_RETRY_S
+    faulthandler.register(signal.SIGUSR1)  # where its threads are, for a round that has failed
     sys.argv[1:] = sys.argv[2:]
     cli.main()
 

@@ -254,6 +254,18 @@ def test_a_read_that_blocks_for_ever_is_left_and_the_camera_opened_anew(
     assert caplog.messages[0] == f"camera lost: file://{path} has hung for 1 s; trying again"
 
 
+def test_frames_that_wait_for_late_sound_are_kept_for_longer() -> None:
+    """Of 20 frames, 0.5 s apart, 8 are kept, and 6 more where they are to wait for 3 s."""
+    for wait_s, oldest_s in ((0.0, 6.0), (3.0, 3.0)):
+        camera = LiveCamera("/dev/video97", wait_s=wait_s)
+        camera.close()
+        for number in range(20):
+            camera._keep(Shot(scenery(number), number / 2, 0.0))
+        assert camera.newest(0, oldest_s) is None
+        shot = camera.newest(0, oldest_s + 0.1)
+        assert shot is not None and shot.time_s == oldest_s
+
+
 def test_the_pis_camera_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(MissingError, match="sudo apt install python3-picamera2, and birdfield in "

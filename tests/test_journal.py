@@ -15,6 +15,7 @@ from birdfield.errors import InputError
 from birdfield.journal import FILE, EvidenceFile, Journal, VisitEntry, open_journal, read_journal
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
 from birdfield.journal_schema import APPLICATION_ID, MIGRATIONS
+from birdfield.latency import Latency
 from birdfield.visit_rows import Selection, visits_of
 
 DAWN = datetime(2026, 5, 1, 4, 30, tzinfo=UTC)
@@ -55,6 +56,12 @@ def test_a_visit_comes_back_as_it_was_written(journal: Journal, opened: Opener) 
     assert (row["picture"], row["sound"], row["model"]) == ("evidence/a.jpg", None, "a1b2")
     assert row["candidates"] == [{"species": "Robin", "share": 0.9},
                                  {"species": "Jay", "share": 0.1}]
+
+
+def test_a_session_tells_how_late_its_sources_were_taken_to_be(journal: Journal) -> None:
+    journal.start_session("a1b2", "cam", "mic", DAWN, "boot1", Latency(1.5, 0.2))
+    rows = journal.database.execute("SELECT camera_latency_s, microphone_latency_s FROM sessions")
+    assert list(map(tuple, rows)) == [(0, 0), (1.5, 0.2)]
 
 
 def test_times_are_utc_with_the_offset_of_local_time(journal: Journal,
@@ -165,8 +172,10 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(
     assert "mood" not in [row[1] for row in again.database.execute("PRAGMA table_info(visits)")]
 
 
+@pytest.mark.parametrize("older", [False, True])
 def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
-        journal: Journal, caplog: pytest.LogCaptureFixture, opened: Opener) -> None:
+        older: bool, journal: Journal, caplog: pytest.LogCaptureFixture, opened: Opener,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     """300 visits fill more than 20 pages of 4096; one page in the middle is overwritten."""
     for number in range(300):
         journal.add_visit(replace(ROBIN, start_s=float(number), evidence=()), "a1b2")
@@ -176,6 +185,10 @@ def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
     page = 4096 * (len(data) // 4096 // 2)
     data[page : page + 4096] = b"\xa5" * 4096
     path.write_bytes(data)
+    if older:
+        for module in ("journal", "journal_schema", "journal_repair"):
+            monkeypatch.setattr(f"birdfield.{module}.MIGRATIONS", (
+                *MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"))
     again = opened(open_journal, journal.folder)
     assert again.renewal is not None and "was damaged" in again.renewal
     assert again.renewal in caplog.messages and caplog.records[0].levelno == logging.ERROR

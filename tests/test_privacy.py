@@ -106,7 +106,7 @@ class Still:
     """A camera whose picture is white, and of one colour."""
 
     name, live, ended, end_s = "still", False, False, 1.0
-    resting = False
+    resting, loss = False, None
 
     def __init__(self) -> None:
         self.frame = np.full((20, 30, 3), 255, np.uint8)

@@ -101,13 +101,15 @@ def test_an_outage_is_logged_once_and_retried_less_and_less(
     now_s = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now_s[0])
     caplog.set_level(logging.INFO)
-    outage = Outage("camera")
-    assert [outage.lost("cable") for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    outage = Outage("camera", "cam")
+    assert [outage.lost("is unplugged") for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert outage.reason == "is unplugged"
     outage.working()
     outage.working()
-    assert caplog.messages == ["camera lost: cable; trying again", "camera is back"]
+    assert outage.reason is None
+    assert caplog.messages == ["camera lost: cam is unplugged; trying again", "camera is back"]
     now_s[0] += 29
-    assert outage.lost("cable") == 30, "a camera that comes and goes keeps its long wait"
+    assert outage.lost("is unplugged") == 30, "a camera that comes and goes keeps its long wait"
     outage.working()
     now_s[0] += 30
-    assert outage.lost("cable") == 1
+    assert outage.lost("is unplugged") == 1

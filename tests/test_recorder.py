@@ -116,10 +116,12 @@ def test_frames_are_kept_of_birds_only(tmp_path: Path) -> None:
 
 def test_a_source_that_is_lost_and_back_is_an_event(tmp_path: Path) -> None:
     stage = recorder(tmp_path)
-    for number, fault in enumerate((None, "no frame", "no frame", None)):
+    for number, fault in enumerate((None, "no frame", "no frame", "has hung for 20 s", None)):
         stage.take(window(number, heard=60, faults={"camera": fault, "microphone": None}))
     stage.close()
-    assert events(tmp_path)[1:3] == [("camera lost", "no frame"), ("camera back", "usable again")]
+    assert events(tmp_path)[1:4] == [
+        ("camera lost", "no frame"), ("camera still lost", "has hung for 20 s"),
+        ("camera back", "usable again")]
 
 
 @pytest.mark.parametrize("hours", [2, -2])

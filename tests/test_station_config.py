@@ -30,7 +30,8 @@ def test_the_template_says_nothing_and_names_every_key_with_a_comment(tmp_path: 
 
 def test_the_templates_defaults_are_those_of_the_program(tmp_path: Path) -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
-    for key in ("watch.camera", "watch.microphone", "species.threshold", "species.unexpected"):
+    for key in ("watch.camera", "watch.microphone", "watch.camera_latency_s",
+                "watch.microphone_latency_s", "species.threshold", "species.unexpected"):
         name = key.partition(".")[2]
         assert re.search(rf'^#{name} = "?{KEYS[key].default}"?$', text, re.MULTILINE), key
 
@@ -46,6 +47,8 @@ BAD = [
     ("[watch]\nmicrophone = true", "line 2: watch.microphone is True; expected a device's name"),
     ("[watch]\nmodel = ''", "line 2: watch.model is ''; expected the folder of a bundle"),
     ("[watch]\ncrop = '1,2'", "line 2: watch.crop is '1,2'; expected X,Y,W,H"),
+    ("[watch]\ncamera_latency_s = -1", "watch.camera_latency_s is -1; expected a number"),
+    ("[watch]\nmicrophone_latency_s = 11", "watch.microphone_latency_s is 11; expected a number"),
     ("[watch]\n\nblank = [\n'1,2,0,4']", "line 3: watch.blank is ['1,2,0,4']; expected a list"),
     ("[journal]\nfolder = 1", "line 2: journal.folder is 1; expected a folder"),
     ("[journal]\ngap_s = 0", "line 2: journal.gap_s is 0; expected a number of seconds from 1"),

@@ -20,6 +20,7 @@ from birdfield.encoder import DIM
 from birdfield.errors import UsageError
 from birdfield.frontend import CLASSES, YAMNET, Heard
 from birdfield.gallery import Calibration, Gallery
+from birdfield.latency import Latency
 from birdfield.microphone import open_microphone
 from birdfield.observation import Observation, to_json
 from birdfield.species import Species
@@ -287,9 +288,13 @@ class Garden:
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
+        self.loss: str | None = None
+        self.blind = False
 
-    def newest(self, start_s: float, end_s: float) -> Shot:
+    def newest(self, start_s: float, end_s: float) -> Shot | None:
         self.asked.append((start_s, end_s))
+        if self.blind:
+            return None
         return Shot(scenery(len(self.asked), COLOURS["Jay"]), end_s - 0.1, 0.0)
 
     def close(self) -> None:
@@ -314,24 +319,64 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     yield now_s
 
 
+@pytest.mark.parametrize("late_s", [0.0, 2.0])
 def test_a_late_live_scene_goes_on_with_its_newest_window(
-        clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+        late_s: float, clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     """Decided at 5.295 s, and ready at 12.795 s, when windows 1, 2 and 3 are complete: on with 3.
 
-    Window 3, [7.2, 12.495), is ready in time for 4, which is waited for until 14.895 s.
+    Window 3, [7.2, 12.495), is ready in time for 4, which is waited for until 14.895 s; with a
+    camera that is itself late, all is later by so much.
     """
     camera = Garden()
-    watch = Watch(ColourAndPitch(), gallery(), camera, None)
+    watch = Watch(ColourAndPitch(), gallery(), camera, None, latency=Latency(camera_s=late_s))
     windows = watch.observations()
     starts = [next(windows).start_s]
     clock[0] += 7.5
     starts += [entry.start_s for entry in itertools.islice(windows, 2)]
     assert starts == pytest.approx([0, 7.2, 9.6])
     assert watch.skipped == 2
-    assert clock[0] == pytest.approx(1000 + 9.6 + YAMNET.window_s)
-    assert camera.asked[1] == pytest.approx((1007.2, 1012.495)), "live sources go by monotonic()"
+    assert clock[0] == pytest.approx(1000 + 9.6 + YAMNET.window_s + late_s)
+    asked = (1007.2 + late_s, 1012.495 + late_s)
+    assert camera.asked[1] == pytest.approx(asked), "live sources go by monotonic()"
     assert caplog.messages == [
         "processing takes longer than 2.4 s a window; windows are skipped"]
+
+
+class Air:
+    """Stands for a live microphone in which nothing is to be heard."""
+
+    name, live, ended, end_s, loss = "air", True, False, math.inf, None
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, float]] = []
+
+    def window(self, start_s: float, end_s: float) -> None:
+        self.asked.append((start_s, end_s))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+@pytest.mark.parametrize("latency", [Latency(1.5, 0.25), Latency(0.25, 1.5)])
+def test_what_happened_together_is_judged_together_however_late_it_comes(
+        latency: Latency, clock: list[float]) -> None:
+    """Window 0 is of 0 to 5.295 s, and is there 1.5 s later, by the sense that is later."""
+    camera, microphone = Garden(), Air()
+    windows = Watch(ColourAndPitch(), gallery(), camera, microphone, latency=latency).windows()
+    window = next(windows)
+    assert clock[0] == pytest.approx(1006.795)
+    assert camera.asked == [pytest.approx((1000 + latency.camera_s, 1005.295 + latency.camera_s))]
+    assert microphone.asked == [pytest.approx((1000 + latency.microphone_s,
+                                               1005.295 + latency.microphone_s))]
+    assert (window.start_s, window.end_s) == pytest.approx((0, 5.295))
+    assert datetime.now(UTC) - window.time == pytest.approx(timedelta(seconds=1.5),
+                                                            abs=timedelta(seconds=0.5))
+
+
+def test_files_are_not_late(tmp_path: Path) -> None:
+    camera = open_camera(film(tmp_path / "a.avi", 6))
+    watch = Watch(ColourAndPitch(), gallery(), camera, None, fast=True, latency=Latency(3, 3))
+    assert senses(list(watch.observations())) == {0: SEEN, 1: SEEN}
 
 
 def test_every_second_window_is_left_out_while_the_machine_is_hot(
@@ -371,6 +416,18 @@ def test_a_stopped_watch_ends_at_once() -> None:
     assert list(watch.observations()) == []
     stopper.join()
     assert time.monotonic() - started_s < 1
+
+
+def test_a_window_tells_why_a_live_source_gives_nothing(clock: list[float]) -> None:
+    """Nothing comes; its watchdog knows why two windows later, and one before frames come again."""
+    camera = Garden()
+    windows = Watch(ColourAndPitch(), gallery(), camera, None).windows()
+    faults = []
+    for blind, loss in ((False, None), (True, None), (True, None), (True, "has hung for 20 s"),
+                        (True, None), (False, None)):
+        camera.blind, camera.loss = blind, loss
+        faults.append(next(windows).faults["camera"])
+    assert faults == [None, "no frame", "no frame", "has hung for 20 s", "has hung for 20 s", None]
 
 
 @pytest.mark.devices

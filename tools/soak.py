@@ -156,7 +156,7 @@ class Scene:
 class SceneCamera:
     """Looks at a scene each LOOK_S; a Camera."""
 
-    name, live, resting = "scene", False, False
+    name, live, resting, loss = "scene", False, False, None
 
     def __init__(self, scene: Scene) -> None:
         """Stand in front of it."""
@@ -188,7 +188,7 @@ class SceneCamera:
 class SceneMicrophone:
     """Listens to a scene at its own rate; a Microphone."""
 
-    name, live = "scene", False
+    name, live, loss = "scene", False, None
 
     def __init__(self, scene: Scene) -> None:
         """Stand in front of it."""
