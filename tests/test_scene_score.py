@@ -30,8 +30,8 @@ def folders(tmp_path: Path) -> list[Path]:
     images, audio, views, noises = (tmp_path / name for name in (
         "images", "audio", "views", "noises"))
     for number, species in enumerate(("Jay", "Wren")):
-        for kind in (images, audio):
-            (kind / species).mkdir(parents=True)
+        for folder in (images, audio):
+            (folder / species).mkdir(parents=True)
         for place in range(2):
             picture = np.full((60, 80, 3), 90, np.uint8)
             cv2.circle(picture, (40, 30), 18, (255 * number, 40, 255 * (1 - number)), -1)
