@@ -27,6 +27,7 @@ class Decision:
             "disagree" when not, "single" when there was one sense only.
         image_quality: Of the picture, 0..1; None when there was none.
         audio_quality: Of the sound, likewise.
+        knownness: How far it is from *unknown*, by `gallery.knownness`; less than 0 is.
     """
 
     species: str | None
@@ -38,6 +39,7 @@ class Decision:
     agreement: str
     image_quality: float | None
     audio_quality: float | None
+    knownness: float = 0.0
 
     @property
     def unknown(self) -> bool:
@@ -89,15 +91,16 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
     best = int(order[0])
     similarity = float(similarities[best])
-    known = knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0] >= 0
-    known = known and not (birdless and sense == "audio")
+    surely = float(knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0])
+    known = surely >= 0 and not (birdless and sense == "audio")
     return Decision(
         gallery.labels[best] if known else None, float(probabilities[best]), similarity,
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
         ("image", "audio") if sense == "both" else (sense,),
         tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),
         _agreement(encoder, gallery, image, audio),
-        None if image is None else image_quality, None if audio is None else audio_quality)
+        None if image is None else image_quality, None if audio is None else audio_quality,
+        surely)
 
 
 def _agreement(encoder: Encoder, gallery: Gallery, image: Vector | None,

@@ -73,7 +73,7 @@ def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
         changed = []
         for row in rows:
             decision = decide(encoder, gallery, _vector(row, "image"), _vector(row, "audio"))
-            if decision.species != row["species"] and not _still_undecided(row, decision):
+            if decision.species != row["species"] and not _same_as_before(row, decision):
                 changed.append(Rescored(row["id"], row["species"], decision.species,
                                         decision.score, decision.top))
         if not dry_run:
@@ -90,13 +90,15 @@ def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
         "GROUP BY visits.id ORDER BY visits.id LIMIT ?", (model, last, BATCH)).fetchall()
 
 
-def _still_undecided(row: sqlite3.Row, decision: Decision) -> bool:
-    """Tell whether an answer is one of those between which the windows of a visit wavered.
+def _same_as_before(row: sqlite3.Row, decision: Decision) -> bool:
+    """Tell whether an answer for the mean vector is what the windows of the visit told already.
 
-    Their mean leans to one of them always; only another species, enrolled since, explains them.
+    A visit may be of a species of which no window was sure enough, and nor is their mean. Between
+    which species the windows of an undecided one wavered, there their mean leans to one of them
+    always; only another species, enrolled since, explains them.
     """
     if row["first_species"] is not None:
-        return False
+        return bool(decision.top[0][0] == row["species"])
     return decision.species in [species for species, _ in json.loads(row["candidates"])]
 
 

@@ -1,7 +1,8 @@
 """Visits: the windows of a scene pooled over time and senses, one visit of one species."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,18 +10,19 @@ from birdfield.decide import Decision, decide
 from birdfield.encoder import DIM, Encoder, Vector, unit
 from birdfield.evidence import Keepsakes
 from birdfield.gallery import Gallery
-from birdfield.gates import is_birdless
 from birdfield.watch import DECISION_S
 from birdfield.window import Window
 
 GAP_S = 30.0  # a bird that was neither seen nor heard for so long has left
 # These were chosen on scenes of held-out files: docs/decisions/0018-field-station.md.
-ENOUGH = 1.9  # support of a visit, in windows of score 1: a single window is none
+ENOUGH = 1.9  # support of a visit, in windows that are sure: a single one is none
 AGREEING = 2.0  # what a window counts in which sight and sound agree
-LONE = 0.5  # the score of a sense that is believed where the other knows no bird
-SURE = 0.6  # the score of a sense alone that is believed against what both together say
+DISPUTED = 0.7  # what each of its claims counts where one is seen and another heard
+HALF = -0.1  # the knownness at which an answer counts half: below what is answered at once
+SLOPE = 0.05  # of knownness: how far from there it counts 0.27, or 0.73
+FAINT = 0.2  # support below which a window says nothing
 ABOUT = 0.05  # a species' probability in a window that makes the window a matter of it
-SHARE = 0.6  # of the evidence, that a species needs against any other
+SHARE = 0.7  # of the evidence, that a species needs against any other
 
 
 @dataclass(frozen=True)
@@ -29,59 +31,50 @@ class Claim:
 
     Attributes:
         species: The label.
-        score: Its probability, 0..1.
+        score: Its probability among the species of the gallery, 0..1.
+        weight: How surely it is one of these and not unknown, 0..1, times AGREEING or DISPUTED.
         senses: That say so.
-        agree: Whether both do, each by itself.
         top: The likeliest species with their probabilities.
     """
 
     species: str
     score: float
+    weight: float
     senses: tuple[str, ...]
-    agree: bool
     top: tuple[tuple[str, float], ...]
 
     @property
     def support(self) -> float:
-        """What it counts, in windows of score 1."""
-        return self.score * (AGREEING if self.agree else 1.0)
+        """What it counts, in windows that are sure."""
+        return self.score * self.weight
 
 
 def claims_of(encoder: Encoder, gallery: Gallery, window: Window) -> list[Claim]:
     """Tell which species a window speaks for: none, one, or one seen and another heard.
 
-    Where sight and sound disagree, the answer by both counts for the senses that share it, and a
-    sense that is sure of another species speaks for that too: two birds may be there.
+    Each sense speaks for itself, and nothing is decided yet: an answer that is not sure enough to
+    be given for one window counts less, and many of them make a visit. A sense that is of no
+    species known says nothing, and contradicts nobody: two birds may be there.
     """
     if window.observation is None:
         return []
-    joint = window.observation.decision
-    if joint.agreement != "disagree":
-        return _claims(joint, joint.senses)
-    seen = decide(encoder, gallery, window.seen.image, None, window.seen.quality)
-    heard = decide(encoder, gallery, None, window.heard.audio, 1.0, window.heard.quality,
-                   _birdless(window))
-    singles = {"image": seen, "audio": heard}
-    sharing = tuple(sense for sense, own in singles.items() if own.top[0][0] == joint.species)
-    claims = _claims(joint, sharing) if sharing else []
-    # A sense that is of no species known contradicts nobody: the garden is empty, or nobody sings.
-    needed = LONE if seen.unknown or heard.unknown else SURE
-    for sense, own in singles.items():
-        if sense not in sharing and own.score >= needed:
-            claims += _claims(own, (sense,))
-    return claims
+    claims = []
+    if window.seen.image is not None:
+        claims.append(_claim(decide(encoder, gallery, window.seen.image, None)))
+    if window.heard.audio is not None:
+        claims.append(_claim(decide(encoder, gallery, None, window.heard.audio)))
+    claims = [claim for claim in claims if claim.support >= FAINT]
+    if len(claims) < 2:
+        return claims
+    if claims[0].species != claims[1].species:
+        return [replace(claim, weight=DISPUTED * claim.weight) for claim in claims]
+    surer = max(claims, key=lambda claim: claim.support)
+    return [replace(surer, weight=AGREEING * surer.weight, senses=("image", "audio"))]
 
 
-def _birdless(window: Window) -> bool:
-    """Ask of a sound beside a picture what is asked of one alone: whether a bird is in it."""
-    return window.heard.heard is not None and is_birdless(window.heard.heard.classes)
-
-
-def _claims(decision: Decision, senses: tuple[str, ...]) -> list[Claim]:
-    if decision.species is None:
-        return []
-    return [Claim(decision.species, decision.score, senses, decision.agreement == "agree",
-                  decision.top)]
+def _claim(decision: Decision) -> Claim:
+    weight = 1 / (1 + math.exp((HALF - decision.knownness) / SLOPE))
+    return Claim(decision.top[0][0], decision.score, weight, decision.senses, decision.top)
 
 
 @dataclass
@@ -92,8 +85,8 @@ class Visit:
         species: What it is a visit of; None once the evidence turned out to conflict.
         start_s: In seconds of the scene.
         end_s: Where the last window that speaks for it ends.
-        support: The sum of its claims, in windows of score 1.
-        score: Of the surest claim.
+        support: The sum of its claims, in windows that are sure.
+        score: Of the surest claim, a probability.
         windows: How many speak for it.
         senses: That do.
         tally: By species, the probabilities of all windows that are a matter of this visit.

@@ -74,6 +74,13 @@ def test_a_store_that_has_not_changed_changes_nothing(journal: Journal) -> None:
     assert species(journal) == before
 
 
+def test_a_visit_stays_whose_mean_is_not_sure_enough_of_its_species(journal: Journal) -> None:
+    """At 120 + 65 degrees the cosine to the Wren is 0.42, less than its 0.5; no other is nearer."""
+    journal.add_visit(replace(ROBIN, species="Wren", evidence=(),
+                              embeddings={"image": vector(185)}), "a1b2")
+    assert list(rescore(journal, ENCODER, factory(), "a1b2")) == []
+
+
 def test_a_species_that_was_removed_leaves_its_visits_to_the_next(journal: Journal) -> None:
     """Without the Robin, 60 degrees is as near to the Jay: cosine 0.5 is its threshold."""
     known = factory()

@@ -91,9 +91,27 @@ def test_a_single_window_is_no_visit_unless_sight_and_sound_agree() -> None:
     assert [visit.species for visit in pool([window(0, seen=60, heard=60)])] == ["Robin"]
 
 
-def test_two_birds_at_once_are_two_visits() -> None:
-    """A Jay is seen while a Wren sings: each sense is sure of its own."""
-    found = pool([window(number, seen=0, heard=120) for number in range(4)])
+@pytest.mark.parametrize(("windows", "visits"), [(3, 0), (4, 1)])
+def test_answers_that_none_is_given_for_add_up(windows: int, visits: int) -> None:
+    """185 degrees is 65 from the Wren: cos 65 = 0.4226 is 0.0774 below what is answered, 0.0226
+    above the half; each counts 1 / (1 + e^(-0.0226 / 0.05)) = 0.611, 3 of them 1.83 of 1.9."""
+    unsure = [window(number, seen=185) for number in range(windows)]
+    assert all(each.observation is not None and each.observation.decision.unknown
+               for each in unsure)
+    assert [visit.species for visit in pool(unsure)] == ["Wren"] * visits
+
+
+def test_a_sense_that_is_far_from_all_species_says_nothing() -> None:
+    """A Jay is heard with a picture at 220 degrees, 100 from the Wren: not disputed."""
+    claim, = claims_of(ENCODER, GALLERY, window(0, seen=220, heard=0))
+    assert (claim.species, claim.senses) == ("Jay", ("audio",))
+    assert claim.weight == pytest.approx(1.0, abs=1e-4)
+
+
+def test_two_birds_at_once_are_two_visits_of_windows_that_count_less() -> None:
+    """A Jay is seen while a Wren sings: each counts 0.7, 2 of them 1.4, 3 of them 2.1."""
+    assert pool([window(number, seen=0, heard=120) for number in range(2)]) == []
+    found = pool([window(number, seen=0, heard=120) for number in range(3)])
     assert {(visit.species, *visit.senses) for visit in found} == {("Jay", "image"),
                                                                   ("Wren", "audio")}
 
@@ -118,7 +136,7 @@ def test_birds_that_take_turns_are_two_visits() -> None:
 def between(number: int, share: float) -> tuple[Window, list[Claim]]:
     """Give a window whose answer wavers: Robin has a share of the probability, the Jay the rest."""
     top = sorted([("Robin", share), ("Jay", 1 - share)], key=lambda item: -item[1])
-    return window(number), [Claim(top[0][0], top[0][1], ("image",), False, tuple(top))]
+    return window(number), [Claim(top[0][0], top[0][1], 1.0, ("image",), tuple(top))]
 
 
 def pool_claims(shares: Sequence[float]) -> list[Visit]:
@@ -129,7 +147,7 @@ def pool_claims(shares: Sequence[float]) -> list[Visit]:
 
 
 def test_evidence_that_conflicts_is_one_undecided_visit() -> None:
-    """Robin has 4 x 0.8 + 3 x 0.3 = 4.1 of 7, 0.586 of the two; 0.6 is needed."""
+    """Robin has 4 x 0.8 + 3 x 0.3 = 4.1 of 7, 0.586 of the two; 0.7 is needed."""
     visit, = pool_claims([0.8, 0.3, 0.8, 0.3, 0.8, 0.3, 0.8])
     assert (visit.species, visit.agreement) == (None, "disagree")
     assert [species for species, _ in visit.candidates] == ["Robin", "Jay"]
@@ -138,8 +156,8 @@ def test_evidence_that_conflicts_is_one_undecided_visit() -> None:
 
 
 def test_a_bird_that_is_now_and_then_taken_for_another_is_one_visit() -> None:
-    """Robin has 6 x 0.8 + 2 x 0.3 = 5.4 of 8, 0.675; the Jay's windows are the Robin's."""
-    visit, = pool_claims([0.3, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.3])
+    """Robin has 6 x 0.9 + 2 x 0.3 = 6 of 8, 0.75; the Jay's windows are the Robin's."""
+    visit, = pool_claims([0.3, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.3])
     assert (visit.species, visit.windows) == ("Robin", 6)
     assert visit.start_s == pytest.approx(5.3 - 2.4), "the Jay's first window was the Robin's"
 

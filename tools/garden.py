@@ -1,0 +1,228 @@
+"""A garden of `tools/garden_script.py`, rendered: what a camera sees of it and a microphone hears.
+
+Birds are cut out of their photographs by GrabCut and fly in, sit, hop and turn before a picture
+without a bird; what passes by is cut out of such pictures too. Songs are repeated with pauses over
+the garden's steady noise.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from garden_script import PASSING_S, Event, Garden
+from numpy.typing import NDArray
+
+from birdfield.audio import Waveform, read_audio
+from birdfield.damage import active_power
+from birdfield.image import Frame, read_image
+from birdfield.motion import LOOK_S
+
+RATE_HZ = 16_000
+FRAME_PX = (1280, 720)
+SPRITE_PX = 240  # the longer side of a photograph out of which a bird is cut
+CUT_SHARE = (0.08, 0.7)  # of a photograph: what is less or more was not cut out well
+RIM_PX = 33  # of that, around what was cut out, on both sides together
+NOISE = 4.0  # of 255, of the sensor; GRAINS pictures of it take turns
+GRAINS = 8
+DUSK_LUMA, DUSK_NOISE = 45.0, 8.0  # of 255
+NIGHT_GAIN = 0.03
+NIGHT_S = 10.0  # it is dark so long before and after a visit by night
+SWAY_PX, LEAF_SHARE = 8.0, 0.2  # leaves swing so far in gusts, in so much of the picture
+GUST_S, GUSTS_EVERY_S = 10.0, 30.0
+FLIGHT_S = 1.0  # it flies in and out
+HOPS = 0.1  # of the looks at a bird: it sits elsewhere, or otherwise
+STEADY_RMS = 0.01  # of full scale, of the steady noise
+FADE_S = 0.25
+PAUSE_S = (0.5, 3.0)  # from one song to the next
+
+Sprite = NDArray[np.float32]  # [h, w, 4], BGR and alpha, 0..255
+
+
+@lru_cache(maxsize=128)
+def cut_out(path: Path) -> Sprite:
+    """Cut what a photograph shows out of it, with a soft rim of what was behind it.
+
+    GrabCut alone cuts heads and tails off. Where it fails, all of the photograph is shown.
+    """
+    image = read_image(path)
+    scale = SPRITE_PX / max(image.shape[:2])
+    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    rows, columns = image.shape[:2]
+    mask = np.zeros((rows, columns), np.uint8)
+    box = (columns // 32, rows // 32, columns * 15 // 16, rows * 15 // 16)
+    cv2.setRNGSeed(0)
+    cv2.grabCut(image, mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
+    thing = cv2.medianBlur((mask & 1) * 255, 5)
+    if not CUT_SHARE[0] < (thing > 0).mean() < CUT_SHARE[1]:
+        thing = np.full((rows, columns), 255, np.uint8)
+    alpha = cv2.dilate(thing, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM_PX, RIM_PX)))
+    # Soft at the photograph's edges too.
+    alpha = cv2.copyMakeBorder(alpha[2:-2, 2:-2], 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), 3, borderType=cv2.BORDER_CONSTANT)
+    left, top, width, height = cv2.boundingRect(alpha)
+    return np.dstack([image, alpha])[top : top + height, left : left + width].astype(np.float32)
+
+
+def paste(frame: Frame, sprite: Sprite, side_px: float, centre: tuple[float, float],
+          gain: float) -> None:
+    """Paste a sprite into a frame, its longer side so long, in such light."""
+    scale = side_px / max(sprite.shape[:2])
+    small = cv2.resize(sprite, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = small.shape[:2]
+    left, top = round(centre[0] - width / 2), round(centre[1] - height / 2)
+    x, y = max(left, 0), max(top, 0)
+    right, bottom = min(left + width, frame.shape[1]), min(top + height, frame.shape[0])
+    if right <= x or bottom <= y:
+        return
+    part = small[y - top : bottom - top, x - left : right - left]
+    share = part[..., 3:] / 255
+    behind = frame[y:bottom, x:right]
+    frame[y:bottom, x:right] = (behind * (1 - share) + part[..., :3] * (gain * share)).astype(
+        np.uint8)
+
+
+class Actor:
+    """A bird, or what passes by, and where it is at each look."""
+
+    def __init__(self, paths: Sequence[Path], side_px: float, start_s: float, end_s: float,
+                 rng: np.random.Generator) -> None:
+        """Draw where it sits and hops."""
+        sprites = [cut_out(path) for path in paths]
+        self._looks: list[tuple[Sprite, tuple[float, float]]] = []
+        self._side_px, self._start_s = side_px, start_s
+        edge = np.minimum(side_px / 2, np.array(FRAME_PX) / 2)  # it sits within the picture
+        home, pose = rng.uniform(edge, FRAME_PX - edge), 0
+        side = rng.choice([-1, 1])
+        for number in range(int((end_s - start_s) / LOOK_S) + 1):
+            if rng.random() < HOPS:
+                home = np.clip(home + rng.normal(0, 0.3 * side_px, 2), edge, FRAME_PX - edge)
+                pose = int(rng.integers(2 * len(sprites)))
+            away = max(0.0, 1 - number * LOOK_S / FLIGHT_S,
+                       1 - (end_s - start_s - number * LOOK_S) / FLIGHT_S)
+            centre = (home[0] + side * away * FRAME_PX[0] / 2, home[1] - away * FRAME_PX[1] / 4)
+            sprite = sprites[pose // 2]
+            self._looks.append((sprite[:, ::-1] if pose % 2 else sprite, centre))
+
+    def show(self, frame: Frame, time_s: float, gain: float) -> None:
+        """Paste it, if it is there."""
+        number = int((time_s - self._start_s) // LOOK_S)
+        if 0 <= number < len(self._looks):
+            sprite, centre = self._looks[number]
+            paste(frame, sprite, self._side_px, centre, gain)
+
+
+class Passer(Actor):
+    """What crosses the picture once."""
+
+    def __init__(self, event: Event, rng: np.random.Generator) -> None:
+        """Draw where it crosses."""
+        super().__init__([event.path], event.size * FRAME_PX[1], event.start_s,
+                         event.start_s + PASSING_S, rng)
+        height, side = rng.uniform(0.3, 0.9) * FRAME_PX[1], rng.choice([0, 1])
+        count = len(self._looks)
+        self._looks = [(sprite, (abs(side - number / (count - 1)) * FRAME_PX[0], height))
+                       for number, (sprite, _) in enumerate(self._looks)]
+
+
+def sway(picture: NDArray[np.float32], rng: np.random.Generator) -> list[NDArray[np.float32]]:
+    """Let leaves, a part of the picture, swing; returns GRAINS moments."""
+    width, height = FRAME_PX
+    field = cv2.resize(rng.normal(size=(8, 14)).astype(np.float32), FRAME_PX,
+                       interpolation=cv2.INTER_CUBIC)
+    leaves = np.clip((field - np.quantile(field, 1 - LEAF_SHARE)) * 4, 0, 1)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    phase = cv2.resize(rng.uniform(0, 9, (9, 16)).astype(np.float32), FRAME_PX)
+    moments = []
+    for turn in rng.uniform(0, 2 * np.pi, GRAINS):
+        shift = (SWAY_PX * leaves * np.sin(turn + phase)).astype(np.float32)
+        moments.append(cv2.remap(picture, x + shift, y + shift / 2, cv2.INTER_LINEAR,
+                                 borderMode=cv2.BORDER_REFLECT))
+    return moments
+
+
+def scaled(sound: Waveform, level_db: float) -> Waveform:
+    """Make the loud half of a sound so much louder than the steady noise."""
+    power = STEADY_RMS ** 2 * 10 ** (level_db / 10)
+    return np.asarray(sound * np.sqrt(power / active_power(sound, RATE_HZ)), np.float32)
+
+
+def looped(sound: Waveform, length: int) -> Waveform:
+    """Repeat a sound for so many samples, each end faded into the beginning."""
+    fade = min(round(FADE_S * RATE_HZ), len(sound) // 2)
+    rise = np.sqrt(np.linspace(0, 1, fade, dtype=np.float32))
+    body = sound[:-fade].copy()
+    body[:fade] = body[:fade] * rise + sound[-fade:] * rise[::-1]
+    return np.resize(body, length)
+
+
+def sung(song: Waveform, length: int, rng: np.random.Generator) -> Waveform:
+    """Repeat a song for so many samples, with pauses."""
+    pieces, total = [], 0
+    while total < length:
+        pause = np.zeros(round(rng.uniform(*PAUSE_S) * RATE_HZ), np.float32)
+        pieces += [song, pause]
+        total += len(song) + len(pause)
+    return np.concatenate(pieces)[:length]
+
+
+def add(sound: Waveform, other: Waveform, start_s: float) -> None:
+    """Let another sound begin at a time, in place; what is over the end is left out."""
+    part = sound[round(start_s * RATE_HZ) :][: len(other)]
+    part += other[: len(part)]
+
+
+class Scene:
+    """A garden, ready to be seen and heard: for `soak.SceneCamera` and `soak.SceneMicrophone`."""
+
+    def __init__(self, garden: Garden, rng: np.random.Generator) -> None:
+        """Paint it, and play all of its sound."""
+        self._garden = garden
+        self.end_s = garden.end_s
+        view = cv2.resize(read_image(garden.view), FRAME_PX).astype(np.float32)
+        self._gain = min(1.0, DUSK_LUMA / float(view.mean())) if garden.dusk else 1.0
+        grain = rng.normal(0, DUSK_NOISE if garden.dusk else NOISE,
+                           (GRAINS, FRAME_PX[1], FRAME_PX[0], 1)).astype(np.float32)
+        self._calm = [_shot(view * self._gain + noise) for noise in grain]
+        self._night = [_shot(view * NIGHT_GAIN + np.abs(noise)) for noise in grain]
+        self._gust = [_shot(moment * self._gain + noise) for moment, noise in zip(
+            sway(view, rng), grain, strict=True)] if garden.gusty else self._calm
+        self._actors: list[Actor] = [Passer(event, rng) for event in garden.passers]
+        self._actors += [Actor(stay.photographs, stay.size * FRAME_PX[1], stay.seen_from_s,
+                               stay.end_s, rng)
+                         for stay in garden.stays if stay.seen_from_s is not None]
+        self._sound = self._play(rng)
+
+    def picture(self, time_s: float) -> Frame:
+        """Show it, uint8 [720, 1280, 3] BGR."""
+        number = round(time_s / LOOK_S) % GRAINS
+        if any(stay.dark and stay.start_s - NIGHT_S <= time_s < stay.end_s + NIGHT_S
+               for stay in self._garden.stays):
+            return self._night[number]
+        gust = time_s % GUSTS_EVERY_S < GUST_S
+        frame = (self._gust if gust else self._calm)[number].copy()
+        for actor in self._actors:
+            actor.show(frame, time_s, self._gain)
+        return frame
+
+    def second(self, index: int) -> Waveform:
+        """Play its second that begins at index, float32 [RATE_HZ]."""
+        return self._sound[index * RATE_HZ : (index + 1) * RATE_HZ]
+
+    def _play(self, rng: np.random.Generator) -> Waveform:
+        steady = looped(read_audio(self._garden.steady, RATE_HZ), round(self.end_s * RATE_HZ))
+        sound = steady * np.float32(STEADY_RMS / np.sqrt(np.mean(steady.astype(np.float64) ** 2)))
+        for stay in self._garden.stays:
+            if stay.recording is not None:
+                song = scaled(read_audio(stay.recording, RATE_HZ), stay.snr_db)
+                length = round((stay.end_s - stay.start_s) * RATE_HZ)
+                add(sound, sung(song, length, rng), stay.start_s)
+        for event in self._garden.sounds:
+            add(sound, scaled(read_audio(event.path, RATE_HZ), event.level_db), event.start_s)
+        return np.asarray(np.clip(sound, -1, 1), np.float32)
+
+
+def _shot(picture: NDArray[Any]) -> Frame:
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)

@@ -1,0 +1,177 @@
+"""How many visits a station finds: scene_score.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv.
+
+IMAGES and AUDIO hold a folder a species, of files that MODEL was not trained on; NO_IMAGES and
+NO_AUDIO are flat folders of what is no bird. Gardens are drawn by a seed (`garden_script.py`),
+shown and played (`garden.py`), and watched as by `birdfield watch --fast --journal`: with both
+senses, by sight alone, by sound alone. The journal's visits are then compared with the script.
+Prints, and writes to OUT.csv, what was found of each kind of visit.
+"""
+
+import argparse
+import csv
+import hashlib
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from garden import Scene
+from garden_script import Stay, draw_script, find_files
+from numpy.typing import NDArray
+from soak import SceneCamera, SceneMicrophone
+
+from birdfield.audio import Waveform
+from birdfield.bundle import Bundle, load_bundle
+from birdfield.config import thread_count
+from birdfield.encoder import BundleEncoder, Encoder, Vector
+from birdfield.frontend import Heard
+from birdfield.image import Frame
+from birdfield.journal import open_journal, read_journal
+from birdfield.recorder import Recorder, Settings
+from birdfield.visit_rows import Selection, visits_of
+from birdfield.watch import Watch
+
+VISITS = 160
+SENSES = {"both": ("image", "audio"), "sight": ("image",), "sound": ("audio",)}
+GROUPS: dict[str, Callable[[Stay], Any]] = {
+    "kind": lambda stay: stay.kind,
+    "size": lambda stay: stay.size if stay.photographs else None,
+    "SNR": lambda stay: stay.snr_db if stay.recording else None,
+    "by night": lambda stay: "yes" if stay.dark else None}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A visit that a station tells of; species is None when it is undecided."""
+
+    species: str | None
+    start_s: float
+    end_s: float
+
+
+class Remembering:
+    """An encoder that embeds nothing twice: a garden is watched three times."""
+
+    def __init__(self, encoder: BundleEncoder) -> None:
+        """Stand before an encoder."""
+        self._encoder = encoder
+        self._known: dict[tuple[str, bytes], Any] = {}
+        self.audio_spec, self.fuse = encoder.audio_spec, encoder.fuse
+
+    def image_vector(self, image: Frame) -> Vector:
+        """Embed a picture."""
+        return self._once(self._encoder.image_vector, image)
+
+    def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
+        """Embed the frontend's embeddings."""
+        return self._once(self._encoder.audio_vector, frames)
+
+    def hear(self, waveform: Waveform) -> Heard:
+        """Turn a waveform into those."""
+        return self._once(self._encoder.hear, waveform)
+
+    def _once(self, embed: Callable[[Any], Any], values: NDArray[Any]) -> Any:
+        key = embed.__name__, hashlib.sha256(np.ascontiguousarray(values)).digest()
+        if key not in self._known:
+            self._known[key] = embed(values)
+        return self._known[key]
+
+
+def watch_garden(scene: Scene, senses: Sequence[str], encoder: Encoder,
+                 bundle: Bundle) -> list[Found]:
+    """Watch a garden by these senses and return what the journal tells."""
+    gallery = bundle.factory_gallery()
+    watch = Watch(encoder, gallery, SceneCamera(scene) if "image" in senses else None,
+                  SceneMicrophone(scene) if "audio" in senses else None, fast=True)
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(open_journal(Path(folder)), encoder, gallery, bundle.model_id,
+                            Settings(), live=False)
+        recorder.start(datetime.now(UTC), "scene", "scene")
+        for window in watch.windows():
+            recorder.take(window)
+        recorder.close()
+        with closing(read_journal(Path(folder))) as journal:
+            return [Found(row["species"], row["start_s"], row["end_s"])
+                    for row in visits_of(journal, Selection())]
+
+
+def match(found: Sequence[Found], stays: Sequence[Stay]) -> list[Stay | None]:
+    """Tell which bird each named visit is of: one of its species that was there meanwhile.
+
+    Each bird is found once: a second visit of it is of none.
+    """
+    left = list(stays)
+    matched: list[Stay | None] = []
+    for visit in found:
+        stay = next((stay for stay in left if stay.species == visit.species
+                     and stay.start_s < visit.end_s and visit.start_s < stay.end_s), None)
+        if stay is not None:
+            left.remove(stay)
+        matched.append(stay)
+    return matched
+
+
+def tabulate(told: Sequence[tuple[Sequence[Found], Sequence[Stay]]]) -> list[dict[str, Any]]:
+    """Count what was told of all gardens, and of each group of birds."""
+    stays = [stay for _, there in told for stay in there]
+    named = [[visit for visit in found if visit.species is not None] for found, _ in told]
+    right = [stay for found, (_, there) in zip(named, told, strict=True)
+             for stay in match(found, there) if stay is not None]
+    count = sum(map(len, named))
+    rows: list[dict[str, Any]] = [{
+        "group": "all", "there": len(stays), "found": len(right),
+        "recall": round(len(right) / len(stays), 4), "named": count,
+        "undecided": sum(len(found) for found, _ in told) - count,
+        "precision": round(len(right) / max(count, 1), 4)}]
+    for name, value_of in GROUPS.items():
+        for value in sorted({value_of(stay) for stay in stays} - {None}):
+            there = [stay for stay in stays if value_of(stay) == value]
+            hits = sum(value_of(stay) == value for stay in right)
+            rows.append({"group": f"{name} {value}", "there": len(there), "found": hits,
+                         "recall": round(hits / len(there), 4)})
+    return rows
+
+
+def write_rows(out: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write a CSV with the columns of the first row."""
+    with out.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main() -> int:
+    """Watch, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("folders", type=Path, nargs=4, metavar="FOLDER")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--visits", type=int, default=VISITS)
+    parser.add_argument("--half", type=int, choices=(0, 1), help="Of the birds' files; else all.")
+    arguments = parser.parse_args()
+    bundle = load_bundle(arguments.model)
+    files = find_files(arguments.folders, arguments.half)
+    script = draw_script(files, arguments.visits, arguments.seed)
+    told: dict[str, list[tuple[list[Found], tuple[Stay, ...]]]] = {name: [] for name in SENSES}
+    for number, garden in enumerate(script):
+        scene = Scene(garden, np.random.default_rng((arguments.seed, number)))
+        encoder = Remembering(bundle.encoder(thread_count()))
+        for name, senses in SENSES.items():
+            told[name].append((watch_garden(scene, senses, encoder, bundle), garden.stays))
+    hours = sum(garden.end_s for garden in script) / 3600
+    print(f"{hours:.2f} h of scene in {len(script)} gardens")
+    rows = [{"senses": name, **row} for name, found in told.items() for row in tabulate(found)]
+    for row in rows:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    write_rows(arguments.out, rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
