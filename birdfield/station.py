@@ -83,7 +83,7 @@ def open_heart(model_id: str, camera: Camera | None, microphone: Microphone | No
     """Start the sign of life; raises UsageError when its patience is no number."""
     facts = {"model": model_id, "camera": camera.name if camera else None,
              "microphone": microphone.name if microphone else None,
-             "journal": str(journal) if journal else None}
+             "journal": str(journal.absolute()) if journal else None}
     return Heart(notifier(), status_folder(), facts, patience_s())
 
 

@@ -218,7 +218,7 @@ def test_what_the_system_says_is_one_sentence_too(monkeypatch: pytest.MonkeyPatc
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr(config, "resolve_model", fail)
+    monkeypatch.setattr("birdfield.model.resolve_model", fail)
     assert_refused(run("info"), exit_code, f"birdfield: {sentence}")
 
 
