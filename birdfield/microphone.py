@@ -37,6 +37,10 @@ class Microphone(Protocol):
     live: bool
 
     @property
+    def overruns(self) -> int:
+        """How many times sound was dropped because it was not taken in time."""
+
+    @property
     def ended(self) -> bool:
         """Whether all sound has been asked for; never with a live microphone."""
 
@@ -102,6 +106,7 @@ class AudioFile:
 
     live = False
     loss = None
+    overruns = 0
 
     def __init__(self, path: Path, rate_hz: int) -> None:
         """Open the file, to be read at a rate; raises InputError when it is no recording."""

@@ -34,6 +34,7 @@ class NetworkMicrophone:
 
     live = True
     ended = False
+    overruns = 0  # the sender would tell of what it drops, if anybody
     end_s = math.inf
 
     def __init__(self, url: str, rate_hz: int) -> None:
