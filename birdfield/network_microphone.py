@@ -55,8 +55,8 @@ class NetworkMicrophone:
                     return "sends no sound"
                 self._listen(container, turn)
             return "gives no more sound"
-        except (OSError, ValueError) as error:  # its text may hold the URL
-            return f"cannot be read ({type(error).__name__})"
+        except (OSError, ValueError) as error:  # its whole text may hold the URL
+            return f"cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"
 
     def _listen(self, container: Any, turn: Turn) -> None:
         plain = self._av.AudioResampler(format="fltp")  # of samples only, not of their rate
