@@ -11,9 +11,8 @@ from birdfield.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.errors import MissingError
 from birdfield.masking import mask_url
 from birdfield.sound_ring import SoundRing
-from birdfield.watchdog import Turn, Watchdog
+from birdfield.watchdog import HANG_S, Turn, Watchdog
 
-HANG_S = 20.0  # without sound although nothing has failed
 RTSP = {"rtsp_transport": "tcp"}  # by UDP, lost packets are lost sound
 
 

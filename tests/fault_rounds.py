@@ -23,7 +23,7 @@ from devices import PulseAudio, mjpeg_camera, network_microphone, pipe_camera, r
 from fault_station import Station
 from journal_kills import kill_writers
 
-from birdfield.camera import HANG_S
+from birdfield.watchdog import HANG_S
 from birdfield_train.toy_aviary.scene import Visit, soundtrack
 from birdfield_train.toy_aviary.songs import RATE_HZ
 
