@@ -19,7 +19,7 @@ from birdfield.masking import mask_url
 from birdfield.motion import LOOK_S, Box, MotionGate
 from birdfield.pi_camera import PI_CAMERA, PiCapture, load_picamera2
 from birdfield.quality import ChangeTimer, frame_fault
-from birdfield.watchdog import Turn, Watchdog
+from birdfield.watchdog import HANG_S, Turn, Watchdog
 
 OPEN_TIMEOUT_S = 10  # of a network camera
 READ_TIMEOUT_S = 5  # without a frame, a camera counts as lost
@@ -30,7 +30,6 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg may print URLs w
 KEPT_FRAMES = 8  # of a live camera, at least LOOK_S apart: a window may be asked for late
 IDLE_LOOK_S = 1.0  # from one look to the next at a live scene in which nothing moves
 RESTING_LOOK_S = 2.0  # while the machine is to do less
-HANG_S = 20.0  # without a frame although nothing has failed: the timeouts above do not always work
 STALE_S = 30.0  # of one picture, bit by bit, before the camera is opened anew, at first
 LAST_STALE_S = 1800.0  # at last
 

@@ -5,7 +5,6 @@ import importlib
 import logging
 import math
 import re
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +16,14 @@ from numpy.typing import NDArray
 from birdfield.audio import AUDIO_SUFFIXES, Resampler, Waveform, read_blocks, to_mono
 from birdfield.errors import InputError, MissingError
 from birdfield.network_microphone import NetworkMicrophone
-from birdfield.quality import Outage
 from birdfield.sound_ring import MIN_WINDOW_S, SoundRing
+from birdfield.watchdog import HANG_S, Turn, Watchdog
 
 BLOCK_S = 0.1
 BUFFER_S = 0.4  # in the sound system: what it keeps while this process is busy
 CHANNELS = 2  # at most; the sound system's "default" claims 32
 MUTE_S = 60.0  # of digital silence, before a device is opened anew: its stream may have been moved
 STALL_S = 3.0  # without a block, a microphone counts as lost
-CLOSE_S = 2.0  # how long closing waits for PortAudio
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +33,10 @@ class Microphone(Protocol):
 
     name: str
     live: bool
+
+    @property
+    def overruns(self) -> int:
+        """How many times sound was dropped because it was not taken in time."""
 
     @property
     def ended(self) -> bool:
@@ -102,6 +104,7 @@ class AudioFile:
 
     live = False
     loss = None
+    overruns = 0
 
     def __init__(self, path: Path, rate_hz: int) -> None:
         """Open the file, to be read at a rate; raises InputError when it is no recording."""
@@ -169,22 +172,18 @@ class LiveMicrophone:
         self._sounddevice = load_sounddevice()
         self._ring = SoundRing(rate_hz)
         self._mute = False  # whether it was last lost for giving nothing but zeros
-        self._outage = Outage("microphone", device)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
-        self._thread.start()
+        self._tried = False
+        self._watchdog = Watchdog("microphone", self.name, self._read, HANG_S)
 
-    def _run(self) -> None:
-        wait_s = 0.0
-        while not self._stop.wait(wait_s):
-            try:
-                if wait_s:
-                    self._restart_portaudio()
-                reason = self._record()
-            except (self._sounddevice.PortAudioError, ValueError) as error:
-                reason = f"cannot be recorded ({error})"
-            if not self._stop.is_set():
-                wait_s = self._outage.lost(reason)
+    def _read(self, turn: Turn) -> str:
+        again, self._tried = self._tried, True
+        try:
+            # Under a thread that hangs in it, PortAudio cannot be restarted.
+            if again and not self._watchdog.hanging:
+                self._restart_portaudio()
+            return self._record(turn)
+        except (self._sounddevice.PortAudioError, ValueError) as error:
+            return f"cannot be recorded ({error})"
 
     def _restart_portaudio(self) -> None:
         """Make PortAudio look for devices again: it does so only when it starts."""
@@ -192,24 +191,26 @@ class LiveMicrophone:
             self._sounddevice._terminate()
         self._sounddevice._initialize()
 
-    def _open(self) -> Any:
+    def _open(self, turn: Turn) -> Any:
         device = None if self._device == "default" else self._device
         offer = self._sounddevice.query_devices(device, "input")
         if isinstance(device, int):
             # Numbers change when something is plugged in: from now on it goes by its name.
             self._device = stable_name(offer["name"])
         try:
-            return self._stream(device, offer, self._rate_hz)
+            return self._stream(turn, device, offer, self._rate_hz)
         except self._sounddevice.PortAudioError:  # such as a USB microphone of one rate only
-            return self._stream(device, offer, offer["default_samplerate"])
+            return self._stream(turn, device, offer, offer["default_samplerate"])
 
-    def _stream(self, device: int | str | None, offer: Mapping[str, Any], rate_hz: float) -> Any:
+    def _stream(self, turn: Turn, device: int | str | None, offer: Mapping[str, Any],
+                rate_hz: float) -> Any:
         channels = min(CHANNELS, offer["max_input_channels"])
         resampler = Resampler(rate_hz, self._rate_hz)
 
         def take(block: NDArray[np.float32], _count: int, _time: object, status: Any) -> None:
-            self.overruns += status.input_overflow
-            self._ring.push(resampler.push(to_mono(block)))
+            if not turn.over:  # one that hung may come back beside the next
+                self.overruns += status.input_overflow
+                self._ring.push(resampler.push(to_mono(block)))
 
         stream = self._sounddevice.InputStream(
             samplerate=rate_hz, blocksize=round(BLOCK_S * rate_hz), device=device,
@@ -217,18 +218,20 @@ class LiveMicrophone:
         log.info("microphone: %s, %g Hz, channels: %d", offer["name"], rate_hz, channels)
         return stream
 
-    def _record(self) -> str:
+    def _record(self, turn: Turn) -> str:
         """Record until the device is lost; returns how it was lost."""
         self._ring.clear()
-        stream = self._open()
+        stream = self._open(turn)
         try:
             stream.start()
             opened_s = time.monotonic()
-            while not self._stop.wait(BLOCK_S):
+            while not turn.over:
+                turn.beat()
+                time.sleep(BLOCK_S)
                 if self._ring.newest_s > opened_s and not (
                         self._mute and self._ring.sounded_s <= opened_s):
                     self._mute = False
-                    self._outage.working()
+                    self._watchdog.outage.working()
                 if not stream.active:
                     return "has stopped"
                 if time.monotonic() - max(opened_s, self._ring.newest_s) > STALL_S:
@@ -243,7 +246,7 @@ class LiveMicrophone:
     @property
     def loss(self) -> str | None:
         """How it was lost; None while it is not, or it is not yet known to be."""
-        return self._outage.reason
+        return self._watchdog.outage.reason
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s) of time.monotonic(), as `SoundRing.window` does."""
@@ -251,5 +254,4 @@ class LiveMicrophone:
 
     def close(self) -> None:
         """Stop recording; a thread that hangs in PortAudio is left to end by itself."""
-        self._stop.set()
-        self._thread.join(CLOSE_S)
+        self._watchdog.close()

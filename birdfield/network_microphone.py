@@ -11,9 +11,8 @@ from birdfield.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.errors import MissingError
 from birdfield.masking import mask_url
 from birdfield.sound_ring import SoundRing
-from birdfield.watchdog import Turn, Watchdog
+from birdfield.watchdog import HANG_S, Turn, Watchdog
 
-HANG_S = 20.0  # without sound although nothing has failed
 RTSP = {"rtsp_transport": "tcp"}  # by UDP, lost packets are lost sound
 
 
@@ -34,6 +33,7 @@ class NetworkMicrophone:
 
     live = True
     ended = False
+    overruns = 0  # the sender would tell of what it drops, if anybody
     end_s = math.inf
 
     def __init__(self, url: str, rate_hz: int) -> None:
@@ -54,8 +54,8 @@ class NetworkMicrophone:
                     return "sends no sound"
                 self._listen(container, turn)
             return "gives no more sound"
-        except (OSError, ValueError) as error:  # its text may hold the URL
-            return f"cannot be read ({type(error).__name__})"
+        except (OSError, ValueError) as error:  # its whole text may hold the URL
+            return f"cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"
 
     def _listen(self, container: Any, turn: Turn) -> None:
         plain = self._av.AudioResampler(format="fltp")  # of samples only, not of their rate

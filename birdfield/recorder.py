@@ -21,6 +21,7 @@ from birdfield.journal import Journal, VisitEntry, boot_id
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
 from birdfield.latency import IN_TIME, Latency
 from birdfield.novelty import mark_next
+from birdfield.overruns import Stretches
 from birdfield.privacy import SpeechGate
 from birdfield.rules import LiveRules
 from birdfield.visits import GAP_S, Claim, Visit, Visits, claims_of
@@ -107,6 +108,7 @@ class Recorder:
         self._disk = Disk(journal, settings.retention)
         self._clock = WallClock()
         self._faults: dict[str, str | None] = {}
+        self._stretches = Stretches()
         self._before: Window | None = None  # the one before, if its sound may be kept
         self._latest: Window | None = None
         self._checked_s = 0.0
@@ -152,6 +154,7 @@ class Recorder:
             if jump_s:
                 self._jumped(window.time, jump_s)
         self._note_faults(window)
+        self._events_waiting += self._stretches.take(window.overruns, window.time, window.end_s)
         while self._rules.notes:
             self._note(window.time, *self._rules.notes.popleft())
         if window.end_s - self._checked_s >= CHECK_S:
@@ -169,6 +172,7 @@ class Recorder:
         for visit in self._visits.close():
             self._write(visit)
         if self._latest is not None:
+            self._events_waiting += self._stretches.close(self._latest.time, self._latest.end_s)
             self._note(self._latest.time, "stopped", f"{self._gate.withheld} windows of sound were "
                        "withheld for speech")
         self._write_waiting()

@@ -84,6 +84,11 @@ class MeteredMicrophone:
         return self._microphone.end_s
 
     @property
+    def overruns(self) -> int:
+        """How many times the source's sound was dropped."""
+        return self._microphone.overruns
+
+    @property
     def loss(self) -> str | None:
         """How the source was lost."""
         return self._microphone.loss

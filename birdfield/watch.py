@@ -19,6 +19,7 @@ from birdfield.latency import IN_TIME, Latency
 from birdfield.loudness import LoudnessGate
 from birdfield.microphone import Microphone
 from birdfield.observation import Observation
+from birdfield.overruns import HOT, LATE, SOUND
 from birdfield.quality import frame_fault, window_fault
 from birdfield.rules import LiveRules
 from birdfield.thermal import Heat
@@ -169,10 +170,14 @@ class Watch:
             clock.wait_until(start_s + self._window_s + self._late_s)
             if self._stop.is_set():
                 return
-            yield self._observe(clock, start_s)
+            yield replace(self._observe(clock, start_s), overruns=self._overruns())
             index = self._next_index(index, clock.now_s())
         if self.idle:
             log.info("nothing moved and no bird was heard in %d windows", self.idle)
+
+    def _overruns(self) -> dict[str, int]:
+        dropped = self._microphone.overruns if self._microphone else 0
+        return {SOUND: dropped, LATE: self.skipped, HOT: self.rested}
 
     def _next_index(self, index: int, now_s: float) -> int:
         """Return the next window, which is the newest complete one when a live scene is late."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from birdfield.quality import FIRST_RETRY_S, Outage
 
+HANG_S = 20.0  # without anything although nothing has failed: a library's own timeouts may not work
 MAX_HANGING = 4  # threads that may hang at once; no more are started until one of them ends
 POLL_S = 0.2
 CLOSE_S = 2.0  # how long closing waits for a read that is under way
@@ -71,6 +72,11 @@ class Watchdog:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{what} watchdog", daemon=True)
         self._thread.start()
+
+    @property
+    def hanging(self) -> bool:
+        """Whether a thread that was left to itself still hangs."""
+        return any(thread.is_alive() for thread in self._hanging)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -27,6 +27,7 @@ class Window:
         seen: The frame's vector and quality.
         heard: Those of the sound.
         box: Where it moved, in pixels of the frame; None for all of it.
+        overruns: What was lost since the scene began, by kind as in `birdfield.overruns`.
     """
 
     time: datetime
@@ -39,3 +40,4 @@ class Window:
     seen: Part = NOTHING
     heard: Part = NOTHING
     box: Box | None = None
+    overruns: Mapping[str, int] = field(default_factory=dict)

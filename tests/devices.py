@@ -1,8 +1,10 @@
 """Real devices for tests: network cameras and a sound server of their own, on this machine."""
 
+import itertools
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
 TONE_HZ = 3000
+SOUND_BLOCK_S = 0.1
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 
 RTSP_SERVER = """
@@ -216,6 +219,56 @@ def rtsp_camera(port: int = 0) -> Iterator[int]:
             yield int(bound)
         finally:
             server.kill()
+
+
+class _Sound(BaseHTTPRequestHandler):
+    server: "_SoundServer"
+
+    def do_GET(self) -> None:
+        """Send a WAV without an end, at real pace."""
+        sound, rate_hz = self.server.sound, self.server.rate_hz
+        channels, count = sound.shape[1], round(SOUND_BLOCK_S * rate_hz)
+        self.send_response(200)
+        self.send_header("Content-Type", "audio/wav")
+        self.end_headers()
+        header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 0xFFFFFFFF, b"WAVE", b"fmt ", 16, 1,
+                             channels, rate_hz, rate_hz * 2 * channels, 2 * channels, 16, b"data",
+                             0xFFFFFFFF)
+        try:
+            self.wfile.write(header)
+            for number in itertools.count():
+                at = np.arange(number * count, (number + 1) * count) % len(sound)
+                self.wfile.write(sound[at].tobytes())
+                # As servers do, the first 2 s come from its buffer.
+                if number >= 20 and self.server.stopping.wait(SOUND_BLOCK_S):
+                    return
+        except OSError:  # the other side left
+            return
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the test's output clean."""
+
+
+class _SoundServer(ThreadingHTTPServer):
+    stopping: threading.Event
+    sound: np.ndarray
+    rate_hz: int
+
+
+@contextmanager
+def network_microphone(sound: np.ndarray, rate_hz: int, port: int = 0) -> Iterator[int]:
+    """Serve sound, int16 [N, channels], again and again by HTTP on 127.0.0.1; gives the port."""
+    server = _SoundServer(("127.0.0.1", port), _Sound)
+    server.stopping, server.sound, server.rate_hz = threading.Event(), sound, rate_hz
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.stopping.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 class PulseAudio:

@@ -17,12 +17,13 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 import soundfile
-from devices import PulseAudio, mjpeg_camera, pipe_camera, rtsp_camera
+from devices import PulseAudio, mjpeg_camera, network_microphone, pipe_camera, rtsp_camera
 from fault_station import Station
 from journal_kills import kill_writers
 
-from birdfield.camera import HANG_S
+from birdfield.watchdog import HANG_S
 from birdfield_train.toy_aviary.scene import Visit, soundtrack
 from birdfield_train.toy_aviary.songs import RATE_HZ
 
@@ -121,6 +122,19 @@ def microphone_dies(folder: Path, bundle: Path, times: int) -> str:
         server = PulseAudio(Path(short))
         station = Station(folder, bundle, f"http://127.0.0.1:{port}/", "default", server.env)
         return _lose(station, {"microphone": lambda: _heard(server, song)}, times)
+
+
+def network_sound_dies(folder: Path, bundle: Path, times: int) -> str:
+    """Kill and restart a server of sound by HTTP."""
+    pytest.importorskip("av", reason="PyAV is not installed: birdfield[network]")
+    song, rate_hz = soundfile.read(sing(folder / "song.wav", 240), dtype="int16", always_2d=True)
+    with network_microphone(song, rate_hz) as port:
+        pass
+    with mjpeg_camera(visits=True) as camera:
+        station = Station(folder, bundle, f"http://127.0.0.1:{camera}/",
+                          f"http://127.0.0.1:{port}/")
+        return _lose(station, {"microphone": lambda: network_microphone(song, rate_hz, port)},
+                     times)
 
 
 def both_die(folder: Path, bundle: Path, times: int) -> str:

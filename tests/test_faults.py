@@ -1,5 +1,6 @@
-"""A round of faults of a real station: the others are in the tests of their modules."""
+"""A round of faults of real stations: the others are in the tests of their modules."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fault_rounds as rounds
@@ -7,11 +8,13 @@ import pytest
 
 
 @pytest.mark.devices
-def test_a_camera_that_dies_and_returns_is_in_the_journal(toy_bundle: Path,
-                                                          tmp_path: Path) -> None:
-    """Meanwhile the microphone goes on."""
-    assert rounds.camera_dies(tmp_path, toy_bundle, 1)
-
-
-def test_a_model_that_is_damaged_while_it_is_used(toy_bundle: Path, tmp_path: Path) -> None:
-    assert rounds.model_is_damaged(tmp_path, toy_bundle, 1)
+def test_sources_that_die_and_a_model_that_is_damaged(toy_bundle: Path, tmp_path: Path) -> None:
+    """Camera, sound of the network, model: a station each, all at once, as they mostly wait."""
+    faults = rounds.camera_dies, rounds.network_sound_dies, rounds.model_is_damaged
+    with ThreadPoolExecutor() as pool:
+        running = []
+        for fault in faults:
+            folder = tmp_path / fault.__name__
+            folder.mkdir()
+            running.append(pool.submit(fault, folder, toy_bundle, 1))
+        assert all([future.result() for future in running])

@@ -125,6 +125,7 @@ class SoundSystem:
         self.opened: list[tuple[float, int]] = []
         self.restarts = 0
         self.plugged = True
+        self.hangs: threading.Event | None = None  # until it is set, a stream does not start
         self.streams: list[SimpleNamespace] = []
         self.callback: Callable[..., None] | None = None
 
@@ -139,7 +140,8 @@ class SoundSystem:
         if options["samplerate"] != self.rate_hz:
             raise self.PortAudioError("Invalid sample rate")
         self.callback = options["callback"]
-        stream = SimpleNamespace(active=True, start=lambda: None,
+        hangs = self.hangs
+        stream = SimpleNamespace(active=True, start=lambda: hangs and hangs.wait(),
                                  close=lambda ignore_errors: None)
         self.streams.append(stream)
         return stream
@@ -265,6 +267,30 @@ def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
         wait_for(lambda: "microphone is back" in caplog.messages, 2, "the return")
     assert caplog.messages == ["microphone lost: usb gave no sound for 0.3 s; trying again",
                                "microphone: usb, 16000 Hz, channels: 1", "microphone is back"]
+
+
+def test_a_device_whose_stream_hangs_is_opened_anew(
+        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """What the first stream gives after all does not mix with the second; PortAudio stays as it is.
+    """
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(module, "HANG_S", 0.3)
+    monkeypatch.setattr("birdfield.quality.FIRST_RETRY_S", 0.1)
+    system = SoundSystem(16_000, 1)
+    system.hangs = release = threading.Event()
+    with recording(monkeypatch, system) as microphone:
+        late = system.callback
+        system.hangs = None
+        wait_for(lambda: len(system.streams) == 2, 3, "the second stream")
+        system.deliver(np.ones((32_000, 1), np.float32))
+        wait_for(lambda: "microphone is back" in caplog.messages, 2, "the return")
+        assert late is not None and system.restarts == 0
+        late(np.zeros((32_000, 1), np.float32), 32_000, None, SimpleNamespace(input_overflow=True))
+        end_s = microphone._ring.newest_s
+        waveform = microphone.window(end_s - 1.5, end_s)
+        assert waveform is not None and waveform.min() == 1 and microphone.overruns == 0
+        release.set()
+    assert "microphone lost: usb has hung for 0.3 s; trying again" in caplog.messages
 
 
 @pytest.mark.devices

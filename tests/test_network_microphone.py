@@ -1,62 +1,29 @@
 """Sound by HTTP, from a server of the test's own."""
 
 import logging
-import struct
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import numpy as np
 import pytest
-from devices import TONE_HZ, dominant_hz, mjpeg_camera, wait_for
+from devices import TONE_HZ, dominant_hz, mjpeg_camera, network_microphone, wait_for
 
 from birdfield.errors import MissingError
 from birdfield.microphone import open_microphone
 from birdfield.network_microphone import NetworkMicrophone
 
 RATE_HZ = 44_100
-BLOCK_S = 0.1
-
-
-class _Sound(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        """Send a stereo WAV without an end: the tone on the left, at real pace."""
-        self.send_response(200)
-        self.send_header("Content-Type", "audio/wav")
-        self.end_headers()
-        count = round(BLOCK_S * RATE_HZ)
-        left = 0.5 * np.sin(2 * np.pi * TONE_HZ * np.arange(count) / RATE_HZ)
-        block = (np.stack([left, np.zeros(count)], 1) * 32_767).astype("<i2").tobytes()
-        header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 0xFFFFFFFF, b"WAVE", b"fmt ", 16, 1, 2,
-                             RATE_HZ, RATE_HZ * 4, 4, 16, b"data", 0xFFFFFFFF)
-        try:
-            self.wfile.write(header + block * 20)  # as servers do: a start from their buffer
-            while not self.server.stopping.wait(BLOCK_S):  # type: ignore[attr-defined]
-                self.wfile.write(block)
-        except OSError:  # the other side left
-            return
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the test's output clean."""
 
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Sound)
-    server.stopping = threading.Event()  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.stopping.set()  # type: ignore[attr-defined]
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """Serve the tone in stereo, on the left."""
+    left = 0.5 * np.sin(2 * np.pi * TONE_HZ * np.arange(RATE_HZ) / RATE_HZ)
+    sound = (np.stack([left, np.zeros(RATE_HZ)], 1) * 32_767).astype("<i2")
+    with network_microphone(sound, RATE_HZ, port) as bound:
+        yield bound
 
 
 @contextmanager

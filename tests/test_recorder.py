@@ -22,9 +22,11 @@ from stages import (
 from birdfield.disk import Retention
 from birdfield.errors import InputError
 from birdfield.journal import open_journal, read_journal
+from birdfield.overruns import LATE, SOUND
 from birdfield.quiet import Quiet
 from birdfield.recorder import Recorder, Settings
 from birdfield.rules import LiveRules, Rules
+from birdfield.visit_rows import events_of
 from birdfield.watch import DECISION_S
 
 
@@ -122,6 +124,27 @@ def test_a_source_that_is_lost_and_back_is_an_event(tmp_path: Path) -> None:
     assert events(tmp_path)[1:4] == [
         ("camera lost", "no frame"), ("camera still lost", "has hung for 20 s"),
         ("camera back", "usable again")]
+
+
+def test_what_was_lost_is_an_event_a_stretch(tmp_path: Path) -> None:
+    """Dropped at windows 2, 3 and 12, 24 s later, then not for more than a minute, and again at 60.
+
+    Window 2 ends at 4.8 + 5.295 s, and window 12 24 s later; 60 is open in the end.
+    """
+    stage = recorder(tmp_path)
+    counts = {2: 1, 3: 3, 12: 4, 60: 6}
+    for number in range(62):
+        count = max((count for since, count in counts.items() if since <= number), default=0)
+        stage.take(window(number, overruns={SOUND: count, LATE: 0}))
+    stage.close()
+    with closing(read_journal(tmp_path)) as journal:
+        told = [(row["kind"], row["detail"], datetime.fromisoformat(row["time"]))
+                for row in events_of(journal, None, None)][1:-1]
+    assert told == [
+        (SOUND, "4 times the sound system dropped samples, within 24 s",
+         NOON + timedelta(seconds=10.095)),
+        (SOUND, "2 times the sound system dropped samples, within 0 s",
+         NOON + timedelta(seconds=149.295))]
 
 
 @pytest.mark.parametrize("hours", [2, -2])

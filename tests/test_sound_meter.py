@@ -64,7 +64,7 @@ class Tape:
     """Stands for a live microphone: a tone, by the clock that it is asked by."""
 
     name, live, ended, end_s = "tape", True, False, float("inf")
-    loss = None
+    loss, overruns = None, 0
 
     def __init__(self) -> None:
         self.dead = False

@@ -160,7 +160,7 @@ def test_decisions_of_a_watch_are_whole_hops_of_the_frontend_apart() -> None:
 class Windows:
     """A sound file of 15 s that is silent, and notes which windows are asked for."""
 
-    name, live, end_s, loss = "silence", False, 15.0, None
+    name, live, end_s, loss, overruns = "silence", False, 15.0, None, 0
 
     def __init__(self) -> None:
         self.starts_s: list[float] = []

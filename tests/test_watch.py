@@ -23,6 +23,7 @@ from birdfield.gallery import Calibration, Gallery
 from birdfield.latency import Latency
 from birdfield.microphone import open_microphone
 from birdfield.observation import Observation, to_json
+from birdfield.overruns import HOT, LATE, SOUND
 from birdfield.species import Species
 from birdfield.watch import DECISION_S, Watch
 
@@ -345,7 +346,7 @@ def test_a_late_live_scene_goes_on_with_its_newest_window(
 class Air:
     """Stands for a live microphone in which nothing is to be heard."""
 
-    name, live, ended, end_s, loss = "air", True, False, math.inf, None
+    name, live, ended, end_s, loss, overruns = "air", True, False, math.inf, None, 0
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
@@ -371,6 +372,17 @@ def test_what_happened_together_is_judged_together_however_late_it_comes(
     assert (window.start_s, window.end_s) == pytest.approx((0, 5.295))
     assert datetime.now(UTC) - window.time == pytest.approx(timedelta(seconds=1.5),
                                                             abs=timedelta(seconds=0.5))
+
+
+def test_a_window_tells_what_was_lost_so_far(clock: list[float]) -> None:
+    """Of two windows that are left out the next one tells, as of three overruns of the sound."""
+    microphone = Air()
+    windows = Watch(ColourAndPitch(), gallery(), None, microphone).windows()
+    told = [next(windows).overruns]
+    clock[0] += 7.5
+    microphone.overruns = 3
+    told.append(next(windows).overruns)
+    assert told == [{SOUND: 0, LATE: 0, HOT: 0}, {SOUND: 3, LATE: 2, HOT: 0}]
 
 
 def test_files_are_not_late(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ class SceneCamera:
 class SceneMicrophone:
     """Listens to a scene at its own rate; a Microphone."""
 
-    name, live, loss = "scene", False, None
+    name, live, loss, overruns = "scene", False, None, 0
 
     def __init__(self, scene: Scene) -> None:
         """Stand in front of it."""
