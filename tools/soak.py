@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ VISIT_S = 20.0
 FIRST_S = 60.0  # after as much of nothing
 LOUD = np.float32(0.4)
 TRIES = 20  # individuals of a species
+POSES = 12  # in which a model is asked for each
+KNOWN = 0.9  # share of them in which it must name it
 BIRD_BOX = (50, 20, 210, 210)  # about where it shows, as the motion gate cuts it out
 SLACK_S = 6.0  # a window's length: a visit may be told so much too early or too late
 WARM_UP_H = 0.25
@@ -86,23 +88,43 @@ class Guest:
         return PLUMAGES[self.species].name
 
 
-def knows(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> bool:
-    """Tell whether a model names a guest by its song, cut out, and by both in the whole frame."""
-    shown = place(garden, guest.bird, FILM_FOOT, FILM_SCALE).astype(np.uint8)
-    heard = hear(encoder, guest.song[: encoder.audio_spec.window], 0.0, 1.0).audio
-    pairs = ((None, heard), (see(encoder, crop(shown, BIRD_BOX)).image, None),
-             (see(encoder, shown).image, heard))
-    return all(decide(encoder, gallery, *pair).species == guest.name for pair in pairs)
+def pose(garden: Frame, guest: Guest, step: int) -> NDArray[np.float32]:
+    """Show a guest as it sits at a step of the scene."""
+    rng = np.random.default_rng(step)
+    foot = (FILM_FOOT[0] + rng.normal(0, 8), FILM_FOOT[1])
+    return place(garden, guest.bird, foot, FILM_SCALE, rng.uniform(-6, 6))
+
+
+def known_share(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> float:
+    """Tell in how much of its poses, cut out and in the whole frame, a model names a guest."""
+    window = encoder.audio_spec.window
+    starts = np.linspace(0, len(guest.song) - window, POSES).astype(int)
+    right = 0
+    for step, start in enumerate(starts):
+        shown = pose(garden, guest, step).astype(np.uint8)
+        heard = hear(encoder, guest.song[start : start + window], 0.0, 1.0).audio
+        right += sum(decide(encoder, gallery, see(encoder, part).image, heard).species == guest.name
+                     for part in (shown, crop(shown, BIRD_BOX)))
+    return right / (2 * POSES)
+
+
+def without_unknown(gallery: Gallery) -> Gallery:
+    """Let a gallery name the nearest species, however far: what is soaked is the station.
+
+    Thresholds fitted on a toy model's eight portraits a species make *unknown* of many a pose in
+    the garden, and of every one of a visit now and then, which then is no visit, as it should be.
+    """
+    return replace(gallery, thresholds=np.full_like(gallery.thresholds, -1))
 
 
 def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest]:
-    """Draw an individual of each species that the model knows: what is soaked is the station."""
+    """Draw an individual of each species that the model knows in nearly all of its poses."""
     guests = []
     for species in range(len(PLUMAGES)):
         for seed in range(TRIES):
             rng = np.random.default_rng((species, seed))
             guest = Guest(species, sprite(species, rng), song(species, rng, VISIT_S) * LOUD)
-            if knows(encoder, gallery, garden, guest):
+            if known_share(encoder, gallery, garden, guest) >= KNOWN:
                 guests.append(guest)
                 break
     if len(guests) < 2:
@@ -138,10 +160,7 @@ class Scene:
         step, number = round(time_s / LOOK_S), visit_at(time_s)
         if number is None:
             return self._empty[step % len(self._empty)]
-        rng = np.random.default_rng(step)
-        foot = (FILM_FOOT[0] + rng.normal(0, 8), FILM_FOOT[1])
-        return self._noisy(place(self._garden, self.guest(number).bird, foot, FILM_SCALE,
-                                 rng.uniform(-6, 6)), step)
+        return self._noisy(pose(self._garden, self.guest(number), step), step)
 
     def second(self, index: int) -> Waveform:
         """Play one second of the garden, float32 [RATE_HZ]."""
@@ -241,7 +260,7 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
     """Watch so many hours of scene; tells whether all was as it should be."""
     bundle = load_bundle(bundle_path)
     encoder = bundle.encoder(thread_count())
-    gallery = bundle.factory_gallery()
+    gallery = without_unknown(bundle.factory_gallery())
     scene = Scene(hours, encoder, gallery)
     recorder = Recorder(open_journal(folder), encoder, gallery, bundle.model_id,
                         Settings(retention=Retention(size=20_000_000, free=0)), live=False)
