@@ -164,6 +164,9 @@ def main() -> int:
         encoder = Remembering(bundle.encoder(thread_count()))
         for name, senses in SENSES.items():
             told[name].append((watch_garden(scene, senses, encoder, bundle), garden.stays))
+            row = tabulate(told[name][-1:])[0]
+            print(f"garden {number + 1} of {len(script)}, {name}: {row['there']} there, "
+                  f"{row['named']} named, {row['found']} of these right", flush=True)
     hours = sum(garden.end_s for garden in script) / 3600
     print(f"{hours:.2f} h of scene in {len(script)} gardens")
     rows = [{"senses": name, **row} for name, found in told.items() for row in tabulate(found)]
