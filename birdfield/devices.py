@@ -1,10 +1,17 @@
 """What this machine can see and hear with: cameras and microphones, by the names to give."""
 
+import fcntl
+import os
+import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from birdfield.microphone import load_sounddevice
+
+# Of linux/videodev2.h: VIDIOC_QUERYCAP, where it tells device_caps, and those of a camera.
+QUERY_CAPABILITIES, CAPABILITIES_BYTES, DEVICE_CAPABILITIES_AT = 0x80685600, 104, 88
+CAPTURES = 0x1 | 0x1000
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,31 @@ def cameras(root: Path = Path("/")) -> list[Device]:
             name = (path / "name").read_text().strip()
         except OSError:
             continue
+        if not _takes_pictures(root / "dev" / path.name):
+            continue
         use = f"/dev/v4l/by-id/{stable[path.name].name}" if path.name in stable else (
             f"/dev/{path.name}")
         found.append(Device("camera", use, name))
     return found
+
+
+def _takes_pictures(path: Path) -> bool:
+    """Tell a camera from a screen or a codec, such as a Pi has many; what cannot be asked is one.
+
+    `birdfield doctor` tells why it cannot.
+    """
+    told = bytearray(CAPABILITIES_BYTES)
+    try:
+        device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        fcntl.ioctl(device, QUERY_CAPABILITIES, told)
+    except OSError:
+        return True
+    finally:
+        os.close(device)
+    return bool(struct.unpack_from("I", told, DEVICE_CAPABILITIES_AT)[0] & CAPTURES)
 
 
 def microphones() -> list[Device]:

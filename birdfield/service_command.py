@@ -99,11 +99,13 @@ def _own_folder(service: "Service") -> None:
     """Make the journal's folder, for the service may not; it is its user's alone."""
     from birdfield.atomic import write_error
 
+    group = pwd.getpwnam(service.user).pw_gid
+    missing = [each for each in (service.journal, *service.journal.parents) if not each.exists()]
     try:
-        if not service.journal.exists():
-            service.journal.mkdir(mode=0o700, parents=True)
+        for folder in reversed(missing):  # what leads to it is the user's too, not root's
+            folder.mkdir(mode=0o700)
             if os.geteuid() == 0:
-                shutil.chown(service.journal, service.user)
+                shutil.chown(folder, service.user, group)
     except OSError as error:
         raise write_error(service.journal, error) from error
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -157,6 +158,22 @@ def test_cameras_are_named_by_what_stays_the_same(tmp_path: Path) -> None:
     (tmp_path / "dev/v4l/by-id/usb-B").symlink_to(tmp_path / "dev/video2")
     assert cameras(tmp_path) == [Device("camera", "/dev/video0", "Cam A"),
                                  Device("camera", "/dev/v4l/by-id/usb-B", "Cam B")]
+
+
+@pytest.mark.parametrize(("capabilities", "listed"), [
+    (0x04200001, True), (0x04201000, True), (0x04200002, False), (0x04204000, False)])
+def test_screens_and_codecs_are_no_cameras(capabilities: int, listed: bool, tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """V4L2's device_caps: capture, capture of several planes, output, memory to memory."""
+    def answer(_device: int, _request: int, told: bytearray) -> int:
+        told[84:92] = struct.pack("II", 0x84A00003, capabilities)  # the whole driver's before it
+        return 0
+
+    put(tmp_path, "sys/class/video4linux/video0/index", "0")
+    put(tmp_path, "sys/class/video4linux/video0/name", "A")
+    put(tmp_path, "dev/video0", "")
+    monkeypatch.setattr("fcntl.ioctl", answer)
+    assert bool(cameras(tmp_path)) == listed
 
 
 @pytest.mark.train

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -256,6 +257,21 @@ def test_a_service_is_installed_told_of_and_removed(systemctl: Path, config: Pat
         "daemon-reload", "enable birdfield.service", "restart birdfield.service",
         "show birdfield.service --property=ActiveState,SubState,NRestarts,ExecMainStatus",
         "disable --now birdfield.service", "daemon-reload"]
+
+
+def test_what_leads_to_the_journal_is_the_users_too(systemctl: Path, config: Path, tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """By root, each folder that is made gets the user and the user's own group, not root's."""
+    config.write_text('[journal]\nfolder = "birds/garden"')
+    given: list[tuple[Path, str, int]] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.chown", lambda *all: given.append(all))
+    done = run("service", "install", "--user", "daemon", "--config", config, "--unit-dir", tmp_path)
+    assert done.exit_code == 0, done.output
+    group = pwd.getpwnam("daemon").pw_gid
+    assert given == [(tmp_path / "birds", "daemon", group),
+                     (tmp_path / "birds" / "garden", "daemon", group)]
+    assert (tmp_path / "birds" / "garden").stat().st_mode & 0o777 == 0o700
 
 
 def test_what_cannot_be_installed_is_refused(systemctl: Path, config: Path, tmp_path: Path,
