@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdfield.decide import Decision, decide
+from birdfield.decide import decide
 from birdfield.encoder import DIM, Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
 from birdfield.journal import Journal
+from birdfield.visits import HALF
 
 BATCH = 500  # visits a transaction
 
@@ -73,9 +74,12 @@ def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
         changed = []
         for row in rows:
             decision = decide(encoder, gallery, _vector(row, "image"), _vector(row, "audio"))
-            if decision.species != row["species"] and not _same_as_before(row, decision):
-                changed.append(Rescored(row["id"], row["species"], decision.species,
-                                        decision.score, decision.top))
+            nearest = decision.top[0][0]
+            # What counts half in a window is sure enough of a mean of several.
+            species = nearest if decision.knownness >= HALF else None
+            if not _same_as_before(row, species, nearest):
+                changed.append(Rescored(row["id"], row["species"], species, decision.score,
+                                        decision.top))
         if not dry_run:
             _write(journal, changed, scientific)
         yield from changed
@@ -90,7 +94,7 @@ def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
         "GROUP BY visits.id ORDER BY visits.id LIMIT ?", (model, last, BATCH)).fetchall()
 
 
-def _same_as_before(row: sqlite3.Row, decision: Decision) -> bool:
+def _same_as_before(row: sqlite3.Row, species: str | None, nearest: str) -> bool:
     """Tell whether an answer for the mean vector is what the windows of the visit told already.
 
     A visit may be of a species of which no window was sure enough, and nor is their mean. Between
@@ -98,8 +102,9 @@ def _same_as_before(row: sqlite3.Row, decision: Decision) -> bool:
     always; only another species, enrolled since, explains them.
     """
     if row["first_species"] is not None:
-        return bool(decision.top[0][0] == row["species"])
-    return decision.species in [species for species, _ in json.loads(row["candidates"])]
+        return row["species"] in (species, nearest)
+    return row["species"] == species or species in [
+        candidate for candidate, _ in json.loads(row["candidates"])]
 
 
 def _vector(row: sqlite3.Row, sense: str) -> Vector | None:
