@@ -46,7 +46,7 @@ def reload_often(model: Path, folder: Path, count: int,
     config.write_text("")
     burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(load)]
     try:
-        with mjpeg_camera() as port:
+        with mjpeg_camera(visits=True) as port:  # in each window something moves
             command: list[str | Path] = [
                 PROGRAM, "watch", "--model", model, "--camera", f"http://127.0.0.1:{port}/",
                 "--microphone", "none", "--config", config, "--json", "--journal", folder / "j"]
