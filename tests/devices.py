@@ -176,6 +176,20 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
+def _serving(server: "_Server | _SoundServer") -> Iterator[int]:
+    """Let a server answer in a thread of its own; gives its port."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.stopping.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
 def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None, still: bool = False,
                  freezes: threading.Event | None = None, visits: bool = False) -> Iterator[int]:
     """Serve a network camera of 10 frames a second on 127.0.0.1; gives its port.
@@ -188,15 +202,8 @@ def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None, still: boo
     server.stopping, server.hangs = threading.Event(), hangs or threading.Event()
     server.freezes, server.still = freezes or threading.Event(), still
     server.visited = visits
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.stopping.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with _serving(server) as bound:
+        yield bound
 
 
 @contextmanager
@@ -260,15 +267,8 @@ def network_microphone(sound: np.ndarray, rate_hz: int, port: int = 0) -> Iterat
     """Serve sound, int16 [N, channels], again and again by HTTP on 127.0.0.1; gives the port."""
     server = _SoundServer(("127.0.0.1", port), _Sound)
     server.stopping, server.sound, server.rate_hz = threading.Event(), sound, rate_hz
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.stopping.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with _serving(server) as bound:
+        yield bound
 
 
 class PulseAudio:
