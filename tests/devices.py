@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -135,14 +135,18 @@ def pipe_camera(path: Path) -> Iterator[Callable[[], None]]:
     chunk = len(film) // 600
 
     def send() -> None:
-        with suppress(BrokenPipeError), path.open("wb", buffering=0) as pipe:
-            pipe.write(film[: 30 * chunk])
-            for start in range(30 * chunk, len(film), chunk):
-                if over.wait(0.1):
-                    return
-                while stopped.is_set() and not over.wait(0.1):
-                    pass
-                pipe.write(film[start : start + chunk])
+        while not over.is_set():  # a reader may leave, as one does that opens for too long
+            with suppress(BrokenPipeError), path.open("wb", buffering=0) as pipe:
+                send_to(pipe)
+
+    def send_to(pipe: BinaryIO) -> None:
+        pipe.write(film[: 30 * chunk])
+        for start in range(30 * chunk, len(film), chunk):
+            if over.wait(0.1):
+                return
+            while stopped.is_set() and not over.wait(0.1):
+                pass
+            pipe.write(film[start : start + chunk])
 
     if not path.exists():
         os.mkfifo(path)
