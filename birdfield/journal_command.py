@@ -119,19 +119,27 @@ def rescore(
                                                "written with, and its store as it is now.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
 ) -> None:
-    """Answer again for past visits, after species were enrolled, renamed or removed."""
+    """Answer again for past visits, after species were enrolled, renamed or removed.
+
+    An answer that the configuration's lists and thresholds do not want leaves a visit as it was.
+    """
     from birdfield.journal import open_journal, read_journal
     from birdfield.model import open_model
     from birdfield.rescore import check_models
     from birdfield.rescore import rescore as rescore_visits
+    from birdfield.station_config import find_config, load_config
+    from birdfield.station_setup import Choice
 
-    bundle, encoder, gallery = open_model(model)
+    choice = Choice(load_config(find_config(None)), {"watch.model": model})
+    bundle, encoder, gallery = open_model(choice.model)
+    rules = choice.rules(choice.config, gallery.species)
     count = 0
     with closing(read_journal(journal)) as opened:
         for other, number in check_models(opened, bundle.model_id):
             complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
     with closing(read_journal(journal) if dry_run else open_journal(journal)) as opened:
-        for each in rescore_visits(opened, encoder, gallery, bundle.model_id, dry_run):
+        for each in rescore_visits(opened, encoder, gallery, bundle.model_id, rules,
+                                   dry_run):
             count += 1
             print(f"visit {each.visit}: {each.before or 'undecided'} -> "
                   f"{each.after or 'undecided'} {each.score:.2f}")

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from birdfield.encoder import DIM, Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
 from birdfield.journal import Journal
+from birdfield.rules import LiveRules, Rules
 from birdfield.visits import HALF
 
 BATCH = 500  # visits a transaction
@@ -56,10 +58,11 @@ def check_models(journal: Journal, model: str) -> list[tuple[str, int]]:
 
 
 def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
-            dry_run: bool = False) -> Iterator[Rescored]:
+            rules: Rules | None = None, dry_run: bool = False) -> Iterator[Rescored]:
     """Answer again for each visit whose vectors this model made, and write what changed.
 
-    `first_species` stays what was answered when the bird was there.
+    `first_species` stays what was answered when the bird was there. An answer that the rules do
+    not want leaves a visit as it was.
 
     Yields:
         The visits whose species changed.
@@ -68,16 +71,20 @@ def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
         InputError: When the journal cannot be written, or a vector in it is damaged.
     """
     scientific = {entry.label: entry.scientific for entry in gallery.species}
-    last = 0
+    rules = rules or Rules()
+    live, last = LiveRules(rules), 0
     while rows := _next(journal, model, last):
         last = rows[-1]["id"]
         changed = []
         for row in rows:
-            decision = decide(encoder, gallery, _vector(row, "image"), _vector(row, "audio"))
+            started = datetime.fromisoformat(row["started"])
+            decision = decide(encoder, live.weigh(gallery, started), _vector(row, "image"),
+                              _vector(row, "audio"))
             nearest = decision.top[0][0]
             # What counts half in a window is sure enough of a mean of several.
             species = nearest if decision.knownness >= HALF else None
-            if not _same_as_before(row, species, nearest):
+            wanted = species is None or rules.allow(species, decision.score, started)
+            if wanted and not _same_as_before(row, species, nearest):
                 changed.append(Rescored(row["id"], row["species"], species, decision.score,
                                         decision.top))
         if not dry_run:
@@ -87,7 +94,7 @@ def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
 
 def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
     return journal.database.execute(
-        "SELECT visits.id, species, first_species, candidates, "
+        "SELECT visits.id, started, species, first_species, candidates, "
         "max(CASE WHEN sense = 'image' THEN vector END) AS image, "
         "max(CASE WHEN sense = 'audio' THEN vector END) AS audio "
         "FROM visits JOIN embeddings ON visit = visits.id AND model = ? WHERE visits.id > ? "

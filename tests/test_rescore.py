@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import BluePitch, at, factory
+from numpy.typing import NDArray
 from test_journal import DAWN, ROBIN
 
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
 from birdfield.journal import Journal, open_journal
 from birdfield.rescore import check_models, rescore
+from birdfield.rules import Rules
 from birdfield.species import Species
 
 ENCODER = BluePitch()
@@ -102,6 +104,19 @@ def test_a_species_that_was_renamed_takes_its_visits_along(journal: Journal) -> 
     changed = list(rescore(journal, ENCODER, renamed, "a1b2"))
     assert [(each.visit, each.after) for each in changed] == [
         (1, "Redbreast"), (2, "Redbreast"), (4, "Redbreast"), (5, "Redbreast")]
+
+
+def test_an_answer_that_is_not_wanted_leaves_a_visit_as_it_was(journal: Journal) -> None:
+    """By the lists, by its species' threshold, or since it is not to be expected in that week."""
+    before = species(journal)
+
+    def unexpected(_: int) -> NDArray[np.float64]:
+        return np.log([1.0, 1.0, 1.0, 1e-9])
+
+    for rules in (Rules(exclude=frozenset({"Dunnock"})), Rules(thresholds={"Dunnock": 1.0}),
+                  Rules(include=frozenset({"Robin"})), Rules(log_prior=unexpected)):
+        assert list(rescore(journal, ENCODER, with_dunnock(), "a1b2", rules)) == [], rules
+    assert species(journal) == before
 
 
 def test_a_dry_run_changes_nothing(journal: Journal) -> None:
