@@ -94,7 +94,8 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
     surely = float(knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0])
     known = surely >= 0 and not (birdless and sense == "audio")
     return Decision(
-        gallery.labels[best] if known else None, float(probabilities[best]), similarity,
+        gallery.labels[best] if known else None, float(probabilities[best]),
+        min(similarity, 1.0),  # to a prototype longer than 1 it may be more
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
         ("image", "audio") if sense == "both" else (sense,),
         tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),

@@ -61,7 +61,8 @@ class Gallery:
 
     Attributes:
         species: N species.
-        vectors: float32 [M, 128], unit prototypes.
+        vectors: float32 [M, 128], prototypes; unit, but for some of enrolled species, which are a
+            little longer (`prototypes.reaching`).
         owner: int32 [M], the species of each prototype.
         senses: uint8 [M], the index in SENSES of what each prototype was made from.
         thresholds: float32 [N, 3], the least similarity of a known answer, by species and SENSES.
@@ -102,7 +103,7 @@ class Gallery:
             sense: One of SENSES: what the vectors were made from.
 
         Returns:
-            float32 [Q, N], -1..1; a species without a prototype has -1.
+            float32 [Q, N], about -1..1; a species without a prototype has -1.
         """
         if sense not in self._matchers:
             self._matchers[sense] = self._matcher(SENSES.index(sense))

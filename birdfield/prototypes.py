@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from birdfield.encoder import SENSES, Vector, Vectors, unit
 
 SOUND_PRIOR = 1.0  # recordings that an average sound counts for beside those enrolled
-FEW = 5  # photographs of an enrolled species that stand beside their mean, each by itself
+FEW = 5  # photographs: what so few tell of a species is made up for
+REACH = 1.1  # length of the prototype of both of a species of few photographs
 
 
 class Fuse(Protocol):
@@ -39,26 +40,41 @@ def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str
     return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in fused.items() if rows]
 
 
-def seen_alone(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str, Vector]]:
-    """Make each photograph, and its pair, a prototype of its own while there are at most FEW.
+def seen_alone(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:
+    """Make each photograph a prototype of its own while there are at most FEW.
 
     The mean of three photographs is further from the others of its species than that of thirty
-    is; each by itself is near to some (docs/decisions/0010-few-shot.md). A recording by itself is
-    none.
+    is; each by itself is near to some (docs/decisions/0010-few-shot.md).
 
     Args:
         fuse: Joins tower vectors, as `Encoder.fuse`.
         images: float32 [N, 128], photographs by the image tower.
-        audio: float32 [M, 128], recordings by the audio tower.
 
     Returns:
-        Pairs of one of SENSES and a unit vector [128]: N of "image", and N of "both" if M > 0.
+        Pairs of "image" and a unit vector [128]; none when there are more.
     """
-    if len(images) > FEW:
-        return []
-    alone = [("image", fuse(vector, None)) for vector in images]
-    return alone + [("both", fuse(vector, audio[row % len(audio)]))
-                    for row, vector in enumerate(images) if len(audio)]
+    return [("image", fuse(vector, None)) for vector in images] if len(images) <= FEW else []
+
+
+def reaching(made: list[tuple[str, Vector]], photographs: int,
+             reach: float = REACH) -> list[tuple[str, Vector]]:
+    """Lengthen the prototype of both of a new species, so that it stands beside those of many.
+
+    The mean of k samples of a class, brought to length 1, has a cosine to another sample that is
+    smaller by the root of (r + (1 - r) / k) / r than the mean of very many has, if two samples
+    have r (docs/decisions/0010-few-shot.md).
+
+    Args:
+        made: From `prototypes_of` or `steadied`.
+        photographs: How many there were.
+        reach: The length up to FEW; above, it falls to 1 as their number grows.
+
+    Returns:
+        `made` with another prototype of both, if there is one.
+    """
+    length = 1 + (reach - 1) * min(1.0, FEW / max(photographs, 1))
+    return [(sense, vector * np.float32(length) if sense == "both" else vector)
+            for sense, vector in made]
 
 
 def steadied(made: list[tuple[str, Vector]], recordings: int, factory: Vectors,

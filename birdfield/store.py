@@ -19,7 +19,7 @@ from birdfield.bundle import Bundle
 from birdfield.encoder import DIM, SENSES, Vectors
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
-from birdfield.prototypes import Fuse, prototypes_of, seen_alone, steadied
+from birdfield.prototypes import Fuse, prototypes_of, reaching, seen_alone, steadied
 from birdfield.species import Species
 
 MAGIC = b"birdfield-store 1 "
@@ -189,7 +189,9 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
         images = entry.of_sense("image")
         made = steadied(prototypes_of(fuse, images, audio), len(audio), factory.vectors,
                         factory.senses)
-        for sense, vector in made + seen_alone(fuse, images, audio):
+        if index[label] >= len(factory.species):
+            made = reaching(made, len(images))
+        for sense, vector in made + seen_alone(fuse, images):
             vectors.append(vector[None])
             owner.append(np.array([index[label]], np.int32))
             senses.append(np.array([SENSES.index(sense)], np.uint8))

@@ -12,6 +12,7 @@ import pytest
 from fakes import BluePitch, at, factory, make_bundle
 
 from birdfield.bundle import Bundle
+from birdfield.decide import decide
 from birdfield.errors import InputError
 from birdfield.species import Species
 from birdfield.store import (
@@ -205,11 +206,33 @@ def test_an_enrolled_species_has_a_prototype_for_each_set_of_senses(bundle: Bund
     gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
     assert gallery.labels == ("Jay", "Robin", "Wren", "Owl")
     own = gallery.owner == 3
-    # The means by sight, sound and both; then each photograph, and its pair.
-    assert gallery.senses[own].tolist() == [0, 1, 2, 0, 0, 2, 2]
-    assert np.allclose(gallery.vectors[own], [at(200), at(220), at(205), at(190), at(210),
-                                              at(205), at(215)], atol=1e-3)
+    # The means by sight, sound and both, which is longer; then each photograph.
+    assert gallery.senses[own].tolist() == [0, 1, 2, 0, 0]
+    assert np.allclose(gallery.vectors[own], [at(200), at(220), 1.1 * at(205), at(190), at(210)],
+                       atol=1e-3)
     assert np.allclose(gallery.thresholds[3], bundle.calibration.threshold)
+
+
+@pytest.mark.parametrize(("photographs", "length"), [(1, 1.1), (5, 1.1), (10, 1.05), (50, 1.01)])
+def test_what_reaches_further_does_so_less_with_more_photographs(
+        bundle: Bundle, photographs: int, length: float) -> None:
+    owl = enrolled("Owl", *[("image", 200)] * photographs, ("audio", 200))
+    gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
+    both = gallery.vectors[(gallery.owner == 3) & (gallery.senses == 2)]
+    assert np.allclose(both, [length * at(200)], atol=1e-3)
+
+
+def test_a_file_that_was_enrolled_has_a_cosine_of_one_and_no_more(bundle: Bundle) -> None:
+    owl = enrolled("Owl", ("image", 200), ("audio", 200))
+    gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
+    decision = decide(BluePitch(), gallery, at(200), at(200))
+    assert decision.species == "Owl" and decision.similarity == 1.0
+
+
+def test_more_samples_of_a_factory_species_reach_no_further(bundle: Bundle) -> None:
+    robin = enrolled("Robin", ("image", 80), ("audio", 80))
+    more = merged_gallery(bundle, store_of(bundle, robin), BluePitch().fuse)
+    assert np.allclose(np.linalg.norm(more.vectors, axis=1), 1, atol=1e-3)
 
 
 def test_more_samples_of_a_factory_species_add_prototypes(bundle: Bundle) -> None:

@@ -27,7 +27,7 @@ from birdfield.evaluate import Embedded, draw_pairs, fuse_senses
 from birdfield.evaluate_files import embed_dataset
 from birdfield.gallery import Gallery, knownness
 from birdfield.metrics import bootstrap_ci95
-from birdfield.prototypes import Fuse, prototypes_of, seen_alone, steadied
+from birdfield.prototypes import REACH, Fuse, prototypes_of, reaching, seen_alone, steadied
 from birdfield.species import Species
 
 PHOTOGRAPHS = (1, 3, 5)
@@ -63,8 +63,16 @@ def _centre(gallery: Gallery, sense: str) -> Vector:
 
 def as_enrolled(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
     """Do as birdfield does."""
-    return (steadied(prototypes_of(fuse, images, audio), len(audio), gallery.vectors,
-                     gallery.senses) + seen_alone(fuse, images, audio))
+    return longer(REACH)(fuse, gallery, images, audio)
+
+
+def longer(reach: float) -> Way:
+    """Lengthen the prototype of both."""
+    def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
+        return (reaching(prior(1)(fuse, gallery, images, audio), len(images), reach)
+                + seen_alone(fuse, images))
+
+    return make
 
 
 def mean(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
@@ -126,7 +134,8 @@ def translated(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) ->
 
 
 WAYS: Mapping[str, Way] = {
-    "as enrolled": as_enrolled, "mean": mean, "prior of 1": prior(1),
+    "as enrolled": as_enrolled, "of length 1": longer(1.0), "of length 1.05": longer(1.05),
+    "of length 1.15": longer(1.15), "mean": mean, "prior of 1": prior(1),
     "prior of 2": prior(2), "prior of 6": prior(6),
     "each": each, "mean and each": mean_and_each, "towards the centre, 0.2": shrunk(0.2),
     "away from the centre, 0.2": shrunk(-0.2), "projected on 40": projected(40),
