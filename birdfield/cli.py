@@ -96,7 +96,11 @@ def identify(
     names: NamesOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
-    """Name the bird in photographs and recordings."""
+    """Name the bird in photographs and recordings.
+
+    A photograph that is unknown as a whole is looked at in parts: the bird may be small in it.
+    """
+    from birdfield.close_look import CloseLook
     from birdfield.identify import identify_file, identify_pair, list_files
     from birdfield.model import open_model
     from birdfield.names import names_in
@@ -106,7 +110,8 @@ def identify(
     pair = (image, audio) if image and audio else None
     single = [path for path in (image, audio) if path and not pair]
     paths = [*list_files(files or []), *single]
-    bundle, encoder, gallery = open_model(model)
+    bundle, plain, gallery = open_model(model)
+    encoder = CloseLook(plain, gallery)
     failed = False
 
     def answers() -> Iterator["Observation"]:
@@ -146,6 +151,7 @@ def evaluate(
                           "to look at, DIR/index.html, and the figures.")] = None,
 ) -> None:
     """Measure a model on photographs and recordings that it was not trained on."""
+    from birdfield.close_look import CloseLook
     from birdfield.evaluate import late_fusion, report, score, to_table
     from birdfield.evaluate_files import embed_dataset, embed_folders
     from birdfield.evaluate_noise import find_noises, measure_noise
@@ -163,7 +169,8 @@ def evaluate(
         from birdfield.report import check_report, gather, write_report
 
         check_report(report_dir)
-    encoder, gallery, model_id = _open_for_evaluation(model)
+    plain, gallery, model_id = _open_for_evaluation(model)
+    encoder = CloseLook(plain, gallery)
     # All folders are looked into before the first of them is embedded.
     strangers = scan_unknown(gallery.labels, *unknown) if unknown else None
     nobody = scan_no_bird(*no_bird) if no_bird else None
