@@ -130,6 +130,12 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     assert run.summary["licences"][-1] == BIRDNET_LICENCE
     with np.load(run.folder / "calibration.npz") as kept:
         assert kept["sequences"].shape == (9, BIRDNET.frames, BIRDNET.dim)
+    before = {key: value for key, value in run.summary.items() if key != "audio"}
+    shutil.copytree(run.folder, tmp_path / "old")
+    (tmp_path / "old" / "run.json").write_text(json.dumps(before))
+    with pytest.raises(InputError, match="its birdnet gave other numbers than this birdfield's; "
+                                         "train it again"):
+        Run(tmp_path / "old")
     encoder = RunEncoder(run)
     heard = encoder.hear(read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz))
     assert heard.frames.shape == (1, BIRDNET.dim) and heard.classes.shape == (2, 521)
