@@ -95,10 +95,10 @@ class Evidence:
 
 
 def random_signs(classes: int) -> NDArray[np.float32]:
-    """Draw float32 [classes, EVIDENCE] of one length, plus or minus; the same on any machine."""
+    """Draw float32 [classes, EVIDENCE], each 1 or -1; the same on any machine."""
     drawn = hashlib.shake_256(SIGNS_SEED).digest(classes * EVIDENCE // 8)
     bits = np.unpackbits(np.frombuffer(drawn, np.uint8)).reshape(classes, EVIDENCE)
-    return np.asarray((2 * bits.astype(np.float32) - 1) / np.sqrt(EVIDENCE), np.float32)
+    return 2 * bits.astype(np.float32) - 1
 
 
 class BirdNet:

@@ -110,16 +110,16 @@ def test_the_embedding_is_what_the_last_layer_reads_the_evidence_what_it_says(
         found = birdnet.embed(waveform)
         np.testing.assert_allclose(found[:, :EMBEDDING], pooled, atol=1e-4)
         likely = 1 / (1 + np.exp(-reference.get_tensor(SPECIES_TENSOR).astype(np.float64)))
-        np.testing.assert_allclose(found[:, EMBEDDING:], likely @ random_signs(6522), atol=1e-4)
+        np.testing.assert_allclose(found[:, EMBEDDING:], likely @ random_signs(6522), atol=2e-3)
 
 
 def test_signs_keep_classes_apart_and_are_the_same_everywhere() -> None:
-    """256 signs over 16 are of length 1; SHAKE-256 of the seed begins with the byte 0x90."""
+    """256 signs are of length 16; SHAKE-256 of the seed begins with the byte 0x90."""
     signs = random_signs(400)
     assert signs.shape == (400, EVIDENCE) and signs.dtype == np.float32
-    np.testing.assert_array_equal(signs[0, :8] * 16, [1, -1, -1, 1, -1, -1, -1, -1])
-    np.testing.assert_array_equal(np.abs(signs), 1 / 16)
-    cosines = signs @ signs.T - np.eye(400)
+    np.testing.assert_array_equal(signs[0, :8], [1, -1, -1, 1, -1, -1, -1, -1])
+    np.testing.assert_array_equal(np.abs(signs), 1)
+    cosines = signs @ signs.T / 256 - np.eye(400)
     assert cosines.std() == pytest.approx(1 / 16, rel=0.05) and np.abs(cosines).max() < 0.4
     np.testing.assert_array_equal(random_signs(6522)[:400], signs)
 
@@ -132,7 +132,7 @@ def test_evidence_adds_up_the_sigmoids_of_the_classes() -> None:
     signs = random_signs(3)
     found = evidence(np.array([[1.0, 5.0]], np.float32))
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, [signs[1] / 2 + signs[2]], atol=1e-6)
+    np.testing.assert_allclose(found, [signs[1] / 2 + signs[2]])
 
 
 def _without_delegates() -> object:

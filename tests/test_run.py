@@ -231,6 +231,13 @@ def test_a_run_is_not_resumed_with_other_options(left: Path, data: Path, tmp_pat
         train(make_config(data, tmp_path / "run", seed=1), SILENT, resume=True)
 
 
+def test_a_run_by_birdnet_from_before_the_evidence_is_one_of_other_options(
+        data: Path, tmp_path: Path) -> None:
+    config = make_config(data, tmp_path / "run")
+    assert "evidence" not in config.fingerprint()
+    assert replace(config, frontend="birdnet").fingerprint()["evidence"] == BIRDNET.evidence
+
+
 def test_a_run_is_not_resumed_on_other_data(own_data: Path, tmp_path: Path) -> None:
     config = make_config(own_data, tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):

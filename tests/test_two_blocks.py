@@ -83,7 +83,7 @@ def test_both_blocks_are_turned_to_where_sight_has_the_species(split: Split) -> 
 
 
 def test_a_batch_without_sound_leaves_finite_gradients() -> None:
-    """Where there is no sound a sequence is zeros, and so is its evidence: no way to scale it."""
+    """Where there is no sound a sequence is zeros, and so is its evidence, of no direction."""
     tower = audio_tower(SMALL.frames, SMALL.dim, evidence=SMALL.evidence)
     set_projection(tower, "audio", np.zeros((6, BLOCK), np.float32), ZEROS)
     with tf.GradientTape() as tape:

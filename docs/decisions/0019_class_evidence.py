@@ -16,7 +16,7 @@ from birdfield.audio import fit_frames, read_audio, window_starts
 from birdfield.birdnet import BIAS_TENSOR, KERNEL_TENSOR, BirdNet, find_birdnet, random_signs
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import assign_folds, fold_of, scan
-from birdfield.encoder import DIM, unit
+from birdfield.encoder import unit
 from birdfield.frontend import BIRDNET, EMBEDDING
 from birdfield.interpreter import PlainModel
 from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
@@ -24,7 +24,6 @@ from birdfield_train.projection import mean_directions
 from birdfield_train.towers import BLOCK
 
 FOLDS, SEEDS = 5, (0, 1, 2)
-LOUD = 60.0  # what evidence counts in one discriminant beside the embedding; of 3 to 120 the best
 
 Rows = np.ndarray  # [W, ...], a row a window
 Fit = Callable[[Rows, np.ndarray], Callable[[Rows], Rows]]
@@ -46,11 +45,16 @@ KINDS: dict[str, Callable[[Rows], Rows]] = {
     "root of softmax": lambda logits: np.sqrt(softmax(logits))}
 
 
-def discriminant_of(columns: slice) -> Fit:
+def discriminant_of(columns: slice, weight: float = 1.0) -> Fit:
     """Fit one discriminant, as the tower of a frontend without evidence starts."""
+    def weighted(rows: Rows) -> Rows:
+        rows = halves(rows, columns)
+        counted = np.where(np.arange(rows.shape[1] // 2) < EMBEDDING, 1.0, weight)
+        return np.asarray(rows * np.tile(counted, 2), np.float32)
+
     def fit(pooled: Rows, labels: np.ndarray) -> Callable[[Rows], Rows]:
-        kernel, bias = weighted_discriminant(halves(pooled, columns), labels, AUDIO_PEAK_WEIGHT)
-        return lambda rows: unit(halves(rows, columns) @ kernel + bias)
+        kernel, bias = weighted_discriminant(weighted(pooled), labels, AUDIO_PEAK_WEIGHT)
+        return lambda rows: unit(weighted(rows) @ kernel + bias)
     return fit
 
 
@@ -86,6 +90,7 @@ def two_blocks(weight: float, scaled: bool = True) -> Fit:
 FITS: dict[str, Fit] = {
     "embedding alone": discriminant_of(slice(EMBEDDING)), "evidence alone": evidence_alone,
     "one discriminant": discriminant_of(slice(None)),
+    "one discriminant, evidence 4": discriminant_of(slice(None), 4.0),
     "two blocks, own lengths": two_blocks(1.0, scaled=False),
     "two blocks": two_blocks(1.0), "two blocks, evidence 0.7": two_blocks(0.7),
     "two blocks, evidence 1.4": two_blocks(1.4)}
@@ -125,14 +130,11 @@ def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarra
     model = PlainModel(find_birdnet())
     kernel, bias = model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR)
     signs = random_signs(len(kernel))
-    assert DIM == 2 * BLOCK
     for kind, read in KINDS.items():
         frames = [np.concatenate([own, read(own @ kernel.T + bias) @ signs], axis=1)
                   for own in embeddings]
         for name in FITS if kind == "sigmoid" else ("evidence alone", "two blocks"):
-            loud = LOUD if name == "one discriminant" else 1.0
-            scale = np.where(np.arange(BIRDNET.dim) < EMBEDDING, 1.0, loud)
-            yield kind, name, *pool_windows([own * scale for own in frames])
+            yield kind, name, *pool_windows(frames)
 
 
 def main(data: str, out: str) -> None:

@@ -33,7 +33,7 @@ def _project(mean: tf.Tensor, peak: tf.Tensor, sense: str, units: int = DIM) -> 
 
 
 class Unit(keras.layers.Layer):
-    """Scales [B, D] to length 1; of zeros, which a Keras layer has no gradient for, to zeros."""
+    """Scales [B, D] to length 1, zeros to zeros; becomes one operator of TFLite."""
 
     def call(self, vectors: tf.Tensor) -> tf.Tensor:
         """Scale each row."""
