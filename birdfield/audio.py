@@ -32,6 +32,8 @@ class AudioSpec:
         hop: Samples from one patch to the next.
         frames: Patches in a window.
         dim: Numbers in an embedding.
+        evidence: How many of them, the last ones, are not the sound's but its classes'; see
+            docs/decisions/0019-class-evidence.md.
     """
 
     name: str
@@ -40,6 +42,7 @@ class AudioSpec:
     hop: int
     frames: int
     dim: int
+    evidence: int = 0
 
     @property
     def window(self) -> int:
@@ -58,8 +61,10 @@ class AudioSpec:
 
     def to_json(self) -> dict[str, int | str]:
         """Return the form that manifests hold."""
-        return {"rate_hz": self.rate_hz, "patch_samples": self.patch, "hop_samples": self.hop,
-                "frames": self.frames, "dim": self.dim, "unit": "waveform -1..1"}
+        entries: dict[str, int | str] = {
+            "rate_hz": self.rate_hz, "patch_samples": self.patch, "hop_samples": self.hop,
+            "frames": self.frames, "dim": self.dim, "unit": "waveform -1..1"}
+        return {**entries, "evidence": self.evidence} if self.evidence else entries
 
 
 class Resampler:

@@ -3,6 +3,7 @@
 Its model is licensed CC BY-NC-SA 4.0: not for commercial use (Kahl et al., 2021).
 """
 
+import hashlib
 import importlib.util
 import mmap
 from functools import cached_property
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from birdfield.audio import Resampler, Waveform
 from birdfield.config import file_sha256
 from birdfield.errors import InputError, MissingError
-from birdfield.frontend import BIRDNET, YAMNET, Heard, Yamnet
+from birdfield.frontend import BIRDNET, EVIDENCE, YAMNET, Heard, Yamnet
 from birdfield.interpreter import PlainModel
 from birdfield.streaming import Stream
 
@@ -29,6 +30,9 @@ INSIDE = Path("models", "analyzer", "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite")
 # it makes of it (6,522 species): one number, at a place that the SHA-256 makes certain.
 OUTPUT_AT = 4748  # the byte at which the file holds the number of its output tensor
 SPECIES_TENSOR, POOLED_TENSOR = 546, 545
+KERNEL_TENSOR, BIAS_TENSOR = 164, 142  # of the last layer, which is applied here
+
+SIGNS_SEED = b"birdfield class evidence"
 
 
 def find_birdnet() -> Path:
@@ -70,6 +74,33 @@ def _with_output(path: Path) -> bytes:
         return b"".join((before, POOLED_TENSOR.to_bytes(4, "little"), after))
 
 
+class Evidence:
+    """What BirdNET's classes say of a patch, on fewer numbers.
+
+    The classes' sigmoids are added up with fixed random signs, a column of signs a number: cosines
+    are kept, to about 1 / sqrt(EVIDENCE) (Achlioptas, 2003), and no class is left out
+    (docs/decisions/0019-class-evidence.md).
+    """
+
+    def __init__(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+        """Take the last layer: kernel float32 [K, 1024] and bias [K] of K classes."""
+        self._kernel, self._bias = kernel, bias
+        self._signs = random_signs(len(kernel))
+
+    def __call__(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Make float32 [T, EVIDENCE] of embeddings [T, 1024]."""
+        logits = embeddings @ self._kernel.T + self._bias
+        # As a tanh, which does not overflow where a class is out of the question.
+        return np.asarray((0.5 + 0.5 * np.tanh(0.5 * logits)) @ self._signs, np.float32)
+
+
+def random_signs(classes: int) -> NDArray[np.float32]:
+    """Draw float32 [classes, EVIDENCE], each 1 or -1; the same on any machine."""
+    drawn = hashlib.shake_256(SIGNS_SEED).digest(classes * EVIDENCE // 8)
+    bits = np.unpackbits(np.frombuffer(drawn, np.uint8)).reshape(classes, EVIDENCE)
+    return 2 * bits.astype(np.float32) - 1
+
+
 class BirdNet:
     """BirdNET V2.4's embeddings, beside a YAMNet for the classes. Not thread-safe."""
 
@@ -85,8 +116,13 @@ class BirdNet:
         """
         path = find_birdnet()
         model = PlainModel(path, threads, read_birdnet(path))
-        self._stream = Stream(BIRDNET, lambda patches: np.concatenate(
-            [model(patch[None]) for patch in patches]))
+        evidence = Evidence(model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR))
+
+        def embed(patches: NDArray[np.float32]) -> NDArray[np.float32]:
+            embeddings = np.concatenate([model(patch[None]) for patch in patches])
+            return np.concatenate([embeddings, evidence(embeddings)], axis=1)
+
+        self._stream = Stream(BIRDNET, embed)
         self._yamnet_path = yamnet
         self._threads = threads
 
@@ -95,7 +131,10 @@ class BirdNet:
         return Yamnet(self._yamnet_path, self._threads)
 
     def embed(self, waveform: Waveform) -> NDArray[np.float32]:
-        """Embed float32 [N], mono, at 48 kHz, -1..1; returns float32 [T, 1024]."""
+        """Embed float32 [N], mono, at 48 kHz, -1..1; returns float32 [T, 1280].
+
+        Of each patch the embedding [1024], then its classes' evidence [256].
+        """
         return self._stream.embed(waveform)
 
     def hear(self, waveform: Waveform) -> Heard:

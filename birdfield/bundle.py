@@ -161,6 +161,10 @@ def _check_frontend(manifest: Mapping[str, Any]) -> None:
         raise InputError(f"this model hears by the frontend {str(name)[:100]!r}, expected one of "
                          f"{', '.join(SPECS)}; install the birdfield that made it")
     spec = SPECS[name]
+    evidence = manifest["audio"].get("evidence", 0)
+    if evidence != spec.evidence:
+        raise InputError(f"this model hears {str(evidence)[:100]} numbers of {name}'s classes, "
+                         f"this birdfield {spec.evidence}; train it again")
     if manifest["audio"] != spec.to_json():
         raise ValueError(f"the sound of {name} is {str(manifest['audio'])[:200]}; "
                          f"this birdfield has {spec.to_json()}")

@@ -106,6 +106,10 @@ class PlainModel:
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
+    def constant(self, tensor: int) -> NDArray[np.float32]:
+        """Copy a tensor that the file holds, by its number in the file."""
+        return np.array(self._interpreter.get_tensor(tensor), np.float32)
+
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run once on values of the input's shape; the first output, a copy, safe to keep."""
         return self.outputs(values)[0]

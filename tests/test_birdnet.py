@@ -13,12 +13,22 @@ from birdfield.birdnet import (
     POOLED_TENSOR,
     SPECIES_TENSOR,
     BirdNet,
+    Evidence,
     find_birdnet,
+    random_signs,
     read_birdnet,
 )
 from birdfield.config import PACKAGED_YAMNET, file_sha256
 from birdfield.errors import InputError, MissingError
-from birdfield.frontend import BIRDNET, CLASSES, YAMNET, Yamnet, open_frontend
+from birdfield.frontend import (
+    BIRDNET,
+    CLASSES,
+    EMBEDDING,
+    EVIDENCE,
+    YAMNET,
+    Yamnet,
+    open_frontend,
+)
 from birdfield.interpreter import PlainModel, interpreter_class
 from birdfield_train.toy_aviary import sing
 
@@ -85,7 +95,8 @@ def test_each_patch_has_an_embedding(birdnet: BirdNet, length: int, count: int) 
     assert np.isfinite(embeddings).all()
 
 
-def test_the_embedding_is_what_the_last_layer_reads(birdnet: BirdNet) -> None:
+def test_the_embedding_is_what_the_last_layer_reads_the_evidence_what_it_says(
+        birdnet: BirdNet) -> None:
     """Computed without XNNPACK, no tensor is hidden: what is read there, the output is made of."""
     reference = interpreter_class()(model_path=str(find_birdnet()), num_threads=1,
                                     experimental_op_resolver_type=_without_delegates())
@@ -96,7 +107,32 @@ def test_the_embedding_is_what_the_last_layer_reads(birdnet: BirdNet) -> None:
         reference.set_tensor(reference.get_input_details()[0]["index"], waveform[None])
         reference.invoke()
         pooled = reference.get_tensor(POOLED_TENSOR)
-        np.testing.assert_allclose(birdnet.embed(waveform), pooled, atol=1e-4)
+        found = birdnet.embed(waveform)
+        np.testing.assert_allclose(found[:, :EMBEDDING], pooled, atol=1e-4)
+        likely = 1 / (1 + np.exp(-reference.get_tensor(SPECIES_TENSOR).astype(np.float64)))
+        np.testing.assert_allclose(found[:, EMBEDDING:], likely @ random_signs(6522), atol=2e-3)
+
+
+def test_signs_keep_classes_apart_and_are_the_same_everywhere() -> None:
+    """256 signs are of length 16; SHAKE-256 of the seed begins with the byte 0x90."""
+    signs = random_signs(400)
+    assert signs.shape == (400, EVIDENCE) and signs.dtype == np.float32
+    np.testing.assert_array_equal(signs[0, :8], [1, -1, -1, 1, -1, -1, -1, -1])
+    np.testing.assert_array_equal(np.abs(signs), 1)
+    cosines = signs @ signs.T / 256 - np.eye(400)
+    assert cosines.std() == pytest.approx(1 / 16, rel=0.05) and np.abs(cosines).max() < 0.4
+    np.testing.assert_array_equal(random_signs(6522)[:400], signs)
+
+
+@pytest.mark.filterwarnings("error")
+def test_evidence_adds_up_the_sigmoids_of_the_classes() -> None:
+    """Logits -1000, 0 and 1000 are 0, 1/2 and 1: half the signs of class 1, all of class 2."""
+    evidence = Evidence(np.array([[-1000.0, 0], [0, 0], [1000, 0]], np.float32),
+                        np.zeros(3, np.float32))
+    signs = random_signs(3)
+    found = evidence(np.array([[1.0, 5.0]], np.float32))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [signs[1] / 2 + signs[2]])
 
 
 def _without_delegates() -> object:

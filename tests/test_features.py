@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,16 @@ def test_another_base_has_a_cache_of_its_own(data: Path, computed: Computed) -> 
     run(data, computed)
     run(data, computed, key="other")
     assert (computed.bases, computed.waveforms) == (2, 2)
+
+
+def test_a_frontend_with_evidence_has_a_cache_of_its_own(
+        data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was cached before there was evidence is of another length."""
+    before = run(data, computed).audio[0].cached.parent.name
+    assert before.endswith(f"-{YAMNET.hop}")
+    monkeypatch.setattr(Yamnet, "spec", replace(YAMNET, evidence=5))
+    assert run(data, computed).audio[0].cached.parent.name == f"{before}-evidence5"
+    assert computed.waveforms == 4
 
 
 def bad_files(data: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from birdfield_train.projection import alignment, discriminant
+from birdfield_train.projection import alignment, discriminant, mean_directions
 
 SPECIES, EACH, WIDTH = 5, 40, 12
 
@@ -154,3 +154,18 @@ def test_alignment_keeps_angles_and_brings_noisy_vectors_nearer() -> None:
     found = alignment(vectors, targets)
     np.testing.assert_allclose(found @ found.T, np.eye(6), atol=1e-5)
     assert np.linalg.norm(vectors @ found - targets) < np.linalg.norm(vectors - targets)
+
+
+def test_mean_directions_are_those_of_the_means_then_of_what_the_samples_have_beside() -> None:
+    """Means (3, 0, 0, 0) and (0, 2, 0, 0); samples lie 1 to each side in the third feature."""
+    data = np.array([[3, 0, 1, 0], [3, 0, -1, 0], [0, 2, 1, 0], [0, 2, -1, 0]], np.float32)
+    found = mean_directions(data, np.array([4, 4, 7, 7]), 5)
+    assert found.shape == (4, 5) and found.dtype == np.float32
+    expected = np.zeros((4, 5))
+    expected[[0, 1, 2], [0, 1, 2]] = 1
+    np.testing.assert_allclose(np.abs(found), expected, atol=1e-6)
+    np.testing.assert_allclose(mean_directions(data, np.array([4, 4, 7, 7]), 1), found[:, :1])
+
+
+def test_mean_directions_of_nothing_are_zero() -> None:
+    assert not mean_directions(np.zeros((4, 3), np.float32), np.array([0, 0, 1, 1]), 2).any()

@@ -130,6 +130,12 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     assert run.summary["licences"][-1] == BIRDNET_LICENCE
     with np.load(run.folder / "calibration.npz") as kept:
         assert kept["sequences"].shape == (9, BIRDNET.frames, BIRDNET.dim)
+    before = {key: value for key, value in run.summary.items() if key != "audio"}
+    shutil.copytree(run.folder, tmp_path / "old")
+    (tmp_path / "old" / "run.json").write_text(json.dumps(before))
+    with pytest.raises(InputError, match="its birdnet gave other numbers than this birdfield's; "
+                                         "train it again"):
+        Run(tmp_path / "old")
     encoder = RunEncoder(run)
     heard = encoder.hear(read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz))
     assert heard.frames.shape == (1, BIRDNET.dim) and heard.classes.shape == (2, 521)
@@ -223,6 +229,13 @@ def test_a_run_is_not_resumed_with_other_options(left: Path, data: Path, tmp_pat
     with pytest.raises(InputError, match="was started with other options; repeat them, or add "
                                          "--force to start anew"):
         train(make_config(data, tmp_path / "run", seed=1), SILENT, resume=True)
+
+
+def test_a_run_by_birdnet_from_before_the_evidence_is_one_of_other_options(
+        data: Path, tmp_path: Path) -> None:
+    config = make_config(data, tmp_path / "run")
+    assert "evidence" not in config.fingerprint()
+    assert replace(config, frontend="birdnet").fingerprint()["evidence"] == BIRDNET.evidence
 
 
 def test_a_run_is_not_resumed_on_other_data(own_data: Path, tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ def pool_windows(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Give mean and peak of each window, float32 [W, 2 dim], and the recording's row of each."""
     frontend = open_frontend(name, PACKAGED_YAMNET)
     count, pooled, owner = frontend.spec.frames, [], []
+    told = frontend.spec.dim - frontend.spec.evidence  # evidence came later, by 0019
     for row, sample in enumerate(dataset.audio):
-        frames = frontend.embed(read_audio(sample.path, frontend.spec.rate_hz))
+        frames = frontend.embed(read_audio(sample.path, frontend.spec.rate_hz))[:, :told]
         windows = np.stack([fit_frames(frames[start : start + count], count)
                             for start in window_starts(len(frames), count)])
         pooled.append(np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1))

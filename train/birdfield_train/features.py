@@ -104,6 +104,8 @@ def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
                        if tuning else (f"image-{backbone.key}", _PooledMaps(backbone)))
     images = _extract(dataset.images, image_key, look, problems, progress)
     audio_key = f"{frontend.sha256[:16]}-{frontend.spec.hop}"
+    if frontend.spec.evidence:
+        audio_key += f"-evidence{frontend.spec.evidence}"
     audio_key, hear = ((f"versions{VERSIONS}-{_noise_key(noises)}-{audio_key}",
                         _Versions(frontend, noises))
                        if noises else (f"audio-{audio_key}", _PatchEmbeddings(frontend)))

@@ -1,6 +1,6 @@
 """The trainable part on top of cached features: projections, BiLSTM, fusion."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,8 +12,15 @@ from birdfield.audio import AudioSpec, fit_frames, window_starts
 from birdfield.encoder import DIM, Vectors, pool, unit
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
-from birdfield_train.projection import alignment, discriminant
-from birdfield_train.towers import audio_tower, fusion_tower, image_head, set_projection
+from birdfield_train.projection import alignment, discriminant, mean_directions
+from birdfield_train.towers import (
+    BLOCK,
+    audio_tower,
+    fusion_tower,
+    image_head,
+    set_blocks,
+    set_projection,
+)
 
 SHRINKAGE = 0.7
 # Of a channel's peak beside its mean, before the discriminant: docs/decisions/0011 and 0013.
@@ -46,9 +53,9 @@ class Heads:
 
     def __init__(self, channels: int, audio: AudioSpec, gain: float = 0.3) -> None:
         """Make them for a base of so many channels and a frontend, with fresh weights."""
-        self._frames = audio.frames
+        self._frames, self._evidence = audio.frames, audio.evidence
         self.image = image_head(channels)
-        self.audio = audio_tower(audio.frames, audio.dim)
+        self.audio = audio_tower(audio.frames, audio.dim, evidence=audio.evidence)
         self.fusion = fusion_tower(gain)
 
     @property
@@ -90,7 +97,7 @@ class Heads:
 
         A sense that fewer than two species have keeps its random projection.
         """
-        by_sight = by_sound = None
+        by_sight = None
         if len(np.unique(split.image_labels)) > 1:
             pooled = np.stack([feature.load() for feature in split.images])
             kernel, bias = weighted_discriminant(pooled, split.image_labels, IMAGE_PEAK_WEIGHT)
@@ -99,12 +106,36 @@ class Heads:
         if len(np.unique(split.audio_labels)) > 1:
             summaries, rows = _summaries(split.audio, self._frames)
             labels = split.audio_labels[rows]
-            kernel, bias = weighted_discriminant(summaries, labels, AUDIO_PEAK_WEIGHT)
-            by_sound = unit(summaries @ kernel + bias)
-            if by_sight is not None:
-                rotation = _align(by_sound, labels, by_sight, split.image_labels)
-                kernel, bias = kernel @ rotation, bias @ rotation
-            set_projection(self.audio, "audio", kernel, bias)
+
+            def rotation(by_sound: Vectors) -> NDArray[np.float32]:
+                if by_sight is None:
+                    return np.eye(DIM, dtype=np.float32)
+                return _align(by_sound, labels, by_sight, split.image_labels)
+
+            if self._evidence:
+                self._start_blocks(summaries, labels, rotation)
+            else:
+                kernel, bias = weighted_discriminant(summaries, labels, AUDIO_PEAK_WEIGHT)
+                turned = rotation(unit(summaries @ kernel + bias))
+                set_projection(self.audio, "audio", kernel @ turned, bias @ turned)
+
+    def _start_blocks(self, summaries: NDArray[np.float32], labels: NDArray[np.int64],
+                      rotation: Callable[[Vectors], NDArray[np.float32]]) -> None:
+        """Start the projections of an embedding and of its classes' evidence.
+
+        Turned, they are as long as the embedding's projection was: beside the LSTM's part, and
+        against the learning rate, they weigh what a projection in one block does.
+        """
+        mean, peak = np.split(summaries, 2, axis=1)
+        size = mean.shape[1] - self._evidence
+        pooled, told = np.concatenate([mean[:, :size], peak[:, :size]], axis=1), mean[:, size:]
+        kernel, bias = weighted_discriminant(pooled, labels, AUDIO_PEAK_WEIGHT, BLOCK)
+        directions = mean_directions(told, labels, BLOCK)
+        embedded = pooled @ kernel + bias
+        blocks = np.concatenate([unit(embedded), unit(told @ directions)], axis=1)
+        length = np.linalg.norm(embedded, axis=1).mean() / np.sqrt(2)
+        set_projection(self.audio, "audio", kernel, bias)
+        set_blocks(self.audio, directions, length * rotation(unit(blocks)))
 
     def embed_images(self, images: Sequence[Feature]) -> Vectors:
         """Embed photographs by the image tower; returns unit [N, 128]."""
@@ -135,14 +166,15 @@ class Heads:
 
 
 def weighted_discriminant(pooled: NDArray[np.float32], labels: NDArray[np.int64],
-                          peak_weight: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Find where a projection starts: kernel [2 C, 128] and bias [128] for pooled [N, 2 C].
+                          peak_weight: float, dim: int = DIM,
+                          ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find where a projection starts: kernel [2 C, dim] and bias [dim] for pooled [N, 2 C].
 
     Of photographs the peaks are on a larger scale than the means, and noisier; of sound they are
     what a short call leaves.
     """
     weights = np.repeat(np.array([1.0, peak_weight], np.float32), pooled.shape[1] // 2)
-    kernel, bias = discriminant(pooled * weights, labels, DIM, SHRINKAGE)
+    kernel, bias = discriminant(pooled * weights, labels, dim, SHRINKAGE)
     return kernel * weights[:, None], bias
 
 

@@ -1,6 +1,7 @@
 """Where a tower's projection starts: shrinkage linear discriminant analysis."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,37 @@ def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
         beyond = axes[::-1][: dim - count]  # eigenvalues ascend: the last are the principal ones
         kernel[:, count : count + len(beyond)] = BEYOND * whiten(beyond).T
     return kernel.astype(np.float32), (-centre @ kernel).astype(np.float32)
+
+
+def mean_directions(features: NDArray[np.float32], labels: NDArray[np.int64],
+                    dim: int) -> NDArray[np.float32]:
+    """Find the directions in which the species' means lie, as seen from zero.
+
+    Nothing is whitened and nothing taken away: numbers that are near zero unless something was
+    recognised keep their cosines. What is left over of dim are the principal directions of what
+    the samples have beside.
+
+    Args:
+        features: float32 [N, F].
+        labels: int64 [N].
+        dim: Directions.
+
+    Returns:
+        float32 [F, dim], orthonormal columns, and columns of zeros where there are no more.
+    """
+    data = features.astype(np.float32)
+    means = np.stack([data[labels == label].mean(axis=0) for label in np.unique(labels)])
+    least = GRAM_PRECISION * float((data.astype(np.float64) ** 2).sum())
+    spread = _strongest(means, dim, least)
+    rest = (data - (data @ spread.T) @ spread).astype(np.float32)
+    found = np.concatenate([spread, _strongest(rest, dim - len(spread), least)])
+    return np.pad(found, ((0, dim - len(found)), (0, 0))).T.astype(np.float32)
+
+
+def _strongest(rows: NDArray[Any], count: int, least: float) -> NDArray[np.float64]:
+    """Find the right singular vectors [<= count, F] of rows whose squared values exceed least."""
+    squared, axes = _principal_axes(rows)
+    return axes[squared > least][::-1][:count]
 
 
 def _whitening(spread: NDArray[np.float64], species: int,

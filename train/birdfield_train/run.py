@@ -22,7 +22,7 @@ from birdfield.encoder import SENSES
 from birdfield.errors import BirdfieldError, InputError, some_of
 from birdfield.evaluate import to_table
 from birdfield.evaluate_unknown import scan_no_bird
-from birdfield.frontend import BIRDNET, Frontend, open_frontend
+from birdfield.frontend import BIRDNET, Frontend, open_frontend, spec_of
 from birdfield.gallery import Gallery
 from birdfield.species import Species, read_names
 from birdfield_train.backbones import Backbone, get_backbone
@@ -94,7 +94,8 @@ class TrainConfig:
                 "image_weights": str(self.image_weights) if self.image_weights else None,
                 "senses": self.senses,
                 "no_bird": [str(path.resolve()) for path in self.no_bird or ()],
-                "fit": asdict(self.fit)}
+                "fit": asdict(self.fit),
+                **({"evidence": evidence} if (evidence := spec_of(self.frontend).evidence) else {})}
 
     def reads(self, sense: str) -> bool:
         """Tell whether "image" or "audio" is trained."""
@@ -334,6 +335,7 @@ def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbo
                   "mean": list(backbone.spec.mean), "scale": backbone.spec.scale},
         "channels": backbone.channels,
         "frontend": {"name": frontend.spec.name, "sha256": frontend.sha256},
+        "audio": frontend.spec.to_json(),
         "calibration": selected.calibration.to_json(), "seed": config.seed,
         "fit": {**asdict(config.fit), "epochs": selected.epochs, "gain": selected.gain},
         "data": {"species": len(dataset.species), "photographs": len(features.images),

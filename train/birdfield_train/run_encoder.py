@@ -43,6 +43,9 @@ class Run:
         if self.summary.get("format") != FORMAT:
             raise InputError(f"{folder}: run format {self.summary.get('format')!r}, expected "
                              f"{FORMAT}; train it again")
+        if self.audio_spec.evidence and self.summary.get("audio") != self.audio_spec.to_json():
+            raise InputError(f"{folder}: its {self.audio_spec.name} gave other numbers than this "
+                             "birdfield's; train it again")
 
     @cached_property
     def backbone(self) -> Backbone:

@@ -9,6 +9,7 @@ from birdfield.encoder import DIM
 
 LSTM_UNITS = 64
 FRAME_UNITS = 128  # what the BiLSTM reads of each patch's embedding
+BLOCK = DIM // 2  # of the embedding, and of its classes' evidence
 
 
 def pool_features(maps: tf.Tensor) -> list[tf.Tensor]:
@@ -24,15 +25,37 @@ def image_head(channels: int) -> keras.Model:
     return keras.Model([mean, peak], _project(mean, peak, "image"), name="image_head")
 
 
-def _project(mean: tf.Tensor, peak: tf.Tensor, sense: str) -> tf.Tensor:
+def _project(mean: tf.Tensor, peak: tf.Tensor, sense: str, units: int = DIM) -> tf.Tensor:
     """Project two poolings and add: each keeps its own range when it is quantised."""
     return keras.layers.Add(name=f"{sense}_summary")([
-        keras.layers.Dense(DIM, name=f"{sense}_mean_projection")(mean),
-        keras.layers.Dense(DIM, use_bias=False, name=f"{sense}_peak_projection")(peak)])
+        keras.layers.Dense(units, name=f"{sense}_mean_projection")(mean),
+        keras.layers.Dense(units, use_bias=False, name=f"{sense}_peak_projection")(peak)])
+
+
+class Unit(keras.layers.Layer):
+    """Scales [B, D] to length 1, zeros to zeros; becomes one operator of TFLite."""
+
+    def call(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Scale each row."""
+        return tf.math.l2_normalize(vectors, axis=1)
+
+
+def _two_blocks(mean: tf.Tensor, peak: tf.Tensor, evidence: int) -> tf.Tensor:
+    """Project a frontend's poolings to an embedding's unit vector and its classes' beside it.
+
+    The cosine of two sounds is then the mean of the two blocks' cosines, whatever their scales
+    (docs/decisions/0019-class-evidence.md). The last layer turns them to where sight has them.
+    """
+    size = mean.shape[1] - evidence
+    embedded = _project(mean[:, :size], peak[:, :size], "audio", BLOCK)
+    told = keras.layers.Dense(BLOCK, use_bias=False, name="evidence_projection")(mean[:, size:])
+    joined = keras.layers.Concatenate(name="audio_blocks")(
+        [Unit(name="audio_unit")(embedded), Unit(name="evidence_unit")(told)])
+    return keras.layers.Dense(DIM, use_bias=False, name="audio_rotation")(joined)
 
 
 def audio_tower(frames: int | None, dim: int, batch_size: int | None = None,
-                unroll: bool = False) -> keras.Model:
+                unroll: bool = False, evidence: int = 0) -> keras.Model:
     """Make the audio tower: a frontend's embeddings [B, T, dim] -> [B, 128].
 
     A bidirectional LSTM reads the order of the patches; beside it, a linear projection reads
@@ -43,6 +66,7 @@ def audio_tower(frames: int | None, dim: int, batch_size: int | None = None,
         dim: Of the frontend.
         batch_size: Fixed for export; None while training.
         unroll: Whether the LSTM is unrolled, as full-integer conversion needs.
+        evidence: Of the frontend; without any, mean and peak are projected as one block.
     """
     sequence = keras.Input((frames, dim), batch_size=batch_size, name="audio")
     narrow = keras.layers.Dense(FRAME_UNITS, activation="relu", name="frame_projection")(sequence)
@@ -51,8 +75,9 @@ def audio_tower(frames: int | None, dim: int, batch_size: int | None = None,
     order = keras.layers.GlobalAveragePooling1D(name="order_pool")(states)
     ordered = keras.layers.Dense(DIM, use_bias=False, kernel_initializer="zeros",
                                  name="order_projection")(order)
-    summary = _project(keras.layers.GlobalAveragePooling1D(name="mean_over_time")(sequence),
-                       keras.layers.GlobalMaxPooling1D(name="peak_over_time")(sequence), "audio")
+    mean = keras.layers.GlobalAveragePooling1D(name="mean_over_time")(sequence)
+    peak = keras.layers.GlobalMaxPooling1D(name="peak_over_time")(sequence)
+    summary = _two_blocks(mean, peak, evidence) if evidence else _project(mean, peak, "audio")
     return keras.Model(sequence, keras.layers.Add(name="audio_embedding")([summary, ordered]),
                        name="audio_tower")
 
@@ -101,7 +126,14 @@ def fusion_tower(gain: float = 0.3, batch_size: int | None = None) -> keras.Mode
 
 def set_projection(model: keras.Model, sense: str, kernel: NDArray[np.float32],
                    bias: NDArray[np.float32]) -> None:
-    """Start the projection of a sense's mean and peak, side by side as [2 C, 128]."""
+    """Start the projection of a sense's mean and peak, one above the other as [2 C, D]."""
     half = len(kernel) // 2
     model.get_layer(f"{sense}_mean_projection").set_weights([kernel[:half], bias])
     model.get_layer(f"{sense}_peak_projection").set_weights([kernel[half:]])
+
+
+def set_blocks(model: keras.Model, directions: NDArray[np.float32],
+               rotation: NDArray[np.float32]) -> None:
+    """Start the projection of the evidence, [E, BLOCK], and what turns both blocks, [128, 128]."""
+    model.get_layer("evidence_projection").set_weights([directions])
+    model.get_layer("audio_rotation").set_weights([rotation])
