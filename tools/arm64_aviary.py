@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 import soundfile
 from arm64_player import HEIGHT_PX, WIDTH_PX
-from numpy.typing import NDArray
 
-from birdfield.image import Frame
 from birdfield_train.toy_aviary.scene import Visit, film, soundtrack
 from birdfield_train.toy_aviary.songs import RATE_HZ
 
@@ -34,14 +32,6 @@ def write_script() -> tuple[Visit, ...]:
     return tuple(script)
 
 
-def to_yuyv(frame: Frame) -> NDArray[np.uint8]:
-    """Turn a picture, BGR uint8 [H, W, 3], into one of the camera's size, uint8 [H, W, 2]."""
-    yuv = cv2.cvtColor(cv2.resize(frame, (WIDTH_PX, HEIGHT_PX)), cv2.COLOR_BGR2YUV)
-    packed = yuv[..., :2].copy()
-    packed[:, 1::2, 1] = yuv[:, ::2, 2]  # two pixels share a colour
-    return packed
-
-
 def write_aviary(image: Path) -> None:
     """Write film, song and player as a disk image."""
     folder = image.with_suffix(".d")
@@ -51,7 +41,8 @@ def write_aviary(image: Path) -> None:
     film_rng, song_rng = np.random.default_rng(SEED).spawn(2)
     with (folder / "film.yuyv").open("wb") as stream:
         for frame in film(script, film_rng):
-            stream.write(to_yuyv(frame).tobytes())
+            shown = cv2.resize(frame, (WIDTH_PX, HEIGHT_PX))
+            stream.write(cv2.cvtColor(shown, cv2.COLOR_BGR2YUV_YUY2).tobytes())
     soundfile.write(folder / "song.wav", soundtrack(script, song_rng), RATE_HZ, "PCM_16")
     shutil.copy(PLAYER, folder / "player.py")
     subprocess.run(["mkfs.ext4", "-q", "-F", "-d", str(folder), str(image), "1G"], check=True)

@@ -37,17 +37,22 @@ FILES = {
     "etc/apt/sources.list": f"deb http://deb.debian.org/debian {SUITE} main\n",
     "etc/systemd/network/any.network": "[Match]\nName=e*\n\n[Network]\nDHCP=ipv4\n",
     "etc/sudoers.d/user": f"{USER} ALL=(ALL) NOPASSWD: ALL\n",  # as Raspberry Pi OS has it
-    # An emulated start takes longer than any.
-    "etc/systemd/system.conf.d/slow.conf":
-        "[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n",
-    # Its camera and its microphone.
+    # An emulated start takes longer than any, and so does an emulated window.
+    "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultDeviceTimeoutSec=15min\n",
+    "etc/systemd/system/service.d/slow.conf":
+        "[Service]\nTimeoutStartSec=15min\nWatchdogSec=0\n",
+    "etc/systemd/system/birdfield.service.d/slow.conf": "[Service]\nWatchdogSec=15min\n",
+    # Its camera and its microphone; see tools/arm64_player.py.
     "etc/systemd/system/aviary.service":
-        "[Service]\nExecStart=/usr/bin/python3 /opt/player.py /opt/film.yuyv /opt/song.wav\n"
+        "[Unit]\nBefore=birdfield.service\n\n"
+        "[Service]\nExecStartPre=/usr/bin/python3 /opt/player.py plug-in\n"
+        "ExecStart=/usr/bin/python3 /opt/player.py /opt/film.yuyv /opt/song.wav\n"
         "Restart=always\nRestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n",
     **{f"etc/pam.d/{name}": text for name, text in zip(PAM_FILES, PAM, strict=True)},
 }
 COPIES = {"usr/share/base-files/profile": "etc/profile",
           "usr/share/libc-bin/nsswitch.conf": "etc/nsswitch.conf",
+          "usr/share/openssh/sshd_config": "etc/ssh/sshd_config",
           "usr/bin/which.debianutils": "usr/bin/which", "usr/bin/mawk": "usr/bin/awk"}
 UNITS = ("systemd-networkd", "systemd-timesyncd", "ssh", "aviary")
 # In a mount namespace of its own: nothing stays mounted, however it ends.
@@ -59,7 +64,7 @@ CONFIGURE = f"""mkdir -p /usr/local/bin
 systemd-sysusers
 useradd --create-home --shell /bin/bash --groups sudo {USER}
 systemctl enable {' '.join(UNITS)}
-systemctl mask systemd-hwdb-update apt-daily.timer apt-daily-upgrade.timer
+systemctl mask systemd-hwdb-update systemd-binfmt apt-daily.timer apt-daily-upgrade.timer
 systemd-machine-id-setup
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 """
