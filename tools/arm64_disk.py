@@ -46,7 +46,7 @@ FILES = {
     "etc/systemd/system/aviary.service":
         "[Unit]\nBefore=birdfield.service\n\n"
         "[Service]\nExecStartPre=/usr/bin/python3 /opt/player.py plug-in\n"
-        "ExecStart=/usr/bin/python3 /opt/player.py /opt/film.yuyv /opt/song.wav\n"
+        "ExecStart=/usr/bin/python3 /opt/player.py /opt/film.bgr /opt/song.wav\n"
         "Restart=always\nRestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n",
     **{f"etc/pam.d/{name}": text for name, text in zip(PAM_FILES, PAM, strict=True)},
 }

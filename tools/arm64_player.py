@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 WIDTH_PX, HEIGHT_PX = 640, 480
-FRAME_BYTES = 2 * WIDTH_PX * HEIGHT_PX  # YUYV
+FRAME_BYTES = 3 * WIDTH_PX * HEIGHT_PX  # BGR, which OpenCV asks vivid for
 FRAME_HZ = 5
 CAMERA, SCREEN = "/dev/video0", "/dev/video1"
 PLUG_IN = (
@@ -22,6 +22,8 @@ PLUG_IN = (
     ("modprobe", "vivid", "n_devs=1", "node_types=0x101", "num_inputs=1", "input_types=3",
      "num_outputs=1", "output_types=1"),
     ("v4l2-ctl", "-d", SCREEN, "--set-dv-bt-timings", "index=0"),  # 640x480
+    # Between two formats, the cable gives noise.
+    ("v4l2-ctl", "-d", SCREEN, "--set-fmt-video-out", "pixelformat=BGR3"),
     # The cable; no text in the picture, and of 60 pictures a second 6, as an emulator can take.
     ("v4l2-ctl", "-d", CAMERA, "--set-ctrl", "hdmi_000_0_is_connected_to=2,osd_text_mode=2,"
      "percentage_of_dropped_buffers=90"),
