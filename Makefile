@@ -1,11 +1,12 @@
-# Each target makes the virtual environment it needs; none calls apt, and only arm64 needs root.
+# Each target makes the virtual environment it needs; none calls apt, and only the arm64 ones need root.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test faults soak lint wheel wheel-no-starter test-tflite-runtime resolve arm64 clean
+.PHONY: demo test faults soak lint wheel wheel-no-starter test-tflite-runtime resolve arm64 \
+        arm64-season clean
 
 demo: $(VENV)/.train
 	$(BIN)/python tools/demo.py $(DEMO)
@@ -56,6 +57,11 @@ arm64:
 	$(PYTHON) tools/arm64_roots.py
 	$(MAKE) wheel
 	$(BIN)/python tools/arm64.py
+
+# The README's season, line by line, on an emulated arm64 machine; as root, on x86-64.
+arm64-season:
+	$(MAKE) wheel
+	$(BIN)/python tools/arm64_season.py
 
 $(VENV)/.train: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -147,15 +147,19 @@ def _bootstrap(root: Root, folder: Path) -> None:
                                  stdout=subprocess.PIPE, check=True).stdout
             subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", folder], input=tar,
                            check=True)
-    # What the script of ca-certificates would write; Debian's pip reads it even without a network.
-    certificates = sorted((folder / "usr" / "share" / "ca-certificates").rglob("*.crt"))
-    joined = folder / "etc" / "ssl" / "certs" / "ca-certificates.crt"
-    joined.parent.mkdir(parents=True, exist_ok=True)
-    joined.write_bytes(b"".join(path.read_bytes() for path in certificates))
+    join_certificates(folder)
     if (folder / "proc").is_symlink():  # to /proc, for a second stage that is not run
         (folder / "proc").unlink()
     for place in ("proc", EXCHANGE[1:]):
         (folder / place).mkdir(exist_ok=True)
+
+
+def join_certificates(root: Path) -> None:
+    """Write what the script of ca-certificates would; Debian's pip reads it even offline."""
+    certificates = sorted((root / "usr" / "share" / "ca-certificates").rglob("*.crt"))
+    joined = root / "etc" / "ssl" / "certs" / "ca-certificates.crt"
+    joined.parent.mkdir(parents=True, exist_ok=True)
+    joined.write_bytes(b"".join(path.read_bytes() for path in certificates))
 
 
 def run_in_root(root: Path, exchange: Path, command: Sequence[str],
