@@ -118,7 +118,8 @@ def _systemctl(*arguments: str) -> str:
                            "systemd") from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
-        raise InputError(f"systemctl {' '.join(arguments)}: {reason}; see sudo journalctl -u birdfield")
+        raise InputError(f"systemctl {' '.join(arguments)}: {reason}; see sudo journalctl -u "
+                         "birdfield")
     return done.stdout
 
 

@@ -90,7 +90,7 @@ def test_a_bird_is_shown_while_it_is_there(modules: tuple[ModuleType, ...],
     """The grain repeats after 8 looks, 4 s: pictures 4 s apart differ by the bird alone."""
     script, garden, _ = modules
     jay = stay(script, seen_from_s=10.0, photographs=(folders[0] / "Jay" / "0.png",))
-    scene = garden.Scene(garden_of(script, folders, jay), np.random.default_rng(0))
+    scene = garden.Scene(garden_of(script, folders, jay), RATE_HZ, np.random.default_rng(0))
     before, there, after = (scene.picture(time_s) for time_s in (7.0, 15.0, 23.0))
     np.testing.assert_array_equal(before, after)
     changed = (there != before).any(axis=2)
@@ -104,7 +104,7 @@ def test_it_is_dark_around_a_visit_by_night(modules: tuple[ModuleType, ...],
     """From 10 s before it, at 0 s, to 10 s after it, at 30 s; 0.03 of 200 is 6."""
     script, garden, _ = modules
     jay = stay(script, start_s=12.0, dark=True)
-    scene = garden.Scene(garden_of(script, folders, jay), np.random.default_rng(0))
+    scene = garden.Scene(garden_of(script, folders, jay), RATE_HZ, np.random.default_rng(0))
     assert scene.picture(1.0).mean() > 60
     assert scene.picture(2.5).mean() < 12
 
@@ -115,7 +115,7 @@ def test_a_song_is_as_loud_as_was_drawn(modules: tuple[ModuleType, ...],
     as loud as all of it."""
     script, garden, _ = modules
     jay = stay(script, snr_db=20.0, recording=folders[1] / "Jay" / "r0__0.wav")
-    scene = garden.Scene(garden_of(script, folders, jay), np.random.default_rng(0))
+    scene = garden.Scene(garden_of(script, folders, jay), RATE_HZ, np.random.default_rng(0))
     quiet = np.concatenate([scene.second(index) for index in range(10)])
     assert np.sqrt(np.mean(quiet ** 2)) == pytest.approx(0.01, rel=0.05)
     assert np.sqrt(np.mean(scene.second(10) ** 2)) == pytest.approx(0.1, rel=0.05)

@@ -20,7 +20,6 @@ from birdfield.damage import active_power
 from birdfield.image import Frame, read_image
 from birdfield.motion import LOOK_S
 
-RATE_HZ = 16_000
 FRAME_PX = (1280, 720)
 SPRITE_PX = 240  # the longer side of a photograph out of which a bird is cut
 CUT_SHARE = (0.08, 0.7)  # of a photograph: what is less or more was not cut out well
@@ -143,43 +142,48 @@ def sway(picture: NDArray[np.float32], rng: np.random.Generator) -> list[NDArray
     return moments
 
 
-def scaled(sound: Waveform, level_db: float) -> Waveform:
+def scaled(sound: Waveform, level_db: float, rate_hz: int) -> Waveform:
     """Make the loud half of a sound so much louder than the steady noise."""
     power = STEADY_RMS ** 2 * 10 ** (level_db / 10)
-    return np.asarray(sound * np.sqrt(power / active_power(sound, RATE_HZ)), np.float32)
+    return np.asarray(sound * np.sqrt(power / active_power(sound, rate_hz)), np.float32)
 
 
-def looped(sound: Waveform, length: int) -> Waveform:
+def looped(sound: Waveform, length: int, rate_hz: int) -> Waveform:
     """Repeat a sound for so many samples, each end faded into the beginning."""
-    fade = min(round(FADE_S * RATE_HZ), len(sound) // 2)
+    fade = min(round(FADE_S * rate_hz), len(sound) // 2)
     rise = np.sqrt(np.linspace(0, 1, fade, dtype=np.float32))
     body = sound[:-fade].copy()
     body[:fade] = body[:fade] * rise + sound[-fade:] * rise[::-1]
     return np.resize(body, length)
 
 
-def sung(song: Waveform, length: int, rng: np.random.Generator) -> Waveform:
+def sung(song: Waveform, length: int, rate_hz: int, rng: np.random.Generator) -> Waveform:
     """Repeat a song for so many samples, with pauses."""
     pieces, total = [], 0
     while total < length:
-        pause = np.zeros(round(rng.uniform(*PAUSE_S) * RATE_HZ), np.float32)
+        pause = np.zeros(round(rng.uniform(*PAUSE_S) * rate_hz), np.float32)
         pieces += [song, pause]
         total += len(song) + len(pause)
     return np.concatenate(pieces)[:length]
 
 
-def add(sound: Waveform, other: Waveform, start_s: float) -> None:
-    """Let another sound begin at a time, in place; what is over the end is left out."""
-    part = sound[round(start_s * RATE_HZ) :][: len(other)]
+def add(sound: Waveform, other: Waveform, start: int) -> None:
+    """Let another sound begin at a sample, in place; what is over the end is left out."""
+    part = sound[start:][: len(other)]
     part += other[: len(part)]
 
 
 class Scene:
-    """A garden, ready to be seen and heard: for `soak.SceneCamera` and `soak.SceneMicrophone`."""
+    """A garden, ready to be seen and heard: for `soak.SceneCamera` and `soak.SceneMicrophone`.
 
-    def __init__(self, garden: Garden, rng: np.random.Generator) -> None:
+    Attributes:
+        end_s: How long it lasts.
+        rate_hz: Of its sound.
+    """
+
+    def __init__(self, garden: Garden, rate_hz: int, rng: np.random.Generator) -> None:
         """Paint it, and play all of its sound."""
-        self._garden = garden
+        self._garden, self.rate_hz = garden, rate_hz
         self.end_s = garden.end_s
         view = cv2.resize(read_image(garden.view), FRAME_PX).astype(np.float32)
         self._gain = min(1.0, DUSK_LUMA / float(view.mean())) if garden.dusk else 1.0
@@ -208,19 +212,22 @@ class Scene:
         return frame
 
     def second(self, index: int) -> Waveform:
-        """Play its second that begins at index, float32 [RATE_HZ]."""
-        return self._sound[index * RATE_HZ : (index + 1) * RATE_HZ]
+        """Play its second that begins at index, float32 [rate_hz]."""
+        return self._sound[index * self.rate_hz : (index + 1) * self.rate_hz]
 
     def _play(self, rng: np.random.Generator) -> Waveform:
-        steady = looped(read_audio(self._garden.steady, RATE_HZ), round(self.end_s * RATE_HZ))
+        rate_hz = self.rate_hz
+        steady = looped(read_audio(self._garden.steady, rate_hz), round(self.end_s * rate_hz),
+                        rate_hz)
         sound = steady * np.float32(STEADY_RMS / np.sqrt(np.mean(steady.astype(np.float64) ** 2)))
         for stay in self._garden.stays:
             if stay.recording is not None:
-                song = scaled(read_audio(stay.recording, RATE_HZ), stay.snr_db)
-                length = round((stay.end_s - stay.start_s) * RATE_HZ)
-                add(sound, sung(song, length, rng), stay.start_s)
+                song = scaled(read_audio(stay.recording, rate_hz), stay.snr_db, rate_hz)
+                length = round((stay.end_s - stay.start_s) * rate_hz)
+                add(sound, sung(song, length, rate_hz, rng), round(stay.start_s * rate_hz))
         for event in self._garden.sounds:
-            add(sound, scaled(read_audio(event.path, RATE_HZ), event.level_db), event.start_s)
+            noise = scaled(read_audio(event.path, rate_hz), event.level_db, rate_hz)
+            add(sound, noise, round(event.start_s * rate_hz))
         return np.asarray(np.clip(sound, -1, 1), np.float32)
 
 

@@ -160,8 +160,9 @@ def main() -> int:
     script = draw_script(files, arguments.visits, arguments.seed)
     told: dict[str, list[tuple[list[Found], tuple[Stay, ...]]]] = {name: [] for name in SENSES}
     for number, garden in enumerate(script):
-        scene = Scene(garden, np.random.default_rng((arguments.seed, number)))
         encoder = Remembering(bundle.encoder(thread_count()))
+        scene = Scene(garden, encoder.audio_spec.rate_hz,
+                      np.random.default_rng((arguments.seed, number)))
         for name, senses in SENSES.items():
             told[name].append((watch_garden(scene, senses, encoder, bundle), garden.stays))
             row = tabulate(told[name][-1:])[0]

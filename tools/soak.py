@@ -136,6 +136,8 @@ def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest
 class Scene:
     """A garden and its guests, made for any time."""
 
+    rate_hz = RATE_HZ
+
     def __init__(self, hours: float, encoder: Encoder, gallery: Gallery) -> None:
         """Paint the garden, and find guests that the model knows."""
         self.end_s = hours * 3600
@@ -219,16 +221,17 @@ class SceneMicrophone:
     @property
     def ended(self) -> bool:
         """Whether the scene is over."""
-        return self._first + len(self._kept) >= self.end_s * RATE_HZ
+        return self._first + len(self._kept) >= self.end_s * self._scene.rate_hz
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Listen on to end_s."""
-        first, length = round(start_s * RATE_HZ), round((end_s - start_s) * RATE_HZ)
+        rate_hz = self._scene.rate_hz
+        first, length = round(start_s * rate_hz), round((end_s - start_s) * rate_hz)
         while not self.ended and self._first + len(self._kept) < first + length:
-            index = (self._first + len(self._kept)) // RATE_HZ
+            index = (self._first + len(self._kept)) // rate_hz
             self._kept = np.concatenate([self._kept, self._scene.second(index)])
         self._kept, self._first = self._kept[first - self._first :], first
-        return self._kept[:length].copy() if len(self._kept) >= RATE_HZ else None
+        return self._kept[:length].copy() if len(self._kept) >= rate_hz else None
 
     def close(self) -> None:
         """Leave."""

@@ -53,8 +53,8 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
     """Watch all gardens by both senses and by each; keeps vectors and decisions."""
     watched: dict[str, Watched] = {name: [] for name in SENSES}
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
-        scene = Scene(garden, np.random.default_rng((SEED, number)))
         encoder = Remembering(bundle.encoder(thread_count()))
+        scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for name, senses in SENSES.items():
             watch = Watch(encoder, bundle.factory_gallery(),
                           SceneCamera(scene) if "image" in senses else None,
