@@ -26,6 +26,7 @@ from birdfield.privacy import SpeechGate
 from birdfield.rules import LiveRules
 from birdfield.visits import GAP_S, Claim, Visit, Visits, claims_of
 from birdfield.wall_clock import JUMP_S, WallClock
+from birdfield.watch import step_of
 from birdfield.window import Window
 
 CHECK_S = 60.0  # from one look at the disk to the next
@@ -104,7 +105,7 @@ class Recorder:
         self._rules = rules or LiveRules()
         self._scientific = {entry.label: entry.scientific for entry in gallery.species}
         self._gate = SpeechGate(settings.keep_voices)
-        self._visits = Visits(settings.gap_s)
+        self._visits = Visits(settings.gap_s, step_of(encoder.audio_spec))
         self._disk = Disk(journal, settings.retention)
         self._clock = WallClock()
         self._faults: dict[str, str | None] = {}

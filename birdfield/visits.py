@@ -15,7 +15,7 @@ from birdfield.window import Window
 
 GAP_S = 30.0  # a bird that was neither seen nor heard for so long has left
 # These were chosen on scenes of held-out files: docs/decisions/0018-field-station.md.
-ENOUGH = 1.9  # support of a visit, in windows that are sure: a single one is none
+ENOUGH = 1.9  # support of a visit, in windows DECISION_S apart that are sure: one alone is none
 AGREEING = 2.0  # what a window counts in which sight and sound agree
 DISPUTED = 0.7  # what each of its claims counts where one is seen and another heard
 HALF = -0.1  # the knownness at which an answer counts half: below what is answered at once
@@ -73,7 +73,7 @@ def claims_of(encoder: Encoder, gallery: Gallery, window: Window) -> list[Claim]
 
 
 def _claim(decision: Decision) -> Claim:
-    weight = 1 / (1 + math.exp((HALF - decision.knownness) / SLOPE))
+    weight = (1 + math.tanh((decision.knownness - HALF) / (2 * SLOPE))) / 2
     return Claim(decision.top[0][0], decision.score, weight, decision.senses, decision.top)
 
 
@@ -165,9 +165,14 @@ def first_s(claim: Claim, window: Window) -> float:
 class Visits:
     """The visits that are going on, one a species. Not thread-safe."""
 
-    def __init__(self, gap_s: float = GAP_S) -> None:
-        """Start without any; a visit ends when its species was not there for gap_s."""
-        self._gap_s = gap_s
+    def __init__(self, gap_s: float = GAP_S, step_s: float = DECISION_S) -> None:
+        """Start without any.
+
+        Args:
+            gap_s: A visit ends when its species was not there for so long.
+            step_s: From one window to the next: where fewer come, fewer are enough.
+        """
+        self._gap_s, self._enough = gap_s, ENOUGH * DECISION_S / step_s
         self._open: dict[str, Visit] = {}
 
     def take(self, window: Window, claims: Sequence[Claim],
@@ -208,7 +213,7 @@ class Visits:
                 # One bird under two names: the name with more behind it decides.
                 stronger.absorb(visit)
                 continue
-            if visit.support < ENOUGH:
+            if visit.support < self._enough:
                 continue
             if rival:
                 visit.species = None

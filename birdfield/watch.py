@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from birdfield.audio import Waveform
+from birdfield.audio import AudioSpec, Waveform
 from birdfield.camera import Camera, Shot
 from birdfield.decide import decide
 from birdfield.embed_file import NOTHING, hear, see
@@ -30,6 +30,14 @@ DECISION_S = 2.4  # about that long from one decision to the next, in whole hops
 ALONE = {"camera": "deciding by sound alone", "microphone": "deciding by sight alone"}
 
 log = logging.getLogger(__name__)
+
+
+def step_of(spec: AudioSpec) -> float:
+    """Return the seconds from one window to the next: about DECISION_S.
+
+    They are whole hops, so that a window's patches are those of the one before, moved on.
+    """
+    return round(DECISION_S * spec.rate_hz / spec.hop) * spec.hop / spec.rate_hz
 
 
 class RealClock:
@@ -131,8 +139,7 @@ class Watch:
         self._rules = rules or LiveRules()
         spec = encoder.audio_spec
         self._window_s = spec.window_s
-        # Whole hops, so that a window's patches are those of the one before, moved on.
-        self._step_s = round(DECISION_S * spec.rate_hz / spec.hop) * spec.hop / spec.rate_hz
+        self._step_s = step_of(spec)
         self._camera, self._microphone = camera, microphone
         self._camera_late_s = latency.camera_s if camera and camera.live else 0.0
         self._microphone_late_s = latency.microphone_s if microphone and microphone.live else 0.0

@@ -162,6 +162,15 @@ def test_a_bird_that_is_now_and_then_taken_for_another_is_one_visit() -> None:
     assert visit.start_s == pytest.approx(5.3 - 2.4), "the Jay's first window was the Robin's"
 
 
+@pytest.mark.parametrize(("step_s", "found"), [(2.4, 0), (3.0, 1)])
+def test_where_fewer_windows_come_fewer_are_enough(step_s: float, found: int) -> None:
+    """Two claims of 0.8 are 1.6: less than 1.9, and more than 1.9 x 2.4 / 3 = 1.52."""
+    visits = Visits(step_s=step_s)
+    for number in range(2):
+        visits.take(window(number), [Claim("Robin", 0.8, 1.0, ("image",), (("Robin", 0.8),))])
+    assert len(visits.close()) == found
+
+
 def test_an_unknown_bird_is_no_visit() -> None:
     """180 degrees is 60 from the Wren: the cosine is 0.5, and -0.5 at 240 degrees from Jay."""
     assert pool([window(number, seen=250) for number in range(5)]) == []

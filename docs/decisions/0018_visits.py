@@ -25,7 +25,7 @@ from birdfield import visits as pooling  # noqa: E402
 from birdfield.bundle import Bundle, load_bundle  # noqa: E402
 from birdfield.config import thread_count  # noqa: E402
 from birdfield.decide import decide  # noqa: E402
-from birdfield.watch import Watch  # noqa: E402
+from birdfield.watch import Watch, step_of  # noqa: E402
 from birdfield.window import Window  # noqa: E402
 
 SEED, HALF, VISITS = 10, 0, 70
@@ -83,7 +83,7 @@ def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay
     encoder, gallery = bundle.encoder(1), bundle.factory_gallery()
     told = []
     for windows, stays in watched:
-        going_on = pooling.Visits()
+        going_on = pooling.Visits(step_s=step_of(encoder.audio_spec))
         found = []
         for window in windows:
             going_on.take(window, pooling.claims_of(encoder, gallery, window))
