@@ -71,9 +71,9 @@ ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 INIT = """#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 for module in /modules/*; do /bin/busybox insmod "$module"; done
-/bin/busybox mount -t ext4 /dev/vda /root
-/bin/busybox mount --move /dev /root/dev
-exec /bin/busybox switch_root /root /sbin/init
+/bin/busybox mount -t ext4 /dev/vda /disk
+/bin/busybox mount --move /dev /disk/dev
+exec /bin/busybox switch_root /disk /sbin/init
 """
 
 
@@ -204,7 +204,7 @@ def _make_initramfs(root: Path, disk: Disk, log: Path) -> None:
     release = kernel.name.partition("-")[2]
     _run(log, ["depmod", "-b", str(root), release])
     place = disk.folder / "initramfs"
-    for name in ("bin", "dev", "modules", "root"):
+    for name in ("bin", "dev", "modules", "disk"):
         (place / name).mkdir(parents=True)
     shutil.copy(root / "usr" / "bin" / "busybox", place / "bin")
     (place / "init").write_text(INIT)
