@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from birdfield.encoder import Encoder, Vector
-from birdfield.gallery import Gallery, knownness
+from birdfield.gallery import Gallery, knownness_of
 from birdfield.image import Frame
 
 # What part of each side is looked at, at how many places along it.
@@ -44,11 +44,10 @@ class CloseLook:
         whole = self._encoder.image_vector(next(parts))
         if not self._gallery.species or self._knownness(whole) >= 0:
             return whole
-        part = max(map(self._encoder.image_vector, parts), key=self._knownness)
-        return part if self._knownness(part) >= SURE else whole
+        looks = [(self._knownness(vector), vector)
+                 for vector in map(self._encoder.image_vector, parts)]
+        sure, part = max(looks, key=lambda look: look[0])
+        return part if sure >= SURE else whole
 
     def _knownness(self, vector: Vector) -> float:
-        fused = self.fuse(vector, None)[None]
-        return float(knownness(self._gallery.similarities(fused, "image"),
-                               self._gallery.nobird_similarity(fused, "image"), self._gallery,
-                               "image")[0])
+        return float(knownness_of(self.fuse(vector, None)[None], self._gallery, "image")[0])

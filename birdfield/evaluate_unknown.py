@@ -12,7 +12,7 @@ from birdfield.dataset import Dataset, scan, scan_flat
 from birdfield.errors import InputError, some_of
 from birdfield.evaluate import Embedded, Scored, draw_pairs, fuse_senses, rounded
 from birdfield.evaluate_files import EmbeddedFiles
-from birdfield.gallery import Gallery, knownness
+from birdfield.gallery import Gallery, knownness, knownness_of
 from birdfield.metrics import auroc, fpr_at_95_tpr, oscr
 from birdfield.prototypes import Fuse
 from birdfield.species import Species
@@ -172,9 +172,7 @@ def _scores(fuse: Fuse, gallery: Gallery, images: Embedded, left: NDArray[np.int
             audio: Embedded, right: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
     """Return the knownness of photographs, recordings and the given pairs of them."""
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
-    return {sense: knownness(gallery.similarities(vectors, sense),
-                             gallery.nobird_similarity(vectors, sense), gallery, sense)
-            for sense, vectors in fused.items()}
+    return {sense: knownness_of(vectors, gallery, sense) for sense, vectors in fused.items()}
 
 
 def _known(scored: Scored, sense: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

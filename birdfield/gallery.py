@@ -169,6 +169,12 @@ def knownness(similarities: NDArray[np.float32], nobird: NDArray[np.float32], ga
     return np.asarray(np.where(ahead < 0, np.minimum(above, ahead), above), np.float32)
 
 
+def knownness_of(vectors: Vectors, gallery: Gallery, sense: str) -> NDArray[np.float32]:
+    """Compare vectors [Q, 128] with a gallery, and tell as `knownness` how surely each is known."""
+    return knownness(gallery.similarities(vectors, sense),
+                     gallery.nobird_similarity(vectors, sense), gallery, sense)
+
+
 def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
     """Read the content of `species.npz`, checking that its parts fit each other.
 
