@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+import birdfield  # noqa: F401 - first, since it sets what OpenCV reads when it is loaded
+
 REQUIRE = os.environ.get("BIRDFIELD_REQUIRE") == "1"  # a skip is a failure
 DATA = os.environ.get("BIRDFIELD_DATA")  # the development data, for tests marked `real`
 
