@@ -1,0 +1,65 @@
+"""Evidence for 0017: 0017_crop_margin.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv.
+
+The folders are those of `tools/scene_score.py`. Gardens made of one half of the birds' files, of
+which the score has the other, are watched by sight alone, and what moves is cut out by squares that
+are by so much larger or smaller than it. Counted is which visits are found.
+"""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+from garden import Scene  # noqa: E402
+from garden_script import draw_script, find_files  # noqa: E402
+from scene_score import Found, tabulate, watch_garden  # noqa: E402
+
+from birdfield import motion  # noqa: E402
+from birdfield.bundle import load_bundle  # noqa: E402
+from birdfield.motion import Box  # noqa: E402
+
+SEED, HALF, VISITS = 20, 0, 100
+MARGINS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.7)
+AS_DECIDED = motion.square_around
+
+
+def square(box: Box, shape: tuple[int, ...], margin: float) -> Box | None:
+    """Cut out a square so many times as large as what moved."""
+    left, top, width, height = box
+    side = round(margin * max(width, height))
+    return AS_DECIDED((left + (width - side) // 2, top + (height - side) // 2, side, side), shape)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    model, *folders, out = map(Path, sys.argv[1:])
+    bundle = load_bundle(model)
+    encoder = bundle.encoder(1)
+    told: dict[float, list[tuple[list[Found], Any]]] = {margin: [] for margin in MARGINS}
+    for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
+        scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
+        for margin, found in told.items():
+            motion.square_around = lambda box, shape, margin=margin: square(box, shape, margin)
+            found.append((watch_garden(scene, ("image",), encoder, bundle), tuple(
+                stay for stay in garden.stays if stay.photographs)))
+        print(f"garden {number + 1}", flush=True)
+    rows = []
+    for margin, found in told.items():
+        whole, *groups = tabulate(found)
+        sizes = {row["group"]: row["recall"] for row in groups if row["group"].startswith("size")}
+        rows.append({"margin": margin, "there": whole["there"], "named": whole["named"],
+                     "right": whole["found"], "precision": whole["precision"],
+                     "recall": whole["recall"], **sizes})
+        print(*rows[-1].values(), flush=True)
+    with out.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
