@@ -1,7 +1,7 @@
 """The commands of the configuration file: init, check and show."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,14 +57,15 @@ def check(file: FileArgument = None) -> None:
         raise ConfigError("; ".join(strangers))
     if config["names.file"]:
         read_names(config["names.file"])
-    _check_privacy(config.path, config["watch.camera"])
+    _check_privacy(config.path, (config["watch.camera"], config["watch.microphone"]))
     print(f"{config.path}: as it should be; model {bundle.model_id}, {len(species)} species")
 
 
-def _check_privacy(path: Path | None, camera: str) -> None:
+def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:
     from birdfield.masking import mask_url
 
-    if path and mask_url(camera) != camera and path.stat().st_mode & 0o077:
+    secret = any(mask_url(source) != source for source in sources)
+    if path and secret and path.stat().st_mode & 0o077:
         raise ConfigError(f"{path}: holds a password, and others may read it; chmod 600 {path}")
 
 

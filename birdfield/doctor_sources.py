@@ -70,16 +70,19 @@ def check_microphone(spec: str, rate_hz: int) -> Finding:
     Raises:
         BirdfieldError: When the source cannot be opened.
     """
+    name, url = mask_url(spec), "://" in spec
     microphone = open_microphone(spec, rate_hz)
     if microphone is None:
         return Finding("microphone", "ok", "none is wanted")
     with closing(microphone):
         waveform = _first(lambda: _heard(microphone), LISTEN_S + 3)
     if waveform is None:
-        return Finding("microphone", "fail", f"{spec} gave no sound in {LISTEN_S + 3:g} s",
+        return Finding("microphone", "fail", f"{name} gave no sound in {LISTEN_S + 3:g} s",
+                       "check address and password; is another program using it?" if url else
                        "plug it in, or choose one of: birdfield devices; "
                        "sudo usermod -aG audio $USER")
-    return judge_sound(waveform, spec, _rate_of(spec) if microphone.live else None)
+    device = microphone.live and not url
+    return judge_sound(waveform, name, _rate_of(spec) if device else None)
 
 
 def _heard(microphone: Microphone) -> Waveform | None:

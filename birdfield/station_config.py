@@ -243,8 +243,8 @@ def _value(raw: StationConfig, table: str, name: str, value: Any) -> Any:
                 key.read({label: inner})
         read = key.read(value)
     except (ValueError, OverflowError, BirdfieldError) as error:
-        got = mask_url(culprit) if isinstance(culprit, str) else culprit
-        raise ConfigError(f"{raw.where(*path)} is {repr(got)[:100]}; expected "
+        got = repr(mask_url(culprit)) if isinstance(culprit, str) else mask_url(repr(culprit))
+        raise ConfigError(f"{raw.where(*path)} is {got[:100]}; expected "
                           f"{key.expected}") from error
     if f"{table}.{name}" in PATHS:
         assert raw.path is not None  # it was read from there

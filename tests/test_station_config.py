@@ -75,6 +75,7 @@ BAD = [
     ("[watch]\n[watch]", "not TOML ("),
     ("[watch]\nx = 'a", "not TOML ("),
     ('[watch]\ncamera = "rtsp://me:secret@h/\\u0007"', "camera is 'rtsp://***@h/\\x07'; expected"),
+    ('[watch]\ncamera = ["rtsp://me:secret@h/x"]', "camera is ['rtsp://***@h/x']; expected a dev"),
     ("#" * 100_001, "100,001 bytes; expected at most 100,000"),
 ]
 
@@ -131,8 +132,10 @@ def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> Non
     assert_refused(run("config", "check"), 2, "no such file; birdfield config init")
 
 
-def test_a_password_that_others_may_read_is_told(fake: Path, tmp_path: Path) -> None:  # noqa: F811
-    path = write(tmp_path, f'[watch]\nmodel = "{fake}"\ncamera = "rtsp://me:secret@h/x"')
+@pytest.mark.parametrize("source", ["camera", "microphone"])
+def test_a_password_that_others_may_read_is_told(source: str, fake: Path,  # noqa: F811
+                                                 tmp_path: Path) -> None:
+    path = write(tmp_path, f'[watch]\nmodel = "{fake}"\n{source} = "rtsp://me:secret@h/x"')
     path.chmod(0o644)
     assert_refused(run("config", "check", path), 2, f"chmod 600 {path}")
     path.chmod(0o600)
