@@ -4,14 +4,13 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from birdfield.atomic import write_file
 from birdfield.doctor import packages
 from birdfield.errors import BirdfieldError
 from birdfield.findings import Finding
-from birdfield.journal import read_journal
+from birdfield.journal import reading
 from birdfield.visit_rows import events_csv, events_of
 
 EVENTS = 1000  # the newest
@@ -40,7 +39,7 @@ def gather(findings: Sequence[Finding], configuration: str, journal: Path | None
 def _of_journal(folder: Path) -> dict[str, str]:
     """Tell of a journal how much is in it and what happened; never which bird came when."""
     try:
-        with closing(read_journal(folder)) as journal:
+        with reading(folder) as journal:
             events = list(events_of(journal, None, None))[-EVENTS:]
             counts = {table: journal.database.execute(
                 f"SELECT count(*) FROM {table}").fetchone()[0]

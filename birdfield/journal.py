@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -309,6 +309,24 @@ def read_journal(folder: Path) -> Journal:
             raise InputError(f"{path}: journal version {version}, expected {len(MIGRATIONS)}; "
                              f"birdfield watch --journal {folder} brings it up to date")
     except sqlite3.Error as error:
-        raise InputError(f"{path}: cannot be read ({error}); birdfield watch --journal {folder} "
-                         "repairs what can be repaired") from error
+        raise _unreadable(folder, error) from error
     return Journal(folder, database)
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Journal]:
+    """Open a folder's journal for reading while the block runs.
+
+    Raises:
+        InputError: When there is none, it cannot be read, or turns out to be damaged on the way.
+    """
+    with closing(read_journal(folder)) as journal:
+        try:
+            yield journal
+        except sqlite3.Error as error:
+            raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: sqlite3.Error) -> InputError:
+    return InputError(f"{folder / FILE}: cannot be read ({error}); birdfield watch --journal "
+                      f"{folder} repairs what can be repaired")

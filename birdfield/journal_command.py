@@ -37,7 +37,7 @@ def visits(
     json_lines: JsonSwitch = False,
 ) -> None:
     """List the visits, or the events, of a journal."""
-    from birdfield.journal import read_journal
+    from birdfield.journal import reading
     from birdfield.visit_rows import (
         Selection,
         event_line,
@@ -51,7 +51,7 @@ def visits(
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
     names, kept = names_of(lang, names_file), []
-    with closing(read_journal(journal)) as opened:
+    with reading(journal) as opened:
         rows = (events_of(opened, from_time, to_time) if events else
                 visits_of(opened, Selection(species and names.label(species), from_time, to_time,
                                             last)))
@@ -100,14 +100,14 @@ def export_visits(
 ) -> None:
     """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
     from birdfield import export_visits as exporting
-    from birdfield.journal import read_journal
+    from birdfield.journal import reading
     from birdfield.visit_rows import Selection, parse_time, visits_of
 
     exporting.check_format(form)
     place = exporting.parse_location(location) if location else None
     selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
                           session=session)
-    with closing(read_journal(journal)) as opened:
+    with reading(journal) as opened:
         rows = list(visits_of(opened, selection))
     exporting.export_visits(rows, form, place, out)
     print(f"{out}: {len(rows)} visits")
@@ -123,7 +123,7 @@ def rescore(
 
     An answer that the configuration's lists and thresholds do not want leaves a visit as it was.
     """
-    from birdfield.journal import open_journal, read_journal
+    from birdfield.journal import open_journal, reading
     from birdfield.model import open_model
     from birdfield.rescore import check_models
     from birdfield.rescore import rescore as rescore_visits
@@ -134,10 +134,10 @@ def rescore(
     bundle, encoder, gallery = open_model(choice.model)
     rules = choice.rules(choice.config, gallery.species)
     count = 0
-    with closing(read_journal(journal)) as opened:
+    with reading(journal) as opened:
         for other, number in check_models(opened, bundle.model_id):
             complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
-    with closing(read_journal(journal) if dry_run else open_journal(journal)) as opened:
+    with reading(journal) if dry_run else closing(open_journal(journal)) as opened:
         for each in rescore_visits(opened, encoder, gallery, bundle.model_id, rules,
                                    dry_run):
             count += 1
@@ -161,7 +161,7 @@ def report(
     """Show a journal at a glance: visits by hour and species, arrivals, senses."""
     from birdfield.history import gather_history
     from birdfield.history_table import to_text
-    from birdfield.journal import read_journal
+    from birdfield.journal import reading
     from birdfield.visit_rows import parse_time
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
@@ -170,7 +170,7 @@ def report(
 
         check_history(html)
     names = names_of(lang, names_file)
-    with closing(read_journal(journal)) as opened:
+    with reading(journal) as opened:
         history = gather_history(opened, from_time, to_time)
         if html:
             write_history(html, opened, history, names)

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from birdfield.encoder import Encoder
 from birdfield.errors import UsageError
 from birdfield.gallery import Gallery
 from birdfield.heart import Heart, patience_s
-from birdfield.journal import open_journal, read_journal
+from birdfield.journal import open_journal, reading
 from birdfield.microphone import Microphone
 from birdfield.motion import Box
 from birdfield.names import Names
@@ -102,7 +102,7 @@ def view_scene(scene: Watch, model: str, meter: MeteredMicrophone | None,
                names: Names) -> None:
     """Show a scene on the terminal while a recorder takes its windows, and a heart beats."""
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(read_journal(folder))) if folder else None
+        journal = stack.enter_context(reading(folder)) if folder else None
         view = View(scene, model, meter, journal, names)
         show_view(view, recorded(scene, recorder, heart, view))
 

@@ -10,9 +10,17 @@ from pathlib import Path
 
 import pytest
 from journal_kills import kill_writers
+from test_cli import assert_refused, run
 
 from birdfield.errors import InputError
-from birdfield.journal import FILE, EvidenceFile, Journal, VisitEntry, open_journal, read_journal
+from birdfield.journal import (
+    FILE,
+    EvidenceFile,
+    Journal,
+    VisitEntry,
+    open_journal,
+    read_journal,
+)
 from birdfield.journal_clock import correct_times, last_offset_s, note_offset
 from birdfield.journal_schema import APPLICATION_ID, MIGRATIONS
 from birdfield.latency import Latency
@@ -196,6 +204,21 @@ def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
     assert 150 < count(again, "visits") <= 300
     aside, = [file for file in journal.folder.iterdir() if ".damaged-" in file.name]
     assert aside.read_bytes() == bytes(data)
+
+
+@pytest.mark.parametrize("command", [
+    ("visits",), ("report",), ("export-visits", "-o", "x.csv"), ("rescore", "--dry-run")])
+def test_damage_that_a_reader_meets_is_one_sentence(journal: Journal,
+                                                    command: tuple[str, ...]) -> None:
+    """Page 1 has the list of tables; of what lies behind it, nothing can be read any more."""
+    for _ in range(100):
+        journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
+    journal.close()
+    path = journal.folder / FILE
+    path.write_bytes(path.read_bytes()[:4096].ljust(path.stat().st_size, b"\xa5"))
+    assert_refused(run(command[0], journal.folder, *command[1:]), 1,
+                   f"{path}: cannot be read (database disk image is malformed); birdfield watch "
+                   f"--journal {journal.folder} repairs what can be repaired")
 
 
 def test_a_journal_that_is_no_database_any_more_is_set_aside(
