@@ -183,10 +183,16 @@ class Journal:
     def shrink(self) -> None:
         """Bring what is in the log to the file, and give the log's space back where that works.
 
+        Nobody is waited for: a reader may stay for hours, such as one that writes into a pager.
+
         Raises:
             sqlite3.Error: When it cannot be written.
         """
-        self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.database.execute("PRAGMA busy_timeout = 0")
+        try:
+            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self.database.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
 
     def evidence_paths(self) -> list[str]:
         """List the files that visits have, below the folder."""

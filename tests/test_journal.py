@@ -14,6 +14,7 @@ from test_cli import assert_refused, run
 
 from birdfield.errors import InputError
 from birdfield.journal import (
+    BUSY_S,
     FILE,
     EvidenceFile,
     Journal,
@@ -219,6 +220,23 @@ def test_damage_that_a_reader_meets_is_one_sentence(journal: Journal,
     assert_refused(run(command[0], journal.folder, *command[1:]), 1,
                    f"{path}: cannot be read (database disk image is malformed); birdfield watch "
                    f"--journal {journal.folder} repairs what can be repaired")
+
+
+def test_a_reader_that_stays_does_not_hold_up_the_writer(journal: Journal, opened: Opener) -> None:
+    """As `birdfield visits | less` does: what is in the log cannot be brought to the file whole."""
+    for _ in range(5):
+        journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
+    reader = visits_of(opened(read_journal, journal.folder), Selection())
+    next(reader)
+    journal.add_events([(DAWN, "started", "")])
+    began_s = time.monotonic()
+    journal.shrink()
+    assert time.monotonic() - began_s < 1
+    assert len(list(reader)) == 4
+    journal.shrink()
+    assert (journal.folder / f"{FILE}-wal").stat().st_size == 0
+    waits_ms = journal.database.execute("PRAGMA busy_timeout").fetchone()[0]
+    assert waits_ms == BUSY_S * 1000, "a writer waits for another all the same"
 
 
 def test_a_journal_that_is_no_database_any_more_is_set_aside(
