@@ -97,13 +97,15 @@ class Camera(Protocol):
         """Release the source."""
 
 
-def open_camera(spec: str, box: Box | None = None, wait_s: float = 0.0) -> Camera | None:
+def open_camera(spec: str, box: Box | None = None, wait_s: float = 0.0,
+                zones: Sequence[Box] = ()) -> Camera | None:
     """Open the camera that a user named.
 
     Args:
         spec: "none", a device's number or /dev path, a URL, "picamera2", or a video file.
         box: What to cut from each frame.
         wait_s: How long a live camera's frames wait for the sound of their time.
+        zones: What is made black in each frame, in the camera's own pixels.
 
     Returns:
         A VideoFile or a LiveCamera, or None for "none".
@@ -116,10 +118,10 @@ def open_camera(spec: str, box: Box | None = None, wait_s: float = 0.0) -> Camer
         return None
     if spec == PI_CAMERA:
         load_picamera2()
-        return LiveCamera(spec, box, wait_s)
+        return LiveCamera(spec, box, wait_s, zones)
     if spec.isdecimal() or spec.startswith("/dev/") or "://" in spec:
-        return LiveCamera(spec, box, wait_s)
-    return VideoFile(Path(spec), box)
+        return LiveCamera(spec, box, wait_s, zones)
+    return VideoFile(Path(spec), box, zones)
 
 
 def parse_crop(text: str, what: str = "crop") -> Box:
@@ -150,6 +152,16 @@ def crop(frame: Frame, box: Box | None) -> Frame:
     return frame[top : top + height, left : left + width]
 
 
+def blacked(frame: Frame, zones: Sequence[Box]) -> Frame:
+    """Return a frame [H, W, 3] with zones made black; the given one is left alone."""
+    if not zones:
+        return frame
+    frame = frame.copy()
+    for left, top, width, height in zones:
+        frame[top : top + height, left : left + width] = 0
+    return frame
+
+
 class VideoFile:
     """A video file, read forward once by its own clock. Not thread-safe."""
 
@@ -157,13 +169,13 @@ class VideoFile:
     resting = False
     loss = None
 
-    def __init__(self, path: Path, box: Box | None = None) -> None:
+    def __init__(self, path: Path, box: Box | None = None, zones: Sequence[Box] = ()) -> None:
         """Open the file; raises InputError when it is no video or the box is outside of it."""
         self.name = str(path)
         if not path.is_file():
             raise InputError(f"{path}: no such video file; expected a file, a device's number "
                              "such as 0, a URL or none")
-        self._box = box
+        self._box, self._zones = box, zones
         self._change, self._gate = ChangeTimer(), MotionGate()
         self._next_look_s = 0.0
         # Absolute, since FFmpeg takes what stands before a colon for a protocol.
@@ -188,7 +200,7 @@ class VideoFile:
         self.end_s = time_s + self._step_s
         frame = np.asarray(image, np.uint8)
         unchanged_s = self._change.unchanged_s(frame, time_s)
-        frame = crop(frame, self._box)
+        frame = crop(blacked(frame, self._zones), self._box)
         if time_s < self._next_look_s:
             return Shot(frame, time_s, unchanged_s, still=True)
         self._next_look_s = time_s + LOOK_S
@@ -236,7 +248,8 @@ class LiveCamera:
     ended = False
     end_s = math.inf
 
-    def __init__(self, spec: str, box: Box | None = None, wait_s: float = 0.0) -> None:
+    def __init__(self, spec: str, box: Box | None = None, wait_s: float = 0.0,
+                 zones: Sequence[Box] = ()) -> None:
         """Start reading the device's number, its /dev path, a URL or "picamera2".
 
         Frames are kept for wait_s longer where they are asked for so much later.
@@ -245,7 +258,7 @@ class LiveCamera:
         self.resting = False
         self.dropped = 0  # frames that were not looked at: the newest is, when a look is due
         self._spec = spec
-        self._box = box
+        self._box, self._zones = box, zones
         self._shots: list[Shot] = []
         self._kept = KEPT_FRAMES + math.ceil(wait_s / LOOK_S)
         self._lock = threading.Lock()
@@ -283,8 +296,9 @@ class LiveCamera:
                 if not read or turn.over:
                     break
                 frame = np.asarray(image, np.uint8)
-                shot = look(gate, frame, self._view(frame), time_s,
-                            self._change.unchanged_s(frame, time_s))
+                unchanged_s = self._change.unchanged_s(frame, time_s)
+                frame = blacked(frame, self._zones)
+                shot = look(gate, frame, self._view(frame), time_s, unchanged_s)
                 self._keep(shot)
                 if self._stale(shot, time_s - opened_s):
                     turn.at_once = True

@@ -2,13 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.camera import Camera, Shot
-from birdfield.motion import Box
 from birdfield.watch import DECISION_S
 from birdfield.window import Window
 
@@ -65,58 +62,3 @@ class SpeechGate:
                      for start_s, end_s in self._spoken)
         self.withheld += spoken
         return window, not spoken
-
-
-class BlankedCamera:
-    """A camera whose zones are black, before anything looks at them."""
-
-    def __init__(self, camera: Camera, zones: list[Box], crop: Box | None) -> None:
-        """Blank zones out.
-
-        Args:
-            camera: The source.
-            zones: In the camera's own pixels.
-            crop: What the camera cuts from its pictures, or None.
-        """
-        self._camera = camera
-        left, top = (crop[0], crop[1]) if crop else (0, 0)
-        self._zones = [(x - left, y - top, width, height) for x, y, width, height in zones]
-        self.name, self.live = camera.name, camera.live
-
-    @property
-    def resting(self) -> bool:
-        """Whether the source is looked at less often."""
-        return self._camera.resting
-
-    @resting.setter
-    def resting(self, value: bool) -> None:
-        self._camera.resting = value
-
-    @property
-    def ended(self) -> bool:
-        """Whether the source has ended."""
-        return self._camera.ended
-
-    @property
-    def end_s(self) -> float:
-        """Where the source ends."""
-        return self._camera.end_s
-
-    @property
-    def loss(self) -> str | None:
-        """How the source was lost."""
-        return self._camera.loss
-
-    def newest(self, start_s: float, end_s: float) -> Shot | None:
-        """Return the source's frame with the zones black."""
-        shot = self._camera.newest(start_s, end_s)
-        if shot is None:
-            return None
-        frame = shot.frame.copy()  # the source may hand the same frame out again
-        for x, y, width, height in self._zones:
-            frame[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)] = 0
-        return replace(shot, frame=frame)
-
-    def close(self) -> None:
-        """Release the source."""
-        self._camera.close()

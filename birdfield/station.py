@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from birdfield.camera import Camera, parse_crop
+from birdfield.camera import Camera
 from birdfield.disk import KEEP_BEST, KEEP_FREE, Retention
 from birdfield.encoder import Encoder
 from birdfield.errors import UsageError
@@ -16,11 +16,9 @@ from birdfield.gallery import Gallery
 from birdfield.heart import Heart, patience_s
 from birdfield.journal import open_journal, reading
 from birdfield.microphone import Microphone
-from birdfield.motion import Box
 from birdfield.names import Names
 from birdfield.notify import notifier
 from birdfield.observation import Observation
-from birdfield.privacy import BlankedCamera
 from birdfield.recorder import Recorder, Settings
 from birdfield.rules import LiveRules
 from birdfield.sound_meter import MeteredMicrophone
@@ -56,12 +54,6 @@ def settings_of(choice: Choice) -> Settings:
         Retention(days, None if gb is None else round(gb * 1e9),
                   KEEP_FREE if free_gb is None else round(free_gb * 1e9),
                   KEEP_BEST if best is None else best), choice.latency)
-
-
-def blanked(camera: Camera | None, zones: list[str] | None, crop: Box | None) -> Camera | None:
-    """Make zones of a camera's pictures black; raises UsageError when one is no zone."""
-    boxes = [parse_crop(zone, "blank") for zone in zones or []]
-    return BlankedCamera(camera, boxes, crop) if camera is not None and boxes else camera
 
 
 def open_recorder(folder: Path, settings: Settings, model_id: str, encoder: Encoder,

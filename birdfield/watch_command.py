@@ -82,14 +82,13 @@ def watch(
         "journal.keep_best": keep_best, "journal.keep_days": keep_days, "journal.keep_gb": keep_gb,
         "journal.keep_free_gb": keep_free_gb, "names.lang": lang, "names.file": names})
     box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
+    zones = [parse_crop(zone, "blank") for zone in choice["watch.blank"] or ()]
     settings = station.settings_of(choice)
     folder = choice["journal.folder"]
     bundle, encoder, gallery = open_model(choice.model)
     known = choice.names(gallery.species)
     with ExitStack() as closing, choice.followed(gallery.species) as rules:
-        wait_s = choice.latency.frames_wait_s
-        eye = station.blanked(open_camera(choice["watch.camera"], box, wait_s),
-                              choice["watch.blank"], box)
+        eye = open_camera(choice["watch.camera"], box, choice.latency.frames_wait_s, zones)
         ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
         viewing = station.can_view(json_lines)
         meter = station.metered(ear, encoder) if viewing else None

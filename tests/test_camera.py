@@ -19,6 +19,7 @@ from birdfield.camera import (
     LiveCamera,
     Shot,
     VideoFile,
+    blacked,
     crop,
     open_camera,
     parse_crop,
@@ -98,6 +99,45 @@ def test_a_window_tells_what_moved_in_it_last(tmp_path: Path) -> None:
     assert bird.subject.shape[0] == bird.subject.shape[1] < 80
     assert bird.subject[bird.subject.shape[0] // 2, bird.subject.shape[1] // 2].max() < 40
     assert later is not None and later.still
+
+
+def test_what_moves_in_a_black_zone_is_no_motion(tmp_path: Path) -> None:
+    """The disc of the test above, of 32 px at (200, 100), now in a zone from x = 170 on."""
+    garden = cv2.resize(scenery(0), (320, 240))
+    frames = [garden.copy() for _ in range(80)]
+    for frame in frames[30:40]:
+        cv2.circle(frame, (200, 100), 16, (10, 10, 10), -1)
+    path = write_video(tmp_path / "a.avi", frames)
+    video = open_camera(str(path), zones=[(170, 60, 999, 80)])
+    assert video is not None
+    video.newest(0, 2)
+    shot = video.newest(2.5, 4.5)
+    assert shot is not None and shot.still and shot.box is None
+    assert shot.frame[60:140, 170:].max() == 0 and shot.frame[:60].min() > 0
+
+
+@pytest.mark.parametrize(("box", "black"), [
+    (None, np.s_[4:10, 3:8]), ((2, 1, 30, 20), np.s_[3:9, 1:6]), ((5, 6, 30, 20), np.s_[0:4, 0:3])])
+def test_a_zone_is_black_wherever_the_crop_begins(
+        box: tuple[int, int, int, int] | None, black: tuple[slice, slice]) -> None:
+    """The zone is 5 wide and 6 high at (3, 4): rows 4 to 10 and columns 3 to 8 of the camera."""
+    frame = np.full((40, 60, 3), 255, np.uint8)
+    expected = crop(frame.copy(), box)
+    expected[black] = 0
+    np.testing.assert_array_equal(crop(blacked(frame, [(3, 4, 5, 6)]), box), expected)
+    assert frame.min() == 255, "the source's own frame is left alone"
+
+
+def test_a_zone_of_a_live_camera_is_black_and_its_picture_still_changes() -> None:
+    with mjpeg_camera() as port:
+        camera = LiveCamera(f"http://127.0.0.1:{port}/", zones=[(0, 0, 64, 96)])
+        try:
+            wait_for(lambda: latest(camera) is not None, 5, "a frame")
+            shot = latest(camera)
+            assert shot is not None and shot.unchanged_s == 0
+            assert shot.frame[:, :64].max() == 0 < shot.frame[:, 64:].min()
+        finally:
+            camera.close()
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 from datetime import UTC, datetime
 
 import numpy as np
-import pytest
 from fakes import bird_classes
 
-from birdfield.camera import Shot
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.embed_file import Part
 from birdfield.frontend import YAMNET, Heard, Yamnet
-from birdfield.privacy import SPEECH, BlankedCamera, SpeechGate, speech_score
+from birdfield.privacy import SPEECH, SpeechGate, speech_score
 from birdfield.watch import DECISION_S
 from birdfield.window import Window
 
@@ -100,34 +98,3 @@ def test_yamnet_hears_a_voice_and_takes_no_song_for_one() -> None:
 
     assert score(formants(WINDOW_S)) > SPEECH
     assert score(song) < SPEECH
-
-
-class Still:
-    """A camera whose picture is white, and of one colour."""
-
-    name, live, ended, end_s = "still", False, False, 1.0
-    resting, loss = False, None
-
-    def __init__(self) -> None:
-        self.frame = np.full((20, 30, 3), 255, np.uint8)
-
-    def newest(self, start_s: float, end_s: float) -> Shot | None:
-        return Shot(self.frame, 0.5, 0.0) if start_s <= 0.5 < end_s else None
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-
-@pytest.mark.parametrize(("crop", "black"), [
-    (None, np.s_[4:10, 3:8]), ((2, 1, 30, 20), np.s_[3:9, 1:6]), ((5, 6, 30, 20), np.s_[0:4, 0:3])])
-def test_a_zone_is_black_wherever_the_crop_begins(crop: tuple[int, int, int, int] | None,
-                                                  black: tuple[slice, slice]) -> None:
-    """The zone is 5 wide and 6 high at (3, 4): rows 4 to 10 and columns 3 to 8 of the camera."""
-    source = Still()
-    shot = BlankedCamera(source, [(3, 4, 5, 6)], crop).newest(0, 1)
-    assert shot is not None
-    expected = np.full((20, 30, 3), 255, np.uint8)
-    expected[black] = 0
-    np.testing.assert_array_equal(shot.frame, expected)
-    assert source.frame.min() == 255, "the source's own frame is left alone"
-    assert BlankedCamera(source, [(3, 4, 5, 6)], crop).newest(1, 2) is None
