@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from birdfield.console import complain
-from birdfield.options import JsonSwitch, LangOption, NamesOption
+from birdfield.options import MAX_COUNT, JsonSwitch, LangOption, NamesOption
 
 if TYPE_CHECKING:
     from birdfield.names import Names
@@ -28,7 +28,8 @@ def visits(
                                                 "evidence.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    last: Annotated[int | None, typer.Option(min=1, help="The newest so many.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT,
+                                                 help="The newest so many.")] = None,
     events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
                                          "of visits.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
@@ -90,9 +91,10 @@ def export_visits(
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, "
                                       "audacity or parquet.")] = "csv",
     location: Annotated[str | None, typer.Option(metavar="LAT,LON,NAME", help="Where the station "
-                                                 "stands, in degrees; eBird needs it.")] = None,
-    session: Annotated[int | None, typer.Option(min=1, help="One watch only, by its "
-                                                "number.")] = None,
+                                                 "stands, in degrees, for eBird; else the "
+                                                 "configuration's.")] = None,
+    session: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, help="One watch only, by "
+                                                "its number.")] = None,
     species: Annotated[str | None, typer.Option(help="Of this species only, by its label; "
                                                 "undecided for conflicting evidence.")] = None,
     since: SinceOption = None,

@@ -5,6 +5,12 @@ from typing import Annotated
 
 import typer
 
+# What a flag or the configuration may say at most; a time so far back is still a date.
+MAX_GAP_S = 86_400
+MAX_DAYS = 36_500
+MAX_GB = 1_000_000
+MAX_COUNT = 1_000_000
+
 ModelOption = Annotated[Path | None, typer.Option(
     "--model", help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the packaged starter.")]
 ModelArgument = Annotated[Path, typer.Argument(

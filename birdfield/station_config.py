@@ -12,6 +12,7 @@ from typing import Any
 from birdfield.errors import BirdfieldError, ConfigError
 from birdfield.latency import MAX_LATENCY_S
 from birdfield.masking import mask_url
+from birdfield.options import MAX_COUNT, MAX_DAYS, MAX_GAP_S, MAX_GB
 from birdfield.toml_lines import key_lines
 
 FILE = "birdfield.toml"
@@ -53,7 +54,7 @@ def _flag(value: Any) -> bool:
     return bool(value)
 
 
-def _number(least: float, most: float = float("inf"), whole: bool = False) -> Reader:
+def _number(least: float, most: float, whole: bool = False) -> Reader:
     def read(value: Any) -> float:
         right = isinstance(value, int) or (isinstance(value, float) and not whole)
         _refuse(right and not isinstance(value, bool) and least <= value <= most)
@@ -117,12 +118,13 @@ KEYS: Mapping[str, Key] = {
     "watch.crop": Key(_ZONE, _crop),
     "watch.blank": Key(f"a list of {_ZONE}", _blank),
     "journal.folder": Key("a folder, as text", _text),
-    "journal.gap_s": Key("a number of seconds from 1 on", _number(1)),
+    "journal.gap_s": Key("a number of seconds from 1 to 86400", _number(1, MAX_GAP_S)),
     "journal.keep_voices": Key("true or false", _flag, False),
-    "journal.keep_best": Key("a whole number from 0 on", _number(0, whole=True)),
-    "journal.keep_days": Key("a number of days from 0 on", _number(0)),
-    "journal.keep_gb": Key("a number of GB from 0 on", _number(0)),
-    "journal.keep_free_gb": Key("a number of GB from 0 on", _number(0)),
+    "journal.keep_best": Key("a whole number from 0 to 1000000",
+                             _number(0, MAX_COUNT, whole=True)),
+    "journal.keep_days": Key("a number of days from 0 to 36500", _number(0, MAX_DAYS)),
+    "journal.keep_gb": Key("a number of GB from 0 to 1000000", _number(0, MAX_GB)),
+    "journal.keep_free_gb": Key("a number of GB from 0 to 1000000", _number(0, MAX_GB)),
     "place.location": Key("degrees north and east, such as \"52.5,13.4\"", _location),
     "names.file": Key("a names CSV, as text", _text),
     "names.lang": Key("a language's code in that file, such as \"de\"", _text),

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from birdfield.console import show
-from birdfield.options import JsonSwitch, LangOption, ModelOption, NamesOption
+from birdfield.options import (
+    MAX_COUNT,
+    MAX_DAYS,
+    MAX_GAP_S,
+    MAX_GB,
+    JsonSwitch,
+    LangOption,
+    ModelOption,
+    NamesOption,
+)
 
 ConfigOption = Annotated[Path | None, typer.Option(
     "--config", metavar="FILE", help="The configuration; else birdfield/birdfield.toml below "
@@ -20,7 +29,7 @@ BlankOption = Annotated[list[str] | None, typer.Option(
 JournalOption = Annotated[Path | None, typer.Option(
     metavar="DIR", help="Record visits, with picture and sound, in this folder.")]
 GapOption = Annotated[float | None, typer.Option(
-    min=1, metavar="SECONDS", help="Of absence, that end a visit; else 30.")]
+    min=1, max=MAX_GAP_S, metavar="SECONDS", help="Of absence, that end a visit; else 30.")]
 QuietOption = Annotated[str | None, typer.Option(
     metavar="HH:MM-HH:MM", help="Record no visits then, local time; or night: while the sun is "
     "down at --location.")]
@@ -29,14 +38,15 @@ LocationOption = Annotated[str | None, typer.Option(
 KeepVoicesOption = Annotated[bool, typer.Option(
     "--keep-voices", help="Keep sound although somebody speaks.")]
 KeepBestOption = Annotated[int | None, typer.Option(
-    min=0, metavar="N", help="Visits of each species whose picture and sound always stay; else "
-    "10.")]
+    min=0, max=MAX_COUNT, metavar="N", help="Visits of each species whose picture and sound always "
+    "stay; else 10.")]
 KeepDaysOption = Annotated[float | None, typer.Option(
-    min=0, metavar="DAYS", help="Delete older pictures and sounds.")]
+    min=0, max=MAX_DAYS, metavar="DAYS", help="Delete older pictures and sounds.")]
 KeepGbOption = Annotated[float | None, typer.Option(
-    min=0, metavar="GB", help="Delete the oldest beyond so much.")]
+    min=0, max=MAX_GB, metavar="GB", help="Delete the oldest beyond so much.")]
 KeepFreeOption = Annotated[float | None, typer.Option(
-    min=0, metavar="GB", help="Delete the oldest, or keep none, to leave so much free; else 0.5.")]
+    min=0, max=MAX_GB, metavar="GB", help="Delete the oldest, or keep none, to leave "
+    "so much free; else 0.5.")]
 
 
 def watch(

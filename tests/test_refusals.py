@@ -32,6 +32,11 @@ TABLE = [
     # Paths and permissions.
     ("visits GONE", 1, "GONE: no journal here; expected a folder that birdfield watch --journal"),
     ("visits JOURNAL --csv GONE/x.csv", 1, "GONE/x.csv: cannot be written (No such file or dir"),
+    ("visits JOURNAL --last 99999999999999999999", 2, None),
+    ("export-visits JOURNAL -o x.csv --session 99999999999999999999", 2, None),
+    ("watch --camera none --microphone none --journal JOURNAL --keep-days 999999", 2, None),
+    ("watch --camera none --microphone none --journal JOURNAL --keep-gb inf", 2, None),
+    ("watch --camera none --microphone none --journal JOURNAL --keep-best 9999999999", 2, None),
     ("visits JOURNAL --lang de --names GONE", 1, "GONE: cannot be read (No such file or dir"),
     ("visits JOURNAL --lang de --names TEXT", 1,
      "TEXT: no column label, lang, name, scientific; expected label,scientific,lang,name"),
