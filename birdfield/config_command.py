@@ -57,6 +57,7 @@ def check(file: FileArgument = None) -> None:
         raise ConfigError("; ".join(strangers))
     if config["names.file"]:
         read_names(config["names.file"])
+    choice.names(species)
     _check_privacy(config.path, (config["watch.camera"], config["watch.microphone"]))
     print(f"{config.path}: as it should be; model {bundle.model_id}, {len(species)} species")
 

@@ -129,6 +129,7 @@ def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> Non
                                                   "did you mean Wren?"]),
             ('[species]\nchecklist = "gone.csv"', 1, ["gone.csv: cannot be read"]),
             ('[quiet]\nhours = "night"', 2, ["line 4: quiet.hours", "set place.location"]),
+            ('[names]\nlang = "xx"', 2, ["no species has a name in the language 'xx'"]),
             ('[names]\nfile = "gone.csv"', 1, ["gone.csv: cannot be read"])):
         if "night" in text:
             text += '\n[journal]\nfolder = "j"'
