@@ -58,7 +58,8 @@ def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
         InputError: When a species has no scientific name.
     """
     if location is None:
-        raise UsageError("eBird wants to know where; add --location LATITUDE,LONGITUDE,NAME")
+        raise UsageError("eBird wants to know where; add --location LATITUDE,LONGITUDE,NAME, "
+                         "or set place.location in birdfield.toml")
     named = [visit for visit in visits if visit["species"] is not None]
     nameless = sorted({visit["species"] for visit in named if not visit["scientific"]})
     if nameless:

@@ -103,9 +103,12 @@ def export_visits(
     """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
     from birdfield import export_visits as exporting
     from birdfield.journal import reading
+    from birdfield.station_config import find_config, load_config
     from birdfield.visit_rows import Selection, parse_time, visits_of
 
     exporting.check_format(form)
+    if form == "ebird" and location is None:
+        location = load_config(find_config(None))["place.location"]
     place = exporting.parse_location(location) if location else None
     selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
                           session=session)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_cli import assert_refused, run
 from test_journal import DAWN, ROBIN
 
 from birdfield.errors import InputError, MissingError, UsageError
@@ -21,6 +22,7 @@ from birdfield.export_visits import (
     to_parquet,
 )
 from birdfield.journal import open_journal
+from birdfield.station_config import config_home
 from birdfield.visit_rows import Selection, visits_of
 
 GARDEN = Location(52.5, 13.4, "Garden, behind")
@@ -57,6 +59,18 @@ def test_ebird_has_a_record_for_each_species_and_day(rows: list[dict[str, Any]])
         "13.400000", f"{local:%m/%d/%Y}", f"{local:%H:%M}", "", "", "Incidental", "1", "", "N", "",
         "", ""]
     assert [row[0] for row in table] == ["Robin", "Žluna", "Robin"]
+
+
+def test_ebird_is_told_where_by_the_configuration(tmp_path: Path) -> None:
+    with closing(open_journal(tmp_path / "journal")) as journal:
+        journal.start_session("a1b2", None, None, DAWN, None)
+        journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
+    command = ("export-visits", tmp_path / "journal", "--format", "ebird", "-o", tmp_path / "e.csv")
+    assert_refused(run(*command), 2, "or set place.location in birdfield.toml")
+    config_home().mkdir(parents=True)
+    (config_home() / "birdfield.toml").write_text('[place]\nlocation = "52.5,13.4,Our pond"')
+    assert run(*command).exit_code == 0
+    assert "Our pond,52.500000,13.400000," in (tmp_path / "e.csv").read_text()
 
 
 def test_ebird_refuses_what_it_could_not_read(rows: list[dict[str, Any]]) -> None:
