@@ -140,13 +140,15 @@ def to_parquet(visits: Sequence[Visit]) -> bytes:
 
     stamp = pyarrow.timestamp("ms", tz="UTC")
     texts = ("species", "scientific", "first_species", "senses", "agreement", "picture", "sound",
-             "sonogram", "model")
+             "sonogram", "model", "mark")
+    candidate = pyarrow.struct([("species", pyarrow.string()), ("share", pyarrow.float64())])
     numbers = ("score", "clock_shift_s", "start_s", "end_s")
     schema = pyarrow.schema([
         ("id", pyarrow.int64()), ("session", pyarrow.int64()), ("started", stamp),
         ("ended", stamp), ("windows", pyarrow.int64()),
         *((name, pyarrow.string()) for name in texts),
-        *((name, pyarrow.float64()) for name in numbers)])
+        *((name, pyarrow.float64()) for name in numbers),
+        ("candidates", pyarrow.list_(candidate))])
     rows = [{name: (datetime.fromisoformat(visit[name]) if name in ("started", "ended")
                     else visit[name]) for name in schema.names} for visit in visits]
     sink = io.BytesIO()

@@ -23,7 +23,7 @@ from birdfield.export_visits import (
 )
 from birdfield.journal import open_journal
 from birdfield.station_config import config_home
-from birdfield.visit_rows import Selection, visits_of
+from birdfield.visit_rows import COLUMNS, Selection, visits_of
 
 GARDEN = Location(52.5, 13.4, "Garden, behind")
 
@@ -105,6 +105,10 @@ def test_parquet_comes_back(rows: list[dict[str, Any]]) -> None:
     assert [row["species"] for row in table] == ["Robin", "Žluna", "Robin", None, "Robin"]
     assert table[0]["started"] == DAWN and table[0]["started"].utcoffset() == timedelta(0)
     assert table[0]["score"] == 0.97 and table[0]["picture"] is None
+    assert set(table[0]) == set(COLUMNS)
+    assert [row["mark"] for row in table] == ["new", "new", None, None, None]
+    assert table[0]["candidates"] == [{"species": "Robin", "share": 0.9},
+                                      {"species": "Jay", "share": 0.1}]
 
 
 def test_parquet_without_its_package_is_said_so(rows: list[dict[str, Any]],
