@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from birdfield.microphone import load_sounddevice
+from birdfield.microphone import load_sounddevice, stable_name
 
 # Of linux/videodev2.h: VIDIOC_QUERYCAP, where it tells device_caps, and those of a camera.
 QUERY_CAPABILITIES, CAPABILITIES_BYTES, DEVICE_CAPABILITIES_AT = 0x80685600, 104, 88
@@ -80,7 +80,21 @@ def _takes_pictures(path: Path) -> bool:
 
 
 def microphones() -> list[Device]:
-    """List input devices; raises MissingError when PortAudio is not installed."""
-    found = load_sounddevice().query_devices()
-    return [Device("microphone", f'"{each["name"]}"', each["name"], each["default_samplerate"])
-            for each in found if each["max_input_channels"] > 0]
+    """List input devices, by a part of their name that stays the same over a start.
+
+    Where two devices share that part, it is the whole name.
+
+    Raises:
+        MissingError: When PortAudio is not installed.
+    """
+    found = [each for each in load_sounddevice().query_devices()
+             if each["max_input_channels"] > 0]
+    names = [each["name"] for each in found]
+
+    def use(name: str) -> str:
+        stable = stable_name(name)
+        alike = sum(stable.casefold() in other.casefold() for other in names)
+        return f'"{stable if alike == 1 else name}"'
+
+    return [Device("microphone", use(each["name"]), each["name"], each["default_samplerate"])
+            for each in found]

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from stages import recorder, window
 from test_cli import run
 
 from birdfield import doctor
-from birdfield.devices import Device, cameras
+from birdfield.devices import Device, cameras, microphones
 from birdfield.doctor_model import _speed, check_inference
 from birdfield.doctor_sources import check_camera, check_microphone, judge_sound
 from birdfield.findings import Finding
@@ -201,6 +202,18 @@ def test_screens_and_codecs_are_no_cameras(capabilities: int, listed: bool, tmp_
 
     put(tmp_path, "sys/class/video4linux/video0/index", "0")
     put(tmp_path, "sys/class/video4linux/video0/name", "A")
+def test_microphones_are_named_by_what_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ALSA numbers cards anew at each start; of two alike, only the number tells them apart."""
+    names = ("USB Mic: Audio (hw:1,0)", "Twin: Audio (hw:2,0)", "Twin: Audio (hw:3,0)", "default")
+    found = [{"name": name, "max_input_channels": 1, "default_samplerate": 48_000}
+             for name in names]
+    monkeypatch.setattr("birdfield.devices.load_sounddevice",
+                        lambda: SimpleNamespace(query_devices=lambda: found))
+    assert [each.use for each in microphones()] == [
+        '"USB Mic: Audio"', '"Twin: Audio (hw:2,0)"', '"Twin: Audio (hw:3,0)"', '"default"']
+    assert microphones()[0].name == names[0]
+
+
     put(tmp_path, "dev/video0", "")
     monkeypatch.setattr("fcntl.ioctl", answer)
     assert bool(cameras(tmp_path)) == listed
