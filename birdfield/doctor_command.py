@@ -70,10 +70,12 @@ def _write(path: Path, findings: "list[Finding]", choice: "Choice") -> None:
 def examine(choice: "Choice") -> "Iterator[Finding]":
     """Look at one thing after the other."""
     from birdfield import doctor as system
+    from birdfield.camera import parse_crop
     from birdfield.config import resolve_model
     from birdfield.doctor_model import check_inference, check_model
     from birdfield.doctor_sources import check_camera, check_microphone
     from birdfield.findings import guarded
+    from birdfield.station import retention_of
 
     def rate_hz() -> int:
         from birdfield.bundle import load_bundle
@@ -84,12 +86,13 @@ def examine(choice: "Choice") -> "Iterator[Finding]":
         except BirdfieldError:
             return YAMNET.rate_hz
 
+    crop = choice["watch.crop"]
     looks: dict[str, Callable[[], Finding]] = {
         "versions": system.check_versions, "permissions": system.check_permissions,
-        "disk": lambda: system.check_disk(choice["journal.folder"]),
+        "disk": lambda: system.check_disk(choice["journal.folder"], retention_of(choice).free),
         "clock": system.check_clock, "temperature": system.check_temperature,
         "memory": system.check_memory,
-        "camera": lambda: check_camera(choice["watch.camera"]),
+        "camera": lambda: check_camera(choice["watch.camera"], parse_crop(crop) if crop else None),
         "microphone": lambda: check_microphone(choice["watch.microphone"], rate_hz()),
         "model": lambda: check_model(resolve_model(choice.model))}
     finding = None

@@ -14,6 +14,7 @@ from birdfield.camera import Camera, Shot, open_camera
 from birdfield.findings import Finding
 from birdfield.masking import mask_url
 from birdfield.microphone import Microphone, load_sounddevice, open_microphone
+from birdfield.motion import Box
 from birdfield.quality import FULL_SCALE, frame_fault, window_fault
 
 WAIT_S = 12.0  # for the first picture of a camera
@@ -22,11 +23,11 @@ QUIET_DBFS, LOUD_DBFS = -65.0, -6.0
 CLIPPED = 0.001  # of the samples: more is a microphone turned up too far
 
 
-def check_camera(spec: str, wait_s: float = WAIT_S) -> Finding:
-    """Take a picture.
+def check_camera(spec: str, box: Box | None = None, wait_s: float = WAIT_S) -> Finding:
+    """Take a picture, and cut a box from it as `watch` does.
 
     Raises:
-        BirdfieldError: When the source cannot be opened.
+        BirdfieldError: When the source cannot be opened, or the box lies outside of its pictures.
     """
     name = mask_url(spec)
     device = f"/dev/video{spec}" if spec.isdecimal() else spec
@@ -36,7 +37,7 @@ def check_camera(spec: str, wait_s: float = WAIT_S) -> Finding:
     if device.startswith("/dev/") and not os.access(device, os.R_OK | os.W_OK):
         return Finding("camera", "fail", f"{device} may not be opened by this user",
                        "sudo usermod -aG video $USER, and log in again")
-    camera = open_camera(spec)
+    camera = open_camera(spec, box)
     if camera is None:
         return Finding("camera", "ok", "none is wanted")
     with closing(camera):

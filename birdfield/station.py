@@ -48,12 +48,18 @@ def settings_of(choice: Choice) -> Settings:
     if stray and choice["journal.folder"] is None:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
     choice.quiet()  # made again with the model's species, but refused before it is opened
-    gap_s, _, keep_voices, best, days, gb, free_gb = chosen.values()
-    return Settings(
-        GAP_S if gap_s is None else gap_s, bool(keep_voices),
-        Retention(days, None if gb is None else round(gb * 1e9),
-                  KEEP_FREE if free_gb is None else round(free_gb * 1e9),
-                  KEEP_BEST if best is None else best), choice.latency)
+    gap_s = choice["journal.gap_s"]
+    return Settings(GAP_S if gap_s is None else gap_s, choice["journal.keep_voices"],
+                    retention_of(choice), choice.latency)
+
+
+def retention_of(choice: Choice) -> Retention:
+    """Gather how much evidence a user wants kept."""
+    best, days, gb, free_gb = (choice[f"journal.keep_{name}"]
+                               for name in ("best", "days", "gb", "free_gb"))
+    return Retention(days, None if gb is None else round(gb * 1e9),
+                     KEEP_FREE if free_gb is None else round(free_gb * 1e9),
+                     KEEP_BEST if best is None else best)
 
 
 def open_recorder(folder: Path, settings: Settings, model_id: str, encoder: Encoder,

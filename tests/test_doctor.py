@@ -230,6 +230,21 @@ def test_a_healthy_station_and_its_bundle(toy_bundle: Path, tmp_path: Path) -> N
     config.write_text('[watch]\ncamera = "rtsp://me:secret@h/x"\n[place]\nlocation="52.52,13.4"\n'
                       f'[journal]\nfolder = "{tmp_path / "journal"}"\n')
     result = run("doctor", "--model", toy_bundle, "--camera", "none", "--microphone", "none",
+def test_the_stations_own_bounds_are_those_of_the_doctor(tmp_path: Path) -> None:
+    """The pictures are of 128x96 pixels; a million GB are free nowhere."""
+    config = tmp_path / "birdfield.toml"
+    with mjpeg_camera() as port:
+        config.write_text(f'[watch]\nmodel = "gone"\ncamera = "http://127.0.0.1:{port}/"\n'
+                          'microphone = "none"\ncrop = "100,0,64,96"\n'
+                          '[journal]\nfolder = "j"\nkeep_free_gb = 1000000\n')
+        told = run("doctor", "--config", config, "--json").stdout
+    found = {each["name"]: each for each in map(json.loads, told.splitlines())}
+    assert found["camera"]["state"] == "fail"
+    assert found["camera"]["found"] == ("crop 100,0,64,96 reaches outside of the frame of 128x96 "
+                                        "pixels")
+    assert found["disk"]["state"] == "fail" and "less than the 1000000.0" in found["disk"]["found"]
+
+
                  "--config", config, "--json", "--bundle", tmp_path / "bug.zip")
     states = {each["name"]: each["state"] for each in map(json.loads, result.stdout.splitlines())}
     assert result.exit_code == 0 and states["inference"] == states["model"] == "ok", result.output
