@@ -15,6 +15,7 @@ from pathlib import Path
 from birdfield import __version__
 from birdfield.disk import KEEP_FREE, free_bytes
 from birdfield.findings import Finding
+from birdfield.thermal import read_celsius
 
 PACKAGES = ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "soundfile",
             "soxr", "sounddevice")
@@ -98,13 +99,7 @@ def _synchronised() -> bool:
 
 def check_temperature(root: Path = ROOT) -> Finding:
     """Look at the hottest sensor, and at what a Pi's firmware says of its power."""
-    temperatures = []
-    for path in sorted((root / "sys/class/thermal").glob("thermal_zone*/temp")):
-        try:
-            temperatures.append(int(path.read_text()) / 1000)
-        except (OSError, ValueError):
-            continue
-    hottest = max(temperatures, default=None)
+    hottest = read_celsius(root / "sys/class/thermal")
     found = "no sensor" if hottest is None else f"{hottest:.0f} degrees Celsius"
     if _undervolted(root):
         return Finding("temperature", "warn", f"{found}, and the voltage was too low",

@@ -163,6 +163,8 @@ def test_the_machine_is_looked_at(tmp_path: Path) -> None:
                                                     "stop other programs")
     wrong = doctor.check_clock(tmp_path, datetime(2024, 1, 1, tzinfo=UTC))
     assert wrong.state == "fail" and "before this program was made" in wrong.found
+    put(tmp_path, zone.replace("zone0", "zone1"), "255000")
+    assert doctor.check_temperature(tmp_path).state == "ok", "that zone is not connected"
     put(tmp_path, "run/systemd/timesync/synchronized", "")
     assert doctor.check_clock(tmp_path).state == "ok"
     put(tmp_path, "dev/video0", "")
