@@ -9,9 +9,9 @@ from pathlib import Path
 
 from birdfield.bundle import load_bundle
 from birdfield.findings import Finding
-from birdfield.watch import DECISION_S
 
 TIMEOUT_S = 120.0
+SMALL = "efficientnet-lite0"  # the backbone that costs less
 BRISK = 0.5  # of the time between two decisions: room for all else that a station does
 
 
@@ -57,8 +57,9 @@ def check_inference(path: Path, command: Sequence[str] = (sys.executable, "-m", 
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         return [Finding("inference", "fail", last.partition(": ")[2] or last,
                         "install birdfield again, or copy the bundle again")]
-    window_s = float(json.loads(done.stdout)["window_s"])
-    return [Finding("inference", "ok", "a picture and a sound went through"), _speed(window_s)]
+    told = json.loads(done.stdout)
+    return [Finding("inference", "ok", "a picture and a sound went through"),
+            speed(told["window_s"], told["step_s"], told["backbone"])]
 
 
 def _name(number: int) -> str:
@@ -68,10 +69,18 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _speed(window_s: float) -> Finding:
-    found = f"a window takes {window_s:.2f} s, one comes each {DECISION_S:g} s"
-    if window_s < BRISK * DECISION_S:
+def speed(window_s: float, step_s: float, backbone: str | None) -> Finding:
+    """Judge how fast a model is.
+
+    Args:
+        window_s: What the inference of a window takes.
+        step_s: From one window to the next.
+        backbone: Of its image tower, where its manifest tells.
+    """
+    found = f"a window takes {window_s:.2f} s, one comes each {step_s:.2g} s"
+    if window_s < BRISK * step_s:
         return Finding("speed", "ok", found)
-    state = "warn" if window_s < DECISION_S else "fail"
-    return Finding("speed", state, found, "set BIRDFIELD_THREADS to the number of cores, stop "
-                   "other programs, or train with --image-backbone efficientnet-lite0")
+    todo = "set BIRDFIELD_THREADS to the number of cores, or stop other programs"
+    if backbone != SMALL:
+        todo += f"; or train with --image-backbone {SMALL}"
+    return Finding("speed", "warn" if window_s < step_s else "fail", found, todo)
