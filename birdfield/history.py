@@ -15,6 +15,7 @@ UNDECIDED = "undecided"  # visits whose evidence conflicts
 HOURS = 24
 BEST = 2  # visits of each species whose evidence is shown
 DOUBTS = 20  # undecided visits that are listed, the newest
+NEVER = "~"  # after every time as text: of a species that came while the journal is read
 MOST_DAYS = 31  # that a picture by day can show; longer histories are shown by week
 
 Visit = Mapping[str, Any]
@@ -137,14 +138,14 @@ def gather_history(journal: Journal, since: datetime | None, until: datetime | N
         until: Before then.
     """
     firsts = dict(tuple(row) for row in journal.database.execute(
-        "SELECT species, min(started) FROM visits GROUP BY species"))
+        "SELECT species, min(started) FROM visits WHERE species IS NOT NULL GROUP BY species"))
     found: dict[str, Presence] = {}
     doubts: list[Visit] = []
     for visit in visits_of(journal, Selection(since=since, until=until)):
         label = visit["species"] or UNDECIDED
         if label not in found:
             found[label] = Presence(label, visit["scientific"], visit, visit,
-                                    firsts[visit["species"]] == utc_text(began_at(visit)))
+                                    utc_text(began_at(visit)) <= firsts.get(label, NEVER))
         found[label].add(visit)
         if label == UNDECIDED:
             doubts = [*doubts, visit][-DOUBTS:]

@@ -22,6 +22,7 @@ from birdfield.journal import Journal, VisitEntry, open_journal, read_journal
 from birdfield.names import Names
 from birdfield.report.history_page import build_history, write_history
 from birdfield.species import Species
+from birdfield.visit_rows import visits_of
 
 pytest.importorskip("jinja2", reason="jinja2 is not installed: birdfield[report]")
 
@@ -73,6 +74,18 @@ def test_visits_are_counted_by_species_hour_day_and_sense(journal: Journal) -> N
     assert history.senses() == {"both": 2, "audio": 2}, "an undecided visit speaks for no sense"
     assert (robin.score, began_at(robin.last).day) == (0.8, 3)
     assert history.events["camera lost"][0] == 2
+
+
+def test_a_species_may_come_while_its_journal_is_read(journal: Journal,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Wren is written after the first visits were looked up, before visits are read."""
+    def late(*arguments: object, **named: object) -> object:
+        journal.add_visit(visit(replace(JAY, species="Wren"), 3, 7), "a1b2")
+        return visits_of(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("birdfield.history.visits_of", late)
+    history = gather_history(journal, None, None)
+    assert [row.label for row in history.arrivals] == ["Robin", "Jay", "Wren"]
 
 
 def test_who_was_there_before_is_no_arrival(journal: Journal) -> None:
