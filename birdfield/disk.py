@@ -104,9 +104,10 @@ class Disk:
         """
         count = 0
         size = self._size()
+        if self._retention.days is None and not self._over(size) and not self.short:
+            return 0  # who is among the best is asked of the whole journal
         for visit, started, paths, bytes_ in self._disposable():
-            over = self._retention.size is not None and size > self._retention.size
-            if not (over or self._too_old(started, now) or self.short):
+            if not (self._over(size) or self._too_old(started, now) or self.short):
                 break
             remove_evidence(self._journal.folder, paths)
             with self._journal.transaction() as database:
@@ -118,6 +119,9 @@ class Disk:
             log.info("the pictures and sounds of %d visits were deleted to keep within bounds",
                      count)
         return count
+
+    def _over(self, size: int) -> bool:
+        return self._retention.size is not None and size > self._retention.size
 
     def _too_old(self, started: str, now: datetime) -> bool:
         days = self._retention.days

@@ -141,7 +141,7 @@ def gather_history(journal: Journal, since: datetime | None, until: datetime | N
         "SELECT species, min(started) FROM visits WHERE species IS NOT NULL GROUP BY species"))
     found: dict[str, Presence] = {}
     doubts: list[Visit] = []
-    for visit in visits_of(journal, Selection(since=since, until=until)):
+    for visit in visits_of(journal, Selection(since=since, until=until), marked=False):
         label = visit["species"] or UNDECIDED
         if label not in found:
             found[label] = Presence(label, visit["scientific"], visit, visit,

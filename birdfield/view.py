@@ -130,7 +130,7 @@ class View:
             return
         self._version = version
         midnight = self.time.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-        visits = list(visits_of(journal, Selection(since=midnight)))
+        visits = list(visits_of(journal, Selection(since=midnight), marked=False))
         self.today = Counter(visit["species"] for visit in visits)
         self.recent = tuple(Sighting(datetime.fromisoformat(visit["started"]), visit["species"],
                                      visit["scientific"], visit["senses"])

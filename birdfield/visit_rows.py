@@ -56,8 +56,13 @@ def parse_time(text: str | None, option: str) -> datetime | None:
                          "2026-05-01T06:30") from error
 
 
-def visits_of(journal: Journal, selection: Selection) -> Iterator[dict[str, Any]]:
-    """Read visits in the order of their beginning, with their evidence; times are local."""
+def visits_of(journal: Journal, selection: Selection,
+              marked: bool = True) -> Iterator[dict[str, Any]]:
+    """Read visits in the order of their beginning, with their evidence; times are local.
+
+    Marks cost a look at the whole journal, however few visits are wanted.
+    """
+    earlier = EARLIER if marked else "SELECT NULL AS visit, NULL AS own, NULL AS total"
     wheres, values = _conditions(selection)
     limit = "" if selection.last is None else "LIMIT ?"
     values += [] if selection.last is None else [selection.last]
@@ -66,7 +71,7 @@ def visits_of(journal: Journal, selection: Selection) -> Iterator[dict[str, Any]
         "(SELECT json_group_object(kind, path) FROM evidence "
         " WHERE visit = visits.id AND deleted IS NULL) AS files "
         "FROM visits JOIN sessions ON sessions.id = session "
-        f"LEFT JOIN ({EARLIER}) ON visit = visits.id "
+        f"LEFT JOIN ({earlier}) ON visit = visits.id "
         f"WHERE {' AND '.join(wheres)} ORDER BY started DESC, visits.id DESC {limit}) "
         "ORDER BY started, id", values)
     for row in rows:

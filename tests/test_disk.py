@@ -110,6 +110,15 @@ def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
         "disk has room again: 111 MB are free; pictures and sounds are kept"]
 
 
+def test_who_is_best_is_not_asked_while_all_is_within_bounds(
+        journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranking a season's visits takes seconds, and a station checks its disk each minute."""
+    add(journal, 9, size=1000)
+    disk = Disk(journal, Retention(size=1000, free=MB), lambda _: 2 * MB)
+    monkeypatch.setattr(disk, "_disposable", None)
+    assert disk.purge(NOW) == 0
+
+
 def test_the_best_stays_although_the_disk_is_full(journal: Journal) -> None:
     best = add(journal, 9)
     disk = Disk(journal, Retention(free=100 * MB, best=1), lambda _: 0)
