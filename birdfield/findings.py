@@ -1,12 +1,10 @@
 """What the doctor finds: each thing that was looked at, how it is, and what to do."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from birdfield.errors import BirdfieldError
-
-STATES = ("ok", "warn", "fail")
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,3 @@ def guarded(name: str, look: Callable[[], Finding]) -> Finding:
     except OSError as error:
         return Finding(name, "fail", f"{error.filename or 'the system'}: "
                        f"{error.strerror or error}", "see the system's log: dmesg")
-
-
-def worst(findings: Iterable[Finding]) -> str:
-    """Return the worst state of all."""
-    return max((finding.state for finding in findings), key=STATES.index, default="ok")
