@@ -1,5 +1,6 @@
 """The towers of a bundle: a picture, a sound or both become one unit vector."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -127,6 +128,6 @@ class BundleEncoder:
         return unit(fused["embedding"][0])
 
 
-def pool(vectors: list[Vector]) -> Vector:
-    """Pool the tower vectors of one file's windows, or of one visit's frames, into one."""
+def pool(vectors: Sequence[Vector] | Vectors) -> Vector:
+    """Pool tower vectors into one: of a file's windows, a visit's frames, a species' samples."""
     return unit(np.mean(vectors, axis=0))

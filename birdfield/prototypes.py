@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.encoder import SENSES, Vector, Vectors, unit
+from birdfield.encoder import SENSES, Vector, Vectors, pool, unit
 
 SOUND_PRIOR = 1.0  # recordings that an average sound counts for beside those enrolled
 FEW = 5  # photographs: what so few tell of a species is made up for
@@ -20,7 +20,11 @@ class Fuse(Protocol):
 
 
 def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str, Vector]]:
-    """Make the prototypes of one species: the mean of what its samples fuse to, by senses.
+    """Make the prototypes of one species, by senses.
+
+    By one sense, the mean of what its samples fuse to; by both, what its mean photograph and its
+    mean sound fuse to. The cosine of a pair to that is late fusion of its own two cosines, but
+    for the pair's length (docs/decisions/0002-fusion-in-one-space.md).
 
     Args:
         fuse: Joins tower vectors, as `Encoder.fuse`.
@@ -30,14 +34,10 @@ def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str
     Returns:
         Pairs of one of SENSES and a unit vector [128].
     """
-    fused: dict[str, list[Vector]] = {sense: [] for sense in SENSES}
-    fused["image"] = [fuse(vector, None) for vector in images]
-    fused["audio"] = [fuse(None, vector) for vector in audio]
-    if len(images) and len(audio):
-        count = max(len(images), len(audio))
-        fused["both"] = [fuse(images[row % len(images)], audio[row % len(audio)])
-                         for row in range(count)]
-    return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in fused.items() if rows]
+    made = {"image": [fuse(vector, None) for vector in images],
+            "audio": [fuse(None, vector) for vector in audio],
+            "both": [fuse(pool(images), pool(audio))] if len(images) and len(audio) else []}
+    return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in made.items() if rows]
 
 
 def seen_alone(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:

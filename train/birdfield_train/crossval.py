@@ -29,7 +29,7 @@ from birdfield_train.tune import pool_images, tuned_tail
 
 FOLDS = 5
 EPOCH_GRID = (1, 2, 4, 8)
-GAIN_GRID = (0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
+GAIN_GRID = (0.1, 0.15, 0.2, 0.3, 0.45, 0.55, 0.7, 1.0, 1.5)
 
 NONE = FeatureSet((), (), ())
 
