@@ -67,8 +67,8 @@ def main() -> None:
         samples = index_samples(features, dataset.species, seed)
         right: dict[tuple[str, float], list[bool]] = {}
         for fold in range(FOLDS):
-            for way, answers in score_fold(samples, fold, seed).items():
-                right.setdefault(way, []).extend(answers)
+            for key, answers in score_fold(samples, fold, seed).items():
+                right.setdefault(key, []).extend(answers)
         for (way, gain), answers in right.items():
             rows.append([seed, way, gain, len(answers), round(float(np.mean(answers)), 4)])
             print(*rows[-1], flush=True)
