@@ -48,7 +48,8 @@ def cut_out(path: Path) -> Sprite:
     """
     image = read_image(path)
     scale = SPRITE_PX / max(image.shape[:2])
-    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale,
+                                  interpolation=cv2.INTER_AREA), np.uint8)
     rows, columns = image.shape[:2]
     mask = np.zeros((rows, columns), np.uint8)
     box = (columns // 32, rows // 32, columns * 15 // 16, rows * 15 // 16)
@@ -137,8 +138,9 @@ def sway(picture: NDArray[np.float32], rng: np.random.Generator) -> list[NDArray
     moments = []
     for turn in rng.uniform(0, 2 * np.pi, GRAINS):
         shift = (SWAY_PX * leaves * np.sin(turn + phase)).astype(np.float32)
-        moments.append(cv2.remap(picture, x + shift, y + shift / 2, cv2.INTER_LINEAR,
-                                 borderMode=cv2.BORDER_REFLECT))
+        moments.append(np.asarray(cv2.remap(
+            picture, x + shift, y + shift / 2, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT),
+            np.float32))
     return moments
 
 

@@ -217,7 +217,7 @@ class Draw:
         return [path for kind in kinds for path in self._files.noises.get(kind, ())]
 
     def _one(self, paths: Sequence[Path]) -> Path:
-        return paths[self._rng.integers(len(paths))]
+        return paths[int(self._rng.integers(len(paths)))]
 
     def _between(self, bounds: tuple[float, float]) -> float:
         return float(self._rng.uniform(*bounds))

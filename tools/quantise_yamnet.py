@@ -41,8 +41,8 @@ def quantise(model: Any) -> None:
     """Make kernels int8: of 1 x 1 convolutions by output channel, of a dense layer as a whole."""
     graph = model.subgraphs[0]
     for operator in graph.operators:
-        code, kernel = _code(model, operator), graph.tensors[operator.inputs[1]] if len(
-            operator.inputs) > 1 else None
+        code = _code(model, operator)
+        kernel: Any = graph.tensors[operator.inputs[1]] if len(operator.inputs) > 1 else None
         if code == schema.BuiltinOperator.CONV_2D and list(kernel.shape[1:3]) == [1, 1]:
             _to_int8(model, kernel, by_channel=True)
         elif code == schema.BuiltinOperator.FULLY_CONNECTED:

@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from garden import Scene
@@ -35,6 +35,8 @@ from birdfield.journal import open_journal, read_journal
 from birdfield.recorder import Recorder, Settings
 from birdfield.visit_rows import Selection, visits_of
 from birdfield.watch import Watch
+
+Embedding = TypeVar("Embedding")
 
 VISITS = 160
 SENSES = {"both": ("image", "audio"), "sight": ("image",), "sound": ("audio",)}
@@ -75,11 +77,12 @@ class Remembering:
         """Turn a waveform into those."""
         return self._once(self._encoder.hear, waveform)
 
-    def _once(self, embed: Callable[[Any], Any], values: NDArray[Any]) -> Any:
-        key = embed.__name__, hashlib.sha256(np.ascontiguousarray(values)).digest()
-        if key not in self._known:
-            self._known[key] = embed(values)
-        return self._known[key]
+    def _once(self, embed: Callable[[Any], Embedding], values: NDArray[Any]) -> Embedding:
+        key = embed.__name__, hashlib.sha256(np.ascontiguousarray(values).data).digest()
+        found: Embedding | None = self._known.get(key)
+        if found is None:
+            found = self._known[key] = embed(values)
+        return found
 
 
 def watch_garden(scene: Scene, senses: Sequence[str], encoder: Encoder,

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,12 +174,30 @@ class Scene:
         return heard
 
 
+class Shown(Protocol):
+    """A scene that is made while it is watched.
+
+    Attributes:
+        end_s: How long it lasts.
+        rate_hz: Of its sound.
+    """
+
+    end_s: float
+    rate_hz: int
+
+    def picture(self, time_s: float) -> Frame:
+        """Show it at a time, uint8 [H, W, 3] BGR."""
+
+    def second(self, index: int) -> Waveform:
+        """Play its second that begins at index, float32 [rate_hz]."""
+
+
 class SceneCamera:
     """Looks at a scene each LOOK_S; a Camera."""
 
     name, live, resting, loss = "scene", False, False, None
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Shown) -> None:
         """Stand in front of it."""
         self._scene = scene
         self.end_s = scene.end_s
@@ -211,7 +229,7 @@ class SceneMicrophone:
 
     name, live, loss, overruns = "scene", False, None, 0
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Shown) -> None:
         """Stand in front of it."""
         self._scene = scene
         self.end_s = scene.end_s

@@ -13,6 +13,7 @@ import numpy as np
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import scan
 from birdfield.evaluate import Embedded, Scored, score
+from birdfield.frontend import open_frontend
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, Indexed, index_samples
 from birdfield_train.factory import build_gallery
@@ -46,7 +47,8 @@ def main() -> None:
     images, audio, out = map(Path, sys.argv[1:4])
     dataset = scan(images, audio)
     backbone = get_backbone("vgg16")
-    features = extract(dataset, backbone, PACKAGED_YAMNET, lambda *_: None)
+    frontend = open_frontend("yamnet", PACKAGED_YAMNET)
+    features = extract(dataset, backbone, frontend, lambda *_: None)
     rows = []
     for seed in SEEDS:
         samples = index_samples(features, dataset.species, seed)
@@ -54,10 +56,11 @@ def main() -> None:
             for rate in rates:
                 results: dict[int, list[Scored]] = {epoch: [] for epoch in EPOCHS}
                 for fold in range(FOLDS):
-                    fitter = Fitter(samples.split(fold), backbone.channels,
+                    fitter = Fitter(samples.split(fold), backbone.channels, frontend.spec,
                                     FitConfig(learning_rate=rate), seed)
                     if start == "random":
-                        fitter.heads.set_weights(Heads(backbone.channels).get_weights())
+                        fitter.heads.set_weights(
+                            Heads(backbone.channels, frontend.spec).get_weights())
                     for epoch in EPOCHS:
                         fitter.run(epoch, lambda *_: None)
                         results[epoch].append(score_fold(samples, fold, fitter.heads, seed))

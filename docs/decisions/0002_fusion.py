@@ -17,6 +17,7 @@ from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import scan
 from birdfield.encoder import Vectors, unit
 from birdfield.evaluate import Embedded, draw_pairs
+from birdfield.frontend import YAMNET, open_frontend
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, Indexed, index_samples
 from birdfield_train.features import extract
@@ -34,7 +35,7 @@ def means(vectors: Vectors, labels: NDArray[np.int64], species: int) -> Vectors:
 def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float], list[bool]]:
     """Tell for each way and gain which answers of a fold are right."""
     split, count = samples.split(fold), len(samples.species)
-    heads = Heads(get_backbone("vgg16").channels)
+    heads = Heads(get_backbone("vgg16").channels, YAMNET)
     heads.start(split)
     seen = means(heads.embed_images(split.images), split.image_labels, count)
     heard = means(heads.embed_audio(split.audio), split.audio_labels, count)
@@ -59,14 +60,15 @@ def main() -> None:
     """Measure every way."""
     images, audio, out = map(Path, sys.argv[1:4])
     dataset = scan(images, audio)
-    features = extract(dataset, get_backbone("vgg16"), PACKAGED_YAMNET, lambda *_: None)
+    features = extract(dataset, get_backbone("vgg16"), open_frontend("yamnet", PACKAGED_YAMNET),
+                       lambda *_: None)
     rows = []
     for seed in SEEDS:
         samples = index_samples(features, dataset.species, seed)
         right: dict[tuple[str, float], list[bool]] = {}
         for fold in range(FOLDS):
-            for way, answers in score_fold(samples, fold, seed).items():
-                right.setdefault(way, []).extend(answers)
+            for key, answers in score_fold(samples, fold, seed).items():
+                right.setdefault(key, []).extend(answers)
         for (way, gain), answers in right.items():
             rows.append([seed, way, gain, len(answers), round(float(np.mean(answers)), 4)])
             print(*rows[-1], flush=True)

@@ -12,6 +12,7 @@ import numpy as np
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import scan
 from birdfield.encoder import unit
+from birdfield.frontend import open_frontend
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, index_samples
 from birdfield_train.features import extract
@@ -22,15 +23,16 @@ def main() -> None:
     """Print both figures, and how near the features are."""
     weights, images, audio = map(Path, sys.argv[1:4])
     dataset = scan(images, audio)
+    frontend = open_frontend("yamnet", PACKAGED_YAMNET)
     pooled = {}
     for name, given in (("8-bit", None), ("float", weights)):
         backbone = get_backbone("vgg16", given)
-        features = extract(dataset, backbone, PACKAGED_YAMNET, lambda *_: None)
+        features = extract(dataset, backbone, frontend, lambda *_: None)
         samples = index_samples(features, dataset.species, seed=0)
         right = []
         for fold in range(FOLDS):
             split = samples.split(fold)
-            heads = Heads(backbone.channels)
+            heads = Heads(backbone.channels, frontend.spec)
             heads.start(split)
             trained = heads.embed_images(split.images)
             means = unit(np.stack([trained[split.image_labels == row].mean(axis=0)

@@ -62,7 +62,8 @@ def main() -> None:
     dataset = scan(images, audio)
     folds = fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, SEED))
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio], np.int64)
-    model = PlainModel(read_birdnet(find_birdnet()), "birdnet", 2)
+    path = find_birdnet()
+    model = PlainModel(path, threads=2, content=read_birdnet(path))
     frames = [np.concatenate([model(patch[None]) for patch in patches(
         read_audio(sample.path, FINE.rate_hz), FINE)]) for sample in dataset.audio]
     with out.open("w", newline="") as stream:

@@ -159,9 +159,9 @@ def by_quality(fusion: TfliteModel, gallery: Gallery, tried: list[Tried],
         yield [f"{sense} alone", f"quality {qualities[rows].mean():.2f}", "", len(rows),
                round(float(answers[rows].mean()), 3), ""]
     for condition in dict.fromkeys(one_.condition for one_ in tried):
-        rows = [row for row, one_ in enumerate(tried) if one_.condition == condition]
-        yield [f"{sense} alone", condition, f"quality {qualities[rows].mean():.2f}", len(rows),
-               round(float(answers[rows].mean()), 3), ""]
+        own = [row for row, one_ in enumerate(tried) if one_.condition == condition]
+        yield [f"{sense} alone", condition, f"quality {qualities[own].mean():.2f}", len(own),
+               round(float(answers[own].mean()), 3), ""]
     area = auroc(qualities[answers], qualities[~answers])
     yield [f"{sense} alone", "AUROC of quality", "", len(tried), round(area, 3), ""]
 
@@ -183,7 +183,8 @@ def main() -> None:
                            sense)
     for half, labels in (("chosen on", fitted), ("the other", reported)):
         chosen = pairs(images, audio, labels)
-        tries = [(f"from {floor}", "1", ramp(floor), one) for floor in IMAGE_FLOORS]
+        tries: list[tuple[str, str, Weigh, Weigh]] = [
+            (f"from {floor}", "1", ramp(floor), one) for floor in IMAGE_FLOORS]
         tries += [("1", f"{way} from {floor}", one, make(floor)) for floor in AUDIO_FLOORS[1:]
                   for way, make in (("quality", ramp), ("true ratio", known))]
         for sight, sound, seen, heard in tries:

@@ -144,21 +144,22 @@ WAYS: Mapping[str, Way] = {
 
 def embed(encoder: Encoder, gallery: Gallery, folders: list[Path]) -> Files:
     """Embed every file of the four folders."""
-    old, new = scan(*folders[:2]), scan(*folders[2:])
+    old, new = scan(folders[0], folders[1]), scan(folders[2], folders[3])
     strange = set(old.labels) - set(gallery.labels) or set(new.labels) & set(gallery.labels)
     if strange:
         raise SystemExit(f"old species must be known and new ones unknown: {sorted(strange)}")
-    found = [embed_dataset(encoder, labels, dataset, lambda *_: None)
-             for labels, dataset in ((gallery.labels, old), (tuple(new.labels), new))]
-    for problem in (*found[0].problems, *found[1].problems):
+    known, fresh = (embed_dataset(encoder, labels, dataset, lambda *_: None)
+                    for labels, dataset in ((gallery.labels, old), (tuple(new.labels), new)))
+    for problem in (*known.problems, *fresh.problems):
         print("skipped", problem)
-    return Files(*((part.images, part.audio) for part in found), tuple(new.labels))
+    return Files((known.images, known.audio), (fresh.images, fresh.audio), tuple(new.labels))
 
 
 def keep(path: Path, files: Files) -> None:
     """Write the embeddings."""
-    arrays = {f"{part}{index}": values for part, pair in (("old", files.old), ("new", files.new))
-              for index, side in enumerate(pair) for values in (_pack(side),)}
+    arrays: dict[str, Any] = {
+        f"{part}{index}": _pack(side) for part, pair in (("old", files.old), ("new", files.new))
+        for index, side in enumerate(pair)}
     np.savez(path, labels=np.array(files.labels), **arrays)
 
 
@@ -251,8 +252,8 @@ def _measure_way(fuse: Fuse, gallery: Gallery, files: Files, old: Mapping[str, T
                 for side, count in zip(files.new, (photographs, recordings), strict=True)]
         added = with_new(fuse, gallery, way, files.labels,
                          *(part_of(side, own) for side, own in zip(files.new, rows, strict=True)))
-        new = test_sets(fuse, *(part_of(side, ~own)
-                                for side, own in zip(files.new, rows, strict=True)), seed)
+        images, audio = (part_of(side, ~own) for side, own in zip(files.new, rows, strict=True))
+        new = test_sets(fuse, images, audio, seed)
         for sense in SENSES:
             found, alone, accepted = answers(added, new[sense], sense, len(gallery.species))
             right.setdefault(("new", sense), []).append(found)

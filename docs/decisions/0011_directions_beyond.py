@@ -24,8 +24,10 @@ from birdfield_train.towers import pool_features
 
 SHOTS, DRAWS, BATCH = 3, 5, 16
 
+Pooled = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, species, folds
 
-def pooled(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+
+def pooled(folder: Path) -> Pooled:
     """Give features [N, 2 C], species [N] and folds [N] of a folder's photographs."""
     backbone = get_backbone("efficientnet-lite0")
     base = backbone.build()
@@ -51,7 +53,7 @@ def top1(vectors: np.ndarray, prototypes: np.ndarray, owners: np.ndarray) -> flo
     return float(((vectors @ prototypes.T).argmax(axis=1) == owners).mean())
 
 
-def measure(old: tuple, new: tuple, shrinkage: float, beyond: float) -> list[float]:
+def measure(old: Pooled, new: Pooled, shrinkage: float, beyond: float) -> list[float]:
     """Give top-1 of old species before, of new ones, and of old ones after enrolment."""
     features, owners, folds = old
     kept, count = folds != 0, owners.max() + 1
@@ -76,7 +78,7 @@ def main() -> None:
     """Print the table."""
     data = Path(sys.argv[1])
     old, new = (pooled(data / part / "images") for part in ("train", "enrol"))
-    rows = [("shrinkage", "beyond", "old_before", "new", "old_after")]
+    rows: list[tuple[object, ...]] = [("shrinkage", "beyond", "old_before", "new", "old_after")]
     for shrinkage in (0.3, 0.5, 0.7):
         for beyond in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0):
             rows.append((shrinkage, beyond, *(round(value, 3) for value in measure(

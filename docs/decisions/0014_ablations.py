@@ -29,6 +29,7 @@ from birdfield.encoder import DIM, unit
 from birdfield.evaluate import Embedded, Scored, score
 from birdfield.frontend import YAMNET, open_frontend
 from birdfield.image import preprocess
+from birdfield.species import Species
 from birdfield_train import batches
 from birdfield_train.backbones import get_backbone
 from birdfield_train.batches import BatchMaker
@@ -76,7 +77,7 @@ class Variant:
 
 
 NOW, LATE = "as now: as now", "fusion: late"
-AS_NOW = Variant(*NOW.split(": "))
+AS_NOW = Variant("as now", "as now")
 VARIANTS = (
     AS_NOW,
     Variant("loss", "none, the start alone", epochs=0),
@@ -105,10 +106,10 @@ class Recording(Feature):
     versions: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
     def load(self) -> NDArray[np.float32]:
-        return self.versions[0]
+        return np.asarray(self.versions[0])
 
     def load_version(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        return self.versions[int(rng.integers(len(self.versions)))]
+        return np.asarray(self.versions[int(rng.integers(len(self.versions)))])
 
     def load_versions(self) -> NDArray[np.float32]:
         return self.versions
@@ -212,7 +213,7 @@ class VariantFitter(Fitter):
             self._fusion.image_kernel.assign(layer[:DIM])
             self._fusion.audio_kernel.assign(layer[DIM:])
         if self.variant.loss in HELPERS:
-            gallery = build_gallery(self.heads.fusion_weights().fuse, [""] * split.species,
+            gallery = build_gallery(self.heads.fusion_weights().fuse, [Species("")] * split.species,
                                     self.heads.embed_images(split.images), split.image_labels,
                                     self.heads.embed_audio(split.audio), split.audio_labels)
             self._proxies.assign(unit(np.stack([
@@ -266,12 +267,13 @@ def score_fold(samples: Indexed, split: Split, fold: int, heads: Heads, senses: 
     fuse = heads.fusion_weights().with_gain(GAIN).fuse
     gallery = build_gallery(fuse, samples.species, heads.embed_images(split.images),
                             split.image_labels, heads.embed_audio(split.audio), split.audio_labels)
-    tested = []
+    tested: list[Embedded] = []
     for sense, embed in (("image", heads.embed_images), ("audio", heads.embed_audio)):
         rows = samples.tested(sense, fold)[: None if sense in senses else 0]
         tested.append(Embedded(embed([samples.features[sense][int(row)] for row in rows]),
                                samples.labels[sense][rows], samples.recordings[sense][rows]))
-    return score(fuse, gallery, *tested, seed)
+    images, audio = tested
+    return score(fuse, gallery, images, audio, seed)
 
 
 class Ablations:
@@ -286,7 +288,8 @@ class Ablations:
 
     def run(self, seed: int, fold: int) -> Results:
         """Fit and score every variant in one fold."""
-        found, starts = {}, {}
+        found: Results = {}
+        starts: Starts = {}
         for fitter in self._fitters:
             variant = fitter.variant
             samples = index_samples(FeatureSet(tuple(self._images[variant.pooling]),

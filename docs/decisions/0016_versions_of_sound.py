@@ -15,7 +15,7 @@ from birdfield.config import PACKAGED_YAMNET
 from birdfield.damage import mix
 from birdfield.dataset import assign_folds, fold_of, scan, scan_flat
 from birdfield.encoder import unit
-from birdfield.frontend import YAMNET, open_frontend
+from birdfield.frontend import YAMNET, Frontend, open_frontend
 from birdfield_train.augment_sound import augment_sound
 from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
 
@@ -23,7 +23,7 @@ FOLDS, SEEDS = 5, (0, 1)
 VERSIONS, SNRS_DB = (0, 1, 3), (10, 0)
 
 
-def pooled(frontend: object, waveform: np.ndarray) -> np.ndarray:
+def pooled(frontend: Frontend, waveform: np.ndarray) -> np.ndarray:
     """Give mean and peak of each window, [W, 2 dim]."""
     frames, count = frontend.embed(waveform), YAMNET.frames
     windows = np.stack([fit_frames(frames[start : start + count], count)

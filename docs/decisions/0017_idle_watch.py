@@ -33,7 +33,8 @@ TICKS_HZ = os.sysconf("SC_CLK_TCK")
 
 def pictures(busy: bool) -> list[bytes]:
     """Make JPEGs of one scene with fresh noise, or of scenes that have nothing in common."""
-    rng, found = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
+    found: list[bytes] = []
     for _ in range(PICTURES):
         if busy or not found:
             scene = cv2.resize(rng.uniform(40, 200, (36, 64, 3)).astype(np.float32), SIZE_PX)

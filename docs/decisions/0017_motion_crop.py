@@ -36,9 +36,10 @@ SIZES = (0.60, 0.30, 0.10, 0.05)  # of the picture's height: a bird's longer sid
 MARGINS = (1.2, 1.5, 2.0, 3.0) if "--margins" in sys.argv else ()
 A_SPECIES = 1  # photographs that are shown
 LOOKS = 2  # at the scene before the bird is there
-NOISE = 4  # of 255
+NOISE = np.array([4.0, 0, 0])  # of 255, in blue alone
 SEED = 0
-GRAIN = itertools.cycle([cv2.randn(np.empty((FRAME_PX[1], FRAME_PX[0], 3), np.int16), 0, NOISE)
+GRAIN = itertools.cycle([cv2.randn(np.empty((FRAME_PX[1], FRAME_PX[0], 3), np.int16), np.zeros(3),
+                                    NOISE)
                          for _ in range(5)])
 
 
@@ -105,7 +106,7 @@ def main() -> None:
             return bool(gallery.labels[int(rows[0].argmax())] == label)
         means = {name: unit(np.mean([one for place, one in vectors.items() if place != path],
                                     axis=0)) for name, vectors in others.items()}
-        return max(means, key=lambda name: float(means[name] @ vector)) == label
+        return bool(max(means, key=lambda name: float(means[name] @ vector)) == label)
 
     queries = [("strangers", label, path) for label, paths in others.items()
                for path in list(paths)[:A_SPECIES] if len(paths) > A_SPECIES]

@@ -67,8 +67,9 @@ GATES: dict[str, type[Any]] = {"birdfield": MotionGate, "running mean": RunningM
 def cut_bird(path: Path) -> Any:
     """Cut the bird out of its photograph: BGR and alpha, float32 [h, w, 4]; None if that fails."""
     image = read_image(path)
-    image = cv2.resize(image, None, fx=200 / max(image.shape[:2]), fy=200 / max(image.shape[:2]),
-                       interpolation=cv2.INTER_AREA)
+    scale = 200 / max(image.shape[:2])
+    image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale,
+                                  interpolation=cv2.INTER_AREA), np.uint8)
     rows, columns = image.shape[:2]
     mask = np.zeros((rows, columns), np.uint8)
     box = (columns // 16, rows // 16, columns * 7 // 8, rows * 7 // 8)

@@ -7,10 +7,11 @@ of the constants of `birdfield.visits`, and the visits scored against the script
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from soak import SceneCamera, SceneMicrophone  # noqa: E402
 from birdfield import visits as pooling  # noqa: E402
 from birdfield.bundle import Bundle, load_bundle  # noqa: E402
 from birdfield.config import thread_count  # noqa: E402
-from birdfield.decide import decide  # noqa: E402
+from birdfield.decide import Decision, decide  # noqa: E402
 from birdfield.watch import Watch, step_of  # noqa: E402
 from birdfield.window import Window  # noqa: E402
 
@@ -65,17 +66,17 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
     return watched
 
 
-def remember_decisions() -> None:
+def deciding_once() -> Callable[..., Decision]:
     """Let each vector be decided once: the choices differ only in what is made of it."""
-    known: dict[tuple[int, int], Any] = {}
+    known: dict[tuple[int, int], Decision] = {}
 
-    def once(encoder: Any, gallery: Any, image: Any, audio: Any) -> Any:
+    def once(encoder: Any, gallery: Any, image: Any, audio: Any) -> Decision:
         key = id(image), id(audio)
         if key not in known:
             known[key] = decide(encoder, gallery, image, audio)
         return known[key]
 
-    pooling.decide = once
+    return once
 
 
 def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay, ...]]]:
@@ -96,13 +97,14 @@ def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay
 def score_choices(bundle: Bundle, watched: dict[str, Watched], out: Path) -> None:
     """Print and write what each choice finds, of all birds."""
     decided = {name: getattr(pooling, name) for choice in CHOICES.values() for name in choice}
-    remember_decisions()
+    once = deciding_once()
     rows: list[dict[str, Any]] = []
     for choice, constants in CHOICES.items():
         for name, value in {**decided, **constants}.items():
             setattr(pooling, name, value)
         for senses, windows in watched.items():
-            row = tabulate(pool(bundle, windows))[0]
+            with patch.object(pooling, "decide", once):
+                row = tabulate(pool(bundle, windows))[0]
             del row["group"]
             rows.append({"choice": choice, "senses": senses, **row})
             print(*rows[-1].values(), flush=True)
