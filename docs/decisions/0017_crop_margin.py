@@ -7,6 +7,7 @@ are by so much larger or smaller than it. Counted is which visits are found.
 
 import csv
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def main() -> None:
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for margin, found in told.items():
-            motion.square_around = lambda box, shape, margin=margin: square(box, shape, margin)
+            motion.square_around = partial(square, margin=margin)
             found.append((watch_garden(scene, ("image",), encoder, bundle), tuple(
                 stay for stay in garden.stays if stay.photographs)))
         print(f"garden {number + 1}", flush=True)
