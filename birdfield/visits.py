@@ -18,6 +18,7 @@ GAP_S = 30.0  # a bird that was neither seen nor heard for so long has left
 ENOUGH = 1.9  # support of a visit, in windows DECISION_S apart that are sure: one alone is none
 AGREEING = 2.0  # what a window counts in which sight and sound agree
 DISPUTED = 0.7  # what each of its claims counts where one is seen and another heard
+POSSIBLE = 0.01  # the seen species' probability by sound, among its first three, that is no dispute
 HALF = -0.1  # the knownness at which an answer counts half: below what is answered at once
 SLOPE = 0.05  # of knownness: how far from there it counts 0.27, or 0.73
 FAINT = 0.2  # support below which a window says nothing
@@ -54,7 +55,8 @@ def claims_of(encoder: Encoder, gallery: Gallery, window: Window) -> list[Claim]
 
     Each sense speaks for itself, and nothing is decided yet: an answer that is not sure enough to
     be given for one window counts less, and many of them make a visit. A sense that is of no
-    species known says nothing, and contradicts nobody: two birds may be there.
+    species known says nothing, and contradicts nobody: two birds may be there. But a sound that is
+    possibly the seen bird's tells of no other.
     """
     if window.observation is None:
         return []
@@ -66,10 +68,13 @@ def claims_of(encoder: Encoder, gallery: Gallery, window: Window) -> list[Claim]
     claims = [claim for claim in claims if claim.support >= FAINT]
     if len(claims) < 2:
         return claims
-    if claims[0].species != claims[1].species:
-        return [replace(claim, weight=DISPUTED * claim.weight) for claim in claims]
-    surer = max(claims, key=lambda claim: claim.support)
-    return [replace(surer, weight=AGREEING * surer.weight, senses=("image", "audio"))]
+    sight, sound = claims
+    if sight.species == sound.species:
+        surer = max(claims, key=lambda claim: claim.support)
+        return [replace(surer, weight=AGREEING * surer.weight, senses=("image", "audio"))]
+    if dict(sound.top).get(sight.species, 0.0) >= POSSIBLE:
+        return [sight]
+    return [replace(claim, weight=DISPUTED * claim.weight) for claim in claims]
 
 
 def _claim(decision: Decision) -> Claim:

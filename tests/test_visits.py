@@ -116,6 +116,17 @@ def test_two_birds_at_once_are_two_visits_of_windows_that_count_less() -> None:
                                                                   ("Wren", "audio")}
 
 
+@pytest.mark.parametrize(("heard", "species"), [(105, {"Robin"}), (120, {"Robin", "Wren"})])
+def test_a_sound_that_is_possibly_the_seen_birds_tells_of_no_other(
+        heard: float, species: set[str]) -> None:
+    """A Robin is seen; by sound, nearest to the Wren, it is 1 / (1 + e^(0.259 / 0.1)) = 0.070 at
+    105 degrees, and 1 / (1 + e^5) = 0.007 at 120."""
+    claims = claims_of(ENCODER, GALLERY, window(0, seen=60, heard=heard))
+    assert {claim.species for claim in claims} == species
+    assert claims[0].senses == ("image",)
+    assert claims[0].weight == pytest.approx(1.0 if len(claims) == 1 else 0.7, abs=1e-3)
+
+
 @pytest.mark.parametrize(("heard", "species"), [(0, ["Jay"]), (250, [])])
 def test_an_empty_garden_does_not_silence_a_song(heard: float, species: list[str]) -> None:
     """The picture is at 220 degrees, 100 from the Wren: of no species.
