@@ -314,6 +314,9 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--hours", type=float, default=24.0, help="Of scene time.")
     arguments = parser.parse_args()
+    if not arguments.hours > WARM_UP_H:
+        parser.error(f"--hours is {arguments.hours:g}; expected more than the {WARM_UP_H:g} h of "
+                     "the warm-up")
     with tempfile.TemporaryDirectory() as folder:
         good = soak(arguments.bundle, Path(folder) / "journal", arguments.hours)
     print("as it should be" if good else "NOT as it should be")
