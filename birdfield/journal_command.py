@@ -51,7 +51,7 @@ def visits(
     )
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
-    names, kept = names_of(lang, names_file), []
+    names, kept, count = names_of(lang, names_file), [], 0
     with reading(journal) as opened:
         rows = (events_of(opened, from_time, to_time) if events else
                 visits_of(opened, Selection(species and names.label(species), from_time, to_time,
@@ -60,8 +60,11 @@ def visits(
             line = event_line(row) if events else visit_line(row, names)
             row = row if events else names.told(row)
             print(json.dumps(row, ensure_ascii=False) if json_lines else line)
+            count += 1
             if csv:
                 kept.append(row)
+    if not count:
+        complain(f"{journal}: no {'event' if events else 'visit'} of those asked for")
     if csv:
         from birdfield.atomic import write_file
 

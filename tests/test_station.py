@@ -71,7 +71,9 @@ def test_visits_are_listed_for_people(journal: Path) -> None:
     lines = run("visits", journal, "--last", 2).stdout.splitlines()
     assert ["[audio]  sound" in line for line in lines] == [True, False]
     assert ["[image]  picture" in line for line in lines] == [False, True]
-    assert run("visits", journal, "--since", "2999-01-01").stdout == ""
+    none = run("visits", journal, "--since", "2999-01-01")
+    assert (none.exit_code, none.stdout) == (0, "")
+    assert "no visit of those asked for" in none.stderr
     events = run("visits", journal, "--events").stdout
     assert all(words in events for words in ("started: model", "camera lost: dark",
                                              "microphone lost: silent", "stopped:"))
