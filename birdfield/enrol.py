@@ -41,7 +41,7 @@ class FileReport:
     warning: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a file that is named twice is two of them
 class _Candidate:
     path: Path
     sense: str

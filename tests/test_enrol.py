@@ -80,6 +80,11 @@ def test_a_repeat_is_left_out_whatever_its_name(bundle: Bundle, files: list[Path
     assert len(load_store(bundle).enrolled["Owl"].hashes) == 2
 
 
+def test_a_file_that_is_named_twice_is_enrolled_once(bundle: Bundle, files: list[Path]) -> None:
+    assert warnings(enrol(bundle, BluePitch(), OWL, [files[0], files[0]])) == [None, "repeat"]
+    assert len(load_store(bundle).enrolled["Owl"].hashes) == 1
+
+
 def test_only_repeats_leave_the_store_as_it_was(bundle: Bundle, files: list[Path]) -> None:
     enrol(bundle, BluePitch(), OWL, files)
     before = store_path(bundle).stat().st_mtime_ns
