@@ -68,7 +68,7 @@ def test_a_photograph_and_a_recording_are_not_compared(bundle: Bundle, tmp_path:
 
 def test_a_dry_run_reports_the_same_and_stores_nothing(bundle: Bundle, files: list[Path]) -> None:
     dry = enrol(bundle, BluePitch(), OWL, files, dry_run=True)
-    assert not store_path(bundle).exists() and answer(bundle, 202) is None
+    assert not store_path(bundle).parent.exists() and answer(bundle, 202) is None
     assert dry == enrol(bundle, BluePitch(), OWL, files)
 
 
