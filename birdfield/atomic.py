@@ -39,6 +39,21 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
         raise write_error(path, error) from error
 
 
+def check_place(path: Path) -> None:
+    """Check, before the work, that a file can be written by `write_file`.
+
+    Raises:
+        InputError: When its folder is missing or takes no file, or it is a folder itself.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 def write_error(path: Path, error: OSError) -> InputError:
     """Say in a sentence why something could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -163,6 +163,30 @@ def read_audio(path: Path, rate_hz: int, limit_s: float = 3600.0) -> Waveform:
     return np.concatenate(blocks)
 
 
+def read_start(path: Path, rate_hz: int, length_s: float) -> Waveform:
+    """Read the beginning of a recording of any length, and no more of it.
+
+    Args:
+        path: A sound file.
+        rate_hz: The rate that is wanted.
+        length_s: The most that is taken, in seconds.
+
+    Returns:
+        float32 [N], mono, at rate_hz.
+
+    Raises:
+        InputError: When it cannot be read.
+    """
+    wanted, total = round(length_s * rate_hz), 0
+    held: list[Waveform] = []
+    for block in read_blocks(path, rate_hz):
+        held.append(block)
+        total += len(block)
+        if total >= wanted:
+            break
+    return np.concatenate(held)[:wanted]
+
+
 def windows(blocks: Iterable[Waveform],
             spec: AudioSpec) -> Iterator[tuple[int, Waveform]]:
     """Cut a stream of samples into the audio tower's windows, in bounded memory.

@@ -19,7 +19,7 @@ from birdfield.bundle import Bundle
 from birdfield.config import check_sha256
 from birdfield.encoder import DIM, SENSES, unit
 from birdfield.errors import InputError
-from birdfield.gallery import Gallery
+from birdfield.gallery import MAX_SPECIES, Gallery
 from birdfield.interpreter import PlainModel
 from birdfield.species import Species
 
@@ -144,10 +144,11 @@ def gallery_curve(most: int, like: Gallery) -> list[dict[str, float]]:
     """Time the match among 100, 1,000, ... and `most` species of PROTOTYPES prototypes each.
 
     Raises:
-        InputError: When `most` is less than 1.
+        InputError: When `most` is less than 1, or more than a gallery may hold.
     """
-    if most < 1:
-        raise InputError(f"a gallery of {most} species cannot be timed; expected at least 1")
+    if not 1 <= most <= MAX_SPECIES:
+        raise InputError(f"a gallery of {most:,} species cannot be timed; expected 1 to "
+                         f"{MAX_SPECIES:,}")
     sizes = [*(size for size in (100, 1_000, 10_000) if size < most), most]
     stages = [[_match_stage(size, like)] for size in sizes]
     timed = interleave(stages, lambda *_: None, GALLERY_ROUNDS)

@@ -21,7 +21,7 @@ from birdfield import (
     watch_command,
     workstation,
 )
-from birdfield.console import complain, progress, show, show_figures
+from birdfield.console import check_output, complain, progress, show, show_figures
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 from birdfield.options import JsonSwitch, LangOption, ModelArgument, ModelOption, NamesOption
 
@@ -107,6 +107,7 @@ def identify(
 
     if not (files or image or audio):
         raise UsageError("nothing to identify; name files or folders, --image or --audio")
+    check_output(csv)
     pair = (image, audio) if image and audio else None
     single = [path for path in (image, audio) if path and not pair]
     paths = [*list_files(files or []), *single]
@@ -165,6 +166,7 @@ def evaluate(
         separate,
     )
 
+    check_output(json_file)
     if report_dir:
         from birdfield.report import check_report, gather, write_report
 
@@ -227,6 +229,7 @@ def bench(
     from birdfield.bench_table import to_table
     from birdfield.model import open_model
 
+    check_output(json_file)
     opened = [(path, *open_model(path)) for path in models]
     figures = measure([(path, bundle, known) for path, bundle, _, known in opened], threads,
                       against_birdnet, gallery, progress)

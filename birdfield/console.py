@@ -41,6 +41,14 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
         write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
 
 
+def check_output(file: Path | None) -> None:
+    """Check, before the work, that a file can be written (- is stdout); raises InputError."""
+    if file and file != Path("-"):
+        from birdfield.atomic import check_place
+
+        check_place(file)
+
+
 def show_figures(figures: dict[str, Any], to_table: Callable[[dict[str, Any]], str],
                  json_file: Path | None) -> None:
     """Print figures as a table, and write them to a JSON file; where that is -, print JSON."""

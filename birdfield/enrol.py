@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from birdfield.encoder import Encoder, Vector, pool
 from birdfield.errors import InputError, some_of
 from birdfield.gallery import Gallery
 from birdfield.species import Species
-from birdfield.store import Enrolled, Store, edit_store, merged_gallery
+from birdfield.store import Enrolled, Store, edit_store, load_store, merged_gallery
 
 OUTLIER_SD = 3.0  # how far below the others' mean similarity a file is called an outlier
 OUTLIER_DROP = 0.25  # and by how much cosine at least
@@ -41,7 +42,7 @@ class FileReport:
     warning: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a file that is named twice is two of them
 class _Candidate:
     path: Path
     sense: str
@@ -67,12 +68,12 @@ def enrol(bundle: Bundle, encoder: Encoder, species: Species, paths: Sequence[Pa
         InputError: When a file cannot be read; nothing is stored then.
     """
     candidates = [_embed(encoder, path) for path in paths]
-    with edit_store(bundle) as held:
+    with nullcontext([load_store(bundle)]) if dry_run else edit_store(bundle) as held:
         store = held[0]
         known = store.enrolled.get(species.label)
         fresh = _fresh(candidates, known.hashes if known else ())
         reports = _reports(bundle, store, encoder, species.label, candidates, fresh, known)
-        if fresh and not dry_run:
+        if fresh:
             held[0] = _with_samples(store, species, known, fresh)
     return reports
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform, read_audio
+from birdfield.audio import Waveform, read_audio, read_start
 from birdfield.damage import DAMAGES, damage_image, mix
 from birdfield.dataset import scan_flat
 from birdfield.decide import sense_of
@@ -157,7 +157,7 @@ def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
     rows = sorted({row for share in shares.values() for row in share})
     rate_hz = encoder.audio_spec.rate_hz
     for done, row in enumerate(rows, 1):
-        waveform = read_audio(paths[row], rate_hz)[: round(CUT_S * rate_hz)]
+        waveform = read_start(paths[row], rate_hz, CUT_S)
         heard[CLEAN][row] = _hear(encoder, waveform)
         for place, kind in enumerate(shares):
             if row not in shares[kind]:

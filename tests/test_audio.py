@@ -13,6 +13,7 @@ from birdfield.audio import (
     patches,
     read_audio,
     read_blocks,
+    read_start,
     to_mono,
     window_starts,
     windows,
@@ -130,6 +131,14 @@ def write_broken(folder: Path, kind: str) -> Path:
 def test_an_unusable_recording_is_named(tmp_path: Path, kind: str, words: str) -> None:
     with pytest.raises(InputError, match=f"song.wav: {words}"):
         read_audio(write_broken(tmp_path, kind), RATE_HZ)
+
+
+def test_the_beginning_of_a_recording_is_no_longer_than_the_recording(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, tone(RATE_HZ, 23), RATE_HZ)
+    whole = read_audio(path, RATE_HZ)
+    np.testing.assert_array_equal(read_start(path, RATE_HZ, 12.5), whole[: 12 * RATE_HZ + 8_000])
+    np.testing.assert_array_equal(read_start(path, RATE_HZ, 60.0), whole)
 
 
 def test_a_recording_longer_than_the_limit_is_refused(tmp_path: Path) -> None:

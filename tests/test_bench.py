@@ -101,9 +101,11 @@ def test_the_curve_of_the_gallery_ends_at_what_was_asked_for() -> None:
     assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in rows)
 
 
-def test_a_gallery_of_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="a gallery of 0 species .* expected at least 1"):
-        gallery_curve(0, factory())
+@pytest.mark.parametrize(("most", "told"), [(0, "0"), (100_001, "100,001")])
+def test_a_gallery_of_nothing_or_of_more_than_there_can_be_is_refused(most: int,
+                                                                      told: str) -> None:
+    with pytest.raises(InputError, match=f"a gallery of {told} species .* expected 1 to 100,000"):
+        gallery_curve(most, factory())
 
 
 @pytest.fixture

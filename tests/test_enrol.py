@@ -68,7 +68,7 @@ def test_a_photograph_and_a_recording_are_not_compared(bundle: Bundle, tmp_path:
 
 def test_a_dry_run_reports_the_same_and_stores_nothing(bundle: Bundle, files: list[Path]) -> None:
     dry = enrol(bundle, BluePitch(), OWL, files, dry_run=True)
-    assert not store_path(bundle).exists() and answer(bundle, 202) is None
+    assert not store_path(bundle).parent.exists() and answer(bundle, 202) is None
     assert dry == enrol(bundle, BluePitch(), OWL, files)
 
 
@@ -78,6 +78,11 @@ def test_a_repeat_is_left_out_whatever_its_name(bundle: Bundle, files: list[Path
     assert warnings(enrol(bundle, BluePitch(), OWL, [files[0], copy])) == [None, "repeat"]
     assert warnings(enrol(bundle, BluePitch(), OWL, [copy, files[1]])) == ["repeat", None]
     assert len(load_store(bundle).enrolled["Owl"].hashes) == 2
+
+
+def test_a_file_that_is_named_twice_is_enrolled_once(bundle: Bundle, files: list[Path]) -> None:
+    assert warnings(enrol(bundle, BluePitch(), OWL, [files[0], files[0]])) == [None, "repeat"]
+    assert len(load_store(bundle).enrolled["Owl"].hashes) == 1
 
 
 def test_only_repeats_leave_the_store_as_it_was(bundle: Bundle, files: list[Path]) -> None:

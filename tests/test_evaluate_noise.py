@@ -10,6 +10,7 @@ from devices import scenery
 from fakes import BluePitch, factory, tone
 
 from birdfield import evaluate_noise
+from birdfield.audio import read_audio
 from birdfield.damage import DAMAGES
 from birdfield.errors import InputError
 from birdfield.evaluate import Embedded
@@ -93,6 +94,16 @@ def test_sound_is_lost_to_a_hum_louder_than_it(tmp_path: Path) -> None:
     assert (clean["image_top1"], clean["audio_top1"], clean["both_top1"]) == (1, 1, 1)
     assert (loud["image_top1"], loud["audio_top1"]) == (1, 0) and loud["both_top1"] < 1
     assert row_of(rows, "hum", 20, "clean")["audio_top1"] == 1
+
+
+def test_of_a_recording_of_any_length_the_beginning_is_taken(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over an hour is too long for `read_audio`; here, over 0.5 s."""
+    def read_short(path: Path, rate_hz: int) -> Any:
+        return read_audio(path, rate_hz, 3600.0 if "__" in path.name else 0.5)
+
+    monkeypatch.setattr(evaluate_noise, "read_audio", read_short)
+    assert row_of(measure(tmp_path), "none", None, "clean")["audio_top1"] == 1
 
 
 def test_a_picture_too_dark_to_use_leaves_the_answer_to_sound(tmp_path: Path) -> None:

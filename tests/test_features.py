@@ -17,7 +17,7 @@ from birdfield.dataset import scan
 from birdfield.frontend import YAMNET, Yamnet
 from birdfield.image import ImageSpec, read_image
 from birdfield_train.backbones import Backbone
-from birdfield_train.features import FeatureSet, extract
+from birdfield_train.features import FeatureSet, _PatchEmbeddings, extract
 
 pytestmark = pytest.mark.train
 
@@ -95,7 +95,22 @@ def test_features_are_the_pooled_maps_and_the_patch_embeddings(data: Path,
                                [*cells.mean(axis=0), *cells.max(axis=0)], rtol=1e-2)
     assert features.audio[0].load().shape == (2, YAMNET.dim)
     assert features.audio[0].load().dtype == np.float32
-    assert told == [("photographs", 2, 2), ("recordings", 2, 2)]
+    assert told == [("photographs", 2, 2), ("recordings", 1, 2), ("recordings", 2, 2)]
+
+
+def test_one_recording_is_in_memory_at_a_time(data: Path, computed: Computed,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen of an hour, in four versions, were 15 GB."""
+    ahead: list[int] = []
+    read = _PatchEmbeddings.read
+
+    def counted(self: Any, path: Path) -> Any:
+        ahead.append(len(ahead) - computed.waveforms)
+        return read(self, path)
+
+    monkeypatch.setattr(_PatchEmbeddings, "read", counted)
+    run(data, computed)
+    assert ahead == [0, 0]
 
 
 def test_a_second_extraction_computes_nothing(data: Path, computed: Computed) -> None:

@@ -30,6 +30,11 @@ TABLE = [
     ("watch --model DAMAGED --camera none --microphone none", 1,
      "DAMAGED/image.tflite: damaged: SHA-256 is"),
     # Paths and permissions.
+    ("identify TEXT --model MODEL --csv GONE/x.csv", 1,
+     "GONE/x.csv: cannot be written (No such file or directory)"),
+    ("evaluate MODEL FOLDER FOLDER --json GONE/x.json", 1,
+     "GONE/x.json: cannot be written (No such file or directory)"),
+    ("bench MODEL --json FOLDER", 1, "FOLDER: cannot be written (Is a directory)"),
     ("visits GONE", 1, "GONE: no journal here; expected a folder that birdfield watch --journal"),
     ("visits JOURNAL --csv GONE/x.csv", 1, "GONE/x.csv: cannot be written (No such file or dir"),
     ("visits JOURNAL --last 99999999999999999999", 2, None),

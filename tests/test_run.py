@@ -279,6 +279,19 @@ def test_an_existing_run_is_refused_resumed_at_once_or_replaced(
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_nothing_but_a_run_is_replaced(tmp_path: Path, data: Path, kind: str) -> None:
+    mine = tmp_path / "mine"
+    if kind == "folder":
+        mine.mkdir()
+    kept = mine / "notes.txt" if kind == "folder" else mine
+    kept.write_text("a season's notes")
+    with pytest.raises(InputError, match="mine exists already and is no run, so that --force "
+                                         "leaves it; choose another name"):
+        train(make_config(data, mine), SILENT, force=True)
+    assert kept.read_text() == "a season's notes" and list(tmp_path.iterdir()) == [mine]
+
+
 def spoil(data: Path) -> None:
     (data / "images" / "Robin" / "3.png").write_text("no picture")
     (data / "audio" / "Robin" / "notes.txt").write_text("no sound")

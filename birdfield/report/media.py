@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform, read_blocks
+from birdfield.audio import read_start
 from birdfield.errors import InputError
 from birdfield.image import Frame, read_image
 from birdfield.motion import Box
@@ -50,15 +50,10 @@ def spectrogram_uri(path: Path) -> tuple[str, float] | None:
     Returns:
         A `data:` URI and the seconds that it shows, or None when it cannot be read any more.
     """
-    held: list[Waveform] = []
     try:
-        for block in read_blocks(path, RATE_HZ):
-            held.append(block)
-            if sum(map(len, held)) >= EXCERPT_S * RATE_HZ:
-                break
+        waveform = read_start(path, RATE_HZ, EXCERPT_S)
     except InputError:
         return None
-    waveform = np.concatenate(held)[: int(EXCERPT_S * RATE_HZ)]
     return _uri(draw_spectrogram(waveform)), len(waveform) / RATE_HZ
 
 

@@ -118,9 +118,11 @@ def _extract(samples: Sequence[Sample], model_key: str, compute: Any, problems: 
     folder = cache_home() / "features" / f"{FORMAT}-{model_key}"
     folder.mkdir(parents=True, exist_ok=True)
     features: list[Feature] = []
-    for start in range(0, len(samples), BATCH):
+    # A recording may be an hour long and has no batch to be part of: one is in memory at a time.
+    size = BATCH if compute.together else 1
+    for start in range(0, len(samples), size):
         waiting: list[tuple[Feature, Any]] = []
-        for sample in samples[start : start + BATCH]:
+        for sample in samples[start : start + size]:
             try:
                 feature = Feature(sample, folder / f"{_content_key(sample.path)}.npy")
                 if not feature.cached.exists():
@@ -133,7 +135,7 @@ def _extract(samples: Sequence[Sample], model_key: str, compute: Any, problems: 
             for (feature, _), output in zip(waiting, outputs, strict=True):
                 _save(feature.cached, output)
         progress("photographs" if samples[0].sense == "image" else "recordings",
-                 min(start + BATCH, len(samples)), len(samples))
+                 min(start + size, len(samples)), len(samples))
     return features
 
 
@@ -158,6 +160,8 @@ def _save(path: Path, values: NDArray[np.float32]) -> None:
 class _PooledMaps:
     """Photographs to the mean and the peak of the base's last maps."""
 
+    together = True
+
     def __init__(self, backbone: Backbone) -> None:
         self._backbone = backbone
         self._model: keras.Model | None = None
@@ -179,6 +183,8 @@ class _PooledMaps:
 class _Views:
     """Photographs to the maps before the base's tail, of the plain picture and of others."""
 
+    together = True
+
     def __init__(self, backbone: Backbone, tuning: Tuning) -> None:
         self._backbone, self._tuning = backbone, tuning
         self._model: keras.Model | None = None
@@ -198,6 +204,8 @@ class _Views:
 
 class _PatchEmbeddings:
     """Recordings to their frontend's embeddings."""
+
+    together = False
 
     def __init__(self, frontend: Frontend) -> None:
         self._frontend = frontend

@@ -125,7 +125,8 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
         The run's folder.
 
     Raises:
-        InputError: When the data cannot be used, or the run exists.
+        InputError: When the data cannot be used, or the run exists; with force, when what exists
+            is no run.
     """
     tf.config.experimental.enable_op_determinism()
     if config.run.exists() and not force:
@@ -134,6 +135,7 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
             return config.run
         raise InputError(f"{config.run} exists already; choose another name, or add --force "
                          "to replace it")
+    _require_replaceable(config.run)
     with _partial(config, resume, force) as folder:
         dataset = scan(config.image_dir, config.audio_dir,
                        read_names(config.names) if config.names else None,
@@ -147,6 +149,14 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
         _require_samples(dataset, features)
         _train_into(folder, config, dataset, backbone, frontend, features, no_bird, reporter)
     return config.run
+
+
+def _require_replaceable(run: Path) -> None:
+    """Let --force take the place of a run or of an empty folder, never of anything else."""
+    whole = run.is_dir() and ((run / "run.json").is_file() or not any(run.iterdir()))
+    if run.exists() and not whole:
+        raise InputError(f"{run} exists already and is no run, so that --force leaves it; choose "
+                         "another name")
 
 
 @contextmanager
