@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birdfield.console import complain
+from birdfield.console import check_output, complain
 from birdfield.options import MAX_COUNT, JsonSwitch, LangOption, NamesOption
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def visits(
     )
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    check_output(csv)
     names, kept, count = names_of(lang, names_file), [], 0
     with reading(journal) as opened:
         rows = (events_of(opened, from_time, to_time) if events else
