@@ -25,6 +25,8 @@ YAMNET_FILE = "yamnet.tflite"  # only in a bundle whose YAMNet is not the packag
 LICENSE = "LICENSE"
 MODEL_CARD = "MODEL_CARD.md"
 OPTIONAL = {YAMNET_FILE, LICENSE, MODEL_CARD}  # checked where the manifest lists them
+# Sides of what `watch` cuts out by the sides of what moved: docs/decisions/0017-spend-nothing.md
+MARGIN, TUNED_MARGIN = 1.3, {"efficientnet-lite0": 1.0}
 MAX_MANIFEST = 4_000_000  # bytes
 MAX_FILE = 600_000_000  # bytes
 
@@ -55,6 +57,15 @@ class Bundle:
     def image_spec(self) -> ImageSpec:
         """What the image tower takes."""
         return ImageSpec.from_json(self.manifest["image"])
+
+    @property
+    def crop_margin(self) -> float:
+        """Sides of what is cut out for the image tower by the sides of what moved.
+
+        A base that was fine-tuned on crops of many sizes takes the bird alone; a frozen one takes
+        it as its photographs show it.
+        """
+        return TUNED_MARGIN.get(str(self.manifest["image"].get("backbone")), MARGIN)
 
     @property
     def audio_spec(self) -> AudioSpec:

@@ -18,6 +18,7 @@ from birdfield.gallery import Gallery
 from birdfield.latency import IN_TIME, Latency
 from birdfield.loudness import LoudnessGate
 from birdfield.microphone import Microphone
+from birdfield.motion import square_around
 from birdfield.observation import Observation
 from birdfield.overruns import HOT, LATE, SOUND
 from birdfield.quality import frame_fault, window_fault
@@ -113,7 +114,8 @@ class Watch:
 
     def __init__(self, encoder: Encoder, gallery: Gallery, camera: Camera | None,
                  microphone: Microphone | None, fast: bool = False,
-                 rules: LiveRules | None = None, latency: Latency = IN_TIME) -> None:
+                 rules: LiveRules | None = None, latency: Latency = IN_TIME,
+                 crop_margin: float = 1.0) -> None:
         """Take the sources; nothing is read before `observations`.
 
         Args:
@@ -124,6 +126,7 @@ class Watch:
             fast: Whether to go through files as fast as they can be processed.
             rules: What is to be answered; None for everything.
             latency: How late the sources are, as far as they are live.
+            crop_margin: Sides of what is cut out for the image tower by the sides of what moved.
 
         Raises:
             UsageError: When there is no source, or `fast` is asked of a live one.
@@ -141,6 +144,7 @@ class Watch:
         self._window_s = spec.window_s
         self._step_s = step_of(spec)
         self._camera, self._microphone = camera, microphone
+        self._crop_margin = crop_margin
         self._camera_late_s = latency.camera_s if camera and camera.live else 0.0
         self._microphone_late_s = latency.microphone_s if microphone and microphone.live else 0.0
         self._late_s = max(self._camera_late_s, self._microphone_late_s)  # until a window is there
@@ -245,7 +249,10 @@ class Watch:
         fault = frame_fault(shot.frame, shot.unchanged_s)
         if fault:
             return None, self._camera.loss or fault
-        return (None if shot.still else shot), None
+        if shot.still:
+            return None, None
+        return (replace(shot, box=square_around(shot.box, shot.frame.shape, self._crop_margin))
+                if shot.box else shot), None
 
     def _listen(self, origin_s: float, start_s: float,
                 end_s: float) -> tuple[Waveform | None, str | None]:

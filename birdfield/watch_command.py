@@ -106,7 +106,8 @@ def watch(
         for source in (eye, ear):
             if source is not None:
                 closing.callback(source.close)
-        scene = Watch(encoder, gallery, eye, ear, fast, rules, choice.latency)
+        scene = Watch(encoder, gallery, eye, ear, fast, rules, choice.latency,
+                      bundle.crop_margin)
         encoder.load(eye is not None, ear is not None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())

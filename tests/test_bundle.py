@@ -7,7 +7,7 @@ import pytest
 from fakes import factory, make_bundle, manifest_of, to_birdnet, write_manifest
 
 from birdfield import bundle as bundle_module
-from birdfield.bundle import FILES, MANIFEST, TOWERS, YAMNET_FILE, load_bundle, model_id
+from birdfield.bundle import FILES, MANIFEST, TOWERS, YAMNET_FILE, Bundle, load_bundle, model_id
 from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.errors import InputError
 from birdfield.frontend import BIRDNET, YAMNET
@@ -213,3 +213,10 @@ def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:
     copy = folder.with_name("Käuzchen 🦉.birdfield")
     shutil.copytree(folder, copy)
     assert load_bundle(copy).model_id == load_bundle(folder).model_id
+
+
+@pytest.mark.parametrize(("backbone", "margin"), [
+    ("efficientnet-lite0", 1.0), ("vgg16", 1.3), (None, 1.3)])
+def test_what_moves_is_cut_out_as_the_base_learnt_to_see_it(
+        backbone: str | None, margin: float) -> None:
+    assert Bundle(Path("x"), {"image": {"backbone": backbone}}).crop_margin == margin

@@ -84,7 +84,7 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
     ear = open_microphone(str(demo / "scene" / "scene.wav"), encoder.audio_spec.rate_hz)
     assert ear is not None
     meter = MeteredMicrophone(ear, encoder.audio_spec.rate_hz)
-    scene = Watch(encoder, gallery, eye, meter, fast=True)
+    scene = Watch(encoder, gallery, eye, meter, fast=True, crop_margin=bundle.crop_margin)
     recorder = station.open_recorder(folder, Settings(gap_s=4), bundle.model_id, encoder, gallery,
                                      eye, meter, LiveRules())
     heart = station.open_heart(bundle.model_id, eye, meter, folder)

@@ -90,7 +90,8 @@ def watch_garden(scene: Scene, senses: Sequence[str], encoder: Encoder,
     """Watch a garden by these senses and return what the journal tells."""
     gallery = bundle.factory_gallery()
     watch = Watch(encoder, gallery, SceneCamera(scene) if "image" in senses else None,
-                  SceneMicrophone(scene) if "audio" in senses else None, fast=True)
+                  SceneMicrophone(scene) if "audio" in senses else None, fast=True,
+                  crop_margin=bundle.crop_margin)
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(open_journal(Path(folder)), encoder, gallery, bundle.model_id,
                             Settings(), live=False)

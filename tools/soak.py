@@ -286,7 +286,8 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
     recorder = Recorder(open_journal(folder), encoder, gallery, bundle.model_id,
                         Settings(retention=Retention(size=20_000_000, free=0)), live=False)
     recorder.start(datetime.now(UTC), "scene", "scene")
-    watch = Watch(encoder, gallery, SceneCamera(scene), SceneMicrophone(scene), fast=True)
+    watch = Watch(encoder, gallery, SceneCamera(scene), SceneMicrophone(scene), fast=True,
+                  crop_margin=bundle.crop_margin)
     began_s, next_s, samples = time.monotonic(), WARM_UP_H * 3600, []
     print("scene hours  MB resident  threads  descriptors  times real time")
     for window in watch.windows():

@@ -7,7 +7,6 @@ are by so much larger or smaller than it. Counted is which visits are found.
 
 import csv
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,11 @@ from garden import Scene  # noqa: E402
 from garden_script import draw_script, find_files  # noqa: E402
 from scene_score import Found, tabulate, watch_garden  # noqa: E402
 
-from birdfield import motion  # noqa: E402
+from birdfield import bundle as bundle_module  # noqa: E402
 from birdfield.bundle import load_bundle  # noqa: E402
-from birdfield.motion import Box  # noqa: E402
 
 SEED, HALF, VISITS = 20, 0, 100
-MARGINS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.7)
-AS_DECIDED = motion.square_around
-
-
-def square(box: Box, shape: tuple[int, ...], margin: float) -> Box | None:
-    """Cut out a square so many times as large as what moved."""
-    left, top, width, height = box
-    side = round(margin * max(width, height))
-    return AS_DECIDED((left + (width - side) // 2, top + (height - side) // 2, side, side), shape)
+MARGINS = (0.8, 0.9, 1.0, 1.15, 1.3)
 
 
 def main() -> None:
@@ -44,7 +34,7 @@ def main() -> None:
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for margin, found in told.items():
-            motion.square_around = partial(square, margin=margin)
+            bundle_module.TUNED_MARGIN = {"efficientnet-lite0": margin}
             found.append((watch_garden(scene, ("image",), encoder, bundle), tuple(
                 stay for stay in garden.stays if stay.photographs)))
         print(f"garden {number + 1}", flush=True)

@@ -62,7 +62,8 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
         for name, senses in SENSES.items():
             watch = Watch(encoder, bundle.factory_gallery(),
                           SceneCamera(scene) if "image" in senses else None,
-                          SceneMicrophone(scene) if "audio" in senses else None, fast=True)
+                          SceneMicrophone(scene) if "audio" in senses else None, fast=True,
+                          crop_margin=bundle.crop_margin)
             watched[name].append(([replace(
                 window, frame=None, waveform=None, heard=replace(window.heard, heard=None))
                 for window in watch.windows()], garden.stays))

@@ -43,8 +43,8 @@ def draw_bird(species: int, rng: np.random.Generator,
         BGR, uint8 [height, width, 3].
     """
     width, height = size_px
-    scale = min(size_px) / CANVAS_PX * rng.uniform(1.15, 1.4)
-    foot = (width * rng.uniform(0.45, 0.55), height / 2 + min(size_px) * rng.uniform(0.3, 0.4))
+    scale = min(size_px) / CANVAS_PX * rng.uniform(0.8, 1.12)
+    foot = (width * rng.uniform(0.41, 0.59), height / 2 + min(size_px) * rng.uniform(0.26, 0.38))
     picture = backdrop(rng, size_px)
     perch(picture, foot, rng)
     bird, left = sprite(species, rng), bool(rng.random() < 0.5)
