@@ -5,7 +5,6 @@ which the score has the other, are watched by sight alone, and what moves is cut
 are by so much larger or smaller than it. Counted is which visits are found.
 """
 
-import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 from garden import Scene  # noqa: E402
 from garden_script import draw_script, find_files  # noqa: E402
-from scene_score import Found, tabulate, watch_garden  # noqa: E402
+from scene_score import Found, tabulate, watch_garden, write_rows  # noqa: E402
 
 from birdfield import bundle as bundle_module  # noqa: E402
 from birdfield.bundle import load_bundle  # noqa: E402
@@ -46,10 +45,7 @@ def main() -> None:
                      "right": whole["found"], "precision": whole["precision"],
                      "recall": whole["recall"], **sizes})
         print(*rows[-1].values(), flush=True)
-    with out.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(out, rows)
 
 
 if __name__ == "__main__":

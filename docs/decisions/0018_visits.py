@@ -5,7 +5,6 @@ which the score has the other, are watched once; their windows are then pooled b
 of the constants of `birdfield.visits`, and the visits scored against the script.
 """
 
-import csv
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 from garden import Scene  # noqa: E402
 from garden_script import Stay, draw_script, find_files  # noqa: E402
-from scene_score import SENSES, Found, Remembering, tabulate  # noqa: E402
+from scene_score import SENSES, Found, Remembering, tabulate, write_rows  # noqa: E402
 from soak import SceneCamera, SceneMicrophone  # noqa: E402
 
 from birdfield import visits as pooling  # noqa: E402
@@ -112,10 +111,7 @@ def score_choices(bundle: Bundle, watched: dict[str, Watched], out: Path) -> Non
             del row["group"]
             rows.append({"choice": choice, "senses": senses, **row})
             print(*rows[-1].values(), flush=True)
-    with out.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(out, rows)
 
 
 def main() -> None:
