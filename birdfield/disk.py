@@ -17,6 +17,8 @@ KEEP_FREE = 500_000_000  # bytes
 KEEP_BEST = 10  # visits of each species
 AT_ONCE = 200  # visits whose evidence is deleted in one go: recognition waits meanwhile
 RESUME = 1.1  # times the free space that is kept, before evidence is written again
+SLACK = 0.99  # of the greatest size is left when it was passed: who is best is seldom asked
+AGE_PERIOD = timedelta(hours=1)  # between looks for what is too old
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Disk:
         """Watch over a journal's evidence; free tells what is left on the disk."""
         self._journal, self._retention, self._free = journal, retention, free
         self.paused = False
+        self._aged: datetime | None = None  # when nothing too old was left
 
     def check(self, now: datetime) -> str | None:
         """Delete what is over the bounds, and see whether there is room.
@@ -103,11 +106,14 @@ class Disk:
             sqlite3.Error: When the journal does not take it.
         """
         count = 0
-        size = self._size()
-        if self._retention.days is None and not self._over(size) and not self.short:
+        size, most = self._size(), self._retention.size
+        aged = self._retention.days is not None and not self._looked(now)
+        if not (aged or self._over(size, most) or self.short):
             return 0  # who is among the best is asked of the whole journal
+        if most is not None and size > most:
+            most = int(most * SLACK)
         for visit, started, paths, bytes_ in self._disposable():
-            if not (self._over(size) or self._too_old(started, now) or self.short):
+            if not (self._over(size, most) or self._too_old(started, now) or self.short):
                 break
             remove_evidence(self._journal.folder, paths)
             with self._journal.transaction() as database:
@@ -115,13 +121,20 @@ class Disk:
                                  "WHERE visit = ? AND deleted IS NULL", (utc_text(now), visit))
             size -= bytes_
             count += 1
+        if count < AT_ONCE:
+            self._aged = now
         if count:
             log.info("the pictures and sounds of %d visits were deleted to keep within bounds",
                      count)
         return count
 
-    def _over(self, size: int) -> bool:
-        return self._retention.size is not None and size > self._retention.size
+    @staticmethod
+    def _over(size: int, most: int | None) -> bool:
+        return most is not None and size > most
+
+    def _looked(self, now: datetime) -> bool:
+        """Tell whether what is too old was looked for within an hour, by a clock that may jump."""
+        return self._aged is not None and abs(now - self._aged) < AGE_PERIOD
 
     def _too_old(self, started: str, now: datetime) -> bool:
         days = self._retention.days

@@ -69,9 +69,9 @@ def test_evidence_goes_by_age_but_the_best_stays_and_each_row(journal: Journal) 
 
 
 def test_the_oldest_goes_first_when_there_is_too_much(journal: Journal) -> None:
-    """Five files of 1,000 bytes, of which 3,000 may stay."""
+    """Five files of 1,000 bytes, of which 3,100 may stay."""
     ids = [add(journal, days) for days in (5, 1, 4, 2, 3)]
-    assert Disk(journal, Retention(size=3000, free=0, best=0)).purge(NOW) == 2
+    assert Disk(journal, Retention(size=3100, free=0, best=0)).purge(NOW) == 2
     assert with_evidence(journal) == {ids[1], ids[3], ids[4]}
 
 
@@ -117,6 +117,29 @@ def test_who_is_best_is_not_asked_while_all_is_within_bounds(
     disk = Disk(journal, Retention(size=1000, free=MB), lambda _: 2 * MB)
     monkeypatch.setattr(disk, "_disposable", None)
     assert disk.purge(NOW) == 0
+
+
+def test_a_little_more_goes_than_was_too_much_so_that_it_is_not_asked_each_minute(
+        journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 202 files of 1,000 bytes 201,000 may stay: 198,000 do, and more fit in again."""
+    for number in range(202):
+        add(journal, 300 - number)
+    disk = Disk(journal, Retention(size=201_000, free=0, best=0))
+    assert disk.purge(NOW) == 4
+    add(journal, 1)
+    monkeypatch.setattr(disk, "_disposable", None)
+    assert disk.purge(NOW) == 0
+
+
+def test_what_is_too_old_is_looked_for_once_an_hour_and_when_the_clock_jumps(
+        journal: Journal) -> None:
+    disk = Disk(journal, Retention(days=7, free=0, best=0))
+    assert disk.purge(NOW) == 0
+    add(journal, 8)
+    assert disk.purge(NOW + timedelta(minutes=59)) == 0
+    assert disk.purge(NOW + timedelta(minutes=60)) == 1
+    add(journal, 9)
+    assert disk.purge(NOW - timedelta(hours=1)) == 1
 
 
 def test_the_best_stays_although_the_disk_is_full(journal: Journal) -> None:
