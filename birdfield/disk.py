@@ -17,6 +17,7 @@ KEEP_FREE = 500_000_000  # bytes
 KEEP_BEST = 10  # visits of each species
 AT_ONCE = 200  # visits whose evidence is deleted in one go: recognition waits meanwhile
 RESUME = 1.1  # times the free space that is kept, before evidence is written again
+LEAST_FREE = 1_000_000  # bytes that a visit's files may take: less is full, whatever is asked
 SLACK = 0.99  # of the greatest size is left when it was passed: who is best is seldom asked
 AGE_PERIOD = timedelta(hours=1)  # between looks for what is too old
 
@@ -60,6 +61,7 @@ class Disk:
                  free: Callable[[Path], int] = free_bytes) -> None:
         """Watch over a journal's evidence; free tells what is left on the disk."""
         self._journal, self._retention, self._free = journal, retention, free
+        self._wanted = max(retention.free, LEAST_FREE)
         self.paused = False
         self._aged: datetime | None = None  # when nothing too old was left
 
@@ -75,13 +77,13 @@ class Disk:
         with suppress(sqlite3.Error):  # deleting comes first where not even this has room
             self._journal.shrink()
         self.purge(now)
-        wanted = self._retention.free * (RESUME if self.paused else 1)
+        wanted = self._wanted * (RESUME if self.paused else 1)
         return self._pause(self._free(self._journal.folder) < wanted)
 
     @property
     def short(self) -> bool:
         """Whether less is free than is to stay free."""
-        return self._free(self._journal.folder) < self._retention.free
+        return self._free(self._journal.folder) < self._wanted
 
     def full(self) -> str | None:
         """Note that a write failed for want of room; returns "disk full" unless that is known."""
@@ -94,7 +96,7 @@ class Disk:
         left = self._free(self._journal.folder) / 1e6
         if paused:
             log.error("disk full: %.0f MB are free, %.0f MB are to stay free; recognition goes on, "
-                      "but no picture or sound is kept", left, self._retention.free / 1e6)
+                      "but no picture or sound is kept", left, self._wanted / 1e6)
         else:
             log.warning("disk has room again: %.0f MB are free; pictures and sounds are kept", left)
         return "disk full" if paused else "disk has room"

@@ -110,6 +110,16 @@ def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
         "disk has room again: 111 MB are free; pictures and sounds are kept"]
 
 
+def test_a_full_disk_stays_full_when_nothing_is_to_stay_free(journal: Journal) -> None:
+    """Zero bytes are never less than zero: it would go on and fail again each minute."""
+    left = 0
+    disk = Disk(journal, Retention(free=0), lambda _: left)
+    assert disk.full() == "disk full"
+    assert disk.check(NOW) is None and disk.paused
+    left = 2 * MB
+    assert disk.check(NOW) == "disk has room"
+
+
 def test_who_is_best_is_not_asked_while_all_is_within_bounds(
         journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranking a season's visits takes seconds, and a station checks its disk each minute."""
