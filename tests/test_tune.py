@@ -82,6 +82,16 @@ def test_pooling_gives_the_mean_and_the_peak_of_what_the_tail_makes_of_the_plain
     assert images[0].tuned is None and pooled[0].tuned is not None
 
 
+def test_other_views_are_pooled_when_they_are_asked_for(tmp_path: Path) -> None:
+    images, _ = make_views(tmp_path)
+    pooled = Tail(BACKBONE, TUNING).pool(images, 2)
+    for feature, plain in zip(pooled, images, strict=True):
+        maps = np.asarray(build()(np.stack([plain.load_view(view) for view in range(3)])))
+        expected = np.concatenate([maps.mean(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
+        np.testing.assert_allclose(feature.load_pooled(), expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(feature.load(), feature.load_pooled()[0])
+
+
 def test_pooling_takes_more_photographs_than_are_held_at_a_time(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, _ = make_views(tmp_path)

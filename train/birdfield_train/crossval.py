@@ -25,7 +25,7 @@ from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads, Split
 from birdfield_train.no_bird import with_no_bird
-from birdfield_train.tune import pool_images, tuned_tail
+from birdfield_train.tune import POOLED_VIEWS, pool_images, tuned_tail
 
 FOLDS = 5
 EPOCH_GRID = (1, 2, 4, 8)
@@ -157,7 +157,7 @@ def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec,
     tail = tuned_tail(backbone, split.images, split.image_labels, seed + 1 + fold,
                       folder / f"fold{fold}-tail.npz",
                       lambda *told: on_epoch(f"{stage} base", *told))
-    split = replace(split, images=pool_images(tail, split.images))
+    split = replace(split, images=pool_images(tail, split.images, POOLED_VIEWS))
     tested_images = pool_images(tail, tested["image"])
     nobird_images = pool_images(tail, samples.no_bird.images)
 

@@ -43,7 +43,8 @@ class Feature:
     Attributes:
         sample: Its file.
         cached: The frozen part's output.
-        tuned: What a fine-tuned tail made of it, [2 C]; None where nothing is fine-tuned.
+        tuned: What a fine-tuned tail made of its first views, [V, 2 C]; None where nothing is
+            fine-tuned.
     """
 
     sample: Sample
@@ -53,7 +54,8 @@ class Feature:
     def load(self) -> NDArray[np.float32]:
         """Read it: pooled maps [2 C] of a photograph, patch embeddings [T, dim] of a recording."""
         if self.tuned is not None:
-            return self.tuned
+            plain: NDArray[np.float32] = self.tuned[0]
+            return plain
         kept = np.load(self.cached, mmap_mode="r", allow_pickle=False)
         # A copy: a mapped file that is replaced would take the process with it.
         return np.array(kept[0] if kept.ndim == 3 else kept, np.float32)
@@ -68,6 +70,10 @@ class Feature:
         """Read all versions of a recording, [V, T, dim]; the plain one is the first."""
         kept = np.asarray(np.load(self.cached, allow_pickle=False), np.float32)
         return kept.reshape(-1, *kept.shape[-2:])
+
+    def load_pooled(self) -> NDArray[np.float32]:
+        """Read the pooled maps of all views there are, [V, 2 C]; the plain one is the first."""
+        return self.load()[None] if self.tuned is None else self.tuned
 
     def load_view(self, view: int) -> NDArray[np.float32]:
         """Read the maps [h, w, c] of one view of a photograph; 0 is the plain one."""

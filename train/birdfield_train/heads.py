@@ -65,7 +65,7 @@ class Heads:
 
     @property
     def trainable(self) -> list[tf.Variable]:
-        """All trainable weights."""
+        """All trainable weights, the image head's first."""
         return [weight for model in self.models for weight in model.trainable_variables]
 
     def get_weights(self) -> list[NDArray[np.float32]]:
@@ -99,10 +99,12 @@ class Heads:
         """
         by_sight = None
         if len(np.unique(split.image_labels)) > 1:
-            pooled = np.stack([feature.load() for feature in split.images])
-            kernel, bias = weighted_discriminant(pooled, split.image_labels, IMAGE_PEAK_WEIGHT)
+            views = [feature.load_pooled() for feature in split.images]
+            kernel, bias = weighted_discriminant(
+                np.concatenate(views), np.repeat(split.image_labels, [len(some) for some in views]),
+                IMAGE_PEAK_WEIGHT)
             set_projection(self.image, "image", kernel, bias)
-            by_sight = unit(pooled @ kernel + bias)
+            by_sight = unit(np.stack([some[0] for some in views]) @ kernel + bias)
         if len(np.unique(split.audio_labels)) > 1:
             summaries, rows = _summaries(split.audio, self._frames)
             labels = split.audio_labels[rows]

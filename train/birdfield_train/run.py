@@ -36,7 +36,7 @@ from birdfield_train.heads import Split
 from birdfield_train.history import History
 from birdfield_train.no_bird import with_no_bird
 from birdfield_train.nothing import write_nothing
-from birdfield_train.tune import pool_images, tuned_tail
+from birdfield_train.tune import POOLED_VIEWS, pool_images, tuned_tail
 from birdfield_train.yamnet import provide_yamnet
 
 FORMAT = 3
@@ -283,7 +283,7 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     split = samples.split(None)
     tail = tuned_tail(backbone, split.images, split.image_labels, config.seed, folder / TAIL,
                       lambda *told: on_epoch("final base", *told))
-    split = replace(split, images=pool_images(tail, split.images))
+    split = replace(split, images=pool_images(tail, split.images, POOLED_VIEWS))
     fitter = Fitter(split, backbone.channels, frontend.spec, config.fit,
                     config.seed, checkpoints / "final.npz")
     if fitter.history:  # a kill may have come between checkpoint and log

@@ -24,6 +24,7 @@ from birdfield_train.packed_weights import quantise_kernel
 from birdfield_train.towers import pool_features
 
 CHUNK = 64  # photographs at a time
+POOLED_VIEWS = 3  # of a training photograph that the projection starts on, beside the plain one
 
 TuneEpoch = Callable[[int, int, dict[str, float]], None]
 
@@ -41,14 +42,19 @@ class Tail:
         self._forward = tf.function(lambda maps: self.model(maps, training=False),
                                     reduce_retracing=True)
 
-    def pool(self, images: Sequence[Feature]) -> list[Feature]:
-        """Run it over the plain view of photographs; `load` then gives the tuned features."""
+    def pool(self, images: Sequence[Feature], views: int = 0) -> list[Feature]:
+        """Run it over the plain view of photographs and so many others.
+
+        `load` and `load_pooled` then give the tuned features.
+        """
         pooled: list[Feature] = []
         for start in range(0, len(images), CHUNK):
             some = images[start : start + CHUNK]
-            maps = np.stack([feature.load_view(0) for feature in some])
+            looks = [self._forward(tf.constant(np.stack([feature.load_view(view)
+                                                         for feature in some]))).numpy()
+                     for view in range(views + 1)]
             pooled += [replace(feature, tuned=values) for feature, values in zip(
-                some, self._forward(tf.constant(maps)).numpy(), strict=True)]
+                some, np.stack(looks, axis=1), strict=True)]
         return pooled
 
     def tune(self, images: Sequence[Feature], labels: NDArray[np.int64], seed: int,
@@ -145,9 +151,10 @@ def tuned_tail(backbone: Backbone, images: Sequence[Feature], labels: NDArray[np
     return tail
 
 
-def pool_images(tail: Tail | None, images: Sequence[Feature]) -> Sequence[Feature]:
+def pool_images(tail: Tail | None, images: Sequence[Feature],
+                views: int = 0) -> Sequence[Feature]:
     """Run a tuned tail over photographs; without one they are what the frozen base made."""
-    return images if tail is None else tail.pool(images)
+    return images if tail is None else tail.pool(images, views)
 
 
 def load_tail(path: Path) -> list[NDArray[np.float32]]:
