@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 import tensorflow as tf
 from fabricated import CHANNELS, make_features, make_split
 
+from birdfield.encoder import unit
 from birdfield.frontend import YAMNET
 from birdfield_train.features import FeatureSet
 from birdfield_train.fit import FitConfig, Fitter, load_heads
-from birdfield_train.heads import Heads, Split
+from birdfield_train.heads import IMAGE_PEAK_WEIGHT, Heads, Split, weighted_discriminant
 from birdfield_train.history import History
 
 pytestmark = pytest.mark.train
@@ -134,6 +136,36 @@ def test_heads_start_as_the_discriminant_with_the_senses_aligned(split: Split) -
     for (vectors, labels), mean in zip(senses, means, strict=True):
         np.testing.assert_array_equal((vectors @ mean.T).argmax(axis=1), labels)
     np.testing.assert_array_equal((means[0] @ means[1].T).argmax(axis=1), [0, 1, 2])
+
+
+def test_the_image_projection_starts_on_all_pooled_views_and_the_rest_on_the_plain_one(
+        features: FeatureSet) -> None:
+    rng = np.random.default_rng(0)
+    images = [replace(image, tuned=image.load() + rng.normal(
+        size=(3, 2 * CHANNELS)).astype(np.float32))
+              for image in features.images]
+    split = make_split(replace(features, images=tuple(images)))
+    heads = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
+    views = np.concatenate([image.load_pooled() for image in images])
+    assert len(views) == 3 * len(images)
+    kernel, bias = weighted_discriminant(views, np.repeat(split.image_labels, 3),
+                                         IMAGE_PEAK_WEIGHT)
+    np.testing.assert_allclose(heads.embed_images(images), unit(views[::3] @ kernel + bias),
+                               atol=1e-5)
+
+
+def test_the_image_projection_learns_by_its_share_of_the_rate(split: Split) -> None:
+    fresh = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
+    moved = [[np.abs(now - before).max() for now, before in zip(
+        tower.get_weights(), was.get_weights(), strict=True)]
+        for share in (1.0, 0.1) for tower, was in zip(
+            fit(split, epochs=1, config=replace(CONFIG, image_rate=share)).heads.models[:2],
+            fresh.models[:2], strict=True)]
+    image, audio, slow_image, slow_audio = moved
+    # The first step of Adam moves each weight by the rate, whatever its gradient.
+    np.testing.assert_allclose(image, CONFIG.learning_rate, rtol=0.05)
+    np.testing.assert_allclose(slow_image, 0.1 * CONFIG.learning_rate, rtol=0.05)
+    np.testing.assert_allclose(slow_audio, audio, rtol=0.05)
 
 
 @pytest.mark.parametrize("sense", ["image", "audio"])

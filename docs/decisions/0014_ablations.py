@@ -195,9 +195,11 @@ class VariantFitter(Fitter):
         self._proxies = tf.Variable(np.zeros((species, DIM), np.float32))
         self._quick = ([self._proxies] * (variant.loss in HELPERS)
                        + tokens * (variant.tokens == "fast"))
+        self._runner = keras.optimizers.Adam(variant.config.learning_rate)
+        self._runner.build(self._slow)
         self._sprinter = keras.optimizers.Adam(FAST * variant.config.learning_rate)
         self._sprinter.build(self._quick)
-        self._state = [*self._optimizer.variables, *self._sprinter.variables]
+        self._state = [*self._runner.variables, *self._sprinter.variables]
         self._fresh = [np.asarray(value) for value in self._state]
 
     def begin(self, split: Split, start: Weights, seed: int) -> None:
@@ -232,7 +234,7 @@ class VariantFitter(Fitter):
             elif self.variant.loss in HELPERS:
                 loss += HELPERS[self.variant.loss](embeddings, labels, self._proxies)
         found = tape.gradient(loss, self._slow + self._quick, unconnected_gradients="zero")
-        self._optimizer.apply(found[: len(self._slow)], self._slow)
+        self._runner.apply(found[: len(self._slow)], self._slow)
         if self._quick:
             self._sprinter.apply(found[len(self._slow) :], self._quick)
         centre = tf.reduce_mean(embeddings, axis=0, keepdims=True)

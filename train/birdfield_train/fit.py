@@ -35,6 +35,7 @@ class FitConfig:
         steps: Batches in an epoch.
         semi_hard_epochs: Epochs of semi-hard mining before hard mining.
         learning_rate: Of Adam.
+        image_rate: Share of it that the image's projection learns by, `Backbone.head_rate`.
     """
 
     margin: float = 0.1
@@ -43,6 +44,7 @@ class FitConfig:
     steps: int = 20
     semi_hard_epochs: int = 2
     learning_rate: float = 3e-5
+    image_rate: float = 1.0
 
 
 EpochEnd = Callable[[int, Heads, dict[str, float]], None]
@@ -61,8 +63,12 @@ class Fitter:
                                  channels, audio)
         keras.utils.set_random_seed(seed)
         self.heads = Heads(channels, audio)
-        self._optimizer = keras.optimizers.Adam(config.learning_rate)
-        self._optimizer.build(self.heads.trainable)
+        sight = self.heads.image.trainable_variables
+        self._groups = [sight, self.heads.trainable[len(sight) :]]
+        self._optimizers = [keras.optimizers.Adam(rate) for rate in (
+            config.image_rate * config.learning_rate, config.learning_rate)]
+        for optimizer, weights in zip(self._optimizers, self._groups, strict=True):
+            optimizer.build(weights)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self._steps = {mining: tf.function(lambda *batch, mining=mining: self._step(mining, *batch),
@@ -101,8 +107,10 @@ class Fitter:
         with tf.GradientTape() as tape:
             embeddings = self.heads(pooled, sequences, presence)
             measured = triplet_loss(embeddings, positives, negatives, self._config.margin, mining)
-        weights = self.heads.trainable
-        self._optimizer.apply(tape.gradient(measured["loss"], weights), weights)
+        found = tape.gradient(measured["loss"], self._groups)
+        for optimizer, gradients, weights in zip(self._optimizers, found, self._groups,
+                                                 strict=True):
+            optimizer.apply(gradients, weights)
         centre = tf.reduce_mean(embeddings, axis=0, keepdims=True)
         return {**measured, "spread": tf.reduce_mean(tf.norm(embeddings - centre, axis=1))}
 
@@ -113,10 +121,13 @@ class Fitter:
     def _weight_arrays(self) -> dict[str, NDArray[Any]]:
         return {f"weight{row:03d}": value for row, value in enumerate(self.heads.get_weights())}
 
+    def _optimizer_state(self) -> list[keras.Variable]:
+        return [value for optimizer in self._optimizers for value in optimizer.variables]
+
     def _save(self, path: Path) -> None:
         arrays = self._weight_arrays()
         arrays |= {f"optimizer{row:03d}": np.asarray(value)
-                   for row, value in enumerate(self._optimizer.variables)}
+                   for row, value in enumerate(self._optimizer_state())}
         state = json.dumps({"epoch": self.epoch, "history": self.history,
                             "config": asdict(self._config), "seed": self._seed})
         arrays["state"] = np.frombuffer(state.encode(), np.uint8)
@@ -127,7 +138,7 @@ class Fitter:
         with np.load(path, allow_pickle=False) as arrays:
             state: dict[str, Any] = json.loads(arrays["state"].tobytes())
             self.heads.set_weights(_ordered(arrays, "weight"))
-            for variable, value in zip(self._optimizer.variables, _ordered(arrays, "optimizer"),
+            for variable, value in zip(self._optimizer_state(), _ordered(arrays, "optimizer"),
                                        strict=True):
                 variable.assign(value)
         self.epoch, self.history = state["epoch"], state["history"]

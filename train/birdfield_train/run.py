@@ -268,6 +268,7 @@ def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
 def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
                 frontend: Frontend, features: FeatureSet, no_bird: FeatureSet,
                 reporter: Reporter) -> None:
+    config = replace(config, fit=replace(config.fit, image_rate=backbone.head_rate))
     samples = index_samples(features, dataset.species, config.seed, no_bird)
     checkpoints = folder / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)

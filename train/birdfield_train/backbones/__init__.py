@@ -48,6 +48,8 @@ class Backbone:
         licence: The weights' origin and licence.
         key: Identifies the weights, for caches.
         tuning: How its last stage is fine-tuned; None: it is frozen as a whole.
+        head_rate: What its projection learns by, as a share of the heads' rate. A step of Adam
+            moves an embedding by the rate times the pooled maps: the larger these, the smaller.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Backbone:
     licence: str
     key: str
     tuning: Tuning | None = None
+    head_rate: float = 1.0
 
 
 BACKBONES = ("vgg16", "efficientnet-lite0")

@@ -14,6 +14,7 @@ PACKED = Path(__file__).parents[1] / "weights" / "vgg16_imagenet_int8.npz"
 PACKED_SHA256 = "6e9b152447ea774acc98e54b774c76db4e50f3640526e8035527617e7a2626a4"
 SPEC = ImageSpec(size_px=224, order="BGR", mean=(103.939, 116.779, 123.68))
 CHANNELS = 512
+HEAD_RATE = 0.1  # its maps are some ten times as large as EfficientNet-Lite0's
 LICENCE = "VGG16 ImageNet weights: Visual Geometry Group, University of Oxford, CC BY 4.0"
 
 
@@ -24,7 +25,8 @@ def backbone(weights: Path | None = None) -> Backbone:
         InputError: When the given file cannot be read.
     """
     key = f"vgg16-{_file_key(weights) if weights else PACKED_SHA256[:16]}"
-    return Backbone("vgg16", SPEC, CHANNELS, lambda: _build(weights), LICENCE, key)
+    return Backbone("vgg16", SPEC, CHANNELS, lambda: _build(weights), LICENCE, key,
+                    head_rate=HEAD_RATE)
 
 
 def _build(weights: Path | None) -> keras.Model:
