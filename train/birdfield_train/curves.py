@@ -14,6 +14,8 @@ from sklearn.metrics import confusion_matrix  # noqa: E402
 
 PANELS = (("loss", "mean over active triplets"), ("active", "fraction of triplets"),
           ("d_ap", "cosine distance"), ("d_an", "cosine distance"), ("spread", "distance"))
+CELL, MOST = 0.24, 38.0  # inches: a species' side, and all of theirs: 0.9 GB in memory
+NAME_PT = 7.0  # of a species' name, where its side is a whole CELL
 
 
 def draw_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
@@ -36,15 +38,20 @@ def draw_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
 
 def draw_confusion(predictions: tuple[NDArray[np.int64], NDArray[np.int64]],
                    labels: Sequence[str], path: Path) -> None:
-    """Draw which species was taken for which, by both senses, out of fold; rows sum to 1."""
+    """Draw which species was taken for which, by both senses, out of fold; rows sum to 1.
+
+    The picture does not grow beyond MOST: of very many species it shows the pattern, not names.
+    """
     shares = np.zeros((len(labels), len(labels)))
     if len(predictions[0]):  # there may be no pair: a data set of one sense
         shares = confusion_matrix(*predictions, labels=range(len(labels)), normalize="true")
-    side = max(4.0, 0.24 * len(labels) + 2)
+    cell = min(CELL, MOST / len(labels))
+    side = max(4.0, cell * len(labels) + 2)
     figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
     picture = axis.imshow(shares, vmin=0, vmax=1, cmap="viridis")
-    axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
-    axis.set_yticks(range(len(labels)), labels, fontsize=7)
+    size_pt = NAME_PT * cell / CELL
+    axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size_pt)
+    axis.set_yticks(range(len(labels)), labels, fontsize=size_pt)
     axis.set(xlabel="answer", ylabel="species", title="both senses, out of fold")
     figure.colorbar(picture, shrink=0.7)
     figure.savefig(path, dpi=110)
