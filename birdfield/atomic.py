@@ -69,12 +69,31 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def check_folder_place(path: Path) -> None:
+    """Check, before the work, that `new_folder` can give a folder its name.
+
+    Raises:
+        InputError: When what it would be in takes no folder, or it is one that cannot be replaced:
+            where a disk is mounted, or the working folder.
+    """
+    place = Path(os.path.realpath(path))
+    if place.is_mount() or place == Path.cwd():
+        raise InputError(f"{path}: a folder that is mounted or worked in cannot be replaced; "
+                         "name one inside it")
+    try:
+        above = next(folder for folder in place.parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=above):
+            pass
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 @contextmanager
 def new_folder(path: Path, force: bool) -> Iterator[Path]:
     """Build a folder under another name; it takes its own when the block ends well.
 
     Args:
-        path: The folder to make.
+        path: The folder to make; of a link, what it leads to.
         force: Whether an existing one is replaced.
 
     Raises:
@@ -82,20 +101,22 @@ def new_folder(path: Path, force: bool) -> Iterator[Path]:
     """
     if path.exists() and not force:
         raise InputError(f"{path} exists already; choose another name or add --force")
+    check_folder_place(path)
+    place = Path(os.path.realpath(path))
     draft: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
         yield draft
         draft.chmod(0o755)
-        if path.is_dir():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-            os.replace(path, old)
-            os.replace(draft, path)
+        if place.is_dir():
+            old = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.old."))
+            os.replace(place, old)
+            os.replace(draft, place)
             shutil.rmtree(old, ignore_errors=True)
         else:
-            os.replace(draft, path)
-        _sync_folder(path.parent)
+            os.replace(draft, place)
+        _sync_folder(place.parent)
     except OSError as error:
         raise write_error(path, error) from error
     finally:

@@ -79,6 +79,28 @@ def test_a_folder_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert os.listdir(path) == ["new"] and os.listdir(tmp_path) == ["bundle"]
 
 
+def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "page").symlink_to("served")
+    with atomic.new_folder(tmp_path / "page", force=True) as draft:
+        (draft / "new").touch()
+    assert (tmp_path / "page").is_symlink() and os.listdir(tmp_path / "served") == ["new"]
+    assert sorted(os.listdir(tmp_path)) == ["page", "served"]
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux renames no mounted folder, and a shell would be left in the old working folder."""
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    for path, why in ((Path("/proc"), "/proc: a folder that is mounted"),
+                      (Path("."), r"\.: a folder that is mounted or worked in cannot be replaced"),
+                      (tmp_path / "file" / "new", "file/new: cannot be written")):
+        with pytest.raises(InputError, match=why), atomic.new_folder(path, force=True):
+            pytest.fail("nothing may be done before")
+    assert os.listdir(tmp_path) == ["file"]
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_file_in_the_way_is_never_replaced(tmp_path: Path, force: bool) -> None:
     path = tmp_path / "bundle"

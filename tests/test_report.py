@@ -292,7 +292,7 @@ def test_a_report_takes_the_place_of_nothing_but_a_report(evidence: Evidence,
     with pytest.raises(InputError, match="file exists already and is no report"):
         check_report(tmp_path / "file")
     with pytest.raises(InputError, match=r"file/report: cannot be written"):
-        write_report(tmp_path / "file" / "report", evidence)
+        check_report(tmp_path / "file" / "report")
     assert sorted(path.name for path in (tmp_path / "empty").iterdir()) == [
         "index.html", "report.json", "thesis.txt"]
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from birdfield.atomic import new_folder
+from birdfield.atomic import check_folder_place, new_folder
 from birdfield.errors import InputError, MissingError
 from birdfield.report.evidence import Evidence
 
@@ -28,12 +28,13 @@ def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
 
     Raises:
         MissingError: When a package is missing.
-        InputError: When the folder holds anything else.
+        InputError: When the folder holds anything else, or cannot be made or replaced.
     """
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingError(f"{', '.join(missing)} is not installed; a report needs it: "
                            "pip install 'birdfield[report]'")
+    check_folder_place(folder)
     if not folder.exists():
         return
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else None
