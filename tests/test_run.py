@@ -279,6 +279,20 @@ def test_an_existing_run_is_refused_resumed_at_once_or_replaced(
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_what_was_to_replace_a_run_is_not_forgotten_when_it_is_resumed(
+        whole: Path, data: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    config = make_config(data, run)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Reporter(SILENT.step, interrupt, SILENT.say), force=True)
+    with pytest.raises(InputError, match="run is complete, and .*run.partial is left of a run that "
+                                         "was to replace it; move .*run away to go on"):
+        train(config, SILENT, resume=True)
+    run.rename(tmp_path / "old")
+    train(config, SILENT, resume=True)
+    assert_same(run, whole)
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_nothing_but_a_run_is_replaced(tmp_path: Path, data: Path, kind: str) -> None:
     mine = tmp_path / "mine"

@@ -126,11 +126,16 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
 
     Raises:
         InputError: When the data cannot be used, or the run exists; with force, when what exists
-            is no run.
+            is no run; with resume, when one that was to replace it is left.
     """
     tf.config.experimental.enable_op_determinism()
     if config.run.exists() and not force:
         if resume and (config.run / "run.json").exists():
+            left = config.run.with_name(config.run.name + PARTIAL)
+            if left.exists():
+                raise InputError(f"{config.run} is complete, and {left} is left of a run that was "
+                                 f"to replace it; move {config.run} away to go on with that one, "
+                                 f"or remove {left}")
             reporter.say(f"{config.run} is complete; nothing is left to do")
             return config.run
         raise InputError(f"{config.run} exists already; choose another name, or add --force "
