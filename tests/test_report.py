@@ -17,6 +17,7 @@ import pytest
 from fakes import CALIBRATION, BluePitch, factory, picture, tone
 from typer.testing import CliRunner
 
+from birdfield import config
 from birdfield.cli import app
 from birdfield.encoder import SENSES
 from birdfield.errors import InputError, MissingError
@@ -24,6 +25,7 @@ from birdfield.evaluate import late_fusion, report, score
 from birdfield.evaluate_files import embed_folders
 from birdfield.evaluate_unknown import Separation
 from birdfield.report import Evidence, check_report, gather, write_report
+from birdfield.report.gather import read_summary
 from birdfield.species import Species
 from birdfield_train.toy_aviary import write_dataset
 
@@ -79,7 +81,8 @@ def everything(evidence: Evidence) -> Evidence:
     return replace(evidence, figures=figures,
                    separations={"unknown": {"image": found}, "no_bird": {"audio": found}},
                    manifest={"birdfield": "0.1.0", "image": {"backbone": "blue", "size_px": 224},
-                             "audio": {"frontend": "pitch"}, "licences": ["of the <air>"]},
+                             "frontend": {"name": "pitch", "sha256": "0a1b"},
+                             "licences": ["of the <air>"]},
                    problems=("b<a>d.png: not a picture",))
 
 
@@ -241,6 +244,18 @@ def test_what_was_measured_is_shown(full_page: str) -> None:
     for text in ("blue", "224 px", "pitch", "of the &lt;air&gt;", "b&lt;a&gt;d.png", "b1rd",
                  "birdfield evaluate &#39;my model&#39; &#39;a&lt;b&#39;"):
         assert text in section(full_page, "model")
+    assert "0a1b" not in section(full_page, "model")
+
+
+def test_the_starter_tells_of_itself_by_its_name(tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "package" / "starter"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"licences": ["mine"]}')
+    monkeypatch.setattr(config, "STARTER", folder)
+    monkeypatch.chdir(tmp_path)
+    assert read_summary(Path("starter")) == read_summary(folder) == {"licences": ["mine"]}
+    assert read_summary(tmp_path) == {}
 
 
 @pytest.mark.parametrize("sense", ["image", "audio"])

@@ -21,7 +21,7 @@ def model_facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("Made by birdfield", manifest.get("birdfield")),
         ("Image backbone", image.get("backbone") or manifest.get("image_backbone")),
         ("Image size", f"{image['size_px']} px" if "size_px" in image else None),
-        ("Sound frontend", sound.get("frontend") or manifest.get("frontend")),
+        ("Sound frontend", _entry(manifest, "frontend").get("name")),
         ("Sample rate", f"{sound['rate_hz']} Hz" if "rate_hz" in sound else None),
         ("Precision of towers", ", ".join(
             f"{name} {tower['precision']}" for name, tower in _entry(manifest, "towers").items()

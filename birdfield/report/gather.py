@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from birdfield.config import resolve_model
 from birdfield.evaluate import Scored, fuse_rows
 from birdfield.evaluate_files import EmbeddedFiles
 from birdfield.evaluate_unknown import Separation
@@ -40,10 +41,11 @@ def gather(fuse: Fuse, gallery: Gallery, files: EmbeddedFiles, scored: Scored,
 
 
 def read_summary(model: Path) -> Mapping[str, Any]:
-    """Read what a bundle or a run says of itself; nothing when neither can be read."""
+    """Read what a bundle, the starter or a run says of itself; nothing when it cannot be read."""
+    folder = resolve_model(model)
     for name in ("manifest.json", "run.json"):
         try:
-            entry = json.loads((model / name).read_bytes())
+            entry = json.loads((folder / name).read_bytes())
         except (OSError, ValueError):
             continue
         if isinstance(entry, dict):
