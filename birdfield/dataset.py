@@ -66,7 +66,7 @@ def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None =
         senses: "image", "audio" or both: the folder of another is not read.
 
     Raises:
-        InputError: When a folder is missing, or none that is read holds a species.
+        InputError: When a folder is missing or cannot be read, or none holds a species.
     """
     misnamed: list[Path] = []
     images = _scan_sense(image_dir, "image", misnamed) if "image" in senses else []
@@ -84,14 +84,14 @@ def _scan_sense(folder: Path, sense: str, misnamed: list[Path]) -> list[Sample]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected one folder a species in it")
     samples: list[Sample] = []
-    for place in sorted(folder.iterdir()):
+    for place in _inside(folder):
         if place.name.startswith("."):
             continue
         if not place.is_dir():
             misnamed.append(place)
             continue
         label = clean_name(place.name)
-        for path in sorted(place.iterdir()):
+        for path in _inside(place):
             if path.name.startswith("."):  # macOS leaves a ._bird.jpg beside bird.jpg
                 continue
             if path.suffix.lower() in SUFFIXES[sense] and path.is_file():
@@ -99,6 +99,15 @@ def _scan_sense(folder: Path, sense: str, misnamed: list[Path]) -> list[Sample]:
             else:
                 misnamed.append(path)
     return samples
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List a folder, sorted."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror}); let yourself read it, or "
+                         "move it away") from error
 
 
 def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
@@ -112,13 +121,13 @@ def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
         A sample a file, in path order, its label the kind; and what is no such file.
 
     Raises:
-        InputError: When the folder is missing or holds none.
+        InputError: When the folder is missing, cannot be read or holds none.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected {WHAT[sense]} in it")
     samples: list[Sample] = []
     misnamed: list[Path] = []
-    for path in sorted(folder.iterdir()):
+    for path in _inside(folder):
         if path.name.startswith("."):
             continue
         if path.suffix.lower() in SUFFIXES[sense] and path.is_file():

@@ -1,4 +1,6 @@
+import errno
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,19 @@ def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: str, word
     touch(tmp_path / "flat", "Rain/a__1.txt")
     with pytest.raises(InputError, match=words):
         scan_flat(tmp_path / "flat", sense)
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """As lost+found of a disk's top folder is; root, as whom tests may run, may read it."""
+    touch(tmp_path / "images", "Jay/a.png", "lost+found/b.png")
+
+    def guarded(folder: Path) -> Iterator[Path]:
+        if folder.name == "lost+found":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listed(folder)
+
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", guarded)
+    with pytest.raises(InputError, match=r"lost\+found: cannot be read \(Permission denied\)"):
+        scan(tmp_path / "images", tmp_path / "audio", senses=["image"])
