@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 1000
 BINS = 10  # of equal mass, for reliability
+QUERIES = 1024  # compared with all others at a time: memory grows with their number, not its square
 
 
 def retrieval(vectors: NDArray[np.float32], labels: NDArray[np.int64],
@@ -26,19 +27,21 @@ def retrieval(vectors: NDArray[np.float32], labels: NDArray[np.int64],
     """
     count = len(vectors)
     recall, precision = np.full(count, np.nan), np.full(count, np.nan)
-    cosine = vectors @ vectors.T
-    for unit in units:
-        cosine[unit[:, None] == unit[None, :]] = -np.inf
-    order = np.argsort(-cosine, axis=1, kind="stable")
-    for row in range(count):
-        candidates = order[row][np.isfinite(cosine[row, order[row]])]
-        hits = labels[candidates] == labels[row]
-        relevant = int(hits.sum())
-        if relevant:
-            nearest = hits[:relevant]
-            ranks = np.arange(1, relevant + 1)
-            recall[row] = float(hits[0])
-            precision[row] = float((np.cumsum(nearest) / ranks * nearest).sum() / relevant)
+    for start in range(0, count, QUERIES):
+        some = slice(start, start + QUERIES)
+        cosine = vectors[some] @ vectors.T
+        for unit in units:
+            cosine[unit[some, None] == unit[None, :]] = -np.inf
+        order = np.argsort(-cosine, axis=1, kind="stable")
+        for row, (near, nearest_first) in enumerate(zip(cosine, order, strict=True), start):
+            candidates = nearest_first[np.isfinite(near[nearest_first])]
+            hits = labels[candidates] == labels[row]
+            relevant = int(hits.sum())
+            if relevant:
+                nearest = hits[:relevant]
+                ranks = np.arange(1, relevant + 1)
+                recall[row] = float(hits[0])
+                precision[row] = float((np.cumsum(nearest) / ranks * nearest).sum() / relevant)
     return recall, precision
 
 
