@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from birdfield.errors import InputError, MissingError, UsageError
+from birdfield.errors import InputError, MissingError, UsageError, some_of
+from birdfield.names import Names
 from birdfield.visit_rows import visits_csv
 
 RAVEN_COLUMNS = ("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)",
@@ -47,6 +48,12 @@ def parse_location(text: str) -> Location:
     return Location(latitude, longitude, parts[2].strip() if len(parts) > 2 else "Garden")
 
 
+def with_scientific(visits: Sequence[Visit], names: Names) -> list[Visit]:
+    """Give visits the scientific names that the model had not, as of enrolled species."""
+    return [{**visit, "scientific": visit["scientific"] or names.scientific(visit["species"] or "")}
+            for visit in visits]
+
+
 def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
     """Write eBird's record format: 19 columns without a header, a row a species and day.
 
@@ -63,8 +70,9 @@ def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
     named = [visit for visit in visits if visit["species"] is not None]
     nameless = sorted({visit["species"] for visit in named if not visit["scientific"]})
     if nameless:
-        raise InputError(f"eBird wants scientific names, and the model has none of "
-                         f"{', '.join(nameless[:5])}; give them to birdfield train --names")
+        raise InputError(f"eBird wants scientific names, and there is none of "
+                         f"{some_of(nameless)}; set names.file in birdfield.toml to a CSV with "
+                         "label,scientific,lang,name")
     days: dict[tuple[str, Any], list[Visit]] = {}
     for visit in named:
         day = datetime.fromisoformat(visit["started"]).date()

@@ -107,17 +107,21 @@ def export_visits(
     """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
     from birdfield import export_visits as exporting
     from birdfield.journal import reading
+    from birdfield.names import LABELS, Names, merged
     from birdfield.station_config import find_config, load_config
     from birdfield.visit_rows import Selection, parse_time, visits_of
 
     exporting.check_format(form)
-    if form == "ebird" and location is None:
-        location = load_config(find_config(None))["place.location"]
+    names = LABELS
+    if form == "ebird":
+        config = load_config(find_config(None))
+        location = location or config["place.location"]
+        names = Names(merged((), config["names.file"]))
     place = exporting.parse_location(location) if location else None
     selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
                           session=session)
     with reading(journal) as opened:
-        rows = list(visits_of(opened, selection))
+        rows = exporting.with_scientific(list(visits_of(opened, selection)), names)
     exporting.export_visits(rows, form, place, out)
     print(f"{out}: {len(rows)} visits")
 

@@ -73,10 +73,30 @@ def test_ebird_is_told_where_by_the_configuration(tmp_path: Path) -> None:
     assert "Our pond,52.500000,13.400000," in (tmp_path / "e.csv").read_text()
 
 
+def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_path: Path) -> None:
+    """What the model called a visit's species stays, also where the CSV has it otherwise."""
+    with closing(open_journal(tmp_path / "journal")) as journal:
+        journal.start_session("a1b2", None, None, DAWN, None)
+        for species, known in (("Hoopoe", None), ("Robin", "Erithacus rubecula"), (None, None)):
+            journal.add_visit(replace(ROBIN, species=species, scientific=known, evidence=()),
+                              "a1b2")
+    command = ("export-visits", tmp_path / "journal", "--format", "ebird", "-o", tmp_path / "e.csv",
+               "--location", "52.5,13.4")
+    assert_refused(run(*command), 1, "there is none of Hoopoe; set names.file in birdfield.toml")
+    config_home().mkdir(parents=True)
+    (config_home() / "birdfield.toml").write_text('[names]\nfile = "names.csv"')
+    (config_home() / "names.csv").write_text(
+        "label,scientific,lang,name\nHoopoe,Upupa epops,,\nRobin,Turdus migratorius,,\n")
+    assert run(*command).exit_code == 0
+    table = list(csv.reader(io.StringIO((tmp_path / "e.csv").read_text())))
+    assert [row[:3] for row in table] == [["Hoopoe", "Upupa", "epops"],
+                                          ["Robin", "Erithacus", "rubecula"]]
+
+
 def test_ebird_refuses_what_it_could_not_read(rows: list[dict[str, Any]]) -> None:
     with pytest.raises(UsageError, match="wants to know where; add --location"):
         FORMATS["ebird"](rows, None)
-    with pytest.raises(InputError, match="scientific names, and the model has none of Žluna;"):
+    with pytest.raises(InputError, match="scientific names, and there is none of Žluna; set"):
         FORMATS["ebird"]([{**row, "scientific": None} if row["species"] == "Žluna" else row
                           for row in rows], GARDEN)
 
