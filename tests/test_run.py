@@ -247,6 +247,14 @@ def test_a_run_is_not_resumed_on_other_data(own_data: Path, tmp_path: Path) -> N
         train(config, SILENT, resume=True)
 
 
+def test_a_photograph_that_goes_away_while_training_costs_nothing(
+        whole: Path, own_data: Path, tmp_path: Path) -> None:
+    photograph = own_data / "images" / "Robin" / "0.png"
+    train(make_config(own_data, tmp_path / "run"), Reporter(
+        SILENT.step, lambda *_: photograph.unlink(missing_ok=True), SILENT.say))
+    assert_same(tmp_path / "run", whole)
+
+
 @pytest.mark.parametrize("flags", [{}, {"resume": True}, {"force": True}])
 def test_two_trainings_on_one_run_end_in_an_error_for_the_second(
         left: Path, data: Path, tmp_path: Path, flags: dict[str, bool]) -> None:

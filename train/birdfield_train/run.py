@@ -278,6 +278,10 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     checkpoints = folder / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
     _check_data(checkpoints / "data.sha256", features, no_bird)
+    kept = folder / "calibration.npz"
+    if not kept.exists():  # of the photographs while they are there: training takes hours
+        save_calibration_data(kept, features, dataset.labels, backbone.spec, frontend.spec,
+                              config.seed)
     history = History(folder / "history.csv")
 
     def on_epoch(stage: str, epoch: int, epochs: int, row: Mapping[str, float]) -> None:
@@ -334,9 +338,7 @@ def _gallery(fitter: Fitter, species: Sequence[Species], split: Split, no_bird: 
 def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
            frontend: Frontend, features: FeatureSet, selected: Selected, fitter: Fitter,
            gallery: Gallery) -> None:
-    """Write all that export needs: the data may be gone by then."""
-    save_calibration_data(folder / "calibration.npz", features, dataset.labels, backbone.spec,
-                          frontend.spec, config.seed)
+    """Write all else that export needs: the data may be gone by then."""
     atomic.write_file(folder / "species.npz", gallery.dump())
     fitter.save_weights(folder / "heads.npz")
     if config.image_weights:
