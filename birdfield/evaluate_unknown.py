@@ -1,6 +1,6 @@
 """Whether a model knows what it does not know: species it never met, and what is no bird."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,20 @@ def scan_unknown(labels: Sequence[str], image_dir: Path, audio_dir: Path) -> Dat
     return dataset
 
 
-def scan_no_bird(image_dir: Path, audio_dir: Path) -> Dataset:
+def scan_no_bird(image_dir: Path, audio_dir: Path,
+                 senses: Collection[str] = ("image", "audio")) -> Dataset:
     """List two flat folders of photographs and recordings without a bird, their kinds as species.
 
+    Args:
+        image_dir: Photographs.
+        audio_dir: Recordings.
+        senses: "image", "audio" or both: the folder of another is not read.
+
     Raises:
-        InputError: When a folder is missing or holds none.
+        InputError: When a folder that is read is missing or holds none.
     """
-    images, misnamed = scan_flat(image_dir, "image")
-    audio, others = scan_flat(audio_dir, "audio")
+    images, misnamed = scan_flat(image_dir, "image") if "image" in senses else ([], [])
+    audio, others = scan_flat(audio_dir, "audio") if "audio" in senses else ([], [])
     kinds = sorted({sample.label for sample in (*images, *audio)})
     return Dataset(tuple(map(Species, kinds)), tuple(images), tuple(audio),
                    (*misnamed, *others))

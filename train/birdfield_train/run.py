@@ -252,9 +252,8 @@ def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, fronten
 def _nothing(config: TrainConfig) -> Iterator[Dataset]:
     """List what is no bird; without folders of it, draw some: the same in every run."""
     with tempfile.TemporaryDirectory() as drawn:
-        found = scan_no_bird(*(config.no_bird or write_nothing(Path(drawn))))
-        yield replace(found, images=found.images if config.reads("image") else (),
-                      audio=found.audio if config.reads("audio") else ())
+        yield scan_no_bird(*(config.no_bird or write_nothing(Path(drawn))),
+                           [sense for sense in SENSES[:2] if config.reads(sense)])
 
 
 def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
