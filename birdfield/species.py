@@ -2,7 +2,7 @@
 
 import csv
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,23 +75,32 @@ def read_names(path: Path) -> dict[str, Species]:
             if missing:
                 raise InputError(f"{path}: no column {', '.join(sorted(missing))}; "
                                  "expected label,scientific,lang,name")
-            return _merge_names(reader)
+            return _merge_names(reader, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from error
 
 
-def _merge_names(rows: Iterable[Mapping[str, str | None]]) -> dict[str, Species]:
+def _merge_names(reader: "csv.DictReader[str]", path: Path) -> dict[str, Species]:
     merged: dict[str, Species] = {}
-    for row in rows:
-        label = clean_name(row["label"] or "")
-        known = merged.get(label, Species(label))
-        scientific = known.scientific
-        if not scientific and row["scientific"]:
-            scientific = clean_name(row["scientific"])
-        names = dict(known.names)
-        if row["lang"] and row["name"]:
-            names[row["lang"].strip()] = clean_name(row["name"])
-        merged[label] = Species(label, scientific, names)
+    for row in reader:
+        if not any(cell and "".join(cell).strip() for cell in row.values()):
+            continue  # a spreadsheet leaves such rows
+        try:
+            _merge_row(merged, row)
+        except InputError as error:
+            raise InputError(f"{path}, line {reader.line_num}: {error}") from error
     return merged
+
+
+def _merge_row(merged: dict[str, Species], row: Mapping[str, str | None]) -> None:
+    label = clean_name(row["label"] or "")
+    known = merged.get(label, Species(label))
+    scientific = known.scientific
+    if not scientific and row["scientific"]:
+        scientific = clean_name(row["scientific"])
+    names = dict(known.names)
+    if row["lang"] and row["name"]:
+        names[row["lang"].strip()] = clean_name(row["name"])
+    merged[label] = Species(label, scientific, names)

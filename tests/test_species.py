@@ -50,11 +50,15 @@ def test_a_names_file_gathers_the_languages_of_a_species(tmp_path: Path) -> None
 @pytest.mark.parametrize(("content", "words"), [
     (b"", "names.csv: no column label, lang, name, scientific; expected label,scientific,lang"),
     (b"label,name\nJay,x\n", "no column lang, scientific"),
-    (b"label,scientific,lang,name\n,,,\n", "species name '' has 0 characters"),
+    (b"label,scientific,lang,name\nJay,,,\n,,de,x\n",
+     "names.csv, line 3: species name '' has 0 characters; expected 1 to 200"),
+    (b"label,scientific,lang,name\nJay,,de,x\0\n",
+     "names.csv, line 2: species name .* holds a control character"),
     (b"label,scientific,lang,name\n\xff\xfe,,,\n", "not a UTF-8 CSV file"),
     (b"label,scientific,lang,name\n" + b"x" * 200_000 + b",,,\n", "not a UTF-8 CSV file"),
     (b"label,scientific,lang,name\nJay\n", None),
     (b"label,scientific,lang,name\nJay,,,,too,many\n", None),
+    (b"label,scientific,lang,name\n,,,\nJay,,,\n, ,,,,\n,,,\n", None),
 ])
 def test_a_malformed_names_file_ends_in_one_error(tmp_path: Path, content: bytes,
                                                   words: str | None) -> None:
