@@ -29,12 +29,14 @@ from birdfield.errors import InputError
 from birdfield.frontend import BIRDNET
 from birdfield.image import read_image
 from birdfield.interpreter import TfliteModel
+from birdfield.workstation import open_run
 from birdfield_export.calibrate import tower_inputs
 from birdfield_export.convert import convert_here
+from birdfield_export.pack import export
 from birdfield_train import run as module
 from birdfield_train.history import History
 from birdfield_train.run import Reporter, train
-from birdfield_train.run_encoder import Run, RunEncoder
+from birdfield_train.run_encoder import FILES, Run, RunEncoder
 
 pytestmark = pytest.mark.train
 
@@ -179,6 +181,31 @@ def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path, whole: Path) -> None
     (tmp_path / "run" / "run.json").write_text('{"format": 9}')
     with pytest.raises(InputError, match="run format 9, expected 3; train it again"):
         Run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_a_run_that_is_missing_or_damaged_is_named(
+        whole: Path, tmp_path: Path, name: str) -> None:
+    """Missing, empty, cut in its middle or by its last byte, or full of zeros in its middle."""
+    path = Path(shutil.copytree(whole, tmp_path / "run")) / name
+    content = path.read_bytes()
+    half = len(content) // 2
+    damaged = [None, b"", content[:half], content[:-1]]
+    if path.suffix == ".npz":
+        damaged.append(content[:half] + bytes(4_000) + content[half + 4_000 :])
+    for left in damaged:
+        path.unlink()
+        if left is not None:
+            path.write_bytes(left)
+        with pytest.raises(InputError) as caught:
+            open_run(tmp_path / "run")
+        assert str(caught.value).startswith(f"{path}: cannot be read (")
+        assert str(caught.value).endswith("); the run is damaged, train it again")
+        assert str(path) not in str(caught.value)[1:] and "\n" not in str(caught.value)
+        with pytest.raises(InputError, match=f"^{path}: cannot be read "):
+            export(tmp_path / "run", tmp_path / "out.birdfield")
+        path.write_bytes(content)
+    assert open_run(tmp_path / "run")[1].labels == tuple(COLOURS)
 
 
 def test_a_kill_at_a_random_moment_and_two_more_interruptions_change_nothing(

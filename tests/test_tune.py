@@ -16,6 +16,7 @@ from tiny_training import SILENT, build_base, make_config, quicken, tiny_backbon
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import Sample, scan
 from birdfield.encoder import unit
+from birdfield.errors import InputError
 from birdfield.frontend import Yamnet
 from birdfield.image import preprocess, read_image
 from birdfield_train import crossval
@@ -290,6 +291,10 @@ def test_a_run_carries_its_tail_and_one_that_was_interrupted_the_same(
     assert "final base" in (run / "history.csv").read_text()
     assert json.loads((run / "run.json").read_text())["format"] == run_module.FORMAT
     check_tower(Run(run), data)
+    (run / "tail.npz").unlink()
+    with pytest.raises(InputError, match="run/tail.npz: cannot be read .No such file or directory."
+                                         "; the run is damaged, train it again"):
+        Run(run)
 
 
 def check_tower(run: Run, data: Path) -> None:

@@ -1,6 +1,9 @@
 """A finished run as an encoder: the Keras towers, with the same contract as a bundle's."""
 
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +19,7 @@ from birdfield.errors import InputError
 from birdfield.frontend import SPECS, Frontend, Heard, open_frontend
 from birdfield.gallery import Calibration, Gallery, load_gallery
 from birdfield.image import Frame, preprocess
+from birdfield.interpreter import interpreter_class
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.fit import load_heads
 from birdfield_train.fused_encoder import image_tower
@@ -23,6 +27,8 @@ from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads
 from birdfield_train.run import FORMAT, TAIL
 from birdfield_train.tune import load_tail
+
+FILES = ("yamnet.tflite", "heads.npz", "species.npz", "calibration.npz", "cv.json")
 
 
 class Run:
@@ -32,7 +38,8 @@ class Run:
         """Open a finished run.
 
         Raises:
-            InputError: When there is none, or it is of another format.
+            InputError: When there is none, it is of another format, or a file of it is missing or
+                damaged.
         """
         self.folder = folder
         try:
@@ -46,6 +53,8 @@ class Run:
         if self.audio_spec.evidence and self.summary.get("audio") != self.audio_spec.to_json():
             raise InputError(f"{folder}: its {self.audio_spec.name} gave other numbers than this "
                              "birdfield's; train it again")
+        for name in (*FILES, *([TAIL] if self.backbone.tuning else [])):
+            _check_file(folder / name)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -79,6 +88,23 @@ class Run:
         path = self.folder / "species.npz"
         return load_gallery(path.read_bytes(), Calibration.from_json(self.summary["calibration"]),
                             str(path))
+
+
+def _check_file(path: Path) -> None:
+    """Read a file of a run as a whole; raises InputError when it is not as it was written."""
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                for name in archive.namelist():
+                    archive.read(name)
+        elif path.suffix == ".json":
+            json.loads(content)
+        else:
+            interpreter_class()(model_content=content)
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}); the run "
+                         "is damaged, train it again") from error
 
 
 class RunEncoder:
