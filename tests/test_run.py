@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -338,6 +338,40 @@ def test_nothing_but_a_run_is_replaced(tmp_path: Path, data: Path, kind: str) ->
                                          "leaves it; choose another name"):
         train(make_config(data, mine), SILENT, force=True)
     assert kept.read_text() == "a season's notes" and list(tmp_path.iterdir()) == [mine]
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_kill_while_a_run_is_replaced_leaves_a_whole_one(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+    """Four steps: what another kill left is removed, the old run goes aside, the new one takes
+    its name, the old one is removed. A removal is stopped half done; the next run clears up.
+    """
+    run, partial, old = (tmp_path / name for name in ("run", "run.partial", ".run.old"))
+    for folder, names in ((run, "ab"), (partial, "ab"), (old, "b")):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    steps = iter(range(4))
+
+    def kill_at_moment(do: Callable[..., Any]) -> Callable[..., Any]:
+        def step(path: Path, *args: Any, **flags: Any) -> Any:
+            if next(steps) == moment:
+                if do is rmtree:
+                    (path / "b").unlink()
+                raise KeyboardInterrupt
+            return do(path, *args, **flags)
+        return step
+
+    rmtree = shutil.rmtree
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", kill_at_moment(Path.rename))
+        patch.setattr(shutil, "rmtree", kill_at_moment(rmtree))
+        module._replace(partial, run)
+    assert any((folder / "a").exists() and (folder / "b").exists() for folder in (run, old))
+    partial.mkdir(exist_ok=True)
+    (partial / "next").touch()
+    module._replace(partial, run)
+    assert os.listdir(tmp_path) == ["run"] and (run / "next").exists()
 
 
 def spoil(data: Path) -> None:

@@ -222,9 +222,13 @@ def _remove(path: Path) -> None:
 
 
 def _replace(folder: Path, run: Path) -> None:
-    if run.exists():
-        shutil.rmtree(run)
+    """Give a run its name; one that had it stands aside, whole, until then."""
+    old = run.with_name(f".{run.name}.old")
+    if run.is_dir():
+        shutil.rmtree(old, ignore_errors=True)  # what a kill left of an older one
+        run.rename(old)
     folder.rename(run)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _provide_frontend(config: TrainConfig, folder: Path) -> Frontend:
