@@ -28,12 +28,12 @@ def main() -> None:
     """Measure, print and write."""
     model, *folders, out = map(Path, sys.argv[1:])
     bundle = load_bundle(model)
-    encoder = bundle.encoder(1)
+    encoder, base = bundle.encoder(1), str(bundle.manifest["image"]["backbone"])
     told: dict[float, list[tuple[list[Found], Any]]] = {margin: [] for margin in MARGINS}
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for margin, found in told.items():
-            bundle_module.TUNED_MARGIN = {"efficientnet-lite0": margin}
+            bundle_module.TUNED_MARGIN = {base: margin}
             found.append((watch_garden(scene, ("image",), encoder, bundle), tuple(
                 stay for stay in garden.stays if stay.photographs)))
         print(f"garden {number + 1}", flush=True)
