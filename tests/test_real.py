@@ -77,14 +77,15 @@ def test_the_bundle_recognises_what_it_never_saw(figures: dict[str, Any]) -> Non
 
 def test_the_int8_tower_is_as_good_as_keras(bundle: Path, run: Path, split: Path,
                                             figures: dict[str, Any]) -> None:
-    """Less than 1 point is lost; one photograph of 250 is 0.4 points."""
+    """Less than 1 point of 250 photographs is lost, and at most one of some 50 recordings."""
     manifest = json.loads((bundle / "manifest.json").read_text())
     assert manifest["towers"]["image"]["precision"] == "int8"
     assert manifest["towers"]["image"]["min_cosine"] >= 0.98
     test = split / "test"
     before = json.loads(birdfield("evaluate", run, test / "images", test / "audio", "--json", "-"))
     for sense in ("image", "audio", "both"):
-        assert figures[sense]["top1"] > before[sense]["top1"] - 0.01
+        most = max(0.01, 1.5 / figures[sense]["n"])
+        assert figures[sense]["top1"] > before[sense]["top1"] - most
 
 
 def test_identify_is_as_good_as_evaluate_says(bundle: Path, split: Path,
