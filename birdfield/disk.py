@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -108,14 +109,15 @@ class Disk:
             sqlite3.Error: When the journal does not take it.
         """
         count = 0
-        size, most = self._size(), self._retention.size
+        size = self._size()
+        most = math.inf if self._retention.size is None else self._retention.size
         aged = self._retention.days is not None and not self._looked(now)
-        if not (aged or self._over(size, most) or self.short):
+        if not (aged or size > most or self.short):
             return 0  # who is among the best is asked of the whole journal
-        if most is not None and size > most:
-            most = int(most * SLACK)
+        if size > most:
+            most *= SLACK
         for visit, started, paths, bytes_ in self._disposable():
-            if not (self._over(size, most) or self._too_old(started, now) or self.short):
+            if not (size > most or self._too_old(started, now) or self.short):
                 break
             remove_evidence(self._journal.folder, paths)
             with self._journal.transaction() as database:
@@ -129,10 +131,6 @@ class Disk:
             log.info("the pictures and sounds of %d visits were deleted to keep within bounds",
                      count)
         return count
-
-    @staticmethod
-    def _over(size: int, most: int | None) -> bool:
-        return most is not None and size > most
 
     def _looked(self, now: datetime) -> bool:
         """Tell whether what is too old was looked for within an hour, by a clock that may jump."""
