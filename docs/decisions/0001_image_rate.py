@@ -4,24 +4,25 @@ Out-of-fold top-1 by image of nearest means after some epochs of triplets on VGG
 share of the heads' rate that its projection learns by; three seeds of folds and batches.
 """
 
-import csv
+import importlib
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from birdfield.config import PACKAGED_YAMNET
 from birdfield.dataset import scan
-from birdfield.encoder import unit
 from birdfield.frontend import open_frontend
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, index_samples
 from birdfield_train.features import extract
 from birdfield_train.fit import FitConfig, Fitter
 
-EPOCHS = (0, 2, 8)
-SEEDS = (0, 1, 2)
+triplet_start: Any = importlib.import_module("0001_triplet_start")
+by_sight: Any = importlib.import_module("0005_vgg16_8bit")
+EPOCHS, SEEDS = triplet_start.EPOCHS, triplet_start.SEEDS
 SHARES = (1.0, 0.1)
 
 
@@ -44,19 +45,15 @@ def main() -> None:
                                 FitConfig(image_rate=share), seed)
                 for epoch in EPOCHS:
                     fitter.run(epoch, lambda *_: None)
-                    known = fitter.heads.embed_images(split.images)
-                    means = unit(np.stack([known[split.image_labels == label].mean(axis=0)
-                                           for label in range(split.species)]))
-                    found = (fitter.heads.embed_images(asked) @ means.T).argmax(axis=1)
+                    found = by_sight.nearest_means(
+                        fitter.heads.embed_images(split.images), split.image_labels,
+                        fitter.heads.embed_images(asked))
                     right[epoch] += list(found == samples.labels["image"][tested])
             rows += [{"seed": seed, "image_rate": share, "epochs": epoch,
                       "image": round(float(np.mean(values)), 4), "n": len(values)}
                      for epoch, values in right.items()]
             print(rows[-len(EPOCHS) :], flush=True)
-    with out.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    triplet_start.write_rows(out, rows)
 
 
 if __name__ == "__main__":

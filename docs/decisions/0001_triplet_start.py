@@ -6,7 +6,9 @@ learn; three seeds of folds and batches. Takes about 25 minutes for 43 species o
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +44,14 @@ def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> Scored:
     return score(fusion.fuse, gallery, tested["image"], tested["audio"], seed)
 
 
+def write_rows(out: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows of the same columns as CSV."""
+    with out.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     """Measure every combination."""
     images, audio, out = map(Path, sys.argv[1:4])
@@ -71,10 +81,7 @@ def main() -> None:
                     rows.append({"seed": seed, "start": start, "learning_rate": rate,
                                  "epochs": epoch, **top1})
                     print(rows[-1], flush=True)
-    with out.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(out, rows)
 
 
 if __name__ == "__main__":

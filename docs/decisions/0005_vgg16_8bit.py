@@ -19,6 +19,12 @@ from birdfield_train.features import extract
 from birdfield_train.heads import Heads
 
 
+def nearest_means(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Find the species, int64 [M], whose mean of unit vectors [N, D] is nearest to each asked."""
+    means = unit(np.stack([known[labels == row].mean(axis=0) for row in range(labels.max() + 1)]))
+    return np.asarray((asked @ means.T).argmax(axis=1))
+
+
 def main() -> None:
     """Print both figures, and how near the features are."""
     weights, images, audio = map(Path, sys.argv[1:4])
@@ -34,12 +40,10 @@ def main() -> None:
             split = samples.split(fold)
             heads = Heads(backbone.channels, frontend.spec)
             heads.start(split)
-            trained = heads.embed_images(split.images)
-            means = unit(np.stack([trained[split.image_labels == row].mean(axis=0)
-                                   for row in range(len(dataset.species))]))
             rows = samples.tested("image", fold)
             tested = heads.embed_images([samples.features["image"][int(row)] for row in rows])
-            right.append((tested @ means.T).argmax(axis=1) == samples.labels["image"][rows])
+            found = nearest_means(heads.embed_images(split.images), split.image_labels, tested)
+            right.append(found == samples.labels["image"][rows])
         pooled[name] = unit(np.stack([feature.load() for feature in features.images]))
         print(f"{name}: image top-1 {np.concatenate(right).mean():.4f}, "
               f"n = {sum(map(len, right))}", flush=True)

@@ -7,8 +7,10 @@ not fitted again.
 """
 
 import csv
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from birdfield_train.features import extract
 from birdfield_train.heads import IMAGE_PEAK_WEIGHT, weighted_discriminant
 from birdfield_train.tune import tuned_tail
 
+by_sight: Any = importlib.import_module("0005_vgg16_8bit")
 SEED = 0
 OTHERS = (0, 1, 3, 8)  # views beside the plain one
 
@@ -51,10 +54,8 @@ def main() -> None:
             kernel, bias = weighted_discriminant(
                 used.reshape(-1, used.shape[-1]), np.repeat(split.image_labels, others + 1),
                 IMAGE_PEAK_WEIGHT)
-            known = unit(views[:, 0] @ kernel + bias)
-            means = unit(np.stack([known[split.image_labels == label].mean(axis=0)
-                                   for label in range(split.species)]))
-            found = (unit(asked @ kernel + bias) @ means.T).argmax(axis=1)
+            found = by_sight.nearest_means(unit(views[:, 0] @ kernel + bias), split.image_labels,
+                                           unit(asked @ kernel + bias))
             right[others] += list(found == labels)
         print({others: round(float(np.mean(values)), 4) for others, values in right.items()},
               flush=True)
