@@ -117,16 +117,19 @@ def _from_arrays(entries: Mapping[str, Any], vectors: NDArray[np.float32]) -> St
 
 
 def store_path(bundle: Bundle) -> Path:
-    """Find a bundle's store: beside it, or under XDG_DATA_HOME when it is read-only.
+    """Find a bundle's store where it is; a new one beside it, or under XDG_DATA_HOME.
 
-    The packaged starter's is never beside it: an upgrade of the package would take it away.
+    It is there when the bundle's folder is read-only. The packaged starter's is never beside it:
+    an upgrade of the package would take it away.
     """
     folder = bundle.folder.resolve()
     beside = folder.with_name(f"{folder.name}.store") / "species.store"
-    packaged = folder == config.STARTER.resolve()
-    if not packaged and (beside.exists() or os.access(folder.parent, os.W_OK)):
+    away = config.data_home() / "stores" / bundle.model_id / "species.store"
+    if folder == config.STARTER.resolve():
+        return away
+    if beside.exists():
         return beside
-    return config.data_home() / "stores" / bundle.model_id / "species.store"
+    return beside if not away.exists() and os.access(folder.parent, os.W_OK) else away
 
 
 def load_store(bundle: Bundle) -> Store:

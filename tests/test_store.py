@@ -106,6 +106,17 @@ def test_the_store_of_a_read_only_bundle_is_in_the_users_data(
     assert not (bundle.folder.parent / "m.birdfield.store").exists()
 
 
+def test_a_store_is_found_again_once_the_bundles_place_can_be_written(
+        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: False)
+        put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, replace(load_store(bundle), removed=frozenset({"Wren"})))
+    assert list(load_store(bundle).enrolled) == ["Owl"]
+    assert load_store(bundle).removed == {"Wren"}
+    assert not (bundle.folder.parent / "m.birdfield.store").exists()
+
+
 def test_the_store_of_the_packaged_starter_is_in_the_users_data(
         bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade replaces site-packages, though it may be written to."""
