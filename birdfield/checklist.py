@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from birdfield.errors import InputError
-from birdfield.species import clean_name, fold
+from birdfield.species import clean_name, fold, is_blank
 
 WEEKS = 53  # of the year, by ISO 8601; many years have 52
 ALL_YEAR = frozenset(range(1, WEEKS + 1))
@@ -46,6 +46,8 @@ def read_checklist(path: Path) -> Checklist:
                 raise InputError(f"{path}: no column {', '.join(sorted(missing))}; "
                                  "expected species,weeks")
             for row in reader:
+                if is_blank(row):
+                    continue
                 name = fold(_name(row["species"], f"{path}, line {reader.line_num}"))
                 found = parse_weeks(row["weeks"] or "", f"{path}, line {reader.line_num}")
                 weeks[name] = weeks.get(name, frozenset()) | found

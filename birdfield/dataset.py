@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from birdfield.audio import AUDIO_SUFFIXES
 from birdfield.errors import InputError
 from birdfield.image import IMAGE_SUFFIXES
-from birdfield.species import Species, clean_name
+from birdfield.species import Species, clean_name, fold
 
 SUFFIXES = {"image": IMAGE_SUFFIXES, "audio": AUDIO_SUFFIXES}
 WHAT = {"image": "photographs", "audio": "recordings"}
@@ -62,7 +62,7 @@ def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None =
     Args:
         image_dir: Holds `<Species>/*.{jpg,jpeg,png,webp,bmp}`.
         audio_dir: Holds `<Species>/*.{wav,flac,ogg,mp3,aiff}`.
-        names: Scientific and other names by label.
+        names: Scientific and other names by folded label.
         senses: "image", "audio" or both: the folder of another is not read.
 
     Raises:
@@ -76,7 +76,8 @@ def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None =
         raise InputError(f"no species in {image_dir} or {audio_dir}; expected a folder a species "
                          "with photographs in the first and recordings in the second")
     known = names or {}
-    species = tuple(known.get(label, Species(label)) for label in labels)
+    species = tuple(replace(known.get(fold(label), Species(label)), label=label)
+                    for label in labels)
     return Dataset(species, tuple(images), tuple(audio), tuple(misnamed))
 
 

@@ -95,10 +95,10 @@ def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
         InputError: When the CSV cannot be read.
     """
     given = read_names(path) if path else {}
-    found = {each.label: each for each in species}
-    for label, more in given.items():
-        known = found.get(label, Species(label))
-        found[label] = replace(known, scientific=more.scientific or known.scientific,
+    found = {fold(each.label): each for each in species}
+    for folded, more in given.items():
+        known = found.get(folded, more)
+        found[folded] = replace(known, scientific=more.scientific or known.scientific,
                                names={**known.names, **more.names})
     return list(found.values())
 

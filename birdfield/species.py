@@ -3,7 +3,7 @@
 import csv
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def read_names(path: Path) -> dict[str, Species]:
     """Read a names CSV with the columns label, scientific, lang, name.
 
     Returns:
-        Species by label; a label may stand on several lines, one a language.
+        Species by their folded label; it may stand on several lines, one a language.
 
     Raises:
         InputError: When the file cannot be read or a column is missing.
@@ -82,11 +82,16 @@ def read_names(path: Path) -> dict[str, Species]:
         raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from error
 
 
+def is_blank(row: Mapping[str, Any]) -> bool:
+    """Tell whether no cell of a CSV's row says anything: a spreadsheet leaves such rows."""
+    return not any(cell and "".join(cell).strip() for cell in row.values())
+
+
 def _merge_names(reader: "csv.DictReader[str]", path: Path) -> dict[str, Species]:
     merged: dict[str, Species] = {}
     for row in reader:
-        if not any(cell and "".join(cell).strip() for cell in row.values()):
-            continue  # a spreadsheet leaves such rows
+        if is_blank(row):
+            continue
         try:
             _merge_row(merged, row)
         except InputError as error:
@@ -96,11 +101,11 @@ def _merge_names(reader: "csv.DictReader[str]", path: Path) -> dict[str, Species
 
 def _merge_row(merged: dict[str, Species], row: Mapping[str, str | None]) -> None:
     label = clean_name(row["label"] or "")
-    known = merged.get(label, Species(label))
+    known = merged.get(fold(label), Species(label))
     scientific = known.scientific
     if not scientific and row["scientific"]:
         scientific = clean_name(row["scientific"])
     names = dict(known.names)
     if row["lang"] and row["name"]:
         names[row["lang"].strip()] = clean_name(row["name"])
-    merged[label] = Species(label, scientific, names)
+    merged[fold(label)] = replace(known, scientific=scientific, names=names)

@@ -55,7 +55,7 @@ def test_names_fill_in_what_a_folder_does_not_say(tmp_path: Path) -> None:
     touch(tmp_path / "images", "Jay/a.png", "Wren/a.png")
     (tmp_path / "audio").mkdir()
     jay = Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"})
-    found = scan(tmp_path / "images", tmp_path / "audio", {"Jay": jay})
+    found = scan(tmp_path / "images", tmp_path / "audio", {"jay": jay})
     assert found.species == (jay, Species("Wren"))
 
 

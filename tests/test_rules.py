@@ -120,7 +120,8 @@ def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
 
 def test_who_is_unexpected_must_come_nearer(tmp_path: Path) -> None:
     """At 50 degrees from the Wren the cosine is 0.643, over 0.5; less 0.23 it is not."""
-    weigh = prior(read_checklist_of(tmp_path, "species,weeks\nJay,\nRobin,\n"), SPECIES, 0.1)
+    listed = read_checklist_of(tmp_path, "species,weeks\n,\nJay,\n , \nRobin,\n,\n")
+    weigh = prior(listed, SPECIES, 0.1)
     gallery = factory()
     assert decide(BluePitch(), gallery, at(170), None).species == "Wren"
     weighed = LiveRules(Rules(log_prior=weigh)).weigh(gallery, NOON)

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from birdfield.dataset import scan
 from birdfield.errors import InputError
+from birdfield.names import merged
 from birdfield.species import MAX_NAME, Species, clean_name, read_names
 
 NAMES = """label,scientific,lang,name
@@ -42,9 +44,9 @@ def test_a_names_file_gathers_the_languages_of_a_species(tmp_path: Path) -> None
     path = tmp_path / "names.csv"
     path.write_text(NAMES, encoding="utf-8-sig")  # as a spreadsheet saves it
     assert read_names(path) == {
-        "Eurasian Jay": Species("Eurasian Jay", "Garrulus glandarius",
+        "eurasian jay": Species("Eurasian Jay", "Garrulus glandarius",
                                 {"de": "Eichelhäher", "fr": "Geai des chênes"}),
-        "Wren": Species("Wren")}
+        "wren": Species("Wren")}
 
 
 @pytest.mark.parametrize(("content", "words"), [
@@ -64,10 +66,22 @@ def test_a_malformed_names_file_ends_in_one_error(tmp_path: Path, content: bytes
                                                   words: str | None) -> None:
     (tmp_path / "names.csv").write_bytes(content)
     if words is None:
-        assert read_names(tmp_path / "names.csv") == {"Jay": Species("Jay")}
+        assert read_names(tmp_path / "names.csv") == {"jay": Species("Jay")}
         return
     with pytest.raises(InputError, match=words):
         read_names(tmp_path / "names.csv")
+
+
+def test_a_names_file_need_not_spell_labels_as_folders_do(tmp_path: Path) -> None:
+    path = tmp_path / "names.csv"
+    path.write_text("label,scientific,lang,name\nEURASIAN_JAY,Garrulus glandarius,de,Häher\n"
+                    "eurasian  jay,,fr,Geai\nOwl,,de,Eule\n", encoding="utf-8")
+    jay = Species("Eurasian Jay", "Garrulus glandarius", {"de": "Häher", "fr": "Geai"})
+    assert merged([Species("Eurasian Jay")], path) == [jay, Species("Owl", None, {"de": "Eule"})]
+    for sense in ("images", "audio"):
+        (tmp_path / sense / "Eurasian_Jay").mkdir(parents=True)
+    (tmp_path / "images/Eurasian_Jay/a.jpg").touch()
+    assert scan(tmp_path / "images", tmp_path / "audio", read_names(path)).species == (jay,)
 
 
 def test_a_missing_names_file_is_named(tmp_path: Path) -> None:
