@@ -25,8 +25,7 @@ YAMNET_FILE = "yamnet.tflite"  # only in a bundle whose YAMNet is not the packag
 LICENSE = "LICENSE"
 MODEL_CARD = "MODEL_CARD.md"
 OPTIONAL = {YAMNET_FILE, LICENSE, MODEL_CARD}  # checked where the manifest lists them
-# Sides of what `watch` cuts out by the sides of what moved: docs/decisions/0017-spend-nothing.md
-MARGIN, TUNED_MARGIN = 1.3, {"efficientnet-lite0": 1.0}
+CROP_MARGIN = (0.5, 4.0)  # the least and the most that a manifest may say
 MAX_MANIFEST = 4_000_000  # bytes
 MAX_FILE = 600_000_000  # bytes
 
@@ -58,14 +57,17 @@ class Bundle:
         """What the image tower takes."""
         return ImageSpec.from_json(self.manifest["image"])
 
-    @property
+    @cached_property
     def crop_margin(self) -> float:
         """Sides of what is cut out for the image tower by the sides of what moved.
 
-        A base that was fine-tuned on crops of many sizes takes the bird alone; a frozen one takes
-        it as its photographs show it.
+        1 in a bundle of a birdfield that did not measure it. Raises TypeError or ValueError when
+        malformed.
         """
-        return TUNED_MARGIN.get(str(self.manifest["image"].get("backbone")), MARGIN)
+        margin = float(self.manifest["image"].get("crop_margin", 1))
+        if not CROP_MARGIN[0] <= margin <= CROP_MARGIN[1]:
+            raise ValueError(f"crop_margin {margin} is out of range")
+        return margin
 
     @property
     def audio_spec(self) -> AudioSpec:
@@ -111,7 +113,7 @@ def load_bundle(folder: Path) -> Bundle:
     bundle = Bundle(folder, manifest)
     try:
         _check_contract(manifest)
-        bundle.calibration, bundle.image_spec  # noqa: B018  (parsed here, to fail at the door)
+        bundle.calibration, bundle.image_spec, bundle.crop_margin  # noqa: B018  (fail at the door)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{folder / MANIFEST}: malformed ({error!r}); "
                          "export the bundle again") from error

@@ -89,6 +89,14 @@ def test_a_malformed_manifest_ends_in_one_error(folder: Path, change: dict[str, 
         load_bundle(folder)
 
 
+@pytest.mark.parametrize("margin", [0, -1, 1e9, float("nan"), "wide", None, []])
+def test_a_crop_that_cannot_be_ends_in_one_error(folder: Path, margin: object) -> None:
+    entries = manifest_of(folder)
+    write_manifest(folder, {**entries, "image": {**entries["image"], "crop_margin": margin}})
+    with pytest.raises(InputError, match="manifest.json: "):
+        load_bundle(folder)
+
+
 @pytest.mark.parametrize("key", ["dim", "image", "audio", "calibration", "model", "files",
                                  "format"])
 def test_a_manifest_without_a_part_ends_in_one_error(folder: Path, key: str) -> None:
@@ -215,8 +223,7 @@ def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:
     assert load_bundle(copy).model_id == load_bundle(folder).model_id
 
 
-@pytest.mark.parametrize(("backbone", "margin"), [
-    ("efficientnet-lite0", 1.0), ("vgg16", 1.3), (None, 1.3)])
-def test_what_moves_is_cut_out_as_the_base_learnt_to_see_it(
-        backbone: str | None, margin: float) -> None:
-    assert Bundle(Path("x"), {"image": {"backbone": backbone}}).crop_margin == margin
+@pytest.mark.parametrize(("image", "margin"), [({"crop_margin": 1.35}, 1.35), ({}, 1.0)])
+def test_what_moves_is_cut_out_as_the_model_learnt_to_see_it(
+        image: dict[str, float], margin: float) -> None:
+    assert Bundle(Path("x"), {"image": image}).crop_margin == margin

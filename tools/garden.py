@@ -19,6 +19,7 @@ from birdfield.audio import Waveform, read_audio
 from birdfield.damage import active_power
 from birdfield.image import Frame, read_image
 from birdfield.motion import LOOK_S
+from birdfield_export.framing import foreground
 
 FRAME_PX = (1280, 720)
 SPRITE_PX = 240  # the longer side of a photograph out of which a bird is cut
@@ -50,14 +51,9 @@ def cut_out(path: Path) -> Sprite:
     scale = SPRITE_PX / max(image.shape[:2])
     image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale,
                                   interpolation=cv2.INTER_AREA), np.uint8)
-    rows, columns = image.shape[:2]
-    mask = np.zeros((rows, columns), np.uint8)
-    box = (columns // 32, rows // 32, columns * 15 // 16, rows * 15 // 16)
-    cv2.setRNGSeed(0)
-    cv2.grabCut(image, mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
-    thing = cv2.medianBlur((mask & 1) * 255, 5)
+    thing = foreground(image)
     if not CUT_SHARE[0] < (thing > 0).mean() < CUT_SHARE[1]:
-        thing = np.full((rows, columns), 255, np.uint8)
+        thing = np.full(image.shape[:2], 255, np.uint8)
     alpha = cv2.dilate(thing, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM_PX, RIM_PX)))
     # Soft at the photograph's edges too.
     alpha = cv2.copyMakeBorder(alpha[2:-2, 2:-2], 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)

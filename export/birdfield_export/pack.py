@@ -11,8 +11,9 @@ from birdfield.bundle import FILES, FORMAT, MANIFEST, YAMNET_FILE, load_bundle, 
 from birdfield.config import BUNDLE_SUFFIX, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.encoder import DIM
 from birdfield.errors import UsageError
-from birdfield_export.calibrate import tower_inputs
+from birdfield_export.calibrate import kept_data, tower_inputs
 from birdfield_export.convert import PRECISIONS, TOWERS, build_tower, convert
+from birdfield_export.framing import crop_margin
 from birdfield_export.verify import Parity, verify
 from birdfield_train.run_encoder import Run
 
@@ -87,10 +88,14 @@ def _manifest(run: Run, folder: Path, parities: dict[str, Parity],
     hashes = {name: file_sha256(folder / name) for name in (*FILES, YAMNET_FILE)
               if (folder / name).exists()}
     summary = run.summary
+    # A fine-tuned base has seen birds of many sizes, and does best by the bird alone.
+    margin = (1.0 if run.backbone.tuning
+              else crop_margin(kept_data(run.folder / "calibration.npz").images))
     return {
         "format": FORMAT, "model": model_id(hashes, summary["frontend"]["sha256"]),
         "birdfield": __version__, "dim": DIM,
         "image": {**summary["image"], "backbone": summary["image_backbone"],
+                  "crop_margin": margin,
                   "shape": [1, summary["image"]["size_px"], summary["image"]["size_px"], 3],
                   "unit": "pixel values 0..255 less the mean, divided by the scale"},
         "audio": run.audio_spec.to_json(), "frontend": summary["frontend"],
