@@ -25,9 +25,10 @@ def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Gener
         rate_hz: int = 16_000) -> Waveform:
     """Lay a random cut of noise under a recording at a signal-to-noise ratio.
 
-    The signal's power is that of its active frames, whose energy is above the median: what lies
-    between the calls does not count. The noise's is that of its whole cut. What would exceed
-    full scale is scaled down as a whole, so nothing is clipped and the ratio stays.
+    The signal's power is that of its active frames, whose energy is above the median: where calls
+    fill less than half of the time they stand further above the noise. The noise's is that of its
+    whole cut. What would exceed full scale is scaled down as a whole, so nothing is clipped and the
+    ratio stays.
 
     Args:
         waveform: float32 [N], mono, -1..1.

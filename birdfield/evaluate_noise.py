@@ -109,11 +109,15 @@ def measure_noise(encoder: Encoder, gallery: Gallery, files: EmbeddedFiles, nois
 
 def sample_pairs(images: Embedded, audio: Embedded,
                  seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw up to SAMPLE pairs, a pair of each species before the next of any; int64 [P] each."""
+    """Draw up to SAMPLE pairs, a pair of each species before the next of any; int64 [P] each.
+
+    Which species have the last ones is drawn too: else those late in the alphabet never would.
+    """
     left, right = draw_pairs(images, audio, seed)
     labels = images.labels[left]
     turn = np.array([(labels[:row] == labels[row]).sum() for row in range(len(labels))], np.int64)
-    kept = np.argsort(turn, kind="stable")[:SAMPLE]
+    drawn = np.random.default_rng((seed, len(turn))).permutation(len(turn))
+    kept = np.lexsort((drawn, turn))[:SAMPLE]
     return left[kept], right[kept]
 
 
@@ -164,6 +168,7 @@ def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
                 continue
             draw = np.random.default_rng((seed, row, place))
             noise = read_audio(noises.files[kind][draw.integers(len(noises.files[kind]))], rate_hz)
+            noise -= noise.mean()  # a microphone's offset is no noise, and would count as power
             for snr_db in SNRS_DB:
                 mixed = mix(waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)),
                             rate_hz)

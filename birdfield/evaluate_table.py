@@ -18,7 +18,7 @@ def damage_lines(figures: dict[str, Any]) -> list[str]:
         return ["noise: no species was tested by both a photograph and a recording"]
     kinds = {row["noise"] for row in rows if row["snr_db"] is not None}
     lines = [f"top-1, mean of {len(kinds)} kinds of noise".ljust(34)
-             + "  image  audio   both"]
+             + "  image  audio   both      n"]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         snr_db, damage = row["snr_db"], row["image_damage"]
@@ -29,6 +29,7 @@ def damage_lines(figures: dict[str, Any]) -> list[str]:
             groups[f"picture {damage}"] = [row]
     return lines + [f"{title:34}" + "".join(
         f"{np.mean([row[f'{sense}_top1'] for row in group]):7.3f}" for sense in SENSES)
+        + f"{round(np.mean([row['n'] for row in group])):7}"
         for title, group in groups.items()]
 
 

@@ -17,6 +17,7 @@ from birdfield.evaluate import Embedded
 from birdfield.evaluate_files import EmbeddedFiles, embed_folders
 from birdfield.evaluate_noise import (
     NOBODY,
+    SAMPLE,
     SNRS_DB,
     _answer,
     _shares,
@@ -148,6 +149,15 @@ def test_pairs_are_drawn_species_by_species(monkeypatch: pytest.MonkeyPatch) -> 
     assert np.array_equal(labels[left], labels[right])
 
 
+def test_no_species_is_left_out_for_its_name() -> None:
+    """Of 139 species 100 have a pair: by another seed others."""
+    labels = np.arange(139)
+    files = Embedded(np.zeros((139, 128), np.float32), labels, labels)
+    tested = [set(labels[sample_pairs(files, files, seed)[0]]) for seed in range(8)]
+    assert all(len(some) == SAMPLE for some in tested)
+    assert set().union(*tested) == set(labels)
+
+
 def test_recordings_are_dealt_to_kinds_all_equally_often() -> None:
     """3000 mixes over 60 kinds and 5 ratios are 10 recordings a kind: each of 40 is used 15 times.
 
@@ -203,8 +213,9 @@ def test_the_table_has_a_line_a_ratio_and_a_damage() -> None:
         row("none", None, "clean", 0.5), row("none", None, "rain", 0.5),
         row("hum", 0, "clean", 0.2), row("hum", 0, "rain", 0.1), row("hiss", 0, "clean", 0.4)]})
     assert [line.split() for line in lines[1:]] == [
-        ["clean", "0.900", "0.500", "0.950"], ["picture", "rain", "0.900", "0.500", "0.950"],
-        ["sound", "at", "0", "dB", "0.900", "0.300", "0.950"]]
-    assert lines[0] == "top-1, mean of 2 kinds of noise     image  audio   both"
-    assert {len(line) for line in lines} == {34 + 3 * 7}
+        ["clean", "0.900", "0.500", "0.950", "7"],
+        ["picture", "rain", "0.900", "0.500", "0.950", "7"],
+        ["sound", "at", "0", "dB", "0.900", "0.300", "0.950", "7"]]
+    assert lines[0] == "top-1, mean of 2 kinds of noise     image  audio   both      n"
+    assert {len(line) for line in lines} == {34 + 4 * 7}
     assert damage_lines({}) == []
