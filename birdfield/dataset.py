@@ -71,6 +71,7 @@ def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None =
     misnamed: list[Path] = []
     images = _scan_sense(image_dir, "image", misnamed) if "image" in senses else []
     audio = _scan_sense(audio_dir, "audio", misnamed) if "audio" in senses else []
+    images, audio = (_joined(found) for found in (images, audio))
     labels = sorted({sample.label for sample in (*images, *audio)})
     if not labels:
         raise InputError(f"no species in {image_dir} or {audio_dir}; expected a folder a species "
@@ -100,6 +101,13 @@ def _scan_sense(folder: Path, sense: str, misnamed: list[Path]) -> list[Sample]:
             else:
                 misnamed.append(path)
     return samples
+
+
+def _joined(samples: list[Sample]) -> list[Sample]:
+    """Count a whole file, `<recording>.ext`, as the recording that others are clips of."""
+    cut = {(sample.label, sample.recording) for sample in samples}
+    return [replace(sample, recording=sample.path.stem)
+            if (sample.label, sample.path.stem) in cut else sample for sample in samples]
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -143,7 +151,10 @@ def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
 
 
 def recording_of(path: Path, sense: str) -> str:
-    """Name the recording of a file: `<recording>__<n>.ext` shares one, any other is its own."""
+    """Name the recording of a file: `<recording>__<n>.ext` shares one, any other is its own.
+
+    What it was cut from, beside it, is found by `scan`.
+    """
     match = RECORDING.fullmatch(path.stem)
     return match["recording"] if match else f"{sense}:{path.name}"
 

@@ -82,6 +82,15 @@ def test_clips_of_a_recording_share_it(name: str, recording: str) -> None:
     assert recording_of(Path(name), "audio") == recording
 
 
+def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
+    touch(tmp_path / "audio", "Jay/song.wav", "Jay/song__1.wav", "Jay/song__2.wav", "Jay/call.wav",
+          "Wren/song.wav")
+    touch(tmp_path / "images", "Jay/song.png")
+    found = scan(tmp_path / "images", tmp_path / "audio")
+    assert [sample.recording for sample in (*found.audio, *found.images)] == [
+        "audio:call.wav", "song", "song", "song", "audio:song.wav", "image:song.png"]
+
+
 def test_files_of_one_name_are_two_samples_when_seen_and_heard() -> None:
     assert recording_of(Path("1.png"), "image") != recording_of(Path("1.png"), "audio")
 

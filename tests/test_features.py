@@ -82,6 +82,20 @@ def paths(features: Sequence[Any]) -> list[str]:
     return [feature.sample.path.name for feature in features]
 
 
+def test_equal_files_count_once_under_whatever_name(data: Path, computed: Computed) -> None:
+    """Else one copy would be trained on and the other tested."""
+    (data / "images" / "Wren" / "copy.jpg").write_bytes(
+        (data / "images" / "Wren" / "0.jpg").read_bytes())
+    copied = next((data / "audio").glob("*/*.wav"))
+    (data / "audio" / "Zebra Finch").mkdir()
+    (data / "audio" / "Zebra Finch" / "copy.wav").write_bytes(copied.read_bytes())
+    features = run(data, computed)
+    assert "copy.jpg" not in paths(features.images) and "copy.wav" not in paths(features.audio)
+    assert [problem.partition(": ")[2] for problem in features.problems] == [
+        f"the same file as {data / 'images' / 'Wren' / '0.jpg'}; remove one of them",
+        f"the same file as {copied}; remove one of them"]
+
+
 def test_features_are_the_pooled_maps_and_the_patch_embeddings(data: Path,
                                                                computed: Computed) -> None:
     """4 cells a channel: their mean, then their peak; 1 s of sound has 2 patches of 0.975 s."""

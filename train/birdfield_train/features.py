@@ -124,16 +124,22 @@ def _extract(samples: Sequence[Sample], model_key: str, compute: Any, problems: 
     folder = cache_home() / "features" / f"{FORMAT}-{model_key}"
     folder.mkdir(parents=True, exist_ok=True)
     features: list[Feature] = []
+    first: dict[str, Path] = {}  # of equal files: the others would be in training and test at once
     # A recording may be an hour long and has no batch to be part of: one is in memory at a time.
     size = BATCH if compute.together else 1
     for start in range(0, len(samples), size):
         waiting: list[tuple[Feature, Any]] = []
         for sample in samples[start : start + size]:
             try:
-                feature = Feature(sample, folder / f"{_content_key(sample.path)}.npy")
+                content = _content_key(sample.path)
+                if content in first:
+                    raise InputError(f"{sample.path}: the same file as {first[content]}; remove "
+                                     "one of them")
+                feature = Feature(sample, folder / f"{content}.npy")
                 if not feature.cached.exists():
                     waiting.append((feature, compute.read(sample.path)))
                 features.append(feature)
+                first[content] = sample.path
             except InputError as error:
                 problems.append(str(error))
         if waiting:
