@@ -244,7 +244,7 @@ def to_table(figures: dict[str, Any], senses: Sequence[str] = SENSES) -> str:
     for sense in senses:
         row = figures[sense]
         if not row["n"]:
-            lines.append(f"{sense:6}  no files")
+            lines.append(f"{sense:6}  nothing to test")
             continue
         low, high = row["top1_ci95"]
         numbers = [row["recall_at_1"], row["map_at_r"], row["accepted"], row["ece"]]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from birdfield.gallery import Calibration
 from birdfield_train.calibrate import (
     OWN_WEIGHT,
     TEMPERATURES,
+    UNTESTED,
     fit_calibration,
     fit_late_weight,
     fit_temperature,
@@ -120,3 +123,14 @@ def test_a_sense_without_a_right_answer_answers_nothing() -> None:
     assert calibration.threshold[1] > 1
     assert calibration.threshold[2] == calibration.threshold[0] < 0.9
     assert calibration.temperature[1:] == (0.1, 0.1)
+
+
+def test_a_sense_that_could_not_be_tested_goes_by_the_other() -> None:
+    """As with one recording a species; by neither, half a cosine has to do."""
+    none = make_scores(np.zeros((0, 3)), np.zeros(0, np.int64))
+    seen = Scored(ladder(0, 0.5, 0.9), none, none, none.similarities, none.similarities, factory())
+    calibration = fit_calibration([seen], ["audio"])
+    assert calibration.threshold[0] < 0.9 and calibration.late_weight == UNTESTED
+    assert set(calibration.threshold) == {calibration.threshold[0]}
+    nothing = replace(seen, image=none)
+    assert fit_calibration([nothing], ["image", "audio"]).threshold == (UNTESTED,) * 3

@@ -117,7 +117,7 @@ def test_a_sense_without_files_has_no_figures_and_valid_json() -> None:
     assert figures["ece"] is None
     assert figures["late_fusion"] == {"top1": None, "n": 0}
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
-    assert "audio   no files" in to_table(figures)
+    assert "audio   nothing to test" in to_table(figures)
 
 
 def test_a_table_says_the_figures() -> None:

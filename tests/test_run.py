@@ -19,7 +19,16 @@ import pytest
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
 
 import tensorflow as tf
-from tiny_training import CHANNELS, COLOURS, SILENT, make_config, quicken, tiny_run
+from tiny_training import (
+    CHANNELS,
+    COLOURS,
+    SILENT,
+    make_config,
+    quicken,
+    tiny_backbone,
+    tiny_run,
+    write_data,
+)
 
 from birdfield.audio import read_audio
 from birdfield.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
@@ -34,6 +43,7 @@ from birdfield_export.calibrate import tower_inputs
 from birdfield_export.convert import convert_here
 from birdfield_export.pack import export
 from birdfield_train import run as module
+from birdfield_train.crossval import UNTESTED_GAIN
 from birdfield_train.history import History
 from birdfield_train.run import Reporter, train
 from birdfield_train.run_encoder import FILES, Run, RunEncoder
@@ -94,6 +104,19 @@ def test_a_run_holds_all_that_export_needs_and_nothing_half_done(whole: Path) ->
     scores = json.loads((whole / "cv.json").read_text())
     assert scores["image"]["n"] == 12 and scores["audio"]["n"] == 9
     assert scores["image"]["top1"] == 1.0
+
+
+def test_one_recording_a_species_is_enough_to_be_heard(tmp_path: Path) -> None:
+    """No fold can leave it out: what is known by sight says how near it has to be."""
+    write_data(tmp_path / "data", recordings=1)
+    said: list[str] = []
+    train(make_config(tmp_path / "data", tmp_path / "run"),
+          Reporter(SILENT.step, SILENT.epoch, said.append))
+    assert [line for line in said if line.startswith("no species has two recordings: ")]
+    gallery = Run(tmp_path / "run").gallery()
+    np.testing.assert_array_equal(gallery.thresholds[:, 1], gallery.calibration.threshold[0])
+    assert gallery.calibration.threshold[0] < 1
+    assert json.loads((tmp_path / "run" / "cv.json").read_text())["gain"] == UNTESTED_GAIN
 
 
 def test_a_run_knows_no_bird_by_what_code_makes(whole: Path) -> None:
@@ -269,7 +292,19 @@ def test_a_run_is_not_resumed_on_other_data(own_data: Path, tmp_path: Path) -> N
     with pytest.raises(KeyboardInterrupt):
         train(config, Reporter(SILENT.step, interrupt, SILENT.say))
     (own_data / "images" / "Robin" / "0.png").unlink()
-    with pytest.raises(InputError, match="run.partial: the data changed since this run was begun"):
+    with pytest.raises(InputError, match="run.partial: the data or the weights changed since this "
+                                         "run was begun"):
+        train(config, SILENT, resume=True)
+
+
+def test_a_run_is_not_resumed_with_other_weights_under_the_same_name(
+        own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config(own_data, tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Reporter(SILENT.step, interrupt, SILENT.say))
+    monkeypatch.setattr("birdfield_train.run.get_backbone", lambda *name: replace(
+        tiny_backbone(*name), key="tiny-mended"))
+    with pytest.raises(InputError, match="the data or the weights changed since"):
         train(config, SILENT, resume=True)
 
 

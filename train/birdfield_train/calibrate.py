@@ -1,6 +1,6 @@
 """What is fitted on out-of-fold scores: temperatures, thresholds, the weight of late fusion."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ TEMPERATURES = np.geomspace(0.01, 1.0, 60)
 LATE_WEIGHTS = np.round(np.arange(0.0, 2.01, 0.05), 2)
 ACCEPTED = 0.95  # of the right answers that a threshold lets through
 NOTHING = 1.01  # a cosine that no answer reaches
+UNTESTED = 0.5  # the threshold where nothing could be tested, and the weight of late fusion
 OWN_WEIGHT = 10  # right answers at which a species' own threshold counts half
 
 
@@ -44,15 +45,27 @@ def fit_late_weight(parts: Sequence[Scored], image_t: float, audio_t: float) -> 
                     + weight * log_softmax(part.both_audio / audio_t))
             right += int((sums.argmax(axis=1) == part.both.labels).sum())
         counts.append(right)
+    if not any(len(part.both.labels) for part in parts):
+        return UNTESTED
     return float(LATE_WEIGHTS[int(np.argmax(counts))])
 
 
-def fit_calibration(parts: Sequence[Scored]) -> Calibration:
-    """Fit everything that is one number for all species."""
+def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> Calibration:
+    """Fit everything that is one number for all species.
+
+    Args:
+        parts: Out-of-fold scores.
+        untested: What was learnt and no fold could test, "image" or "audio", as with one recording
+            a species: what is known by the other sense is known by this one.
+    """
     image_t, audio_t, both_t = (fit_temperature([getattr(part, sense) for part in parts])
                                 for sense in SENSES)
     image, audio, both = (_right_answers(parts, sense)[0] for sense in SENSES)
-    seen, heard = _threshold(image), _threshold(audio)
+    cosines = {"image": _threshold(image), "audio": _threshold(audio)}
+    for sense, other in (("image", "audio"), ("audio", "image")):
+        if sense in untested:
+            cosines[sense] = cosines[other] if cosines[other] < NOTHING else UNTESTED
+    seen, heard = cosines["image"], cosines["audio"]
     # Without a pair, what was learnt of one sense holds for both.
     joint = _threshold(both) if len(both) else min(seen, heard)
     return Calibration((image_t, audio_t, both_t), (seen, heard, joint),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
 from birdfield.audio import AudioSpec
-from birdfield.dataset import assign_folds, fold_of
+from birdfield.dataset import STAYS, assign_folds, fold_of
 from birdfield.evaluate import Embedded, Scored, late_fusion, report, score
 from birdfield.evaluate import concatenate as concatenate_scored
 from birdfield.gallery import Calibration
@@ -30,6 +30,7 @@ from birdfield_train.tune import POOLED_VIEWS, pool_images, tuned_tail
 FOLDS = 5
 EPOCH_GRID = (1, 2, 4, 8)
 GAIN_GRID = (0.1, 0.15, 0.2, 0.3, 0.45, 0.55, 0.7, 1.0, 1.5)
+UNTESTED_GAIN = 0.3  # where no fold holds a pair
 
 NONE = FeatureSet((), (), ())
 
@@ -58,6 +59,11 @@ class Indexed:
     recordings: Mapping[str, NDArray[np.int64]]
     folds: Mapping[str, NDArray[np.int64]]
     no_bird: FeatureSet
+
+    def untested(self) -> list[str]:
+        """List the senses that are there and of which no file is ever left out."""
+        return [sense for sense, folds in self.folds.items()
+                if len(folds) and (folds == STAYS).all()]
 
     def split(self, fold: int | None) -> Split:
         """Return what is trained on when a fold is tested, or everything."""
@@ -134,7 +140,7 @@ def cross_validate(samples: Indexed, backbone: Backbone, audio: AudioSpec,
             scored.setdefault(option, []).append(result)
     chosen = _choose(scored, range(FOLDS))
     parts = scored[chosen]
-    calibration = fit_calibration(parts)
+    calibration = fit_calibration(parts, samples.untested())
     return Selected(*chosen, calibration,
                     species_thresholds(parts, calibration, len(samples.species)),
                     *_nested_report(scored, len(samples.species)))
@@ -218,6 +224,8 @@ def _choose(scored: Mapping[Option, Sequence[Scored]], folds: Sequence[int]) -> 
 
     epoch = max(EPOCH_GRID, key=lambda value: right((value, GAIN_GRID[0]), ("image",))
                 + right((value, GAIN_GRID[0]), ("audio",)))
+    if not any(len(results[fold].both.labels) for results in scored.values() for fold in folds):
+        return epoch, UNTESTED_GAIN
     return epoch, max(GAIN_GRID, key=lambda value: right((epoch, value), ("both",)))
 
 

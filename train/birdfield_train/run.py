@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from birdfield import atomic
 from birdfield.birdnet import BIRDNET_LICENCE
-from birdfield.dataset import Dataset, scan
+from birdfield.dataset import WHAT, Dataset, scan
 from birdfield.encoder import SENSES
 from birdfield.errors import BirdfieldError, InputError, some_of
 from birdfield.evaluate import to_table
@@ -280,7 +280,7 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     samples = index_samples(features, dataset.species, config.seed, no_bird)
     checkpoints = folder / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
-    _check_data(checkpoints / "data.sha256", features, no_bird)
+    _check_data(checkpoints / "data.sha256", (backbone.key, frontend.sha256), features, no_bird)
     kept = folder / "calibration.npz"
     if not kept.exists():  # of the photographs while they are there: training takes hours
         save_calibration_data(kept, features, dataset.labels, backbone.spec, frontend.spec,
@@ -293,6 +293,9 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
 
     selected = cross_validate(samples, backbone, frontend.spec, config.fit, config.seed,
                               checkpoints, on_epoch)
+    for sense in samples.untested():
+        reporter.say(f"no species has two {WHAT[sense]}: none could be left out to test what was "
+                     "learnt of them; the other sense says how near a known bird has to be")
     split = samples.split(None)
     tail = tuned_tail(backbone, split.images, split.image_labels, config.seed, folder / TAIL,
                       lambda *told: on_epoch("final base", *told))
@@ -314,14 +317,14 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     draw_confusion(selected.predictions, dataset.labels, folder / "confusion.png")
 
 
-def _check_data(path: Path, *features: FeatureSet) -> None:
-    """Refuse to go on with checkpoints of other files."""
+def _check_data(path: Path, weights: Sequence[str], *features: FeatureSet) -> None:
+    """Refuse to go on with checkpoints of other files, or of another base or frontend."""
     files = [[feature.sample.label, feature.sample.recording, feature.cached.name]
              for found in features for feature in (*found.images, *found.audio)]
-    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest().encode()
+    digest = hashlib.sha256(json.dumps([weights, files]).encode()).hexdigest().encode()
     if path.exists() and path.read_bytes() != digest:
-        raise InputError(f"{path.parents[1]}: the data changed since this run was begun; add "
-                         "--force to start anew")
+        raise InputError(f"{path.parents[1]}: the data or the weights changed since this run was "
+                         "begun; add --force to start anew")
     atomic.write_file(path, digest)
 
 
