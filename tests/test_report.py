@@ -26,6 +26,7 @@ from birdfield.evaluate_files import embed_folders
 from birdfield.evaluate_unknown import Separation
 from birdfield.report import Evidence, check_report, gather, write_report
 from birdfield.report.gather import read_summary
+from birdfield.report.noise import worst_kinds
 from birdfield.species import Species
 from birdfield_train.toy_aviary import write_dataset
 
@@ -405,3 +406,12 @@ def test_a_browser_runs_no_other_script_and_sends_no_request(evidence: Evidence,
     (tmp_path / "taken.html").write_text(page.replace("</body>", intruder))
     done = browse(tmp_path / "taken.html", tmp_path, "--dump-dom")
     assert "<title>taken" not in done.stdout and len(complaints(done)) == 3
+
+
+def test_kinds_of_noise_are_ranked_by_what_they_take_from_their_own_recordings() -> None:
+    """Wind takes 0.3 of easy recordings, rain 0.1 of hard ones."""
+    rows = [{"noise": noise, "snr_db": snr_db, "image_damage": "clean", "audio_top1": audio}
+            for noise, snr_db, audio in (("rain", 20, 0.4), ("rain", -5, 0.3), ("wind", 20, 0.9),
+                                         ("wind", -5, 0.6), ("none", None, 0.6))]
+    assert [kind.name for kind in worst_kinds(rows)] == ["wind", "rain"]
+    assert [kind.name for kind in worst_kinds(rows, most=1)] == ["wind"]

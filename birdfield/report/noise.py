@@ -37,11 +37,20 @@ def damages(rows: Sequence[Mapping[str, Any]]) -> list[Condition]:
 
 
 def worst_kinds(rows: Sequence[Mapping[str, Any]], most: int = 5) -> list[Condition]:
-    """Name the kinds of noise that cost sound the most, on average over their levels."""
-    noisy = [row for row in undamaged(rows) if row["noise"] not in NONE]
-    kinds = [_condition(name, [row for row in noisy if row["noise"] == name])
-             for name in dict.fromkeys(row["noise"] for row in noisy)]
-    return sorted(kinds, key=lambda kind: (kind.top1["audio"] is None, kind.top1["audio"]))[:most]
+    """Name the kinds of noise that cost sound the most, from their faintest level to their loudest.
+
+    A kind has its own recordings, the same at each level: kinds are not compared by their top-1.
+    """
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for row in undamaged(rows):
+        if row["noise"] not in NONE and row.get("audio_top1") is not None:
+            kinds.setdefault(row["noise"], []).append(row)
+    levels = {kind: sorted(found, key=lambda row: float(row["snr_db"]))
+              for kind, found in kinds.items()}
+    lost = {kind: found[-1]["audio_top1"] - found[0]["audio_top1"]
+            for kind, found in levels.items()}
+    return [_condition(kind, kinds[kind])
+            for kind in sorted(lost, key=lambda kind: -lost[kind])[:most]]
 
 
 def _condition(name: str, rows: Sequence[Mapping[str, Any]]) -> Condition:
