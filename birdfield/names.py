@@ -88,19 +88,27 @@ def _language(species: Iterable[Species], wanted: str) -> str:
                      f"{', '.join(sorted(held)) or 'a names CSV: --names FILE'}")
 
 
-def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
-    """Give species the names of a CSV over their own; species of the CSV alone come too.
+def named(species: Iterable[Species], path: Path | None) -> list[Species]:
+    """Give species, in their order, the names of a CSV over their own.
 
     Raises:
         InputError: When the CSV cannot be read.
     """
     given = read_names(path) if path else {}
-    found = {fold(each.label): each for each in species}
-    for folded, more in given.items():
-        known = found.get(folded, more)
-        found[folded] = replace(known, scientific=more.scientific or known.scientific,
-                               names={**known.names, **more.names})
-    return list(found.values())
+    return [_over(each, given.get(fold(each.label), each)) for each in species]
+
+
+def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
+    """Do as `named`; species of the CSV alone come too."""
+    known = named(species, path)
+    labels = {fold(each.label) for each in known}
+    others = (read_names(path) if path else {}).items()
+    return [*known, *(more for folded, more in others if folded not in labels)]
+
+
+def _over(known: Species, more: Species) -> Species:
+    return replace(known, scientific=more.scientific or known.scientific,
+                   names={**known.names, **more.names})
 
 
 LABELS = Names()  # by which no species has another name than its label

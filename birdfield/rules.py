@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from birdfield.checklist import Checklist, read_checklist, week_of
 from birdfield.decide import Decision
+from birdfield.errors import InputError
 from birdfield.gallery import Gallery
 from birdfield.quiet import Quiet
 from birdfield.species import Species, fold
@@ -93,14 +94,14 @@ def rules_of(config: StationConfig, species: Sequence[Species],
 
     Args:
         config: What was read.
-        species: Of the model.
+        species: Of the model, with the names that a user gave them.
         quiet: Quiet hours, by a flag or the configuration.
 
     Returns:
         The rules, and sentences on the species that the model does not know.
 
     Raises:
-        InputError: When the checklist cannot be read.
+        InputError: When the checklist cannot be read, or holds no species of the model.
     """
     known = {fold(name): each.label for each in reversed(species)
              for name in (*each.names.values(), each.scientific or each.label, each.label)}
@@ -120,6 +121,9 @@ def rules_of(config: StationConfig, species: Sequence[Species],
         return {label(name, *key.split("."), name): value for name, value in config[key].items()}
 
     checklist = read_checklist(path) if (path := config["species.checklist"]) else None
+    if checklist and not any(name in known for name in checklist.weeks):
+        raise InputError(f"{path}: the model knows none of its species; expected them by label, "
+                         "scientific name, or a name of the model's or of names.file")
     return Rules(
         frozenset(labels("species.include")) or None, frozenset(labels("species.exclude")),
         config["species.threshold"], by_label("species.thresholds"),  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from typing import Any
 from birdfield.errors import ConfigError, UsageError
 from birdfield.export_visits import parse_location
 from birdfield.latency import Latency
-from birdfield.names import Names, names_in
+from birdfield.names import Names, named, names_in
 from birdfield.quiet import Quiet, parse_quiet
 from birdfield.reload import Reloader
 from birdfield.rules import LiveRules, Rules, rules_of
@@ -70,7 +70,8 @@ class Choice:
         Raises:
             BirdfieldError: When that cannot be.
         """
-        rules, strangers = rules_of(config, species, Choice(config, self._flags).quiet())
+        choice = Choice(config, self._flags)
+        rules, strangers = rules_of(config, named(species, choice["names.file"]), choice.quiet())
         for sentence in strangers:
             log.warning("%s", sentence)
         return rules

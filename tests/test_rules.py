@@ -19,6 +19,7 @@ from birdfield.novelty import mark_next, mark_of
 from birdfield.rules import LiveRules, Rules, prior, rules_of
 from birdfield.species import Species
 from birdfield.station_config import load_config
+from birdfield.station_setup import Choice
 
 SPECIES = (Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"}), Species("Robin"),
            Species("Wren"))
@@ -127,6 +128,30 @@ def test_who_is_unexpected_must_come_nearer(tmp_path: Path) -> None:
     weighed = LiveRules(Rules(log_prior=weigh)).weigh(gallery, NOON)
     assert decide(BluePitch(), weighed, at(170), None).species is None
     assert decide(BluePitch(), weighed, at(125), None).species == "Wren"
+
+
+def test_lists_go_by_the_names_that_a_user_gave_the_species(tmp_path: Path) -> None:
+    """The model knows a label alone; the CSV's German and scientific names are what is shown."""
+    (tmp_path / "names.csv").write_text("label,scientific,lang,name\njay,Garrulus glandarius,de,"
+                                        "Häher\nOwl,Strix aluco,de,Kauz\n", encoding="utf-8")
+    (tmp_path / "list.csv").write_text("species,weeks\nHäher,\nStorch,\n", encoding="utf-8")
+    path = tmp_path / "birdfield.toml"
+    path.write_text('[species]\nexclude = ["garrulus glandarius"]\nchecklist = "list.csv"\n'
+                    '[names]\nfile = "names.csv"\n', encoding="utf-8")
+    config = load_config(path)
+    rules = Choice(config, {}).rules(config, factory().species)
+    assert rules.exclude == {"Jay"}
+    assert rules.log_prior is not None
+    assert rules.log_prior(5).tolist()[0] == 0 > rules.log_prior(5).max(initial=-1, where=[
+        False, True, True])
+
+
+def test_a_checklist_of_strangers_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("species,weeks\nStorch,\n", encoding="utf-8")
+    path = tmp_path / "birdfield.toml"
+    path.write_text('[species]\nchecklist = "list.csv"\n', encoding="utf-8")
+    with pytest.raises(InputError, match="list.csv: the model knows none of its species"):
+        rules_of(load_config(path), SPECIES, None)
 
 
 def read_checklist_of(folder: Path, text: str) -> Checklist:
