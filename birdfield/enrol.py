@@ -13,7 +13,7 @@ from birdfield.embed_file import embed_file, sense_of_file
 from birdfield.encoder import Encoder, Vector, pool
 from birdfield.errors import InputError, some_of
 from birdfield.gallery import Gallery
-from birdfield.species import Species
+from birdfield.species import Species, fold
 from birdfield.store import Enrolled, Store, edit_store, load_store, merged_gallery
 
 OUTLIER_SD = 3.0  # how far below the others' mean similarity a file is called an outlier
@@ -70,6 +70,7 @@ def enrol(bundle: Bundle, encoder: Encoder, species: Species, paths: Sequence[Pa
     candidates = [_embed(encoder, path) for path in paths]
     with nullcontext([load_store(bundle)]) if dry_run else edit_store(bundle) as held:
         store = held[0]
+        species = _known_as(bundle, store, species)
         known = store.enrolled.get(species.label)
         fresh = _fresh(candidates, known.hashes if known else ())
         reports = _reports(bundle, store, encoder, species.label, candidates, fresh, known)
@@ -158,8 +159,8 @@ def rename_species(bundle: Bundle, old: str, new: str) -> None:
     with edit_store(bundle) as held:
         store = held[0]
         labels = current_labels(bundle, store)
-        _require(old, labels)
-        if new in labels:
+        old = _found(old, labels)
+        if new == old or fold(new) in [fold(label) for label in labels if label != old]:
             raise InputError(f"species {new!r} exists already; remove it first or choose "
                              "another name")
         enrolled = {new if label == old else label:
@@ -177,7 +178,7 @@ def remove_species(bundle: Bundle, label: str) -> None:
     """
     with edit_store(bundle) as held:
         store = held[0]
-        _require(label, current_labels(bundle, store))
+        label = _found(label, current_labels(bundle, store))
         enrolled = {name: entry for name, entry in store.enrolled.items() if name != label}
         gone = {name for name in bundle.factory_gallery().labels
                 if store.renamed.get(name, name) == label}
@@ -199,7 +200,20 @@ def _renamed(bundle: Bundle, store: Store, old: str, new: str) -> dict[str, str]
     return renamed
 
 
-def _require(label: str, labels: Sequence[str]) -> None:
-    if label not in labels:
-        raise InputError(f"no species {label!r}; the model knows {len(labels)}: "
-                         f"{some_of(labels)}")
+def _known_as(bundle: Bundle, store: Store, species: Species) -> Species:
+    """Return a species as the model spells it; one that was removed comes back with its names."""
+    spelt = {fold(label): label for label in current_labels(bundle, store)}
+    factory = [replace(each, label=store.renamed.get(each.label, each.label))
+               for each in bundle.factory_gallery().species]
+    folded = fold(species.label)
+    entry = {fold(each.label): each for each in factory}.get(folded, species)
+    return replace(entry, label=spelt.get(folded, entry.label))
+
+
+def _found(label: str, labels: Sequence[str]) -> str:
+    """Return the label that this one spells, in whatever case."""
+    for known in labels:
+        if fold(known) == fold(label):
+            return known
+    raise InputError(f"no species {label!r}; the model knows {len(labels)}: "
+                     f"{some_of(labels)}")

@@ -15,7 +15,7 @@ from birdfield.evaluate_files import EmbeddedFiles
 from birdfield.gallery import Gallery, knownness, knownness_of
 from birdfield.metrics import auroc, fpr_at_95_tpr, oscr
 from birdfield.prototypes import Fuse
-from birdfield.species import Species
+from birdfield.species import Species, fold
 
 MIN_SPECIES = 10  # unknown ones with both senses, for a figure by both
 
@@ -32,7 +32,8 @@ def scan_unknown(labels: Sequence[str], image_dir: Path, audio_dir: Path) -> Dat
         InputError: When a folder is missing, or the gallery holds one of the species.
     """
     dataset = scan(image_dir, audio_dir)
-    known = [label for label in dataset.labels if label in labels]
+    folded = set(map(fold, labels))
+    known = [label for label in dataset.labels if fold(label) in folded]
     if known:
         raise InputError(f"the model knows {some_of(known)} of {image_dir} and {audio_dir}; "
                          "--unknown expects species that it does not know; leave their folders out")

@@ -1,8 +1,9 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import BluePitch, at, make_bundle, picture, tone
+from fakes import BluePitch, at, factory, make_bundle, picture, tone
 
 from birdfield.bundle import Bundle
 from birdfield.decide import decide
@@ -64,6 +65,30 @@ def test_a_photograph_and_a_recording_are_not_compared(bundle: Bundle, tmp_path:
     assert load_store(bundle).enrolled["Owl"].senses == ("image", "audio")
     assert species_rows(gallery_of(bundle))[-1] == {"label": "Owl", "names": {},
                                                     "senses": ["image", "audio"]}
+
+
+def test_a_species_is_one_in_whatever_case(bundle: Bundle, files: list[Path]) -> None:
+    enrol(bundle, BluePitch(), Species("jay"), files[:1])
+    enrol(bundle, BluePitch(), OWL, files[1:2])
+    enrol(bundle, BluePitch(), Species("OWL"), files[2:])
+    assert {label: len(entry.hashes)
+            for label, entry in load_store(bundle).enrolled.items()} == {"Jay": 1, "Owl": 2}
+    with pytest.raises(InputError, match="species 'oWL' exists already"):
+        rename_species(bundle, "jay", "oWL")
+    rename_species(bundle, "owl", "OWL")
+    remove_species(bundle, "jAY")
+    assert current_labels(bundle, load_store(bundle)) == ["OWL", "Robin", "Wren"]
+
+
+def test_a_species_that_was_removed_comes_back_with_its_names(
+        bundle: Bundle, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    jay = Species("Jay", "Garrulus glandarius", {"de": "Häher"})
+    known = factory()
+    monkeypatch.setattr(Bundle, "factory_gallery", lambda _: replace(
+        known, species=(jay, *known.species[1:])))
+    remove_species(bundle, "Jay")
+    enrol(bundle, BluePitch(), Species("jay"), files)
+    assert load_store(bundle).enrolled["Jay"].species == jay
 
 
 def test_a_dry_run_reports_the_same_and_stores_nothing(bundle: Bundle, files: list[Path]) -> None:
