@@ -74,7 +74,22 @@ def test_every_picture_has_three_channels(array: np.ndarray) -> None:
     assert decode_image(cv2.imencode(".png", array)[1].tobytes(), "it").shape == (40, 60, 3)
 
 
+def with_thumbnail(jpeg: bytes) -> bytes:
+    """Put a segment with a whole JPEG in it before the others, as cameras do."""
+    small = b"Exif\0\0" + encoded(".jpg")
+    return (jpeg[:2] + b"\xff\xff\xe1" + (len(small) + 2).to_bytes(2, "big") + small + jpeg[2:])
+
+
+def test_a_photograph_with_a_film_behind_it_is_whole() -> None:
+    """Phones append megabytes, in which the two bytes of a JPEG's end need not occur."""
+    film = b"ftypmp42" * 100_000
+    for jpeg in (encoded(".jpg"), with_thumbnail(encoded(".jpg"))):
+        assert np.array_equal(decode_image(jpeg + film, "it"), decode_image(jpeg, "it"))
+
+
 @pytest.mark.parametrize(("data", "words"), [
+    (with_thumbnail(encoded(".jpg"))[:-20], "the picture is truncated; copy the file again"),
+    (b"\xff\xd8\xff\xe1\0\0" + b"\xff" * 9, "the picture is truncated"),
     (b"", "the file is empty; expected a photograph"),
     (b"no picture at all", "not a picture that can be decoded; expected JPEG, PNG, WebP or BMP"),
     (encoded(".jpg")[:-20], "the picture is truncated; copy the file again"),
