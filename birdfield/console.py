@@ -25,20 +25,21 @@ def progress(what: str, done: int, total: int) -> None:
 
 def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
          csv: Path | None = None) -> None:
-    """Print observations as they come; a CSV file is written when all are there."""
+    """Print observations as they come; a CSV file is written at the end, however that comes."""
     from birdfield.observation import to_csv, to_json, to_line
 
-    rows = []
-    for observation in observations:
-        entry = to_json(observation, model_id)
-        print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
-              to_line(entry, names), flush=True)
-        if csv:
+    rows: list[dict[str, Any]] = []
+    try:
+        for observation in observations:
+            entry = to_json(observation, model_id)
             rows.append(entry)
-    if csv:
-        from birdfield.atomic import write_file
+            print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
+                  to_line(entry, names), flush=True)
+    finally:
+        if csv:
+            from birdfield.atomic import write_file
 
-        write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
+            write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
 
 
 def check_output(file: Path | None) -> None:

@@ -1,6 +1,7 @@
 import csv
 import io
 import tracemalloc
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 import soundfile
 from fakes import HZ_PER_DEGREE, BluePitch, at, factory, picture, tone
 
+from birdfield.console import show
 from birdfield.embed_file import embed_file, sense_of_file
 from birdfield.errors import InputError
 from birdfield.frontend import YAMNET
 from birdfield.identify import identify_file, identify_pair, list_files, pool_parts
+from birdfield.names import LABELS
 from birdfield.observation import COLUMNS, Observation, to_csv, to_json, to_line
 
 STRIDE_S = YAMNET.stride / YAMNET.rate_hz  # 4.8 s
@@ -205,3 +208,14 @@ def test_a_person_reads_a_line_and_a_table(tmp_path: Path) -> None:
     assert tuple(rows[0]) == COLUMNS and len(rows) == len(entries)
     assert (rows[0]["species"], rows[0]["senses"], rows[0]["start_s"]) == ("Robin", "image", "")
     assert (rows[1]["species"], rows[1]["unknown"], rows[1]["top1"]) == ("", "True", "Wren")
+
+
+def test_what_was_answered_before_an_interruption_is_in_the_csv(tmp_path: Path) -> None:
+    def answers() -> Iterator[Observation]:
+        yield from identify_file(BluePitch(), factory(), picture(tmp_path / "a.png", 3))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        show(answers(), "a1b2", False, LABELS, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        assert [row["species"] for row in csv.DictReader(stream)] == ["Jay"]
