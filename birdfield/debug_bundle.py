@@ -40,7 +40,7 @@ def _of_journal(folder: Path) -> dict[str, str]:
     """Tell of a journal how much is in it and what happened; never which bird came when."""
     try:
         with reading(folder) as journal:
-            events = list(events_of(journal, None, None))[-EVENTS:]
+            events = list(events_of(journal, None, None, EVENTS))
             counts = {table: journal.database.execute(
                 f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("sessions", "visits", "evidence", "embeddings", "events")}

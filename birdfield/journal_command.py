@@ -38,6 +38,7 @@ def visits(
     json_lines: JsonSwitch = False,
 ) -> None:
     """List the visits, or the events, of a journal."""
+    from birdfield.errors import UsageError
     from birdfield.journal import reading
     from birdfield.visit_rows import (
         Selection,
@@ -50,11 +51,13 @@ def visits(
         visits_of,
     )
 
+    if events and species is not None:
+        raise UsageError("--species is of visits; leave out --events")
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
     check_output(csv)
     names, kept, count = names_of(lang, names_file), [], 0
     with reading(journal) as opened:
-        rows = (events_of(opened, from_time, to_time) if events else
+        rows = (events_of(opened, from_time, to_time, last) if events else
                 visits_of(opened, Selection(species and names.label(species), from_time, to_time,
                                             last)))
         for row in rows:

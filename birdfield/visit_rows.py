@@ -112,13 +112,14 @@ def _visit(row: sqlite3.Row) -> dict[str, Any]:
     return {name: entry[name] for name in COLUMNS}
 
 
-def events_of(journal: Journal, since: datetime | None,
-              until: datetime | None) -> Iterator[dict[str, Any]]:
-    """Read events in the order in which they came."""
+def events_of(journal: Journal, since: datetime | None, until: datetime | None,
+              last: int | None = None) -> Iterator[dict[str, Any]]:
+    """Read events, or the newest so many, in the order in which they came."""
     rows = journal.database.execute(
-        f"SELECT {', '.join(EVENT_COLUMNS)} FROM events "
-        "WHERE time >= ? AND time < ? ORDER BY id",
-        (utc_text(since) if since else "", utc_text(until) if until else "~"))
+        f"SELECT * FROM (SELECT {', '.join(EVENT_COLUMNS)} FROM events "
+        "WHERE time >= ? AND time < ? ORDER BY id DESC LIMIT ?) ORDER BY id",
+        (utc_text(since) if since else "", utc_text(until) if until else "~",
+         -1 if last is None else last))
     for row in rows:
         entry = dict(row)
         entry["time"] = datetime.fromisoformat(row["time"]).astimezone().isoformat(

@@ -38,6 +38,7 @@ TABLE = [
     ("visits GONE", 1, "GONE: no journal here; expected a folder that birdfield watch --journal"),
     ("visits JOURNAL --csv GONE/x.csv", 1, "GONE/x.csv: cannot be written (No such file or dir"),
     ("visits JOURNAL --last 99999999999999999999", 2, None),
+    ("visits JOURNAL --events --species Jay", 2, "--species is of visits; leave out --events"),
     ("export-visits JOURNAL -o x.csv --session 99999999999999999999", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-days 999999", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-gb inf", 2, None),

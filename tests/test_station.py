@@ -77,6 +77,8 @@ def test_visits_are_listed_for_people(journal: Path) -> None:
     events = run("visits", journal, "--events").stdout
     assert all(words in events for words in ("started: model", "camera lost: dark",
                                              "microphone lost: silent", "stopped:"))
+    assert run("visits", journal, "--events", "--last", 2).stdout == "".join(
+        events.splitlines(keepends=True)[-2:])
 
 
 def test_visits_and_events_as_csv(journal: Path, tmp_path: Path) -> None:
