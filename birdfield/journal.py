@@ -296,6 +296,22 @@ def _checked(path: Path) -> tuple[sqlite3.Connection, str | None]:
     return renew(path, _connect, fault)
 
 
+def _connect_reader(path: Path) -> sqlite3.Connection:
+    """Open a file for reading, also on a read-only card, where WAL cannot make its side files."""
+    uri = f"{path.as_uri()}?mode=ro"
+    database = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    try:
+        database.execute("PRAGMA application_id")
+    except sqlite3.OperationalError as error:
+        database.close()
+        log = path.with_name(f"{path.name}-wal")
+        if not _cannot_open(error) or (log.exists() and log.stat().st_size):
+            raise
+        # All is in the file itself, and nobody writes it: it can be read without them.
+        database = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+    return database
+
+
 def read_journal(folder: Path) -> Journal:
     """Open a folder's journal for reading, also while it is being written.
 
@@ -307,8 +323,7 @@ def read_journal(folder: Path) -> Journal:
         raise InputError(f"{folder}: no journal here; expected a folder that birdfield watch "
                          "--journal wrote")
     try:
-        uri = f"{path.resolve().as_uri()}?mode=ro"
-        database = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+        database = _connect_reader(path.resolve())
         database.row_factory = sqlite3.Row
         version = version_of(database, str(path))
         if version < len(MIGRATIONS):
@@ -333,6 +348,11 @@ def reading(folder: Path) -> Iterator[Journal]:
             raise _unreadable(folder, error) from error
 
 
+def _cannot_open(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN
+
+
 def _unreadable(folder: Path, error: sqlite3.Error) -> InputError:
-    return InputError(f"{folder / FILE}: cannot be read ({error}); birdfield watch --journal "
-                      f"{folder} repairs what can be repaired")
+    advice = ("copy the folder to where you may write" if _cannot_open(error) else
+              f"birdfield watch --journal {folder} repairs what can be repaired")
+    return InputError(f"{folder / FILE}: cannot be read ({error}); {advice}")

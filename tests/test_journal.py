@@ -1,6 +1,9 @@
 import logging
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -220,6 +223,36 @@ def test_damage_that_a_reader_meets_is_one_sentence(journal: Journal,
     assert_refused(run(command[0], journal.folder, *command[1:]), 1,
                    f"{path}: cannot be read (database disk image is malformed); birdfield watch "
                    f"--journal {journal.folder} repairs what can be repaired")
+
+
+def test_a_journal_on_a_read_only_card_is_read(journal: Journal, tmp_path: Path) -> None:
+    """A folder bound to itself, read-only, in a mount namespace of its own.
+
+    First it is one that was closed; then a copy made while it was written: the last visit is in
+    the log alone, and what is in the file must not be taken for all.
+    """
+    journal.add_visit(ROBIN, "a1b2")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in (FILE, f"{FILE}-wal"):
+        shutil.copy(journal.folder / name, copy)
+    journal.close()
+
+    def read_only(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["unshare", "-Urm", "sh", "-c", 'mount --bind "$0" "$0" && '
+             'mount -o remount,ro,bind "$0" && exec "$@"', str(folder), *map(str, command)],
+            capture_output=True, text=True)
+
+    if shutil.which("unshare") is None or read_only(copy, "true").returncode != 0:
+        pytest.skip("no read-only folder: this kernel lets nobody mount one in a namespace")
+    for command in ("visits", "report"):
+        done = read_only(journal.folder, sys.executable, "-m", "birdfield", command,
+                         journal.folder)
+        assert done.returncode == 0 and "Robin" in done.stdout, done.stderr
+    done = read_only(copy, sys.executable, "-m", "birdfield", "visits", copy)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "copy the folder to where you may write" in done.stderr
 
 
 def test_a_reader_that_stays_does_not_hold_up_the_writer(journal: Journal, opened: Opener) -> None:
