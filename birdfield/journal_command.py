@@ -145,6 +145,7 @@ def rescore(
     from birdfield.rescore import rescore as rescore_visits
     from birdfield.station_config import find_config, load_config
     from birdfield.station_setup import Choice
+    from birdfield.store import load_store
 
     choice = Choice(load_config(find_config(None)), {"watch.model": model})
     bundle, encoder, gallery = open_model(choice.model)
@@ -155,10 +156,11 @@ def rescore(
             complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
     with reading(journal) if dry_run else closing(open_journal(journal)) as opened:
         for each in rescore_visits(opened, encoder, gallery, bundle.model_id, rules,
-                                   dry_run):
+                                   dry_run, load_store(bundle).renamed):
             count += 1
-            print(f"visit {each.visit}: {each.before or 'undecided'} -> "
-                  f"{each.after or 'undecided'} {each.score:.2f}")
+            none = "unknown" if each.first else "undecided"
+            print(f"visit {each.visit}: {each.before or none} -> {each.after or none} "
+                  f"{each.score:.2f}")
         if count and not dry_run:
             opened.add_events([(datetime.now(UTC), "rescored",
                                 f"{count} visits have another species now")])

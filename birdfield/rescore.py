@@ -2,13 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 
-from birdfield.decide import decide
+from birdfield.decide import Decision, decide
 from birdfield.encoder import DIM, Encoder, Vector
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
@@ -29,6 +30,7 @@ class Rescored:
         after: Its species by the model as it is now, likewise.
         score: By the model as it is now.
         top: The nearest species with their probabilities.
+        first: What was answered when the bird was there; None for undecided.
     """
 
     visit: int
@@ -36,6 +38,7 @@ class Rescored:
     after: str | None
     score: float
     top: tuple[tuple[str, float], ...]
+    first: str | None
 
 
 def check_models(journal: Journal, model: str) -> list[tuple[str, int]]:
@@ -58,11 +61,13 @@ def check_models(journal: Journal, model: str) -> list[tuple[str, int]]:
 
 
 def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
-            rules: Rules | None = None, dry_run: bool = False) -> Iterator[Rescored]:
+            rules: Rules | None = None, dry_run: bool = False,
+            renamed: Mapping[str, str] = MappingProxyType({})) -> Iterator[Rescored]:
     """Answer again for each visit whose vectors this model made, and write what changed.
 
-    `first_species` stays what was answered when the bird was there. An answer that the rules do
-    not want leaves a visit as it was.
+    `first_species` stays what was answered when the bird was there, and so do the `candidates` of
+    a visit that was undecided then. An answer that the rules do not want leaves a visit as it was.
+    `renamed` are the new labels of species, by their old ones.
 
     Yields:
         The visits whose species changed.
@@ -80,13 +85,11 @@ def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
             started = datetime.fromisoformat(row["started"])
             decision = decide(encoder, live.weigh(gallery, started), _vector(row, "image"),
                               _vector(row, "audio"))
-            nearest = decision.top[0][0]
-            # What counts half in a window is sure enough of a mean of several.
-            species = nearest if decision.knownness >= HALF else None
+            species = _answer(row, decision, renamed)
             wanted = species is None or rules.allow(species, decision.score, started)
-            if wanted and not _same_as_before(row, species, nearest):
+            if wanted and species != row["species"]:
                 changed.append(Rescored(row["id"], row["species"], species, decision.score,
-                                        decision.top))
+                                        decision.top, row["first_species"]))
         if not dry_run:
             _write(journal, changed, scientific)
         yield from changed
@@ -101,17 +104,23 @@ def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
         "GROUP BY visits.id ORDER BY visits.id LIMIT ?", (model, last, BATCH)).fetchall()
 
 
-def _same_as_before(row: sqlite3.Row, species: str | None, nearest: str) -> bool:
-    """Tell whether an answer for the mean vector is what the windows of the visit told already.
+def _answer(row: sqlite3.Row, decision: Decision, renamed: Mapping[str, str]) -> str | None:
+    """Name the species of a visit by its mean vector, as far as that tells more than its windows.
 
     A visit may be of a species of which no window was sure enough, and nor is their mean. Between
     which species the windows of an undecided one wavered, there their mean leans to one of them
     always; only another species, enrolled since, explains them.
     """
+    nearest = decision.top[0][0]
+    # What counts half in a window is sure enough of a mean of several.
+    sure = nearest if decision.knownness >= HALF else None
+
+    def is_nearest(label: str | None) -> bool:
+        return label is not None and nearest in (label, renamed.get(label))
+
     if row["first_species"] is not None:
-        return row["species"] in (species, nearest)
-    return row["species"] == species or species in [
-        candidate for candidate, _ in json.loads(row["candidates"])]
+        return nearest if is_nearest(row["species"]) else sure
+    return None if any(is_nearest(label) for label, _ in json.loads(row["candidates"])) else sure
 
 
 def _vector(row: sqlite3.Row, sense: str) -> Vector | None:
@@ -127,8 +136,8 @@ def _write(journal: Journal, changed: list[Rescored], scientific: dict[str, str 
     try:
         with journal.transaction() as database:
             database.executemany(
-                "UPDATE visits SET species = ?, scientific = ?, score = ?, candidates = ? "
-                "WHERE id = ?",
+                "UPDATE visits SET species = ?, scientific = ?, score = ?, candidates = "
+                "CASE WHEN first_species IS NULL THEN candidates ELSE ? END WHERE id = ?",
                 [(each.after, scientific.get(each.after or ""), each.score,
                   json.dumps(each.top, ensure_ascii=False), each.visit) for each in changed])
     except sqlite3.Error as error:

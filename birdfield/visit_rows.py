@@ -130,9 +130,10 @@ def events_of(journal: Journal, since: datetime | None, until: datetime | None,
 def visit_line(entry: dict[str, Any], names: Names = LABELS) -> str:
     """Write a visit as a line for a person, with species by these names."""
     started, ended = (datetime.fromisoformat(entry[name]) for name in ("started", "ended"))
-    either = " or ".join(names.full(each["species"]) for each in entry["candidates"][:2])
-    species = (names.full(entry["species"], entry["scientific"]) if entry["species"]
-               else f"undecided: {either}")
+    nearest = [names.full(each["species"]) for each in entry["candidates"][:2]]
+    species = (names.full(entry["species"], entry["scientific"]) if entry["species"] else
+               f"unknown (nearest: {nearest[0]})" if entry["first_species"] else
+               f"undecided: {' or '.join(nearest)}")
     kept = "+".join(kind for kind in ("picture", "sound") if entry[kind])
     corrected = "  (clock corrected)" if entry["clock_shift_s"] else ""
     return (f"{started:%Y-%m-%d %H:%M:%S}-{ended:%H:%M:%S}  "

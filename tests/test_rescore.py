@@ -16,6 +16,7 @@ from birdfield.journal import Journal, open_journal
 from birdfield.rescore import check_models, rescore
 from birdfield.rules import Rules
 from birdfield.species import Species
+from birdfield.visit_rows import Selection, visit_line, visits_of
 
 ENCODER = BluePitch()
 
@@ -95,15 +96,43 @@ def test_a_species_that_was_removed_leaves_its_visits_to_the_next(journal: Journ
     assert [(each.visit, each.after) for each in changed] == [(1, None), (2, "Jay")]
 
 
+def test_what_was_undecided_is_named_by_a_species_only_while_there_is_that(
+        journal: Journal) -> None:
+    """Named a Dunnock, it goes back to Robin or Jay, of which its mean leans to one."""
+    first = journal.database.execute("SELECT candidates FROM visits WHERE id = 4").fetchone()[0]
+    assert len(list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))) == 2
+    without = list(rescore(journal, ENCODER, factory(), "a1b2", Rules(exclude=frozenset({"Jay"}))))
+    assert [(each.visit, each.before, each.after) for each in without] == [
+        (2, "Dunnock", "Robin"), (4, "Dunnock", None)]
+    assert journal.database.execute(
+        "SELECT candidates FROM visits WHERE id = 4").fetchone()[0] == first
+    assert [each.after for each in rescore(journal, ENCODER, with_dunnock(), "a1b2")] == [
+        "Dunnock", "Dunnock"]
+
+
+def test_an_unknown_visit_is_listed_as_such(journal: Journal) -> None:
+    """The Robin at 60 degrees is like no species any more; the one that was torn is undecided."""
+    far = replace(factory(), vectors=np.repeat(at(240)[None], 9, axis=0))
+    assert [(each.visit, each.first) for each in rescore(journal, ENCODER, far, "a1b2")] == [
+        (1, "Robin"), (2, "Robin")]
+    lines = [visit_line(row) for row in visits_of(journal, Selection())]
+    assert "  unknown (nearest: Jay)  0.33  " in lines[0]
+    assert "  undecided: Robin or Jay  0.97  " in lines[3]
+
+
 def test_a_species_that_was_renamed_takes_its_visits_along(journal: Journal) -> None:
-    """Also one of whose windows none was sure: 60 + 62 degrees have a cosine of 0.47 to 60."""
+    """Also one of whose windows none was sure: 60 + 62 degrees have a cosine of 0.47 to 60.
+
+    Nor is the mean of one at 60 + 70 degrees; and what was torn between Robin and Jay still is.
+    """
     journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-2)}), "a1b2")
+    journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-10)}), "a1b2")
     known = factory()
     renamed = replace(known, species=(known.species[0], Species("Redbreast"), known.species[2]),
                       vectors=np.where(known.owner[:, None] == 0, at(240), known.vectors))
-    changed = list(rescore(journal, ENCODER, renamed, "a1b2"))
+    changed = list(rescore(journal, ENCODER, renamed, "a1b2", renamed={"Robin": "Redbreast"}))
     assert [(each.visit, each.after) for each in changed] == [
-        (1, "Redbreast"), (2, "Redbreast"), (4, "Redbreast"), (5, "Redbreast")]
+        (visit, "Redbreast") for visit in (1, 2, 5, 6)]
 
 
 def test_an_answer_that_is_not_wanted_leaves_a_visit_as_it_was(journal: Journal) -> None:
