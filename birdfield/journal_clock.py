@@ -6,7 +6,7 @@ from birdfield.journal import Journal, local_offset_min, utc_text
 
 
 def last_offset_s(journal: Journal, boot: str) -> float | None:
-    """Return wall clock less monotonic clock, as last noted in this boot; None when it was not."""
+    """Return wall clock less time since the start, as last noted in this boot; None if never."""
     row = journal.database.execute(
         "SELECT clock_offset_s FROM sessions WHERE boot = ? AND clock_offset_s IS NOT NULL "
         "ORDER BY id DESC LIMIT 1", (boot,)).fetchone()
@@ -14,7 +14,7 @@ def last_offset_s(journal: Journal, boot: str) -> float | None:
 
 
 def note_offset(journal: Journal, offset_s: float) -> None:
-    """Write down how far the wall clock is from the monotonic clock, in the newest session."""
+    """Write down how far the wall clock is from the time since the start, in the newest session."""
     with journal.transaction() as database:
         database.execute("UPDATE sessions SET clock_offset_s = ? "
                          "WHERE id = (SELECT max(id) FROM sessions)", (offset_s,))

@@ -25,7 +25,7 @@ from birdfield.overruns import Stretches
 from birdfield.privacy import SpeechGate
 from birdfield.rules import LiveRules
 from birdfield.visits import GAP_S, Claim, Visit, Visits, claims_of
-from birdfield.wall_clock import JUMP_S, WallClock
+from birdfield.wall_clock import JUMP_S, WallClock, slept_s
 from birdfield.watch import step_of
 from birdfield.window import Window
 
@@ -84,7 +84,8 @@ class Recorder:
 
     def __init__(self, journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
                  settings: Settings = Settings(), live: bool = True,
-                 clock_offset_s: Callable[[], float] = lambda: time.time() - time.monotonic(),
+                 clock_offset_s: Callable[[], float] = (
+                     lambda: time.time() - time.monotonic() - slept_s()),
                  rules: LiveRules | None = None) -> None:
         """Take an open journal; `start` begins a session in it.
 
@@ -95,7 +96,7 @@ class Recorder:
             model: Its id.
             settings: What the user chose.
             live: Whether the scene's time is that of the clocks.
-            clock_offset_s: Tells the wall clock's seconds less the monotonic clock's.
+            clock_offset_s: Tells the wall clock's seconds less those since the machine started.
             rules: What is to be recorded; None for everything, always.
         """
         self._journal, self._encoder, self._gallery = journal, encoder, gallery
@@ -149,11 +150,14 @@ class Recorder:
 
     def take(self, window: Window) -> None:
         """Take the scene's next window."""
-        self._latest = window
         if self._boot:
-            jump_s = self._clock.take(window.time, window.end_s)
+            if self._latest and window.slept_s - self._latest.slept_s > JUMP_S:
+                self._finish()  # by the newest window before the sleep: its times are theirs
+                self._before = None
+            jump_s = self._clock.take(window.time, window.end_s + window.slept_s)
             if jump_s:
                 self._jumped(window.time, jump_s)
+        self._latest = window
         self._note_faults(window)
         self._events_waiting += self._stretches.take(window.overruns, window.time, window.end_s)
         while self._rules.notes:
@@ -168,12 +172,8 @@ class Recorder:
 
     def close(self) -> None:
         """End the session: write the visits that are going on, and close the journal."""
-        for ready, may_keep in self._gate.flush():
-            self._pool(ready, may_keep)
-        for visit in self._visits.close():
-            self._write(visit)
+        self._finish()
         if self._latest is not None:
-            self._events_waiting += self._stretches.close(self._latest.time, self._latest.end_s)
             self._note(self._latest.time, "stopped", f"{self._gate.withheld} windows of sound were "
                        "withheld for speech")
         self._write_waiting()
@@ -181,6 +181,15 @@ class Recorder:
             log.error("%d visits were lost: the journal could not be written",
                       len(self._visits_waiting))
         self._journal.close()
+
+    def _finish(self) -> None:
+        """End what is going on, visits and stretches, with the newest window."""
+        for ready, may_keep in self._gate.flush():
+            self._pool(ready, may_keep)
+        for visit in self._visits.close():
+            self._write(visit)
+        if self._latest is not None:
+            self._events_waiting += self._stretches.close(self._latest.time, self._latest.end_s)
 
     def _pool(self, window: Window, may_keep: bool) -> None:
         for visit, claim in self._visits.take(window, self._claims(window), may_keep):

@@ -24,6 +24,7 @@ from birdfield.overruns import HOT, LATE, SOUND
 from birdfield.quality import frame_fault, window_fault
 from birdfield.rules import LiveRules
 from birdfield.thermal import Heat
+from birdfield.wall_clock import slept_s
 from birdfield.window import Window
 
 DECISION_S = 2.4  # about that long from one decision to the next, in whole hops: five of YAMNet
@@ -217,14 +218,14 @@ class Watch:
         self._log.update(faults)
         if shot is None and waveform is None:
             self.idle += None in faults.values()
-            return Window(clock.utc(end_s), start_s, end_s, faults)
+            return Window(clock.utc(end_s), start_s, end_s, faults, slept_s=slept_s())
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
         seen = NOTHING if shot is None else see(self._encoder, shot.subject)
         heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s,
                                                       alone=shot is None, birds_only=True)
         window = Window(clock.utc(end_s), start_s, end_s, faults, waveform=waveform, seen=seen,
-                        heard=heard)
+                        heard=heard, slept_s=slept_s())
         if shot is not None:
             window = replace(window, frame=shot.frame, box=shot.box)
         if seen.image is None and heard.audio is None:

@@ -28,6 +28,7 @@ class Window:
         heard: Those of the sound.
         box: Where it moved, in pixels of the frame; None for all of it.
         overruns: What was lost since the scene began, by kind as in `birdfield.overruns`.
+        slept_s: For how long the machine had slept by then, since it started.
     """
 
     time: datetime
@@ -41,3 +42,4 @@ class Window:
     heard: Part = NOTHING
     box: Box | None = None
     overruns: Mapping[str, int] = field(default_factory=dict)
+    slept_s: float = 0.0

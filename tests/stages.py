@@ -42,7 +42,7 @@ def voice_classes() -> np.ndarray:
 def window(number: int, seen: float | None = None, heard: float | None = None,
            spoken: bool = False, clock_s: float = 0.0,
            faults: dict[str, str | None] | None = None,
-           overruns: dict[str, int] | None = None) -> Window:
+           overruns: dict[str, int] | None = None, slept_s: float = 0.0) -> Window:
     """Watch a picture and a sound, at an angle each; the wall clock is fast by clock_s."""
     start_s = number * DECISION_S
     end_s = start_s + WINDOW_S
@@ -59,7 +59,8 @@ def window(number: int, seen: float | None = None, heard: float | None = None,
         sound_at(start_s) if heard is not None else None,
         NOTHING if image is None else Part(image, None, quality=0.9),
         NOTHING if audio is None else Part(None, audio, start_s, end_s, 0.9, heard=Heard(
-            np.zeros((1, YAMNET.dim), np.float32), classes)), overruns=overruns or {})
+            np.zeros((1, YAMNET.dim), np.float32), classes)),
+        overruns=overruns or {}, slept_s=slept_s)
 
 
 def recorder(folder: Path, settings: Settings = DEFAULTS, live: bool = True,

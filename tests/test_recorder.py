@@ -1,5 +1,6 @@
 import logging
 import shutil
+import time
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -188,6 +189,56 @@ def test_a_jump_between_two_sessions_of_a_boot_is_noticed(tmp_path: Path) -> Non
     assert visits(tmp_path)[0]["clock_shift_s"] == 0
     recorder(tmp_path, clock_offset_s=lambda: 8200.0).close()
     assert visits(tmp_path)[0]["clock_shift_s"] == pytest.approx(7199.5)
+
+
+def test_a_machine_that_sleeps_between_two_sessions_has_no_clock_that_jumps(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sleep of 20,000 s stops the monotonic clock, and no other."""
+    def session() -> None:
+        stage = Recorder(open_journal(tmp_path), ENCODER, GALLERY, "a1b2")
+        stage.start(NOON, None, None)
+        for number in range(3):
+            stage.take(window(number, seen=60))
+        stage.close()
+
+    session()
+    awake_s = time.monotonic
+    monkeypatch.setattr("time.monotonic", lambda: awake_s() - 20_000)
+    session()
+    assert [row["clock_shift_s"] for row in visits(tmp_path)] == [0, 0]
+    assert "clock jumped" not in [kind for kind, _ in events(tmp_path)]
+
+
+@pytest.mark.parametrize("set_s", [0.0, 7200.0])
+def test_a_sleep_ends_visits_and_moves_no_time(tmp_path: Path, set_s: float) -> None:
+    """Before window 10 the machine sleeps for 20,000 s; a Robin was there and still is.
+
+    What the clock is set by at window 20 is a jump all the same, and what is before moves by it.
+    """
+    stage, slept_s = recorder(tmp_path, Settings(5.0)), 20_000.0
+    for number in range(24):
+        asleep_s = 0.0 if number < 10 else slept_s
+        stage.take(window(number, seen=60 if number in (0, 1, 2, *range(7, 13)) else None,
+                          clock_s=asleep_s + (set_s if number >= 20 else 0.0), slept_s=asleep_s,
+                          overruns={SOUND: min(number, 9), LATE: 0}))
+    stage.close()
+
+    def since_noon_s(time: object) -> float:
+        return (datetime.fromisoformat(str(time)) - NOON).total_seconds() - set_s
+
+    def end_s(number: int) -> float:
+        return number * DECISION_S + WINDOW_S
+
+    found = [(since_noon_s(row["started"]), since_noon_s(row["ended"]), row["clock_shift_s"])
+             for row in visits(tmp_path)]
+    assert found == [pytest.approx((end_s(first - 1) + asleep_s, end_s(last) + asleep_s, set_s),
+                                   abs=0.002)
+                     for first, last, asleep_s in ((0, 2, 0), (7, 9, 0), (10, 12, slept_s))]
+    with closing(read_journal(tmp_path)) as journal:
+        dropped, = [row for row in events_of(journal, None, None) if row["kind"] == SOUND]
+    assert since_noon_s(dropped["time"]) == pytest.approx(end_s(1), abs=0.002)
+    jumps = [detail for kind, detail in events(tmp_path) if kind == "clock jumped"]
+    assert jumps == ([f"{set_s:+.1f} s"] if set_s else [])
 
 
 def test_files_have_no_clock_that_jumps(tmp_path: Path) -> None:

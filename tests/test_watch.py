@@ -320,6 +320,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     yield now_s
 
 
+def test_a_window_tells_how_long_the_machine_has_slept(
+        clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    asleep_s = 0.0
+    monkeypatch.setattr("time.clock_gettime", lambda _: clock[0] + asleep_s)
+    windows = Watch(ColourAndPitch(), gallery(), Garden(), None).windows()
+    told = [next(windows).slept_s]
+    asleep_s = 20_000.0
+    told += [window.slept_s for window in itertools.islice(windows, 2)]
+    assert told == [0, 20_000, 20_000]
+
+
 @pytest.mark.parametrize("late_s", [0.0, 2.0])
 def test_a_late_live_scene_goes_on_with_its_newest_window(
         late_s: float, clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
