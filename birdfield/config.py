@@ -14,6 +14,7 @@ PACKAGED_YAMNET_INT8 = PACKAGE / "weights" / "yamnet_int8.tflite"
 PACKAGED_YAMNET_INT8_SHA256 = "35d58580b7a1e150f657dab4ff33737e917d641f81de0e55e3b88c1cc2eb3d75"
 STARTER = PACKAGE / "starter"
 BUNDLE_SUFFIX = ".birdfield"
+MOST_THREADS = 256  # more end the interpreter
 
 
 def file_sha256(path: Path) -> str:
@@ -42,13 +43,14 @@ def thread_count() -> int:
     """Tell how many threads an interpreter gets: BIRDFIELD_THREADS, else a Pi's four cores.
 
     Raises:
-        UsageError: When BIRDFIELD_THREADS is no number from 1 on.
+        UsageError: When BIRDFIELD_THREADS is no number from 1 to MOST_THREADS.
     """
     wanted = os.environ.get("BIRDFIELD_THREADS")
     if wanted is None:
         return min(4, os.cpu_count() or 1)
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise UsageError(f"BIRDFIELD_THREADS is {wanted!r}; expected a number from 1 on")
+    if not wanted.isdecimal() or not 1 <= int(wanted[:4]) <= MOST_THREADS:
+        raise UsageError(f"BIRDFIELD_THREADS is {wanted[:40]!r}; expected a number from 1 to "
+                         f"{MOST_THREADS}")
     return int(wanted)
 
 

@@ -17,6 +17,8 @@ from birdfield.observation import Observation
 def list_files(paths: Iterable[Path]) -> list[Path]:
     """Expand folders to the photographs and recordings below them, in the order of their paths.
 
+    What is hidden, as a trash or thumbnails, is passed over.
+
     Raises:
         InputError: When a path does not exist or a folder holds neither.
     """
@@ -25,7 +27,9 @@ def list_files(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(place for place in path.rglob("*")
                             if place.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES
-                            and not place.name.startswith(".") and place.is_file())
+                            and not any(part.startswith(".")
+                                        for part in place.relative_to(path).parts)
+                            and place.is_file())
             if not inside:
                 raise InputError(f"{path}: no photograph or recording in this folder")
             files += inside

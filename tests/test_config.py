@@ -3,8 +3,15 @@ from pathlib import Path
 import pytest
 
 from birdfield import config
-from birdfield.config import cache_home, check_sha256, data_home, file_sha256, resolve_model
-from birdfield.errors import InputError
+from birdfield.config import (
+    cache_home,
+    check_sha256,
+    data_home,
+    file_sha256,
+    resolve_model,
+    thread_count,
+)
+from birdfield.errors import InputError, UsageError
 
 
 @pytest.fixture
@@ -77,3 +84,10 @@ def test_a_packaged_file_that_changed_is_refused(tmp_path: Path, content: bytes 
     with pytest.raises(InputError, match=words):
         check_sha256(tmp_path / "abc",
                      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+
+
+@pytest.mark.parametrize("wanted", ["0", "-1", "two", "257", "100000", "9" * 5000])
+def test_threads_that_cannot_be_are_refused(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIRDFIELD_THREADS", wanted)
+    with pytest.raises(UsageError, match="expected a number from 1 to 256"):
+        thread_count()

@@ -130,7 +130,9 @@ def test_a_long_recording_is_read_in_bounded_memory(tmp_path: Path) -> None:
 
 def test_folders_are_searched_in_the_order_of_their_paths(tmp_path: Path) -> None:
     (tmp_path / "b" / "deep").mkdir(parents=True)
-    for name in ("b/z.JPG", "b/deep/a.wav", "b/a.png", "b/notes.txt", "b/._a.png"):
+    (tmp_path / "b" / ".thumbnails").mkdir()
+    for name in ("b/z.JPG", "b/deep/a.wav", "b/a.png", "b/notes.txt", "b/._a.png",
+                 "b/.thumbnails/z.png"):
         (tmp_path / name).touch()
     (tmp_path / "b" / "folder.png").mkdir()
     loose = picture(tmp_path / "loose.png", 0)
