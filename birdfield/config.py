@@ -48,7 +48,7 @@ def thread_count() -> int:
     wanted = os.environ.get("BIRDFIELD_THREADS")
     if wanted is None:
         return min(4, os.cpu_count() or 1)
-    if not wanted.isdecimal() or not 1 <= int(wanted[:4]) <= MOST_THREADS:
+    if not wanted.isdecimal() or len(wanted) > 3 or not 1 <= int(wanted) <= MOST_THREADS:
         raise UsageError(f"BIRDFIELD_THREADS is {wanted[:40]!r}; expected a number from 1 to "
                          f"{MOST_THREADS}")
     return int(wanted)
