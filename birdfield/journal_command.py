@@ -87,7 +87,7 @@ def names_of(lang: str | None, path: Path | None) -> "Names":
     from birdfield.station_setup import Choice
 
     choice = Choice(load_config(find_config(None)), {"names.lang": lang, "names.file": path})
-    if choice["names.lang"] is None:
+    if choice["names.lang"] is None and choice["names.file"] is None:
         return LABELS
     return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
 

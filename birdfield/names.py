@@ -120,4 +120,5 @@ def names_in(species: Iterable[Species], lang: str | None, path: Path | None) ->
     Raises:
         BirdfieldError: When the CSV cannot be read, or none has a name in the language.
     """
-    return Names(merged(species, path), lang) if lang else LABELS
+    known = merged(species, path)  # also without a language: a wrong file is told of
+    return Names(known, lang) if lang else LABELS

@@ -8,8 +8,8 @@ import pytest
 from stages import recorder, window
 from test_cli import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
 
-from birdfield.errors import UsageError
-from birdfield.names import LABELS, Names, merged, sort_key
+from birdfield.errors import InputError, UsageError
+from birdfield.names import LABELS, Names, merged, names_in, sort_key
 from birdfield.observation import harmless
 from birdfield.species import Species
 
@@ -44,6 +44,13 @@ def test_a_language_that_nobody_speaks_is_refused(names: Path) -> None:
         Names(merged((), names), "xx")
     with pytest.raises(UsageError, match="expected one of a names CSV: --names FILE"):
         Names((), "de")
+
+
+def test_a_names_file_is_read_without_a_language_too(tmp_path: Path) -> None:
+    assert names_in((), None, None) is LABELS
+    with pytest.raises(InputError, match="missing.csv: cannot be read"):
+        names_in((), None, tmp_path / "missing.csv")
+    assert_refused(run("visits", tmp_path, "--names", tmp_path / "missing.csv"), 1, "missing.csv")
 
 
 def test_names_are_sorted_as_people_do() -> None:
