@@ -116,9 +116,11 @@ def _reports(bundle: Bundle, store: Store, encoder: Encoder, label: str,
     reports = []
     for candidate in candidates:
         others = [other.vector for other in fresh
-                  if other is not candidate and other.sense == candidate.sense]
+                  if other.digest != candidate.digest and other.sense == candidate.sense]
         if known:
-            others += list(known.of_sense(candidate.sense))
+            others += [vector for vector, sense, digest
+                       in zip(known.vectors, known.senses, known.hashes, strict=True)
+                       if digest != candidate.digest and sense == candidate.sense]
         similar = float(np.mean(np.stack(others) @ candidate.vector)) if others else None
         nearest, similarity = _nearest(gallery, encoder, candidate, label)
         warning = ("repeat" if candidate not in fresh else

@@ -117,6 +117,15 @@ def test_only_repeats_leave_the_store_as_it_was(bundle: Bundle, files: list[Path
     assert store_path(bundle).stat().st_mtime_ns == before
 
 
+def test_a_file_given_again_is_not_compared_with_itself(bundle: Bundle, tmp_path: Path) -> None:
+    """190 and 250 degrees: cos 60 = 0.5, whether they are new, known, or named twice."""
+    first, second = (picture(tmp_path / f"{degrees}.png", degrees) for degrees in (190, 250))
+    for paths, expected in (([first, first], [None, None]), ([first], [None]),
+                            ([first, second], [0.5, 0.5]), ([first, second], [0.5, 0.5])):
+        found = [report.to_others for report in enrol(bundle, BluePitch(), OWL, paths)]
+        assert found == pytest.approx(expected, abs=1e-3)
+
+
 def test_a_file_unlike_the_others_is_an_outlier(bundle: Bundle, files: list[Path],
                                                 tmp_path: Path) -> None:
     """255 degrees is 51 to 55 from the others: a mean cosine of 0.60, theirs is 0.998."""
