@@ -15,6 +15,7 @@ from birdfield.errors import InputError
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MAX_FILE_BYTES = 200_000_000
 TAIL_BYTES = 65_536  # where a whole PNG ends, with room for what is appended
+MAX_SEGMENTS = 100_000  # of a JPEG before its pixels, so that reading them has an end
 
 Frame = NDArray[np.uint8]
 
@@ -75,28 +76,36 @@ def decode_image(data: bytes, name: str) -> Frame:
     return np.asarray(image, np.uint8)
 
 
-def _scan_of(jpeg: bytes) -> int:
-    """Find where a JPEG's first scan begins (ITU-T T.81, B.1.1); its length where there is none."""
-    at = 2
-    while jpeg[at : at + 1] == b"\xff":
-        marker = jpeg[at + 1 : at + 2]
-        if marker in (b"\xda", b"\xd9"):
-            return at
-        # A filling byte is passed over; every segment before the scan tells its length.
-        at += 1 if marker == b"\xff" else 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return len(jpeg)
-
-
 def _is_whole(data: bytes) -> bool:
     """Tell whether a file that says JPEG, PNG or WebP also has its end."""
     if data.startswith(b"\xff\xd8"):
-        # Of the scan: a thumbnail before it has an end of its own, and films follow it in phones'.
-        return data.find(b"\xff\xd9", _scan_of(data)) > 0
+        return data.find(b"\xff\xd9", _scan_start(data)) >= 0
     if data.startswith(b"\x89PNG"):
         return b"IEND" in data[-TAIL_BYTES:]
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return len(data) >= int.from_bytes(data[4:8], "little") + 8
     return True
+
+
+def _scan_start(data: bytes) -> int:
+    """Find where a JPEG's pixels start: a thumbnail before them has an end of its own.
+
+    Behind their end a film of any length may follow, as phones append it.
+    """
+    place = 2
+    for _ in range(MAX_SEGMENTS):
+        marker = data[place + 1:place + 2]
+        if data[place:place + 1] != b"\xff" or marker == b"\xd9":
+            break
+        if marker == b"\xff":  # any number of them may stand before a marker
+            place += 1
+        elif marker == b"\x01" or b"\xd0" <= marker <= b"\xd8":  # these have no length
+            place += 2
+        else:
+            place += 2 + max(2, int.from_bytes(data[place + 2:place + 4], "big"))
+        if marker == b"\xda":
+            break
+    return place
 
 
 def read_image(path: Path) -> Frame:
