@@ -25,18 +25,20 @@ def progress(what: str, done: int, total: int) -> None:
 
 def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
          csv: Path | None = None) -> None:
-    """Print observations as they come; a CSV file is written at the end, however that comes."""
+    """Print observations as they come; a CSV file gets them at the end, also at an early one."""
     from birdfield.observation import to_csv, to_json, to_line
 
-    rows: list[dict[str, Any]] = []
+    rows, whole = [], False
     try:
         for observation in observations:
             entry = to_json(observation, model_id)
-            rows.append(entry)
+            if csv:
+                rows.append(entry)
             print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
                   to_line(entry, names), flush=True)
+        whole = True
     finally:
-        if csv:
+        if csv and (whole or rows):  # without an answer an older file is left as it was
             from birdfield.atomic import write_file
 
             write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
