@@ -1,7 +1,7 @@
 """Species' names in a user's language, with the scientific ones beside them, and their order."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,27 +88,25 @@ def _language(species: Iterable[Species], wanted: str) -> str:
                      f"{', '.join(sorted(held)) or 'a names CSV: --names FILE'}")
 
 
-def named(species: Iterable[Species], path: Path | None) -> list[Species]:
-    """Give species, in their order, the names of a CSV over their own.
+def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
+    """Give species, in their order, the names of a CSV over their own; its others come after.
 
     Raises:
         InputError: When the CSV cannot be read.
     """
     given = read_names(path) if path else {}
-    return [_over(each, given.get(fold(each.label), each)) for each in species]
+    found = []
+    for known in species:
+        more = given.get(fold(known.label), known)
+        found.append(replace(known, scientific=more.scientific or known.scientific,
+                             names={**known.names, **more.names}))
+    labels = {fold(known.label) for known in found}
+    return [*found, *(more for folded, more in given.items() if folded not in labels)]
 
 
-def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
-    """Do as `named`; species of the CSV alone come too."""
-    known = named(species, path)
-    labels = {fold(each.label) for each in known}
-    others = (read_names(path) if path else {}).items()
-    return [*known, *(more for folded, more in others if folded not in labels)]
-
-
-def _over(known: Species, more: Species) -> Species:
-    return replace(known, scientific=more.scientific or known.scientific,
-                   names={**known.names, **more.names})
+def named(species: Sequence[Species], path: Path | None) -> list[Species]:
+    """Do as `merged`, of these species alone."""
+    return merged(species, path)[: len(species)]
 
 
 LABELS = Names()  # by which no species has another name than its label
