@@ -136,7 +136,9 @@ def test_a_scene_is_shown_with_its_visits(terminal: Terminal, toy_bundle: Path,
     terminal.read(process)
     assert process.returncode == 0
     shown, after = terminal.said.split(RESTORED)
-    assert "Today: 0 visits" in shown and "level" in shown
+    counts = [int(count) for count in re.findall(r"Today: (\d+) visits?, \d+ species", shown)]
+    assert counts and counts == sorted(counts) and counts[-1] <= 3, "they grow as birds leave"
+    assert "level" in shown
     assert after.count("visit: ") == 3, "what was logged is told afterwards"
 
 
