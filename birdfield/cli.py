@@ -166,7 +166,7 @@ def evaluate(
         separate,
     )
 
-    check_output(json_file)
+    check_output(json_file, to_stdout=True)
     if report_dir:
         from birdfield.report import check_report, gather, write_report
 
@@ -229,7 +229,7 @@ def bench(
     from birdfield.bench_table import to_table
     from birdfield.model import open_model
 
-    check_output(json_file)
+    check_output(json_file, to_stdout=True)
     opened = [(path, *open_model(path)) for path in models]
     figures = measure([(path, bundle, known) for path, bundle, _, known in opened], threads,
                       against_birdnet, gallery, progress)

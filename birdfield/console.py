@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from birdfield.errors import UsageError
+
 if TYPE_CHECKING:
     from birdfield.names import Names
     from birdfield.observation import Observation
@@ -44,9 +46,21 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
             write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
 
 
-def check_output(file: Path | None) -> None:
-    """Check, before the work, that a file can be written (- is stdout); raises InputError."""
-    if file and file != Path("-"):
+def check_output(file: Path | None, to_stdout: bool = False) -> None:
+    """Check, before the work, that a file can be written.
+
+    Args:
+        file: The file; None when there is none to write.
+        to_stdout: Whether - means stdout.
+
+    Raises:
+        BirdfieldError: When it cannot be written, or is -, which means nothing here.
+    """
+    if file == Path("-"):
+        if to_stdout:
+            return
+        raise UsageError("- is no file, and not stdout here; expected a file's name")
+    if file:
         from birdfield.atomic import check_place
 
         check_place(file)

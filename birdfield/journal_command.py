@@ -115,6 +115,7 @@ def export_visits(
     from birdfield.visit_rows import Selection, parse_time, visits_of
 
     exporting.check_format(form)
+    check_output(out)
     names = LABELS
     if form == "ebird":
         config = load_config(find_config(None))
