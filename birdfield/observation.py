@@ -5,7 +5,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from birdfield.decide import Decision
@@ -67,7 +66,7 @@ def _rounded(value: float | None) -> float | None:
 
 def to_line(entry: dict[str, Any], names: Names = LABELS) -> str:
     """Write such an entry as a line for a person, with species by these names."""
-    files = " + ".join(Path(name).name for name in entry["file"].values() if name)
+    files = " + ".join(name for name in entry["file"].values() if name)
     when = ("" if entry["start_s"] is None
             else f"  {entry['start_s']:.1f}-{entry['end_s']:.1f} s")
     top = ", ".join(f"{names.full(row['species'])} {row['score']:.2f}" for row in entry["top"])
