@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +28,9 @@ from birdfield.options import JsonSwitch, LangOption, ModelArgument, ModelOption
 if TYPE_CHECKING:  # at run time each command imports what it needs: --help stays quick
     from birdfield.encoder import Encoder
     from birdfield.gallery import Gallery
+    from birdfield.names import Names
     from birdfield.observation import Observation
+    from birdfield.species import Species
 
 
 class SentenceGroup(TyperGroup):
@@ -103,7 +105,6 @@ def identify(
     from birdfield.close_look import CloseLook
     from birdfield.identify import identify_file, identify_pair, list_files
     from birdfield.model import open_model
-    from birdfield.names import names_in
 
     if not (files or image or audio):
         raise UsageError("nothing to identify; name files or folders, --image or --audio")
@@ -126,9 +127,18 @@ def identify(
                 complain(str(error))
                 failed = True
 
-    show(answers(), bundle.model_id, json_lines, names_in(gallery.species, lang, names), csv)
+    show(answers(), bundle.model_id, json_lines, _names(gallery.species, lang, names), csv)
     if failed:
         raise typer.Exit(EXIT_INPUT)
+
+
+def _names(species: "Sequence[Species]", lang: str | None, path: Path | None) -> "Names":
+    """Find species' names: by flags, else the configuration's."""
+    from birdfield.names import names_in
+    from birdfield.station_config import find_config, load_config
+
+    config = load_config(find_config(None))
+    return names_in(species, lang or config["names.lang"], path or config["names.file"])
 
 
 app.command()(watch_command.watch)
@@ -284,10 +294,10 @@ def list_species(ctx: typer.Context, lang: LangOption = None,
     """List the species that a model answers with, in the order of their names."""
     from birdfield.describe import species_rows
     from birdfield.model import open_model
-    from birdfield.names import names_in, sort_key
+    from birdfield.names import sort_key
 
     _, _, gallery = open_model(ctx.obj)
-    known = names_in(gallery.species, lang, names)
+    known = _names(gallery.species, lang, names)
     for row in sorted(species_rows(gallery), key=lambda row: sort_key(known.common(row["label"]))):
         print(json.dumps(row, ensure_ascii=False) if json_lines else
               f"{known.full(row['label'])}  ({', '.join(row['senses'])})")

@@ -115,6 +115,8 @@ LABELS = Names()  # by which no species has another name than its label
 def names_in(species: Iterable[Species], lang: str | None, path: Path | None) -> Names:
     """Return how species are called in a language, by a CSV over their own names; else by label.
 
+    The CSV is read and checked without a language too.
+
     Raises:
         BirdfieldError: When the CSV cannot be read, or none has a name in the language.
     """

@@ -19,4 +19,5 @@ JsonSwitch = Annotated[bool, typer.Option("--json", help="JSON lines on stdout."
 LangOption = Annotated[str | None, typer.Option(
     metavar="CODE", help="Species' names in this language, with the scientific ones beside.")]
 NamesOption = Annotated[Path | None, typer.Option(
-    "--names", metavar="CSV", help="Names: label,scientific,lang,name; else the model's.")]
+    "--names", metavar="CSV", help="Names: label,scientific,lang,name; else the "
+    "configuration's or the model's.")]

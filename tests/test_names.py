@@ -5,13 +5,16 @@ import io
 from pathlib import Path
 
 import pytest
+from fakes import BluePitch, picture
 from stages import recorder, window
 from test_cli import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
 
+from birdfield.bundle import Bundle
 from birdfield.errors import InputError, UsageError
 from birdfield.names import LABELS, Names, merged, names_in, sort_key
 from birdfield.observation import harmless
 from birdfield.species import Species
+from birdfield.station_config import config_home
 
 NAMES = ("label,scientific,lang,name\n"
          "Wren,Troglodytes troglodytes,de,Zaunkönig\nWren,,ja,ミソサザイ\nJay,Garrulus glandarius,"
@@ -66,6 +69,24 @@ def test_species_are_listed_by_name(fake: Path, names: Path) -> None:  # noqa: F
         "Eichelhäher (Garrulus glandarius)", "Zaunkönig (Troglodytes troglodytes)", "Ærobin"]
     assert_refused(run("species", fake, "list", "--lang", "xx", "--names", names), 2,
                    "in the language 'xx'")
+
+
+def test_species_are_listed_by_the_names_of_the_configuration(fake: Path,  # noqa: F811
+                                                              names: Path) -> None:
+    config_home().mkdir(parents=True)
+    (config_home() / "birdfield.toml").write_text(f'[names]\nfile = "{names}"\nlang = "de"\n')
+    assert "Zaunkönig (Troglodytes troglodytes)" in run("species", fake, "list").stdout
+    assert "ミソサザイ (Troglodytes" in run("species", fake, "list", "--lang", "ja").stdout
+
+
+def test_a_photograph_is_told_by_the_names_of_the_configuration(
+        fake: Path, names: Path, tmp_path: Path,  # noqa: F811
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bundle, "encoder", lambda *_: BluePitch())
+    config_home().mkdir(parents=True)
+    (config_home() / "birdfield.toml").write_text(f'[names]\nfile = "{names}"\nlang = "de"\n')
+    row, = lines_of(run("identify", picture(tmp_path / "a.png", 121), "--model", fake, "--json"))
+    assert (row["species"], row["name"]) == ("Wren", "Zaunkönig")
 
 
 def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:

