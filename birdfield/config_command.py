@@ -43,21 +43,16 @@ def init(
 def check(file: FileArgument = None) -> None:
     """Check a file: its keys, the species that it names, and what it refers to."""
     from birdfield.model import open_model
-    from birdfield.names import named
-    from birdfield.rules import rules_of
     from birdfield.station_config import load_config
     from birdfield.station_setup import Choice
 
     config = load_config(_found(file))
     choice = Choice(config, {})
     bundle, _, gallery = open_model(choice.model)
-    species = named(gallery.species, config["names.file"])
-    _, strangers = rules_of(config, species, choice.quiet())
-    if strangers:
-        raise ConfigError("; ".join(strangers))
-    choice.names(species)
+    choice.check(gallery.species)
     _check_privacy(config.path, (config["watch.camera"], config["watch.microphone"]))
-    print(f"{config.path}: as it should be; model {bundle.model_id}, {len(species)} species")
+    print(f"{config.path}: as it should be; model {bundle.model_id}, "
+          f"{len(gallery.species)} species")
 
 
 def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:

@@ -72,7 +72,7 @@ def examine(choice: "Choice") -> "Iterator[Finding]":
     from birdfield import doctor as system
     from birdfield.camera import parse_crop
     from birdfield.config import resolve_model
-    from birdfield.doctor_model import check_inference, check_model
+    from birdfield.doctor_model import check_inference, check_model, check_species
     from birdfield.doctor_sources import check_camera, check_microphone
     from birdfield.findings import guarded
     from birdfield.station import retention_of
@@ -100,6 +100,7 @@ def examine(choice: "Choice") -> "Iterator[Finding]":
         finding = guarded(name, look)
         yield finding
     if finding is not None and finding.state == "ok":
+        yield guarded("species", lambda: check_species(choice))
         yield from check_inference(resolve_model(choice.model))
 
 

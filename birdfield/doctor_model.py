@@ -9,6 +9,8 @@ from pathlib import Path
 
 from birdfield.bundle import load_bundle
 from birdfield.findings import Finding
+from birdfield.model import open_model
+from birdfield.station_setup import Choice
 
 TIMEOUT_S = 120.0
 SMALL = "efficientnet-lite0"  # the backbone that costs less
@@ -23,6 +25,17 @@ def check_model(path: Path) -> Finding:
     """
     bundle = load_bundle(path)
     return Finding("model", "ok", f"{path}, {bundle.model_id}; every hash is right")
+
+
+def check_species(choice: Choice) -> Finding:
+    """Check what the configuration says of a model's species.
+
+    Raises:
+        BirdfieldError: When it names others, or its checklist or names cannot be used.
+    """
+    species = open_model(choice.model)[2].species
+    choice.check(species)
+    return Finding("species", "ok", f"{len(species)}; lists and names fit")
 
 
 def check_inference(path: Path, command: Sequence[str] = (sys.executable, "-m", "birdfield.probe"),

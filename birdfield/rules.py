@@ -103,8 +103,7 @@ def rules_of(config: StationConfig, species: Sequence[Species],
     Raises:
         InputError: When the checklist cannot be read, or holds no species of the model.
     """
-    known = {fold(name): each.label for each in reversed(species)
-             for name in (*each.names.values(), each.scientific or each.label, each.label)}
+    known = {name: each.label for each in reversed(species) for name in _called(each)}
     strangers: list[str] = []
 
     def label(name: str, *path: str) -> str:
@@ -132,6 +131,12 @@ def rules_of(config: StationConfig, species: Sequence[Species],
         quiet), strangers
 
 
+def _called(species: Species) -> list[str]:
+    """Return what a species goes by, folded."""
+    return [fold(name) for name in (*species.names.values(), species.scientific or species.label,
+                                    species.label)]
+
+
 def prior(checklist: Checklist, species: Sequence[Species],
           unexpected: float) -> Callable[[int], NDArray[np.float64]]:
     """Turn a checklist into a prior, by week.
@@ -141,10 +146,8 @@ def prior(checklist: Checklist, species: Sequence[Species],
         species: Of the model.
         unexpected: What a species counts in a week in which it is not on the list; 1 on it.
     """
-    weeks = [frozenset[int]().union(*(
-        checklist.weeks.get(fold(name), frozenset())
-        for name in {each.label, each.scientific or each.label, *each.names.values()}))
-        for each in species]
+    weeks = [frozenset[int]().union(*(checklist.weeks.get(name, frozenset())
+                                      for name in _called(each))) for each in species]
 
     def log_prior(week: int) -> NDArray[np.float64]:
         return np.log([1.0 if week in expected else unexpected for expected in weeks])

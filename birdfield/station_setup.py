@@ -70,11 +70,19 @@ class Choice:
         Raises:
             BirdfieldError: When that cannot be.
         """
-        choice = Choice(config, self._flags)
-        rules, strangers = rules_of(config, named(species, choice["names.file"]), choice.quiet())
+        rules, strangers = Choice(config, self._flags)._rules(species)
         for sentence in strangers:
             log.warning("%s", sentence)
         return rules
+
+    def check(self, species: Sequence[Species]) -> None:
+        """Check rules and names for a model; raises BirdfieldError when they cannot be followed."""
+        if strangers := self._rules(species)[1]:
+            raise ConfigError("; ".join(strangers))
+        self.names(species)
+
+    def _rules(self, species: Sequence[Species]) -> tuple[Rules, list[str]]:
+        return rules_of(self.config, named(species, self["names.file"]), self.quiet())
 
     def names(self, species: Iterable[Species]) -> Names:
         """Return how a model's species are called; raises BirdfieldError when that is unknown."""

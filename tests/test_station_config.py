@@ -1,5 +1,6 @@
 """The configuration file: each key at the door, the template, the commands."""
 
+import json
 import re
 from pathlib import Path
 
@@ -135,6 +136,17 @@ def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> Non
             text += '\n[journal]\nfolder = "j"'
         assert_refused(run("config", "check", write(tmp_path, head + text)), exit_code, *words)
     assert_refused(run("config", "check"), 2, "no such file; birdfield config init")
+
+
+@pytest.mark.parametrize(("exclude", "state"), [("wren", "ok"), ("Wern", "fail")])
+def test_doctor_looks_at_the_species_that_a_file_names(exclude: str, state: str,
+                                                       fake: Path,  # noqa: F811
+                                                       tmp_path: Path) -> None:
+    path = write(tmp_path, f'[watch]\nmodel = "{fake}"\ncamera = "none"\nmicrophone = "none"\n'
+                 f'[species]\nexclude = ["{exclude}"]')
+    lines = run("doctor", "--config", path, "--json").stdout.splitlines()
+    found = {row["name"]: row for row in map(json.loads, lines)}
+    assert found["species"]["state"] == state
 
 
 @pytest.mark.parametrize("source", ["camera", "microphone"])
