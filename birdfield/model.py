@@ -1,12 +1,15 @@
 """Opening a model: a bundle with what its user enrolled, renamed and removed."""
 
+import logging
 from pathlib import Path
 
 from birdfield.bundle import Bundle, load_bundle
 from birdfield.config import resolve_model, thread_count
 from birdfield.encoder import BundleEncoder
 from birdfield.gallery import Gallery
-from birdfield.store import load_store, merged_gallery
+from birdfield.store import left_behind, load_store, merged_gallery
+
+log = logging.getLogger(__name__)
 
 
 def open_model(path: Path | None) -> tuple[Bundle, BundleEncoder, Gallery]:
@@ -20,4 +23,7 @@ def open_model(path: Path | None) -> tuple[Bundle, BundleEncoder, Gallery]:
     """
     bundle = load_bundle(resolve_model(path))
     encoder = bundle.encoder(thread_count())
-    return bundle, encoder, merged_gallery(bundle, load_store(bundle), encoder.fuse)
+    gallery = merged_gallery(bundle, load_store(bundle), encoder.fuse)
+    for sentence in left_behind(bundle, gallery):
+        log.warning("%s", sentence)
+    return bundle, encoder, gallery

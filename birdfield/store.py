@@ -20,10 +20,11 @@ from birdfield.encoder import DIM, SENSES, Vectors
 from birdfield.errors import InputError
 from birdfield.gallery import Gallery
 from birdfield.prototypes import Fuse, prototypes_of, reaching, seen_alone, steadied
-from birdfield.species import Species
+from birdfield.species import Species, fold
 
 MAGIC = b"birdfield-store 1 "
 ARRAYS = {"entries": ("uint8", 1), "vectors": ("float32", 2)}
+STARTER_STORE = "starter-{}"  # its folder in the user's data, by the starter's id
 MAX_STORE = 600_000_000  # bytes
 
 
@@ -124,12 +125,42 @@ def store_path(bundle: Bundle) -> Path:
     """
     folder = bundle.folder.resolve()
     beside = folder.with_name(f"{folder.name}.store") / "species.store"
-    away = config.data_home() / "stores" / bundle.model_id / "species.store"
     if folder == config.STARTER.resolve():
-        return away
+        return _away(STARTER_STORE.format(bundle.model_id))
+    away = _away(bundle.model_id)
     if beside.exists():
         return beside
     return beside if not away.exists() and os.access(folder.parent, os.W_OK) else away
+
+
+def _away(name: str) -> Path:
+    return config.data_home() / "stores" / name / "species.store"
+
+
+def left_behind(bundle: Bundle, known: Gallery) -> list[str]:
+    """Tell what was enrolled with an earlier starter and is unknown to this one.
+
+    An upgrade of the package may bring another starter, and vectors mean nothing to another model.
+
+    Returns:
+        A sentence for each such store.
+    """
+    if bundle.folder.resolve() != config.STARTER.resolve():
+        return []
+    labels = {fold(each.label) for each in known.species}
+    told = []
+    stores = config.data_home() / "stores"
+    for path in sorted(stores.glob(STARTER_STORE.format("*") + "/species.store")):
+        try:
+            lost = [label for label in parse_store(path.read_bytes(), str(path)).enrolled
+                    if fold(label) not in labels]
+        except (InputError, OSError):
+            continue
+        if lost:
+            told.append(f"{path}: the starter that this package had before was taught "
+                        f"{', '.join(lost)}, and this one was not; enrol them again, or remove "
+                        f"{path.parent}")
+    return told
 
 
 def load_store(bundle: Bundle) -> Store:

@@ -19,6 +19,7 @@ from birdfield.store import (
     Enrolled,
     Store,
     edit_store,
+    left_behind,
     load_store,
     merged_gallery,
     parse_store,
@@ -122,10 +123,29 @@ def test_the_store_of_the_packaged_starter_is_in_the_users_data(
     """An upgrade replaces site-packages, though it may be written to."""
     monkeypatch.setattr("birdfield.config.STARTER", bundle.folder)
     put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
-    expected = Path(os.environ["XDG_DATA_HOME"]) / "birdfield/stores" / bundle.model_id
-    assert store_path(bundle) == expected / "species.store" and store_path(bundle).is_file()
+    folder = Path(os.environ["XDG_DATA_HOME"]) / f"birdfield/stores/starter-{bundle.model_id}"
+    assert store_path(bundle) == folder / "species.store" and store_path(bundle).is_file()
     assert list(load_store(bundle).enrolled) == ["Owl"]
     assert not (bundle.folder.parent / "m.birdfield.store").exists()
+
+
+def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
+        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Wren is of both; what is no store is passed over, and other bundles have no such past."""
+    monkeypatch.setattr("birdfield.config.STARTER", bundle.folder)
+    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200)), enrolled("wren", ("image", 9))))
+    upgraded = replace(bundle, manifest={**bundle.manifest, "model": "0" * 16})
+    own = merged_gallery(upgraded, Store(upgraded.model_id), BluePitch().fuse)
+    old = store_path(bundle)
+    (old.parent.parent / "starter-1").mkdir()
+    (old.parent.parent / "starter-1/species.store").write_text("no store")
+    sentence, = left_behind(upgraded, own)
+    assert sentence.startswith(f"{old}: the starter that this package had before was taught Owl, ")
+    put(upgraded, Store(upgraded.model_id, {"owl": enrolled("owl", ("image", 8))}))
+    now = merged_gallery(upgraded, load_store(upgraded), BluePitch().fuse)
+    assert left_behind(upgraded, now) == []
+    monkeypatch.setattr("birdfield.config.STARTER", bundle.folder / "elsewhere")
+    assert left_behind(upgraded, own) == []
 
 
 def test_a_store_beside_a_bundle_that_became_read_only_is_still_found(
