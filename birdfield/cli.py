@@ -21,6 +21,7 @@ from birdfield import (
     watch_command,
     workstation,
 )
+from birdfield.config import MOST_THREADS
 from birdfield.console import check_output, complain, progress, show, show_figures
 from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError, InputError, UsageError
 from birdfield.options import JsonSwitch, LangOption, ModelArgument, ModelOption, NamesOption
@@ -226,7 +227,8 @@ def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:
 def bench(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL", help="Bundles, or starter "
                                                  "for the packaged one.")],
-    threads: Annotated[int, typer.Option(min=1, help="Of each interpreter.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS,
+                                         help="Of each interpreter.")] = 1,
     against_birdnet: Annotated[bool, typer.Option("--against-birdnet", help="Run BirdNET beside "
                                "them; needs birdfield[birdnet].")] = False,
     gallery: Annotated[int | None, typer.Option(metavar="N", help="Time the match among up to N "

@@ -14,6 +14,7 @@ from birdfield.bench import Stage, Timing, gallery_curve, interleave, ratios
 from birdfield.bench_stages import Loop
 from birdfield.bundle import Bundle
 from birdfield.cli import app
+from birdfield.config import MOST_THREADS
 from birdfield.errors import InputError
 from birdfield.frontend import BIRDNET, YAMNET
 
@@ -145,3 +146,8 @@ def test_a_bundle_is_measured_stage_by_stage_and_as_a_process(toy_bundle: Path,
 def test_bench_needs_a_model_that_is_there(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["bench", str(tmp_path / "no.birdfield")])
     assert done.exit_code == 1 and "no such model" in done.stderr
+
+
+def test_bench_takes_no_more_threads_than_an_interpreter_bears(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["bench", str(tmp_path), "--threads", str(MOST_THREADS + 1)])
+    assert done.exit_code == 2 and "'--threads'" in done.stderr

@@ -17,12 +17,13 @@ try:
 finally:
     print(*sorted(sys.modules), file=sys.stderr)
 """
-HELP = {"birdfield", "birdfield.cli", "birdfield.config_command", "birdfield.console",
+HELP = {"birdfield", "birdfield.cli", "birdfield.config", "birdfield.config_command",
+        "birdfield.console",
         "birdfield.doctor_command", "birdfield.errors", "birdfield.journal_command",
         "birdfield.options", "birdfield.service_command", "birdfield.watch_command",
         "birdfield.workstation"}
 IDENTIFY = HELP | {f"birdfield.{name}" for name in (
-    "arrays", "atomic", "audio", "birdnet", "bundle", "close_look", "config", "decide",
+    "arrays", "atomic", "audio", "birdnet", "bundle", "close_look", "decide",
     "embed_file", "encoder", "frontend", "gallery", "gates", "identify", "image", "interpreter",
     "latency", "log_format", "log_mel", "masking", "model", "names", "observation", "prototypes",
     "quality", "signal_quality", "species", "station_config", "store", "streaming",
