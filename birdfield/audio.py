@@ -34,6 +34,9 @@ class AudioSpec:
         dim: Numbers in an embedding.
         evidence: How many of them, the last ones, are not the sound's but its classes'; see
             docs/decisions/0019-class-evidence.md.
+        padded: Whether a recording's last patch is padded with zeros to be whole. Else it is moved
+            back to end with the sound, and left out where less than half a hop of it is new; see
+            docs/decisions/0006-birdnet-frontend.md.
     """
 
     name: str
@@ -43,6 +46,7 @@ class AudioSpec:
     frames: int
     dim: int
     evidence: int = 0
+    padded: bool = True
 
     @property
     def window(self) -> int:
@@ -58,6 +62,12 @@ class AudioSpec:
     def stride(self) -> int:
         """Samples from one window of a recording to the next: no patch twice."""
         return self.frames * self.hop
+
+    def count(self, samples: int) -> int:
+        """Count the patches of so many samples: 1 at least."""
+        beyond = max(0, samples - self.patch)
+        return 1 + (-(-beyond // self.hop) if self.padded
+                    else (2 * beyond + self.hop) // (2 * self.hop))
 
     def to_json(self) -> dict[str, int | str]:
         """Return the form that manifests hold."""
@@ -199,7 +209,8 @@ def windows(blocks: Iterable[Waveform],
 
     Yields:
         The first sample's index, and float32 [<= spec.window]; shorter only by what is missing of
-        the last hop, or when the whole recording is.
+        the last hop, or when the whole recording is. Without padding, up to half a hop at a
+        recording's end is in none.
     """
     held = np.zeros(0, np.float32)  # from the first sample of the last window on
     held_from, following = 0, 0
@@ -211,9 +222,9 @@ def windows(blocks: Iterable[Waveform],
             yield following, held[: spec.window]
             following += spec.stride
     total = held_from + len(held)
-    last = spec.hop * max(0, -(-(total - spec.window) // spec.hop))
+    last = spec.hop * max(0, spec.count(total) - spec.frames)
     if total and last > following - spec.stride:
-        yield last, held[last - held_from :]
+        yield last, held[last - held_from :][: spec.window]
 
 
 def window_starts(frames: int, count: int) -> list[int]:
@@ -223,19 +234,24 @@ def window_starts(frames: int, count: int) -> list[int]:
 
 
 def patches(waveform: Waveform, spec: AudioSpec) -> NDArray[np.float32]:
-    """Cut a waveform into a frontend's overlapping patches, as YAMNet itself does.
+    """Cut a waveform into a frontend's overlapping patches.
 
     Args:
         waveform: float32 [N], N >= 1, at the frontend's rate.
         spec: Of the frontend.
 
     Returns:
-        float32 [T, patch], T = 1 + ceil((N - patch) / hop), the end padded with zeros.
+        float32 [T, patch], T = spec.count(N). The last one ends with zeros where spec.padded, as
+        YAMNet itself does it, and where the whole waveform is shorter than a patch.
     """
-    count = 1 + max(0, -(-(len(waveform) - spec.patch) // spec.hop))
+    count = spec.count(len(waveform))
     padded = np.zeros(spec.patch + (count - 1) * spec.hop, np.float32)
-    padded[: len(waveform)] = waveform
-    return np.lib.stride_tricks.sliding_window_view(padded, spec.patch)[:: spec.hop]
+    whole = waveform[: len(padded)]
+    padded[: len(whole)] = whole
+    cut = np.lib.stride_tricks.sliding_window_view(padded, spec.patch)[:: spec.hop]
+    if spec.padded or count == 1 or len(whole) == len(padded):
+        return cut
+    return np.concatenate([cut[:-1], waveform[None, -spec.patch :]])
 
 
 def fit_frames(frames: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ YAMNET = AudioSpec("yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10,
 # and what its 6,522 classes say of it: docs/decisions/0019-class-evidence.md.
 EVIDENCE = 256
 BIRDNET = AudioSpec("birdnet", rate_hz=48_000, patch=144_000, hop=72_000, frames=3,
-                    dim=EMBEDDING + EVIDENCE, evidence=EVIDENCE)
+                    dim=EMBEDDING + EVIDENCE, evidence=EVIDENCE, padded=False)
 SPECS = {spec.name: spec for spec in (YAMNET, BIRDNET)}
 CLASSES = 521  # AudioSet classes, as YAMNet scores them
 OUTPUTS = frozenset({"embeddings", "bands", "scores"})

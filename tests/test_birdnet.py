@@ -87,8 +87,9 @@ def test_a_package_without_its_model_is_told(package: Path) -> None:
     assert not package.exists()
 
 
-@pytest.mark.parametrize(("length", "count"), [(1, 1), (BIRDNET.patch, 1), (BIRDNET.patch + 1, 2),
-                                               (BIRDNET.window, BIRDNET.frames)])
+@pytest.mark.parametrize(("length", "count"), [
+    (1, 1), (BIRDNET.patch, 1), (BIRDNET.patch + BIRDNET.hop // 2 - 1, 1),
+    (BIRDNET.patch + BIRDNET.hop // 2, 2), (BIRDNET.window, BIRDNET.frames)])
 def test_each_patch_has_an_embedding(birdnet: BirdNet, length: int, count: int) -> None:
     embeddings = birdnet.embed(song(7.0)[:length])
     assert embeddings.shape == (count, BIRDNET.dim) and embeddings.dtype == np.float32

@@ -112,6 +112,8 @@ def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
     audio_key = f"{frontend.sha256[:16]}-{frontend.spec.hop}"
     if frontend.spec.evidence:
         audio_key += f"-evidence{frontend.spec.evidence}"
+    if not frontend.spec.padded:
+        audio_key += "-whole"
     audio_key, hear = ((f"versions{VERSIONS}-{_noise_key(noises)}-{audio_key}",
                         _Versions(frontend, noises))
                        if noises else (f"audio-{audio_key}", _PatchEmbeddings(frontend)))
