@@ -4,8 +4,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from birdfield.observation import Observation
@@ -21,6 +22,28 @@ def can_show(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal that can show more than lines."""
     return (stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
             and (stream.encoding or "").lower().replace("-", "") == "utf8")
+
+
+def end_with_terminal(stop: Callable[[], None]) -> None:
+    """Call stop when the terminal goes away, as with a lost connection: nobody would see the rest.
+
+    Where there is one still, or never was, SIGHUP means what it did; dying at once becomes stop.
+    """
+    before = signal.getsignal(signal.SIGHUP)
+    if before is signal.SIG_IGN or not _has_terminal():  # by nohup, or a service
+        return
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        if _has_terminal() and callable(before):
+            before(number, frame)
+        else:
+            stop()
+
+    signal.signal(signal.SIGHUP, hang_up)
+
+
+def _has_terminal() -> bool:
+    return any(os.isatty(descriptor) for descriptor in range(3))  # none is, once it hung up
 
 
 def show_view(view: View, observations: Iterator[Observation]) -> None:

@@ -81,6 +81,7 @@ def watch(
     from birdfield.model import open_model
     from birdfield.station_config import find_config, load_config
     from birdfield.station_setup import Choice
+    from birdfield.terminal import end_with_terminal
     from birdfield.watch import Watch
 
     # Senses that come and go are what a person who watches wants to be told.
@@ -111,6 +112,7 @@ def watch(
         encoder.load(eye is not None, ear is not None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
+        end_with_terminal(scene.stop)
         recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
                                           eye, ear, rules) if folder else None)
         heart = station.open_heart(bundle.model_id, eye, ear, folder)

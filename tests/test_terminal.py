@@ -129,6 +129,27 @@ def test_ctrl_z_gives_the_terminal_back_for_a_while(terminal: Terminal, toy_bund
     assert process.returncode == 0 and terminal.said.count(RESTORED) == 1
 
 
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_terminal_that_goes_away_ends_the_watch_with_its_visits(
+        toy_bundle: Path, scene: list[object], tmp_path: Path, configured: bool) -> None:
+    """As when a connection is lost: it neither dies at once, nor goes on where nobody sees it."""
+    master, slave = pty.openpty()
+    config, journal = tmp_path / "birdfield.toml", tmp_path / "garden"
+    config.write_text("")
+    process = Terminal(master, slave).start(
+        "watch", "--model", toy_bundle, *scene, "--journal", journal,
+        *(["--config", config] if configured else []),
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "none")})
+    os.close(slave)
+    said, end_s = "", time.monotonic() + PATIENCE_S
+    while "windows 2," not in said and time.monotonic() < end_s:
+        said += os.read(master, 65_536).decode(errors="replace")
+    os.close(master)
+    process.wait(PATIENCE_S)
+    told = subprocess.run([PROGRAM, "visits", journal, "--events"], capture_output=True, text=True)
+    assert "stopped: " in told.stdout
+
+
 def test_a_scene_is_shown_with_its_visits(terminal: Terminal, toy_bundle: Path,
                                           scene: list[object], tmp_path: Path) -> None:
     process = terminal.start("watch", "--model", toy_bundle, *scene, "--fast", "--gap", 4,
