@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from birdfield.errors import InputError
-from birdfield.journal_repair import fault_of, is_damage, reindexed, renew
+from birdfield.journal_repair import as_text, fault_of, is_damage, reindexed, renew
 from birdfield.journal_schema import MIGRATIONS, migrate, version_of
 from birdfield.latency import IN_TIME, Latency
 
@@ -266,8 +266,7 @@ def _lock(folder: Path) -> IO[str]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
-    database.row_factory = sqlite3.Row
+    database = _with_rows(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None))
     try:
         # FULL: a commit is on the card before it is answered; with less, WAL may lose it.
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
@@ -276,6 +275,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError:
         database.close()
         raise
+    return database
+
+
+def _with_rows(database: sqlite3.Connection) -> sqlite3.Connection:
+    database.row_factory = sqlite3.Row
+    database.text_factory = as_text
     return database
 
 
@@ -323,8 +328,7 @@ def read_journal(folder: Path) -> Journal:
         raise InputError(f"{folder}: no journal here; expected a folder that birdfield watch "
                          "--journal wrote")
     try:
-        database = _connect_reader(path.resolve())
-        database.row_factory = sqlite3.Row
+        database = _with_rows(_connect_reader(path.resolve()))
         version = version_of(database, str(path))
         if version < len(MIGRATIONS):
             raise InputError(f"{path}: journal version {version}, expected {len(MIGRATIONS)}; "

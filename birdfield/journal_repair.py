@@ -14,6 +14,11 @@ NOT_A_DATABASE = ("malformed", "not a database", "disk i/o error")
 log = logging.getLogger(__name__)
 
 
+def as_text(data: bytes) -> str:
+    """Read a text of a row, also one of which a bit has changed."""
+    return data.decode(errors="replace")
+
+
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     """Tell a damaged file from one that is locked, full or not to be opened."""
     return any(words in str(error).lower() for words in NOT_A_DATABASE)
@@ -69,7 +74,7 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> int:
     """
     try:
         damaged = sqlite3.connect(aside)
-        damaged.text_factory = lambda data: data.decode(errors="replace")
+        damaged.text_factory = as_text
         version = int(damaged.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError:
         return 0

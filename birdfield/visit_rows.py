@@ -3,8 +3,9 @@
 import csv
 import io
 import json
+import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -20,6 +21,9 @@ COLUMNS = ("id", "session", "started", "ended", "species", "scientific", "first_
            "picture", "sound", "sonogram", "model", "mark")
 MARKS = {None: "", "new": "  new here", "rare": "  rare here"}
 EVENT_COLUMNS = ("id", "session", "time", "kind", "detail", "clock_shift_s")
+SENSES = ("image", "audio", "both")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,19 @@ def visits_of(journal: Journal, selection: Selection,
         f"LEFT JOIN ({earlier}) ON visit = visits.id "
         f"WHERE {' AND '.join(wheres)} ORDER BY started DESC, visits.id DESC {limit}) "
         "ORDER BY started, id", values)
+    yield from _whole(rows, _visit, "visit")
+
+
+def _whole(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], dict[str, Any]],
+           what: str) -> Iterator[dict[str, Any]]:
+    """Read rows; one of which a worn card has changed a bit does not hide the others."""
     for row in rows:
-        yield _visit(row)
+        try:
+            entry = read(row)
+        except (ValueError, TypeError, OverflowError):
+            log.warning("%s %d is damaged, and left out", what, row["id"])
+            continue
+        yield entry
 
 
 def _conditions(selection: Selection) -> tuple[list[str], list[Any]]:
@@ -97,6 +112,8 @@ def _conditions(selection: Selection) -> tuple[list[str], list[Any]]:
 
 
 def _visit(row: sqlite3.Row) -> dict[str, Any]:
+    if row["senses"] not in SENSES:
+        raise ValueError(row["senses"])
     local = timezone(timedelta(minutes=row["utc_offset_min"]))
     files = json.loads(row["files"])
     entry = {name: row[name] for name in COLUMNS if name in row.keys()}  # noqa: SIM118
@@ -120,11 +137,12 @@ def events_of(journal: Journal, since: datetime | None, until: datetime | None,
         "WHERE time >= ? AND time < ? ORDER BY id DESC LIMIT ?) ORDER BY id",
         (utc_text(since) if since else "", utc_text(until) if until else "~",
          -1 if last is None else last))
-    for row in rows:
-        entry = dict(row)
-        entry["time"] = datetime.fromisoformat(row["time"]).astimezone().isoformat(
-            timespec="milliseconds")
-        yield entry
+    yield from _whole(rows, _event, "event")
+
+
+def _event(row: sqlite3.Row) -> dict[str, Any]:
+    time = datetime.fromisoformat(row["time"]).astimezone()
+    return {**dict(row), "time": time.isoformat(timespec="milliseconds")}
 
 
 def visit_line(entry: dict[str, Any], names: Names = LABELS) -> str:

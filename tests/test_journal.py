@@ -330,3 +330,25 @@ def test_a_writer_that_is_killed_harms_nothing(tmp_path: Path) -> None:
     figures = kill_writers(tmp_path, kills=8, seed=5)
     assert figures.corrupt == figures.lost == 0
     assert figures.committed > 8, "it was killed while at work"
+
+
+@pytest.mark.parametrize("damage", [
+    "candidates = '[[\"Rob'", "candidates = '{\"a\": 1}'", "started = '2026-05-01T04:3\x13'",
+    "score = 'high'", "utc_offset_min = 999999", "senses = 7"])
+def test_a_damaged_row_is_left_out_and_told(journal: Journal, opened: Opener, damage: str,
+                                            caplog: pytest.LogCaptureFixture) -> None:
+    """A worn card flips bits within a row; SQLite's check finds nothing, and it is one of three."""
+    for _ in range(3):
+        journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
+    journal.database.execute(f"UPDATE visits SET {damage} WHERE id = 2")
+    found = list(visits_of(opened(read_journal, journal.folder), Selection()))
+    assert sorted(visit["id"] for visit in found) == [1, 3]
+    assert "visit 2 is damaged, and left out" in caplog.text
+
+
+def test_a_name_of_damaged_bytes_is_read_as_far_as_it_is_text(journal: Journal,
+                                                              opened: Opener) -> None:
+    journal.add_visit(ROBIN, "a1b2")
+    journal.database.execute("UPDATE visits SET species = CAST(x'ff6f62696e' AS TEXT)")
+    visit, = visits_of(opened(read_journal, journal.folder), Selection())
+    assert visit["species"] == "\N{REPLACEMENT CHARACTER}obin"
