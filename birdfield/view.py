@@ -1,6 +1,8 @@
 """What a person who watches a scene is shown: kept while its windows pass."""
 
+import logging
 import os
+import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -19,6 +21,8 @@ from birdfield.window import Window
 
 RECENT = 50  # visits or answers that are listed, at most
 MESSAGES = 50  # of the log that are kept
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ class View:
         self._faults: Mapping[str, str | None] = {}
         self._windows = 0
         self._decided_s = 0.0
-        self._version: int | None = None  # of the journal that `recent` is of
+        self._shown: tuple[int, datetime] | None = None  # the journal's version and day
+        self._unread = False  # the journal, the last time
 
     @property
     def has_journal(self) -> bool:
@@ -112,7 +117,13 @@ class View:
             self._answer(window.time, window.observation.decision)
         self.idle_s = window.end_s - self._decided_s
         if self._journal is not None:
-            self._read(self._journal)
+            try:
+                self._read(self._journal)
+                self._unread = False
+            except sqlite3.Error as error:  # such as on a worn card
+                if not self._unread:
+                    log.warning("the journal cannot be read (%s); what is shown is old", error)
+                self._unread = True
 
     def _answer(self, now: datetime, decision: Decision) -> None:
         before, self.decision = self.decision, decision
@@ -126,15 +137,17 @@ class View:
 
     def _read(self, journal: Journal) -> None:
         version = int(journal.database.execute("PRAGMA data_version").fetchone()[0])
-        if version == self._version:  # nobody wrote since
+        # Without an offset first: summer time may have begun since.
+        midnight = self.time.astimezone().replace(
+            hour=0, minute=0, second=0, microsecond=0, tzinfo=None).astimezone()
+        if (version, midnight) == self._shown:  # nobody wrote since
             return
-        self._version = version
-        midnight = self.time.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         visits = list(visits_of(journal, Selection(since=midnight), marked=False))
         self.today = Counter(visit["species"] for visit in visits)
         self.recent = tuple(Sighting(datetime.fromisoformat(visit["started"]), visit["species"],
                                      visit["scientific"], visit["senses"])
                             for visit in reversed(visits[-RECENT:]))
+        self._shown = version, midnight
 
     def health(self) -> Health:
         """Look how the station does now."""

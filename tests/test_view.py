@@ -1,6 +1,7 @@
 """The view of a scene: what it keeps, and that it fits the terminal."""
 
 import io
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -41,6 +42,15 @@ def scene(tmp_path: Path) -> Iterator[tuple[Watch, MeteredMicrophone]]:
     yield Watch(ColourAndPitch(), gallery(), camera, metered, fast=True), metered
     camera.close()
     metered.close()
+
+
+@pytest.fixture
+def berlin() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def window(decision: Decision | None, end_s: float, **faults: str | None) -> Window:
@@ -128,6 +138,49 @@ def test_the_visits_of_today_come_from_the_journal(
             view.take(window(None, 7))
             assert has(lines(view), "Today: 2 visits, 1 species"), "undecided is no species"
             assert has(lines(view), "undecided", "heard")
+
+
+def test_today_ends_at_midnight(scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    """Before anybody writes to the journal: a night may be long."""
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            view.take(window(None, 5))
+            assert view.today.total() == 1
+            view.take(window(None, 12 * 3600 + 5))
+            assert view.today.total() == 0 and view.recent == ()
+
+
+def test_today_begins_at_midnight_on_the_day_on_which_summer_time_does(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path, berlin: None) -> None:
+    """At 12:00 of that day, midnight was 11 hours ago."""
+    noon = datetime(2026, 3, 29, 10, tzinfo=UTC)
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, noon, None)
+        for hours in (11.5, 10.5):  # 23:30 and 00:30
+            journal.add_visit(replace(ROBIN, started=noon - timedelta(hours=hours), evidence=()),
+                              "a1b2")
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            view.take(Window(noon, 0, 5))
+            assert view.today.total() == 1
+
+
+def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path,
+        caplog: pytest.LogCaptureFixture) -> None:
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
+            view.take(window(None, 5))
+        for end_s in (7, 9):  # it is closed by now, for want of a worn card
+            view.take(window(None, end_s))
+    assert view.today.total() == 1
+    assert caplog.text.count("the journal cannot be read") == 1
 
 
 @pytest.mark.parametrize(("code", "name", "width", "shown"), [
