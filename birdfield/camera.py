@@ -259,6 +259,7 @@ class LiveCamera:
         self.dropped = 0  # frames that were not looked at: the newest is, when a look is due
         self._spec = spec
         self._box, self._zones = box, zones
+        self._fits = False  # the box lay within the frames so far
         self._shots: list[Shot] = []
         self._kept = KEPT_FRAMES + math.ceil(wait_s / LOOK_S)
         self._lock = threading.Lock()
@@ -298,7 +299,11 @@ class LiveCamera:
                 frame = np.asarray(image, np.uint8)
                 unchanged_s = self._change.unchanged_s(frame, time_s)
                 frame = blacked(frame, self._zones)
-                shot = look(gate, frame, self._view(frame), time_s, unchanged_s)
+                view = self._view(frame)
+                if view is None:
+                    return (f"gives frames of {frame.shape[1]}x{frame.shape[0]} pixels, which the "
+                            "crop reaches outside of")
+                shot = look(gate, frame, view, time_s, unchanged_s)
                 self._keep(shot)
                 if self._stale(shot, time_s - opened_s):
                     turn.at_once = True
@@ -324,12 +329,17 @@ class LiveCamera:
             self._patience_s = min(2 * self._patience_s, LAST_STALE_S)
         return stale
 
-    def _view(self, frame: Frame) -> Frame:
-        """Cut the user's box out, unless it lies outside, which `newest` tells."""
+    def _view(self, frame: Frame) -> Frame | None:
+        """Cut the user's box out; None where it lies outside, and lay within before.
+
+        If it never did, it is wrong, which `newest` tells.
+        """
         try:
-            return crop(frame, self._box)
+            view = crop(frame, self._box)
         except InputError:
-            return frame
+            return None if self._fits else frame
+        self._fits = True
+        return view
 
     def _pause_s(self, shot: Shot) -> float:
         if self.resting:

@@ -337,6 +337,44 @@ def test_a_live_crop_outside_of_the_frame_is_told() -> None:
             camera.close()
 
 
+class Shrinking:
+    """A camera that gives frames of 128x96 pixels, after the third of 64x48."""
+
+    def __init__(self) -> None:
+        self.grabbed = 0
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def grab(self) -> bool:
+        self.grabbed += 1
+        time.sleep(0.05)
+        return True
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        shape = (96, 128, 3) if self.grabbed < 4 else (48, 64, 3)
+        return True, np.random.default_rng(self.grabbed).integers(0, 255, shape, np.uint8)
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_live_camera_whose_frames_become_too_small_for_the_crop_is_lost(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no end of the watch: there is a microphone too, and it may come back."""
+    capture = Shrinking()
+    monkeypatch.setattr(LiveCamera, "_open", lambda _: capture)
+    monkeypatch.setattr("birdfield.camera.LOOK_S", 0.01)
+    camera = LiveCamera("0", (20, 10, 64, 48))
+    try:
+        wait_for(lambda: camera.loss is not None, 10, "the loss")
+        assert camera.loss == "gives frames of 64x48 pixels, which the crop reaches outside of"
+        shot = latest(camera)
+        assert shot is not None and shot.frame.shape == (48, 64, 3), "cut out of 128x96"
+    finally:
+        camera.close()
+
+
 @pytest.mark.devices
 def test_an_rtsp_camera_is_watched() -> None:
     with rtsp_camera() as port, live(f"rtsp://127.0.0.1:{port}/bird") as camera:
