@@ -78,11 +78,24 @@ def resolve_model(given: Path | None) -> Path:
 
 def data_home() -> Path:
     """Return birdfield's folder under XDG_DATA_HOME."""
-    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(home) / "birdfield"
+    return home_of("XDG_DATA_HOME", ".local/share")
 
 
 def cache_home() -> Path:
     """Return birdfield's folder under XDG_CACHE_HOME."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "birdfield"
+    return home_of("XDG_CACHE_HOME", ".cache")
+
+
+def home_of(variable: str, below: str) -> Path:
+    """Return birdfield's folder under that of an environment variable, else below the user's home.
+
+    Raises:
+        UsageError: When the user has none, as in a container that runs as a number.
+    """
+    given = os.environ.get(variable)
+    if given:
+        return Path(given) / "birdfield"
+    try:
+        return Path.home() / below / "birdfield"
+    except RuntimeError as error:
+        raise UsageError(f"this user has no home folder; set HOME, or {variable}") from error

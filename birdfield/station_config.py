@@ -1,7 +1,6 @@
 """The station's configuration file: its keys, each checked at the door."""
 
 import difflib
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from birdfield.config import home_of
 from birdfield.errors import BirdfieldError, ConfigError
 from birdfield.latency import MAX_LATENCY_S
 from birdfield.masking import mask_url
@@ -170,8 +170,7 @@ class StationConfig:
 
 def config_home() -> Path:
     """Return birdfield's folder under XDG_CONFIG_HOME."""
-    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(home) / "birdfield"
+    return home_of("XDG_CONFIG_HOME", ".config")
 
 
 def find_config(given: Path | None) -> Path | None:
@@ -244,11 +243,11 @@ def _value(raw: StationConfig, table: str, name: str, value: Any) -> Any:
                 path, culprit = (table, name, label), inner
                 key.read({label: inner})
         read = key.read(value)
-    except (ValueError, OverflowError, BirdfieldError) as error:
+        if f"{table}.{name}" in PATHS:
+            assert raw.path is not None  # it was read from there
+            return raw.path.absolute().parent / Path(read).expanduser()
+        return read
+    except (ValueError, OverflowError, RuntimeError, BirdfieldError) as error:
         got = repr(mask_url(culprit)) if isinstance(culprit, str) else mask_url(repr(culprit))
         raise ConfigError(f"{raw.where(*path)} is {got[:100]}; expected "
                           f"{key.expected}") from error
-    if f"{table}.{name}" in PATHS:
-        assert raw.path is not None  # it was read from there
-        return raw.path.absolute().parent / Path(read).expanduser()
-    return read

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from birdfield.config import (
     thread_count,
 )
 from birdfield.errors import InputError, UsageError
+from birdfield.station_config import config_home
 
 
 @pytest.fixture
@@ -64,6 +66,19 @@ def test_folders_follow_the_xdg_variables(monkeypatch: pytest.MonkeyPatch, find:
     assert find() == Path("/elsewhere/birdfield")
     monkeypatch.setenv(variable, "")
     assert find() == Path("/home/bird") / fallback
+
+
+@pytest.mark.parametrize(("find", "variable"), [
+    (config_home, "XDG_CONFIG_HOME"), (data_home, "XDG_DATA_HOME"),
+    (cache_home, "XDG_CACHE_HOME")])
+def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch,
+                                       find: Callable[[], Path], variable: str) -> None:
+    """As in a container that runs as a number."""
+    for name in ("HOME", variable):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    with pytest.raises(UsageError, match=f"no home folder; set HOME, or {variable}"):
+        find()
 
 
 def test_a_sha256_is_that_of_the_content(tmp_path: Path) -> None:

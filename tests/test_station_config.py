@@ -52,6 +52,7 @@ BAD = [
     ("[watch]\nmicrophone_latency_s = 11", "watch.microphone_latency_s is 11; expected a number"),
     ("[watch]\n\nblank = [\n'1,2,0,4']", "line 3: watch.blank is ['1,2,0,4']; expected a list"),
     ("[journal]\nfolder = 1", "line 2: journal.folder is 1; expected a folder"),
+    ("[journal]\nfolder = '~nobody-here/x'", "journal.folder is '~nobody-here/x'; expected a fold"),
     ("[journal]\ngap_s = 0", "line 2: journal.gap_s is 0; expected a number of seconds from 1"),
     ("[journal]\ngap_s = nan", "line 2: journal.gap_s is nan; expected a number of seconds"),
     ("[journal]\nkeep_voices = 'no'", "line 2: journal.keep_voices is 'no'; expected true or"),
