@@ -5,6 +5,7 @@ import os
 import secrets
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,7 +109,8 @@ def write_evidence(folder: Path, started: datetime, species: str | None,
             _, png = cv2.imencode(".png", draw_spectrogram(sound.waveform))
             written.append(_write(folder, f"{stem}.png", "sonogram", png.tobytes(), sound))
     except BaseException:
-        remove_evidence(folder, (file.path for file in written))
+        with suppress(OSError):  # of a card that is read-only now, the next start deletes them
+            remove_evidence(folder, (file.path for file in written))
         raise
     return tuple(written)
 

@@ -1,3 +1,5 @@
+import errno
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,6 +96,23 @@ def test_what_cannot_be_written_whole_is_not_written_at_all(
     with pytest.raises(InputError, match="the disk is full"):
         write_evidence(tmp_path, DAWN, "Robin", keepsakes())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_card_that_becomes_read_only_on_the_way_is_told(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture was written, and can neither be completed nor deleted."""
+    def replaced(draft: str, path: Path) -> None:
+        if path.suffix != ".jpg":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        Path(draft).rename(path)
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("os.replace", replaced)
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_evidence(tmp_path, DAWN, "Robin", keepsakes())
 
 
 def test_orphans_are_deleted_and_what_is_not_ours_is_not(tmp_path: Path) -> None:
