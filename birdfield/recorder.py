@@ -103,6 +103,7 @@ class Recorder:
         self._model, self._settings = model, settings
         self._boot = boot_id() if live else None
         self._offset_s = clock_offset_s
+        self._begun_offset_s = 0.0  # at the start of the session
         self._rules = rules or LiveRules()
         self._scientific = {entry.label: entry.scientific for entry in gallery.species}
         self._gate = SpeechGate(settings.keep_voices)
@@ -134,6 +135,7 @@ class Recorder:
             self._journal.start_session(self._model, camera, microphone, now, self._boot,
                                         self._settings.latency)
             self._note_clock()
+            self._begun_offset_s = self._offset_s()
         except sqlite3.Error as error:
             raise InputError(f"{folder}: the journal cannot be written ({error}); free some space "
                              "or choose another folder") from error
@@ -155,7 +157,9 @@ class Recorder:
                 self._finish()  # by the newest window before the sleep: its times are theirs
                 self._before = None
             jump_s = self._clock.take(window.time, window.end_s + window.slept_s)
-            if jump_s:
+            if self._latest is None:  # a clock is often set while a machine starts
+                jump_s = self._offset_s() - self._begun_offset_s
+            if abs(jump_s) > JUMP_S:
                 self._jumped(window.time, jump_s)
         self._latest = window
         self._note_faults(window)

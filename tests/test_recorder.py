@@ -191,6 +191,21 @@ def test_a_jump_between_two_sessions_of_a_boot_is_noticed(tmp_path: Path) -> Non
     assert visits(tmp_path)[0]["clock_shift_s"] == pytest.approx(7199.5)
 
 
+def test_a_jump_before_the_first_window_is_noticed(tmp_path: Path) -> None:
+    """The network sets the clock 1 h ahead while the first 5 s are listened to."""
+    stage = recorder(tmp_path, Settings(5.0))
+    for number in range(10):
+        stage.take(window(number, seen=0 if number < 3 else None))
+    stage.close()
+    offset_s = 0.0
+    stage = recorder(tmp_path, clock_offset_s=lambda: offset_s)
+    offset_s = 3600.0
+    stage.take(window(0, clock_s=3600.0))
+    stage.close()
+    assert visits(tmp_path)[0]["clock_shift_s"] == 3600
+    assert [detail for kind, detail in events(tmp_path) if kind == "clock jumped"] == ["+3600.0 s"]
+
+
 def test_a_machine_that_sleeps_between_two_sessions_has_no_clock_that_jumps(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sleep of 20,000 s stops the monotonic clock, and no other."""
