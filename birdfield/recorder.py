@@ -168,6 +168,7 @@ class Recorder:
             self._note(window.time, *self._rules.notes.popleft())
         if window.end_s - self._checked_s >= CHECK_S:
             self._checked_s = window.end_s
+            time.tzset()  # a new time zone holds for what comes
             self._check_disk(window.time)
             self._note_clock()
         for ready, may_keep in self._gate.push(window):

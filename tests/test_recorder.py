@@ -256,6 +256,23 @@ def test_a_sleep_ends_visits_and_moves_no_time(tmp_path: Path, set_s: float) -> 
     assert jumps == ([f"{set_s:+.1f} s"] if set_s else [])
 
 
+def test_a_time_zone_that_is_set_while_watching_is_followed(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a minute; a visit begins at 12:00:02.9 UTC, and one at 12:02:02.9, 17:47 there."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        stage = recorder(tmp_path, Settings(5.0))
+        for number in range(70):
+            if number == 20:
+                patch.setenv("TZ", "Asia/Kathmandu")
+            stage.take(window(number, seen=0 if number % 50 in range(3) else None))
+        stage.close()
+    time.tzset()
+    assert [str(row["started"])[10:16] + str(row["started"])[-6:] for row in visits(tmp_path)] == [
+        "T12:00+00:00", "T17:47+05:45"]
+
+
 def test_files_have_no_clock_that_jumps(tmp_path: Path) -> None:
     stage = recorder(tmp_path, live=False)
     for number in range(4):
