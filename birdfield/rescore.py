@@ -1,8 +1,9 @@
 """History scored again: a journal's visits after the store has learnt, or forgotten, a species."""
 
 import json
+import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -18,6 +19,8 @@ from birdfield.rules import LiveRules, Rules
 from birdfield.visits import HALF
 
 BATCH = 500  # visits a transaction
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,15 @@ def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
         last = rows[-1]["id"]
         changed = []
         for row in rows:
-            started = datetime.fromisoformat(row["started"])
+            try:
+                started = datetime.fromisoformat(row["started"])
+                wavered = [label for label, _ in json.loads(row["candidates"])]
+            except (ValueError, TypeError):  # a worn card has changed a bit
+                log.warning("visit %d is damaged, and left alone", row["id"])
+                continue
             decision = decide(encoder, live.weigh(gallery, started), _vector(row, "image"),
                               _vector(row, "audio"))
-            species = _answer(row, decision, renamed)
+            species = _answer(row, wavered, decision, renamed)
             wanted = species is None or rules.allow(species, decision.score, started)
             if wanted and species != row["species"]:
                 changed.append(Rescored(row["id"], row["species"], species, decision.score,
@@ -104,7 +112,8 @@ def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
         "GROUP BY visits.id ORDER BY visits.id LIMIT ?", (model, last, BATCH)).fetchall()
 
 
-def _answer(row: sqlite3.Row, decision: Decision, renamed: Mapping[str, str]) -> str | None:
+def _answer(row: sqlite3.Row, wavered: Sequence[str], decision: Decision,
+            renamed: Mapping[str, str]) -> str | None:
     """Name the species of a visit by its mean vector, as far as that tells more than its windows.
 
     A visit may be of a species of which no window was sure enough, and nor is their mean. Between
@@ -120,7 +129,7 @@ def _answer(row: sqlite3.Row, decision: Decision, renamed: Mapping[str, str]) ->
 
     if row["first_species"] is not None:
         return nearest if is_nearest(row["species"]) else sure
-    return None if any(is_nearest(label) for label, _ in json.loads(row["candidates"])) else sure
+    return None if any(map(is_nearest, wavered)) else sure
 
 
 def _vector(row: sqlite3.Row, sense: str) -> Vector | None:

@@ -177,3 +177,12 @@ def test_a_damaged_vector_is_refused(journal: Journal) -> None:
     journal.database.execute("UPDATE embeddings SET vector = x'00' WHERE visit = 1")
     with pytest.raises(InputError, match="visit 1: its vector has 1 bytes; expected 512"):
         list(rescore(journal, ENCODER, factory(), "a1b2"))
+
+
+@pytest.mark.parametrize("damage", ["candidates = '[[\"Rob'", "started = '2026-05-01T04:3\x13'"])
+def test_a_damaged_row_is_left_alone_and_told(journal: Journal, damage: str,
+                                              caplog: pytest.LogCaptureFixture) -> None:
+    journal.database.execute(f"UPDATE visits SET {damage} WHERE id = 2")
+    changed = list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))
+    assert [each.visit for each in changed] == [4]
+    assert "visit 2 is damaged, and left alone" in caplog.text
