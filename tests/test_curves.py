@@ -19,3 +19,10 @@ def test_a_picture_of_very_many_species_stays_one_that_fits_into_memory(
     answers = np.arange(species)
     draw_confusion((answers, answers), [f"Bird {row}" for row in answers], Path("unused.png"))
     assert sizes[0] == pytest.approx([side + 1, side])
+
+
+def test_a_name_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:
+    """Between two `$` matplotlib reads mathematics; `\\frac{` is a fraction without its parts."""
+    answers = np.arange(2)
+    draw_confusion((answers, answers), ["Wren", "$\\frac{$"], tmp_path / "confusion.png")
+    assert (tmp_path / "confusion.png").exists()

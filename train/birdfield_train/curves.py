@@ -50,8 +50,9 @@ def draw_confusion(predictions: tuple[NDArray[np.int64], NDArray[np.int64]],
     figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
     picture = axis.imshow(shares, vmin=0, vmax=1, cmap="viridis")
     size_pt = NAME_PT * cell / CELL
-    axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size_pt)
-    axis.set_yticks(range(len(labels)), labels, fontsize=size_pt)
+    axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size_pt,
+                    parse_math=False)
+    axis.set_yticks(range(len(labels)), labels, fontsize=size_pt, parse_math=False)
     axis.set(xlabel="answer", ylabel="species", title="both senses, out of fold")
     figure.colorbar(picture, shrink=0.7)
     figure.savefig(path, dpi=110)
