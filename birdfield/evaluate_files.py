@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from birdfield.encoder import DIM, Encoder, Vector
 from birdfield.errors import InputError, some_of
 from birdfield.evaluate import Embedded
 from birdfield.identify import pool_parts
+from birdfield.species import fold
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,10 @@ def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audi
         InputError: When a folder is missing, or a species is not in the gallery.
     """
     dataset = scan(image_dir, audio_dir)
-    unknown = [label for label in dataset.labels if label not in labels]
+    dataset = replace(dataset, images=_as_spelt(dataset.images, labels),
+                      audio=_as_spelt(dataset.audio, labels))
+    found = {sample.label for sample in (*dataset.images, *dataset.audio)}
+    unknown = sorted(found.difference(labels))
     if unknown:
         raise InputError(f"the model does not know {some_of(unknown)}; enrol such species, or "
                          "leave their folders out")
@@ -54,6 +58,13 @@ def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audi
         raise InputError(f"no usable file in {image_dir} or {audio_dir} "
                          f"({files.problems[0] if files.problems else 'the folders are empty'})")
     return files
+
+
+def _as_spelt(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Sample, ...]:
+    """Call species as the gallery does, where a folder spells them in another case."""
+    spelt = {**{fold(label): label for label in labels}, **{label: label for label in labels}}
+    return tuple(replace(sample, label=spelt.get(
+        sample.label, spelt.get(fold(sample.label), sample.label))) for sample in samples)
 
 
 def embed_dataset(encoder: Encoder, labels: Sequence[str], dataset: Dataset,

@@ -207,6 +207,21 @@ def test_species_that_the_gallery_lacks_are_refused_by_name(tmp_path: Path) -> N
         embed(images, audio)
 
 
+def test_a_folder_in_another_case_is_the_species_as_the_model_spells_it(tmp_path: Path) -> None:
+    """The gallery's first species is `Jay`; so do `--unknown`, `enrol` and `species` read names."""
+    images, audio = folders(tmp_path)
+    (images / "Jay").rename(images / "JAY")
+    files = embed(images, audio)
+    jay = factory().labels.index("Jay")
+    assert files.images.labels.tolist() == [jay] and files.audio.labels.tolist() == [jay, jay]
+
+
+def test_the_exact_spelling_comes_first_where_a_model_has_two(tmp_path: Path) -> None:
+    images, audio = folders(tmp_path)
+    files = embed_folders(BluePitch(), ("JAY", "Jay", "jay"), images, audio, lambda *_: None)
+    assert files.images.labels.tolist() == [1]
+
+
 def test_folders_without_a_usable_file_are_refused(tmp_path: Path) -> None:
     images, audio = folders(tmp_path)
     for path in (*images.rglob("*.png"), *audio.rglob("*.wav")):
