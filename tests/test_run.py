@@ -375,6 +375,17 @@ def test_nothing_but_a_run_is_replaced(tmp_path: Path, data: Path, kind: str) ->
     assert kept.read_text() == "a season's notes" and list(tmp_path.iterdir()) == [mine]
 
 
+@pytest.mark.parametrize("option", ["resume", "force"])
+def test_the_folder_that_is_worked_in_is_no_place_for_a_run(
+        tmp_path: Path, data: Path, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run grows beside its place under a name made of its own, and `.` has none."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InputError, match=r"^\.: the folder that is worked in cannot become a run; "
+                                         "name one inside it"):
+        train(make_config(data, Path()), SILENT, **{option: True})
+
+
 @pytest.mark.parametrize("moment", range(4))
 def test_a_kill_while_a_run_is_replaced_leaves_a_whole_one(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:

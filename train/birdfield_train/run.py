@@ -129,6 +129,9 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
             is no run; with resume, when one that was to replace it is left.
     """
     tf.config.experimental.enable_op_determinism()
+    if not config.run.name:
+        raise InputError(f"{config.run}: the folder that is worked in cannot become a run; name "
+                         "one inside it")
     if config.run.exists() and not force:
         if resume and (config.run / "run.json").exists():
             left = config.run.with_name(config.run.name + PARTIAL)
