@@ -26,3 +26,12 @@ def test_a_name_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:
     answers = np.arange(2)
     draw_confusion((answers, answers), ["Wren", "$\\frac{$"], tmp_path / "confusion.png")
     assert (tmp_path / "confusion.png").exists()
+
+
+def test_names_in_a_script_that_the_font_lacks_are_told_in_one_line(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """matplotlib warns of each character and each drawing of it; four differ here."""
+    answers = np.arange(2)
+    draw_confusion((answers, answers), ["雀", "四十雀鳥"], tmp_path / "confusion.png")
+    assert caplog.messages == [f"{tmp_path}/confusion.png: no font for some names; their "
+                               "characters are boxes"]

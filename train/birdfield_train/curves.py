@@ -1,5 +1,7 @@
 """Pictures of a run: its training curves and its out-of-fold confusion."""
 
+import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from sklearn.metrics import confusion_matrix  # noqa: E402
 PANELS = (("loss", "mean over active triplets"), ("active", "fraction of triplets"),
           ("d_ap", "cosine distance"), ("d_an", "cosine distance"), ("spread", "distance"))
 CELL, MOST = 0.24, 38.0  # inches: a species' side, and all of theirs: 0.9 GB in memory
+NO_GLYPH = "Glyph "  # so matplotlib begins to warn of each character that it has no font for
 NAME_PT = 7.0  # of a species' name, where its side is a whole CELL
+
+log = logging.getLogger(__name__)
 
 
 def draw_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
@@ -55,5 +60,12 @@ def draw_confusion(predictions: tuple[NDArray[np.int64], NDArray[np.int64]],
     axis.set_yticks(range(len(labels)), labels, fontsize=size_pt, parse_math=False)
     axis.set(xlabel="answer", ylabel="species", title="both senses, out of fold")
     figure.colorbar(picture, shrink=0.7)
-    figure.savefig(path, dpi=110)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", NO_GLYPH)
+        figure.savefig(path, dpi=110)
     plt.close(figure)
+    for entry in told:
+        if not str(entry.message).startswith(NO_GLYPH):
+            warnings.warn_explicit(entry.message, entry.category, entry.filename, entry.lineno)
+    if any(str(entry.message).startswith(NO_GLYPH) for entry in told):
+        log.warning("%s: no font for some names; their characters are boxes", path)
