@@ -24,6 +24,7 @@ import soundfile
 ROOT = Path(__file__).resolve().parents[1]
 TONE_HZ = 3000
 SOUND_BLOCK_S = 0.1
+PATIENCE_S = 90.0  # that a test waits for something: machines may be slow, and busy
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 
 RTSP_SERVER = """
@@ -49,12 +50,12 @@ GLib.MainLoop().run()
 """
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+def wait_for(condition: Callable[[], bool], what: str) -> None:
     """Poll until the condition holds; fail the test with what was waited for."""
-    end_s = time.monotonic() + timeout_s
+    end_s = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > end_s:
-            pytest.fail(f"waited {timeout_s:g} s in vain for {what}")
+            pytest.fail(f"waited {PATIENCE_S:g} s in vain for {what}")
         time.sleep(0.05)
 
 
@@ -158,7 +159,7 @@ def pipe_camera(path: Path) -> Iterator[Callable[[], None]]:
         over.set()
         thread.join(5)
         # Readers learn of the end only while nobody writes; ENXIO: all have.
-        wait_for(lambda: not _is_read(path), 10, "the pipe's readers to leave")
+        wait_for(lambda: not _is_read(path), "the pipe's readers to leave")
 
 
 def _is_read(pipe: Path) -> bool:
@@ -306,7 +307,7 @@ class PulseAudio:
                  f"--load=module-native-protocol-unix auth-anonymous=1 socket={self._socket}"],
                 env=self.env, stdout=log, stderr=log)
         try:
-            wait_for(self._socket.exists, 10, "PulseAudio's socket")
+            wait_for(self._socket.exists, "PulseAudio's socket")
             yield
         finally:
             server.kill()

@@ -22,7 +22,6 @@ from devices import wait_for
 from birdfield.errors import InputError
 
 LAST_RETRY_S = 4.0
-PATIENCE_S = 90.0  # for whatever a station is to do next
 
 
 class Station:
@@ -101,7 +100,7 @@ class Station:
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for the station to do something; fails the test when it does not, or has died."""
-        wait_for(lambda: self._alive() and condition(), PATIENCE_S, what)
+        wait_for(lambda: self._alive() and condition(), what)
 
     def wait_answer(self, sense: str) -> None:
         """Wait for one more answer by a sense."""

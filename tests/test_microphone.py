@@ -162,7 +162,7 @@ def recording(monkeypatch: pytest.MonkeyPatch, system: SoundSystem) -> Iterator[
     monkeypatch.setattr(module, "load_sounddevice", lambda: system)
     microphone = LiveMicrophone("usb", 16_000)
     try:
-        wait_for(lambda: bool(system.streams), 2, "the stream")
+        wait_for(lambda: bool(system.streams), "the stream")
         yield microphone
     finally:
         microphone.close()
@@ -258,17 +258,17 @@ def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
         system.deliver(np.ones((32_000, 1), np.float32))
         before_s = microphone._ring.newest_s
         system.plugged = False
-        wait_for(lambda: system.restarts >= 2, 3, "two tries")
+        wait_for(lambda: system.restarts >= 2, "two tries")
         system.plugged = True
         caplog.set_level(logging.INFO)
-        wait_for(lambda: len(system.streams) == 2, 3, "the second stream")
+        wait_for(lambda: len(system.streams) == 2, "the second stream")
         assert microphone.window(before_s - 2, before_s) is None, "sound of before does not join"
 
         def returned() -> bool:  # what comes before the stream was started does not count
             system.deliver(np.zeros((1600, 1), np.float32))
             return "microphone is back" in caplog.messages
 
-        wait_for(returned, 2, "the return")
+        wait_for(returned, "the return")
     assert caplog.messages == ["microphone lost: usb gave no sound for 0.3 s; trying again",
                                "microphone: usb, 16000 Hz, channels: 1", "microphone is back"]
 
@@ -285,9 +285,9 @@ def test_a_device_whose_stream_hangs_is_opened_anew(
     with recording(monkeypatch, system) as microphone:
         late = system.callback
         system.hangs = None
-        wait_for(lambda: len(system.streams) == 2, 3, "the second stream")
+        wait_for(lambda: len(system.streams) == 2, "the second stream")
         system.deliver(np.ones((32_000, 1), np.float32))
-        wait_for(lambda: "microphone is back" in caplog.messages, 2, "the return")
+        wait_for(lambda: "microphone is back" in caplog.messages, "the return")
         assert late is not None and system.restarts == 0
         late(np.zeros((32_000, 1), np.float32), 32_000, None, SimpleNamespace(input_overflow=True))
         end_s = microphone._ring.newest_s
@@ -307,13 +307,13 @@ def test_a_real_microphone_is_missing_at_first_then_heard_lost_and_heard_again()
             for count in (1, 2):
                 with server.running(), server.playing_tone():
                     wait_until_logged(heard, "microphone is back", count)
-                    wait_for(lambda: hears_tone(heard()), 10, "the tone")
+                    wait_for(lambda: hears_tone(heard()), "the tone")
                 wait_until_logged(heard, "microphone lost: default", count + 1)
 
 
 def wait_until_logged(heard: Callable[[], list[dict[str, Any]]], start: str, count: int) -> None:
     wait_for(lambda: count == sum(entry.get("log", "").startswith(start) for entry in heard()),
-             20, f"{start!r} no. {count}")
+             f"{start!r} no. {count}")
 
 
 def hears_tone(heard: list[dict[str, Any]]) -> bool:

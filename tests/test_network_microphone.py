@@ -50,7 +50,7 @@ def test_sound_of_the_network_is_heard(
         caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "birdfield")
     with serving() as port, listening(f"http://127.0.0.1:{port}/") as microphone:
-        wait_for(lambda: hears_tone(microphone), 10, "the tone")
+        wait_for(lambda: hears_tone(microphone), "the tone")
         assert not caplog.messages
     assert microphone.name == f"http://127.0.0.1:{port}/" and microphone.live
 
@@ -61,10 +61,10 @@ def test_a_server_that_dies_is_tried_again(caplog: pytest.LogCaptureFixture) -> 
     with serving() as port:
         pass
     with listening(f"http://127.0.0.1:{port}/?token=secret") as microphone:
-        wait_for(lambda: bool(caplog.messages), 10, "the warning")
+        wait_for(lambda: bool(caplog.messages), "the warning")
         with serving(port):
-            wait_for(lambda: hears_tone(microphone), 10, "the tone")
-        wait_for(lambda: len(caplog.messages) == 3, 10, "the loss")
+            wait_for(lambda: hears_tone(microphone), "the tone")
+        wait_for(lambda: len(caplog.messages) == 3, "the loss")
     lost, back, again = (message.split("?token=*** ")[0] for message in caplog.messages)
     assert lost == again == f"microphone lost: http://127.0.0.1:{port}/"
     assert back == "microphone is back"
@@ -74,7 +74,7 @@ def test_a_server_that_dies_is_tried_again(caplog: pytest.LogCaptureFixture) -> 
 @pytest.mark.devices
 def test_a_camera_without_sound_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with mjpeg_camera() as port, listening(f"http://127.0.0.1:{port}/"):
-        wait_for(lambda: bool(caplog.messages), 15, "the warning")
+        wait_for(lambda: bool(caplog.messages), "the warning")
     assert caplog.messages == [
         f"microphone lost: http://127.0.0.1:{port}/ sends no sound; trying again"]
 

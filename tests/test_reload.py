@@ -44,13 +44,13 @@ def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
     path.write_text("[species]\n")
     with following(path, poll_s=0.01) as (reloader, live):
         replace(path, '[species]\nexclude = ["wren"]')
-        wait_for(lambda: reloader.count == 1, 5, "the reload")
+        wait_for(lambda: reloader.count == 1, "the reload")
         assert not live.current.allow("Wren", 1.0, NOON) and live.current.allow("Jay", 0.1, NOON)
         rules = live.current
         replace(path, '[species]\nexclude = "wren"')
-        wait_for(lambda: reloader.refused == 1, 5, "the refusal")
+        wait_for(lambda: reloader.refused == 1, "the refusal")
         path.unlink()
-        wait_for(lambda: reloader.refused == 2, 5, "the refusal")
+        wait_for(lambda: reloader.refused == 2, "the refusal")
     assert live.current is rules
     assert "THE CONFIGURATION WAS NOT TAKEN" in caplog.text and "line 2: species.exc" in caplog.text
     assert [kind for kind, _ in live.notes] == ["configuration read", "configuration refused",
@@ -64,7 +64,7 @@ def test_a_changed_checklist_is_taken(tmp_path: Path) -> None:
     path.write_text('[species]\nchecklist = "list.csv"\nunexpected = 0.5')
     with following(path, poll_s=0.01) as (reloader, live):
         replace(checklist, "species,weeks\nWren,\nJay,\n")
-        wait_for(lambda: reloader.count == 1, 5, "the reload")
+        wait_for(lambda: reloader.count == 1, "the reload")
     assert live.current.log_prior is not None
     assert [value == 0 for value in live.current.log_prior(18)] == [True, False, True]
 
@@ -84,7 +84,7 @@ def test_what_takes_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
         path.write_text("[journal]\ngap_s = 40")
         os.utime(path, ns=(0, 0))
         reloader.request()
-        wait_for(lambda: reloader.count == 1, 5, "the reload")
+        wait_for(lambda: reloader.count == 1, "the reload")
     assert "journal.gap_s changed; that takes a restart" in caplog.text
 
 

@@ -98,7 +98,7 @@ def test_a_heart_that_beats_lives_and_one_that_stops_dies(tmp_path: Path) -> Non
         beating.beat(window(number, seen=0), 0, 0)
         assert not beating._stop.wait(0.05)
     assert not died
-    wait_for(lambda: died == [1], 5, "the end")
+    wait_for(lambda: died == [1], "the end")
     beating.close()
 
 

@@ -48,7 +48,7 @@ def test_a_read_that_hangs_is_left_and_the_source_opened_anew(
         return "closed"
 
     with guarding(read) as watchdog:
-        wait_for(lambda: "camera is back" in caplog.messages, 3, "the return")
+        wait_for(lambda: "camera is back" in caplog.messages, "the return")
         release.set()
         assert watchdog.hangs == 1 and len(turns) == 2
     assert caplog.messages == ["camera lost: cam has hung for 0.1 s; trying again",
@@ -66,10 +66,10 @@ def test_no_more_threads_are_started_than_may_hang() -> None:
         return "released"
 
     with guarding(read, 0.02) as watchdog:
-        wait_for(lambda: watchdog.hangs == MAX_HANGING, 3, "four threads that hang")
+        wait_for(lambda: watchdog.hangs == MAX_HANGING, "four threads that hang")
         assert len(releases) == MAX_HANGING
         releases[0].set()
-        wait_for(lambda: len(releases) == MAX_HANGING + 1, 3, "the fifth")
+        wait_for(lambda: len(releases) == MAX_HANGING + 1, "the fifth")
         for release in releases:
             release.set()
 
@@ -84,7 +84,7 @@ def test_a_read_that_fails_in_an_unforeseen_way_is_tried_again(
         raise ZeroDivisionError
 
     with guarding(read):
-        wait_for(lambda: len(tries) >= 3, 3, "three tries")
+        wait_for(lambda: len(tries) >= 3, "three tries")
     assert caplog.messages == ["camera lost: cam cannot be read; trying again"]
 
 
