@@ -1,7 +1,6 @@
 """A service manager as systemd is one: readiness, a watchdog, and a start after each end."""
 
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -28,7 +27,7 @@ class Life:
 
 
 def live(command: Sequence[str | Path], folder: Path, watchdog_s: float, start_s: float = 60.0,
-         environment: dict[str, str] | None = None, stop_after: int | None = None) -> Life:
+         environment: dict[str, str] | None = None) -> Life:
     """Run a service once, as systemd does with Type=notify.
 
     Args:
@@ -37,7 +36,6 @@ def live(command: Sequence[str | Path], folder: Path, watchdog_s: float, start_s
         watchdog_s: Without a sign of life for so long, once it is ready, it is killed.
         start_s: When it must be ready.
         environment: That it gets on top.
-        stop_after: Suspend it, as if all of it hung, after so many signs of life.
     """
     life, address = Life(), str(folder / "n")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
@@ -57,9 +55,6 @@ def live(command: Sequence[str | Path], folder: Path, watchdog_s: float, start_s
                         life.told.append(told)
                     if life.ready and (told.keys() & {"READY", "WATCHDOG"}):
                         limit_s = time.monotonic() + watchdog_s
-                    if stop_after is not None and life.signs() >= stop_after:
-                        process.send_signal(signal.SIGSTOP)
-                        stop_after = None
                     if time.monotonic() > limit_s:
                         life.bitten = True
                         process.kill()

@@ -16,6 +16,7 @@ from birdfield.camera import (
     IDLE_LOOK_S,
     KEPT_FRAMES,
     RESTING_LOOK_S,
+    Capture,
     LiveCamera,
     Shot,
     VideoFile,
@@ -201,10 +202,19 @@ def test_what_opens_a_camera_is_masked(url: str, masked: str) -> None:
     assert mask_url(url) == masked
 
 
-def test_a_missing_device_is_told_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_device_is_told_once_and_tried_again(
+        caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[LiveCamera] = []
+    opened = LiveCamera._open
+
+    def count(self: LiveCamera) -> Capture:
+        tries.append(self)
+        return opened(self)
+
+    monkeypatch.setattr(LiveCamera, "_open", count)
+    monkeypatch.setattr("birdfield.quality.FIRST_RETRY_S", 0.05)
     with live("/dev/video97") as camera:
-        wait_for(lambda: bool(caplog.messages), "the warning")
-        time.sleep(1.2)  # the second try is after 1 s
+        wait_for(lambda: len(tries) >= 3, "three tries")
         assert latest(camera) is None and not camera.ended
     assert caplog.messages == ["camera lost: /dev/video97 cannot be opened; trying again"]
 
@@ -228,8 +238,7 @@ def test_a_network_camera_is_lost_and_comes_back(caplog: pytest.LogCaptureFixtur
         shot = latest(camera)
         assert shot is not None and shot.frame.shape == (96, 128, 3)
         assert shot.unchanged_s < 1
-        time.sleep(1.2)
-        assert camera.dropped >= 5, "of 12 frames one each 0.5 s is looked at"
+        wait_for(lambda: camera.dropped >= 5, "frames between two looks, which are 0.5 s apart")
         assert len(camera._shots) <= KEPT_FRAMES
     wait_for(lambda: bool(caplog.messages), "the loss")
     wait_for(lambda: latest(camera) is None, "the old frames to be out of the window")
@@ -266,10 +275,10 @@ def test_a_camera_whose_picture_never_changes_is_opened_anew(
     with mjpeg_camera(freezes=freezes) as port, live(f"http://127.0.0.1:{port}/") as camera:
         wait_for(lambda: latest(camera) is not None, "the first frame")
         freezes.set()
-        wait_for(lambda: camera._patience_s == 4.0, "two reconnects")
+        wait_for(lambda: camera._patience_s >= 4.0, "two reconnects")
         freezes.clear()
         wait_for(lambda: "camera is back" in caplog.messages, "the return")
-        assert camera._patience_s == 1.0
+        wait_for(lambda: camera._patience_s == 1.0, "the usual patience")
     assert caplog.messages[0] == (f"camera lost: http://127.0.0.1:{port}/ gives the same picture "
                                   "again and again; trying again")
     assert len(caplog.messages) == 2
@@ -319,9 +328,10 @@ def test_the_pis_camera_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_still_scene_is_looked_at_less_often(resting: bool, pause_s: float) -> None:
     with mjpeg_camera(still=True) as port, live(f"http://127.0.0.1:{port}/") as camera:
         camera.resting = resting
-        wait_for(lambda: len(camera._shots) == (2 if resting else 3), "the looks")
-        shots = camera._shots
-    assert [shot.still for shot in shots] == [False, True, True][: len(shots)]
+        looks = 2 if resting else 3
+        wait_for(lambda: len(camera._shots) >= looks, "the looks")
+        shots = camera._shots[:looks]
+    assert [shot.still for shot in shots] == [False, True, True][:looks]
     assert shots[-1].time_s - shots[-2].time_s >= pause_s
     assert camera.dropped > len(shots), "of 10 frames a second"
 

@@ -181,14 +181,24 @@ def test_a_device_of_48_khz_only_is_resampled(monkeypatch: pytest.MonkeyPatch) -
     assert dominant_hz(waveform) == pytest.approx(TONE_HZ, abs=2)
 
 
-def test_windows_of_a_device_go_by_the_time_of_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
-    """30 s of a ramp end now: 22 s are kept, and [now - 3, now - 1) is that part of the ramp."""
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let the process's time pass only as the test says, from 1000 s on."""
+    now_s = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    return now_s
+
+
+def test_windows_of_a_device_go_by_the_time_of_arrival(
+        clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """30 s of a ramp end at 1030 s: 22 s are kept, and [1027, 1029) is that part of the ramp."""
     system = SoundSystem(16_000, 32)
     with recording(monkeypatch, system) as microphone:
         ramp = np.linspace(0, 1, 30 * 16_000, dtype=np.float32)
         for start in range(0, len(ramp), 1600):
+            clock[0] += 0.1
             system.deliver(np.stack([ramp[start : start + 1600]] * 2, 1), overflow=start == 3200)
-        end_s = microphone._ring.newest_s
+        end_s = clock[0]
         waveform = microphone.window(end_s - 3, end_s - 1)
         assert waveform is not None and np.allclose(waveform, ramp[27 * 16_000 : 29 * 16_000])
         longest = microphone.window(end_s - 100, end_s)
@@ -200,13 +210,12 @@ def test_windows_of_a_device_go_by_the_time_of_arrival(monkeypatch: pytest.Monke
 
 
 def test_windows_of_a_device_keep_their_distance_however_its_blocks_stray(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+        clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 0.1 s come up to 40 ms late; windows of 2 s, 0.96 s apart, begin 15,360 samples
     apart: a frontend knows their patches again.
     """
-    system, clock = SoundSystem(16_000, 1), [1000.0]
+    system = SoundSystem(16_000, 1)
     with recording(monkeypatch, system) as microphone:
-        monkeypatch.setattr("birdfield.microphone.time.monotonic", lambda: clock[0])
         ramp = np.linspace(0, 1, 16_000 * 8, dtype=np.float32)
         late_s = np.random.default_rng(0).uniform(0, 0.04, 80)
         for block in range(80):
@@ -222,11 +231,11 @@ def test_windows_of_a_device_keep_their_distance_however_its_blocks_stray(
 @pytest.mark.parametrize(("shift_s", "found_s"), [(0.3, 0), (0.6, 0.6), (-0.1, -0.1)],
                          ids=["a stall that passes", "lost samples", "a late beginning"])
 def test_a_devices_time_is_set_anew_when_its_blocks_stray_too_far(
-        monkeypatch: pytest.MonkeyPatch, shift_s: float, found_s: float) -> None:
+        clock: list[float], monkeypatch: pytest.MonkeyPatch, shift_s: float,
+        found_s: float) -> None:
     """4 s of a ramp, the second half of which arrives later or earlier than the first half says."""
-    system, clock = SoundSystem(16_000, 1), [1000.0]
+    system = SoundSystem(16_000, 1)
     with recording(monkeypatch, system) as microphone:
-        monkeypatch.setattr("birdfield.microphone.time.monotonic", lambda: clock[0])
         ramp = np.arange(64_000, dtype=np.float32) / 64_000
         for half, arrival_s in ((ramp[:32_000], 1002.0), (ramp[32_000:], 1004.0 + shift_s)):
             clock[0] = arrival_s
@@ -235,23 +244,36 @@ def test_a_devices_time_is_set_anew_when_its_blocks_stray_too_far(
     assert waveform is not None and np.array_equal(waveform, ramp[40_000:56_000])
 
 
-def test_a_window_waits_for_its_last_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_waits_for_its_last_block(clock: list[float],
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends at 1000.1 s is asked for before the block that ends at 1000.2 s has come."""
+    monkeypatch.setattr("birdfield.sound_ring.ARRIVAL_S", 60)
     system = SoundSystem(16_000, 1)
+
+    def deliver() -> None:
+        clock[0] = 1000.2
+        system.deliver(np.ones((3200, 1), np.float32))
+
     with recording(monkeypatch, system) as microphone:
         system.deliver(np.zeros((32_000, 1), np.float32))
-        end_s = time.monotonic() + 0.1
-        later = threading.Timer(0.15, system.deliver, [np.ones((3200, 1), np.float32)])
+        later = threading.Timer(0.15, deliver)
         later.start()
-        waveform = microphone.window(end_s - 1.5, end_s)
+        waveform = microphone.window(998.6, 1000.1)
         later.join()
     assert waveform is not None and len(waveform) == 24_000 and waveform[-1] == 1.0
+
+
+def returned(system: SoundSystem, caplog: pytest.LogCaptureFixture) -> bool:
+    """Deliver 2 s of ones: what comes before the stream was started does not count."""
+    system.deliver(np.ones((32_000, 1), np.float32))
+    return "microphone is back" in caplog.messages
 
 
 def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
                                       caplog: pytest.LogCaptureFixture) -> None:
     """Nothing for the stall time, then gone, then back: PortAudio is restarted before each try."""
     caplog.set_level(logging.WARNING)
-    monkeypatch.setattr(module, "STALL_S", 0.3)
+    monkeypatch.setattr(module, "STALL_S", 1.0)
     monkeypatch.setattr("birdfield.quality.FIRST_RETRY_S", 0.1)
     system = SoundSystem(16_000, 1)
     with recording(monkeypatch, system) as microphone:
@@ -263,13 +285,8 @@ def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
         caplog.set_level(logging.INFO)
         wait_for(lambda: len(system.streams) == 2, "the second stream")
         assert microphone.window(before_s - 2, before_s) is None, "sound of before does not join"
-
-        def returned() -> bool:  # what comes before the stream was started does not count
-            system.deliver(np.zeros((1600, 1), np.float32))
-            return "microphone is back" in caplog.messages
-
-        wait_for(returned, "the return")
-    assert caplog.messages == ["microphone lost: usb gave no sound for 0.3 s; trying again",
+        wait_for(lambda: returned(system, caplog), "the return")
+    assert caplog.messages == ["microphone lost: usb gave no sound for 1 s; trying again",
                                "microphone: usb, 16000 Hz, channels: 1", "microphone is back"]
 
 
@@ -278,7 +295,7 @@ def test_a_device_whose_stream_hangs_is_opened_anew(
     """What the first stream gives after all does not mix with the second; PortAudio stays as it is.
     """
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(module, "HANG_S", 0.3)
+    monkeypatch.setattr(module, "HANG_S", 1.0)
     monkeypatch.setattr("birdfield.quality.FIRST_RETRY_S", 0.1)
     system = SoundSystem(16_000, 1)
     system.hangs = release = threading.Event()
@@ -286,15 +303,14 @@ def test_a_device_whose_stream_hangs_is_opened_anew(
         late = system.callback
         system.hangs = None
         wait_for(lambda: len(system.streams) == 2, "the second stream")
-        system.deliver(np.ones((32_000, 1), np.float32))
-        wait_for(lambda: "microphone is back" in caplog.messages, "the return")
+        wait_for(lambda: returned(system, caplog), "the return")
         assert late is not None and system.restarts == 0
         late(np.zeros((32_000, 1), np.float32), 32_000, None, SimpleNamespace(input_overflow=True))
         end_s = microphone._ring.newest_s
         waveform = microphone.window(end_s - 1.5, end_s)
         assert waveform is not None and waveform.min() == 1 and microphone.overruns == 0
         release.set()
-    assert "microphone lost: usb has hung for 0.3 s; trying again" in caplog.messages
+    assert "microphone lost: usb has hung for 1 s; trying again" in caplog.messages
 
 
 @pytest.mark.devices

@@ -38,7 +38,7 @@ def test_each_statement_of_the_threat_model_has_its_test() -> None:
             assert "`test_" in line, line
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=300))
 def test_any_name_is_a_safe_part_of_a_path(name: str) -> None:
     safe = safe_name(name)

@@ -29,19 +29,23 @@ from birdfield.service_unit import Service, quoted, unit_text
 
 ROOT = Path(__file__).parents[1]
 
-# Runs a watch whose analysis hangs at its third window, unless it did so before.
+# Runs a watch whose analysis, or all of whose process, hangs at its third window, unless it did so
+# before.
 HANGING = """
-import pathlib, sys, threading
+import os, pathlib, signal, sys, threading
 from birdfield import watch
 from birdfield.cli import main
 
-hung, observe, count = pathlib.Path(sys.argv.pop(1)), watch.Watch._observe, 0
+hung, what = pathlib.Path(sys.argv.pop(1)), sys.argv.pop(1)
+observe, count = watch.Watch._observe, 0
 
 def hang(self, *arguments):
     global count
     count += 1
     if count == 3 and not hung.exists():
         hung.touch()
+        if what == "process":
+            os.kill(os.getpid(), signal.SIGSTOP)
         threading.Event().wait()
     return observe(self, *arguments)
 
@@ -59,12 +63,17 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def hanging(what: str, model: Path, song: Path, folder: Path) -> list[str]:
+    """Return the command of a watch of which something hangs once."""
+    return [sys.executable, "-c", HANGING, str(folder / "hung"), what, "watch", "--model",
+            str(model), "--camera", "none", "--microphone", str(song), "--fast"]
+
+
 @pytest.mark.train
 def test_a_stalled_analysis_thread_ends_in_a_restart(toy_bundle: Path, song: Path,
                                                      tmp_path: Path) -> None:
     """The watch ends itself before the manager's patience ends; its second life is whole."""
-    command = [sys.executable, "-c", HANGING, str(tmp_path / "hung"), "watch", "--model",
-               str(toy_bundle), "--camera", "none", "--microphone", str(song), "--fast"]
+    command = hanging("analysis", toy_bundle, song, tmp_path)
     first = live(command, tmp_path, 8.0, environment={"BIRDFIELD_WATCHDOG_S": "2"})
     assert first.ready and first.signs() == 2 and not first.bitten
     assert first.exit_code == 4 and "the analysis stands still for 2 s" in first.log
@@ -78,11 +87,8 @@ def test_a_stalled_analysis_thread_ends_in_a_restart(toy_bundle: Path, song: Pat
 def test_a_process_that_hangs_as_a_whole_is_bitten(toy_bundle: Path, song: Path,
                                                    tmp_path: Path) -> None:
     """Not even its own watchdog runs then; the manager's does."""
-    command = [sys.executable, "-m", "birdfield", "watch", "--model", str(toy_bundle), "--camera",
-               "none", "--microphone", str(song), "--fast"]
-    life = live(command, tmp_path, 1.0, stop_after=1)
-    assert life.ready and life.bitten and life.exit_code == -9
-
+    life = live(hanging("process", toy_bundle, song, tmp_path), tmp_path, 2.0)
+    assert life.ready and life.signs() == 2 and life.bitten and life.exit_code == -9
 
 
 def heart(folder: Path, patience: float | None = None, died: list[int] | None = None) -> Heart:

