@@ -74,8 +74,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
-    log: Annotated[str, typer.Option(metavar="FORMAT", help="Of the log: plain, json, or "
-                                     "systemd.")] = "plain",
+    log: Annotated[str, typer.Option(metavar="FORMAT", help="The form of the log: plain, "
+                                     "json or systemd.")] = "plain",
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
                                           help="Print the version.")] = False,
 ) -> None:
@@ -249,7 +249,9 @@ def bench(
 
 
 @app.command()
-def info(model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A bundle.")] = None,
+def info(model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A "
+                                            "bundle; else BIRDFIELD_MODEL, else the packaged "
+                                            "starter.")] = None,
          json_lines: JsonSwitch = False) -> None:
     """Tell what a model is: species, accuracy, parts, licences."""
     from birdfield.describe import describe, to_text

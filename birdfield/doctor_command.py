@@ -9,7 +9,7 @@ import typer
 
 from birdfield.console import complain
 from birdfield.errors import EXIT_INPUT, BirdfieldError, MissingError
-from birdfield.options import JsonSwitch
+from birdfield.options import JsonSwitch, StationModelOption
 
 if TYPE_CHECKING:
     from birdfield.findings import Finding
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    model: Annotated[Path | None, typer.Option("--model", help="A bundle; else the "
+    model: StationModelOption = None,
+    camera: Annotated[str | None, typer.Option(help="As watch takes it; else the "
                                                "configuration's.")] = None,
-    camera: Annotated[str | None, typer.Option(help="As of watch; else the "
-                                               "configuration's.")] = None,
-    microphone: Annotated[str | None, typer.Option(help="As of watch; else the "
+    microphone: Annotated[str | None, typer.Option(help="As watch takes it; else the "
                                                    "configuration's.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The "
-                                                "station's.")] = None,
+                                                "configuration; else birdfield/birdfield.toml "
+                                                "below XDG_CONFIG_HOME.")] = None,
     bundle: Annotated[Path | None, typer.Option(metavar="FILE.zip", help="Write what was found, "
                                                 "the configuration without passwords and the "
                                                 "journal's events, for a bug report.")] = None,

@@ -28,8 +28,8 @@ def visits(
                                                 "evidence.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    last: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT,
-                                                 help="The newest so many.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, metavar="N",
+                                             help="The newest N only.")] = None,
     events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
                                          "of visits.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
@@ -133,7 +133,8 @@ def export_visits(
 def rescore(
     journal: JournalArgument,
     model: Annotated[Path | None, typer.Option("--model", help="The bundle that the journal was "
-                                               "written with, and its store as it is now.")] = None,
+                                               "written with, and its store as it is now; else "
+                                               "as watch finds it.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
 ) -> None:
     """Answer again for past visits, after species were enrolled, renamed or removed.

@@ -27,15 +27,16 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
                   help="Run the station as a systemd service that starts with the machine.")
 
 UnitDirOption = Annotated[Path | None, typer.Option(
-    "--unit-dir", metavar="DIR", help="Of the units; else /etc/systemd/system.")]
+    "--unit-dir", metavar="DIR", help="The folder of the units; else /etc/systemd/system.")]
 
 
 @app.command()
 def install(
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Else that of "
-                                                "the user's home.")] = None,
-    user: Annotated[str | None, typer.Option(metavar="NAME", help="Whom it runs as; else who "
-                                             "called sudo.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The "
+                                                "configuration; else that of the user's "
+                                                "home.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="The user that it runs as; "
+                                             "else who called sudo.")] = None,
     unit_dir: UnitDirOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the unit, and do "
                                           "nothing.")] = False,

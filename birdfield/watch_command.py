@@ -16,8 +16,8 @@ from birdfield.options import (
     MAX_GB,
     JsonSwitch,
     LangOption,
-    ModelOption,
     NamesOption,
+    StationModelOption,
 )
 
 ConfigOption = Annotated[Path | None, typer.Option(
@@ -29,7 +29,7 @@ BlankOption = Annotated[list[str] | None, typer.Option(
 JournalOption = Annotated[Path | None, typer.Option(
     metavar="DIR", help="Record visits, with picture and sound, in this folder.")]
 GapOption = Annotated[float | None, typer.Option(
-    min=1, max=MAX_GAP_S, metavar="SECONDS", help="Of absence, that end a visit; else 30.")]
+    min=1, max=MAX_GAP_S, metavar="SECONDS", help="Absence that ends a visit; else 30.")]
 QuietOption = Annotated[str | None, typer.Option(
     metavar="HH:MM-HH:MM", help="Record no visits then, local time; or night: while the sun is "
     "down at --location.")]
@@ -50,15 +50,15 @@ KeepFreeOption = Annotated[float | None, typer.Option(
 
 
 def watch(
-    model: ModelOption = None,
+    model: StationModelOption = None,
     camera: Annotated[str | None, typer.Option(help="Device number, video file, RTSP or MJPEG "
                                                "URL, picamera2 or none; else 0.")] = None,
     microphone: Annotated[str | None, typer.Option(help="Device name or number, sound file, RTSP "
                                                    "or HTTP URL, or none; else default.")] = None,
     crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
                                              "to look at, in pixels.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Files as quick as they can be "
-                                                      "processed.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Go through files as fast as they "
+                                                      "can be processed.")] = False,
     json_lines: JsonSwitch = False,
     config: ConfigOption = None,
     lang: LangOption = None,

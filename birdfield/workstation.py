@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from birdfield.gallery import Gallery
 
 NEEDED = ("tensorflow", "matplotlib", "sklearn")
-LicenceOption = Annotated[str | None, typer.Option(metavar="TEXT", help="Of the data, a line "
-                                                   "that `info` prints.")]
+LicenceOption = Annotated[str | None, typer.Option(metavar="TEXT", help="The data's licence, "
+                                                   "a line that `info` prints.")]
 
 
 def require_tensorflow() -> None:
@@ -72,7 +72,8 @@ def train(
                                                                         "species.")],
     run: Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="The folder to "
                                                                             "make.")],
-    image_backbone: Annotated[str, typer.Option(help="The convolutional base.")] = "vgg16",
+    image_backbone: Annotated[str, typer.Option(help="The convolutional base: vgg16 or "
+                                                     "efficientnet-lite0.")] = "vgg16",
     frontend: Annotated[str, typer.Option(help="What reads the sound: yamnet or "
                                                "birdnet.")] = "yamnet",
     yamnet: Annotated[str | None, typer.Option(metavar="DIR|URL", help="A SavedModel in place of "
@@ -86,8 +87,8 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse data with an unusable "
                                                           "file.")] = False,
-    senses: Annotated[str, typer.Option(help="image, audio or both; the folder of another is "
-                                             "not read.")] = "both",
+    senses: Annotated[str, typer.Option(help="image, audio or both; the folder of the "
+                                             "other sense is not read.")] = "both",
     no_bird: Annotated[tuple[Path, Path] | None, typer.Option(
         metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird, in two flat "
         "folders; else some made by code.")] = None,
