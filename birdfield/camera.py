@@ -19,6 +19,7 @@ from birdfield.masking import mask_url
 from birdfield.motion import LOOK_S, Box, MotionGate
 from birdfield.pi_camera import PI_CAMERA, PiCapture, load_picamera2
 from birdfield.quality import ChangeTimer, frame_fault
+from birdfield.source import LiveSource, Source
 from birdfield.watchdog import HANG_S, Turn, Watchdog
 
 OPEN_TIMEOUT_S = 10  # of a network camera
@@ -71,30 +72,13 @@ def shot_of(shots: Sequence[Shot]) -> Shot | None:
     return replace(moved[-1], unchanged_s=newest.unchanged_s)
 
 
-class Camera(Protocol):
-    """A source of frames; a file's clock starts at 0, a live one's is time.monotonic()."""
+class Camera(Source, Protocol):
+    """A source of frames."""
 
-    name: str
-    live: bool
     resting: bool  # set while the machine is to do less; a live camera is looked at less often
-
-    @property
-    def ended(self) -> bool:
-        """Whether all frames have been asked for; never with a live camera."""
-
-    @property
-    def end_s(self) -> float:
-        """Where a file ends, once it has ended; infinity for a live camera."""
-
-    @property
-    def loss(self) -> str | None:
-        """How a live camera was lost, as its watchdog knows; None while it does not."""
 
     def newest(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last shot in [start_s, end_s) that moved, or the last; starts only grow."""
-
-    def close(self) -> None:
-        """Release the source."""
 
 
 def open_camera(spec: str, box: Box | None = None, wait_s: float = 0.0,
@@ -241,12 +225,8 @@ class Capture(Protocol):
         """Let the camera go."""
 
 
-class LiveCamera:
+class LiveCamera(LiveSource):
     """A device or a network camera, read under a watchdog and reconnected when lost."""
-
-    live = True
-    ended = False
-    end_s = math.inf
 
     def __init__(self, spec: str, box: Box | None = None, wait_s: float = 0.0,
                  zones: Sequence[Box] = ()) -> None:
@@ -350,11 +330,6 @@ class LiveCamera:
         with self._lock:
             self._shots = [*self._shots[1 - self._kept :], shot]
 
-    @property
-    def loss(self) -> str | None:
-        """How it was lost; None while it is not, or it is not yet known to be."""
-        return self._watchdog.outage.reason
-
     def newest(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last kept frame within [start_s, end_s) of time.monotonic() that moved.
 
@@ -366,7 +341,3 @@ class LiveCamera:
         with self._lock:
             shot = shot_of([shot for shot in self._shots if start_s <= shot.time_s < end_s])
         return None if shot is None else replace(shot, frame=crop(shot.frame, self._box))
-
-    def close(self) -> None:
-        """Stop reading; a thread that hangs in a dead connection is left to end by itself."""
-        self._watchdog.close()

@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import logging
-import math
 import re
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from birdfield.audio import AUDIO_SUFFIXES, Resampler, Waveform, read_blocks, to
 from birdfield.errors import InputError, MissingError
 from birdfield.network_microphone import NetworkMicrophone
 from birdfield.sound_ring import MIN_WINDOW_S, SoundRing
+from birdfield.source import LiveSource, Source
 from birdfield.watchdog import HANG_S, Turn, Watchdog
 
 BLOCK_S = 0.1
@@ -28,33 +28,15 @@ STALL_S = 3.0  # without a block, a microphone counts as lost
 log = logging.getLogger(__name__)
 
 
-class Microphone(Protocol):
-    """A source of sound; a file's clock starts at 0, a live one's is time.monotonic()."""
-
-    name: str
-    live: bool
+class Microphone(Source, Protocol):
+    """A source of sound."""
 
     @property
     def overruns(self) -> int:
         """How many times sound was dropped because it was not taken in time."""
 
-    @property
-    def ended(self) -> bool:
-        """Whether all sound has been asked for; never with a live microphone."""
-
-    @property
-    def end_s(self) -> float:
-        """Where a file ends, once it has ended; infinity for a live microphone."""
-
-    @property
-    def loss(self) -> str | None:
-        """How a live microphone was lost, as its watchdog knows; None while it does not."""
-
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s), at least 1 s of it; starts never go back."""
-
-    def close(self) -> None:
-        """Release the source."""
 
 
 def open_microphone(spec: str, rate_hz: int) -> Microphone | None:
@@ -153,15 +135,11 @@ class AudioFile:
         self.ended = True
 
 
-class LiveMicrophone:
+class LiveMicrophone(LiveSource):
     """An input device, recorded by PortAudio and reopened when lost; one in a process.
 
     A window is late by the sound system's latency.
     """
-
-    live = True
-    ended = False
-    end_s = math.inf
 
     def __init__(self, device: str, rate_hz: int) -> None:
         """Start recording "default", a device's number or a part of its name, at a rate."""
@@ -243,15 +221,6 @@ class LiveMicrophone:
         finally:
             stream.close(ignore_errors=True)
 
-    @property
-    def loss(self) -> str | None:
-        """How it was lost; None while it is not, or it is not yet known to be."""
-        return self._watchdog.outage.reason
-
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s) of time.monotonic(), as `SoundRing.window` does."""
         return self._ring.window(start_s, end_s)
-
-    def close(self) -> None:
-        """Stop recording; a thread that hangs in PortAudio is left to end by itself."""
-        self._watchdog.close()

@@ -1,7 +1,6 @@
 """Sound from the network, by RTSP or HTTP, read by PyAV where it is installed."""
 
 import importlib
-import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from birdfield.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.errors import MissingError
 from birdfield.masking import mask_url
 from birdfield.sound_ring import SoundRing
+from birdfield.source import LiveSource
 from birdfield.watchdog import HANG_S, Turn, Watchdog
 
 RTSP = {"rtsp_transport": "tcp"}  # by UDP, lost packets are lost sound
@@ -25,16 +25,13 @@ def load_pyav() -> Any:
                            "run: pip install 'birdfield[network]'") from error
 
 
-class NetworkMicrophone:
+class NetworkMicrophone(LiveSource):
     """Sound of a URL, read under a watchdog and reconnected when lost; a Microphone.
 
     A window is late by the network's and the camera's latency.
     """
 
-    live = True
-    ended = False
     overruns = 0  # the sender would tell of what it drops, if anybody
-    end_s = math.inf
 
     def __init__(self, url: str, rate_hz: int) -> None:
         """Start reading; raises MissingError when PyAV is not installed."""
@@ -69,15 +66,6 @@ class NetworkMicrophone:
                 self._ring.push(resampler.push(to_mono(np.ascontiguousarray(part.to_ndarray().T))))
                 self._watchdog.outage.working()
 
-    @property
-    def loss(self) -> str | None:
-        """How it was lost; None while it is not, or it is not yet known to be."""
-        return self._watchdog.outage.reason
-
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s) of time.monotonic(), as `SoundRing.window` does."""
         return self._ring.window(start_s, end_s)
-
-    def close(self) -> None:
-        """Stop reading; a thread that hangs in a dead connection is left to end by itself."""
-        self._watchdog.close()

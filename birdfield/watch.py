@@ -23,6 +23,7 @@ from birdfield.observation import Observation
 from birdfield.overruns import HOT, LATE, SOUND
 from birdfield.quality import frame_fault, window_fault
 from birdfield.rules import LiveRules
+from birdfield.source import Source
 from birdfield.thermal import Heat
 from birdfield.wall_clock import slept_s
 from birdfield.window import Window
@@ -132,7 +133,7 @@ class Watch:
         Raises:
             UsageError: When there is no source, or `fast` is asked of a live one.
         """
-        sources = [source for source in (camera, microphone) if source is not None]
+        sources: list[Source] = [source for source in (camera, microphone) if source is not None]
         if not sources:
             raise UsageError("there is neither a camera nor a microphone; name one of them")
         self._live = any(source.live for source in sources)
@@ -269,6 +270,6 @@ class Watch:
             return None, self._microphone.loss or fault
         return (waveform if self._loudness.stands_out(waveform, start_s) else None), None
 
-    def _absence(self, name: str, source: Camera | Microphone, plain: str) -> str:
+    def _absence(self, name: str, source: Source, plain: str) -> str:
         """Tell why a source gave nothing: as its watchdog knows, else as was told before."""
         return "ended" if source.ended else source.loss or self._log.faults.get(name) or plain
