@@ -237,7 +237,7 @@ def bench(
                                                    "figures; - is stdout.")] = None,
 ) -> None:
     """Time models on this machine, side by side: stages, start, memory, processor."""
-    from birdfield.bench_command import measure
+    from birdfield.bench_models import measure
     from birdfield.bench_table import to_table
     from birdfield.model import open_model
 
