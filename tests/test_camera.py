@@ -377,7 +377,7 @@ def test_a_live_camera_whose_frames_become_too_small_for_the_crop_is_lost(
     monkeypatch.setattr("birdfield.camera.LOOK_S", 0.01)
     camera = LiveCamera("0", (20, 10, 64, 48))
     try:
-        wait_for(lambda: camera.loss is not None, 10, "the loss")
+        wait_for(lambda: camera.loss is not None, "the loss")
         assert camera.loss == "gives frames of 64x48 pixels, which the crop reaches outside of"
         shot = latest(camera)
         assert shot is not None and shot.frame.shape == (48, 64, 3), "cut out of 128x96"
