@@ -1,6 +1,7 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,12 +115,29 @@ def make_scored(image: bool, audio: bool = True, both: bool = True) -> Scored:
     return Scored(seen, heard, joint, seen.similarities, heard.similarities, factory())
 
 
-Right = Callable[[int, float, int], Scored]  # of an epoch, a gain and a fold
+Made = Callable[[int, float, int], Scored]  # of an epoch, a gain and a fold
 
 
-def table(right: Right) -> dict[tuple[int, float], list[Scored]]:
-    return {(epoch, gain): [right(epoch, gain, fold) for fold in range(FOLDS)]
+def table(made: Made) -> dict[tuple[int, float], list[Scored]]:
+    return {(epoch, gain): [made(epoch, gain, fold) for fold in range(FOLDS)]
             for epoch in crossval.EPOCH_GRID for gain in crossval.GAIN_GRID}
+
+
+def choose(scored: dict[tuple[int, float], list[Scored]],
+           folds: Sequence[int]) -> tuple[int, float]:
+    return crossval._choose(right_table(scored), folds)
+
+
+def right_table(scored: dict[tuple[int, float], list[Scored]]) -> dict[
+        tuple[int, float], list[crossval.Right]]:
+    return {option: list(map(crossval.right_answers, parts)) for option, parts in scored.items()}
+
+
+def nested_report(scored: dict[tuple[int, float], list[Scored]]) -> tuple[
+        dict[str, Any], tuple[np.ndarray, np.ndarray]]:
+    """Report two species."""
+    options = crossval._nested_options(right_table(scored))
+    return crossval._nested_report(scored, options, 2)
 
 
 @pytest.fixture
@@ -133,20 +151,20 @@ def test_epochs_are_chosen_by_the_towers_and_the_gain_by_pairs() -> None:
     """Epoch 2 is right by both towers, 4 by sight only; pairs are right at gain 0.2 of epoch 2."""
     scored = table(lambda epoch, gain, fold: make_scored(
         epoch in (2, 4), epoch == 2, (epoch, gain) in ((2, 0.2), (4, 0.1))))
-    assert crossval._choose(scored, range(FOLDS)) == (2, 0.2)
+    assert choose(scored, range(FOLDS)) == (2, 0.2)
 
 
 @pytest.mark.usefixtures("_grids")
 def test_equal_options_give_the_fewest_epochs_and_the_least_gain() -> None:
-    assert crossval._choose(table(lambda *_: make_scored(True)), range(FOLDS)) == (1, 0.1)
+    assert choose(table(lambda *_: make_scored(True)), range(FOLDS)) == (1, 0.1)
 
 
 @pytest.mark.usefixtures("_grids")
 def test_only_the_given_folds_have_a_say() -> None:
     """Fold 3 alone is right after epoch 4, all others after epoch 2."""
     scored = table(lambda epoch, gain, fold: make_scored(epoch == (4 if fold == 3 else 2)))
-    assert crossval._choose(scored, [0, 1, 2, 4])[0] == 2
-    assert crossval._choose(scored, [3])[0] == 4
+    assert choose(scored, [0, 1, 2, 4])[0] == 2
+    assert choose(scored, [3])[0] == 4
 
 
 @pytest.mark.usefixtures("_grids")
@@ -158,7 +176,7 @@ def test_each_fold_is_reported_with_what_the_other_folds_chose() -> None:
     would report 5 of 5.
     """
     scored = table(lambda epoch, gain, fold: make_scored(epoch == (2 if fold == 0 else 1)))
-    figures, (true, given) = crossval._nested_report(scored, 2)
+    figures, (true, given) = nested_report(scored)
     assert figures["image"]["top1"] == 0.8 and figures["image"]["n"] == 20
     assert figures["audio"]["top1"] == figures["both"]["top1"] == 1.0
     assert figures["both"]["image_top1"] == 0.8
@@ -179,7 +197,7 @@ def test_a_folds_thresholds_are_those_of_the_other_folds() -> None:
             seen.similarities[:, 0] = 0.95
         return Scored(seen, seen, seen, seen.similarities, seen.similarities, factory())
 
-    figures, _ = crossval._nested_report(table(right), 2)
+    figures, _ = nested_report(table(right))
     assert figures["image"]["accepted"] == figures["both"]["accepted"] == 0.8
 
 

@@ -1,7 +1,7 @@
 """Seeded recording-wise cross-validation: what chooses epochs and gain, and what is reported."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from birdfield import atomic
 from birdfield.arrays import dump_arrays
 from birdfield.audio import AudioSpec
 from birdfield.dataset import STAYS, assign_folds, fold_of
+from birdfield.encoder import SENSES
 from birdfield.evaluate import Embedded, Scored, late_fusion, report, score
 from birdfield.evaluate import concatenate as concatenate_scored
 from birdfield.gallery import Calibration
@@ -37,6 +38,7 @@ NONE = FeatureSet((), (), ())
 log = logging.getLogger(__name__)
 
 Option = tuple[int, float]  # epochs, gain
+Right = Mapping[str, NDArray[np.bool_]]  # by "image", "audio", "both": of each sample of a fold
 EpochDone = Callable[[str, int, int, Mapping[str, float]], None]
 
 
@@ -133,17 +135,22 @@ def cross_validate(samples: Indexed, backbone: Backbone, audio: AudioSpec,
         folder: For checkpoints and fold outputs: what is there is not computed again.
         on_epoch: Told after each epoch of each fold.
     """
-    scored: dict[Option, list[Scored]] = {}
+    right: dict[Option, list[Right]] = {}
     for fold in range(FOLDS):
         _fit_fold(samples, fold, backbone, audio, config, seed, folder, on_epoch)
         for option, result in _score_fold(samples, fold, folder, seed):
+            right.setdefault(option, []).append(right_answers(result))
+    chosen, nested = _choose(right, range(FOLDS)), _nested_options(right)
+    # Only these are kept whole: with hundreds of species, all options would fill the memory.
+    scored: dict[Option, list[Scored]] = {}
+    for fold in range(FOLDS):
+        for option, result in _score_fold(samples, fold, folder, seed, {chosen, *nested}):
             scored.setdefault(option, []).append(result)
-    chosen = _choose(scored, range(FOLDS))
     parts = scored[chosen]
     calibration = fit_calibration(parts, samples.untested())
     return Selected(*chosen, calibration,
                     species_thresholds(parts, calibration, len(samples.species)),
-                    *_nested_report(scored, len(samples.species)))
+                    *_nested_report(scored, nested, len(samples.species)))
 
 
 def _output(folder: Path, fold: int, epoch: int) -> Path:
@@ -190,11 +197,15 @@ def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec,
     fitter.run(max(EPOCH_GRID), epoch_done)
 
 
-def _score_fold(samples: Indexed, fold: int, folder: Path,
-                seed: int) -> Iterator[tuple[Option, Scored]]:
+def _score_fold(samples: Indexed, fold: int, folder: Path, seed: int,
+                wanted: Collection[Option] | None = None) -> Iterator[tuple[Option, Scored]]:
+    """Score a fold by each option, or by those that are wanted."""
     split = samples.split(fold)
     rows = {sense: samples.tested(sense, fold) for sense in ("image", "audio")}
     for epoch in EPOCH_GRID:
+        gains = [gain for gain in GAIN_GRID if wanted is None or (epoch, gain) in wanted]
+        if not gains:
+            continue
         with np.load(_output(folder, fold, epoch), allow_pickle=False) as saved:
             arrays = dict(saved)
         trained, tested, no_bird = (
@@ -203,7 +214,7 @@ def _score_fold(samples: Indexed, fold: int, folder: Path,
         images, audio = (Embedded(vectors, samples.labels[sense][rows[sense]],
                                   samples.recordings[sense][rows[sense]])
                          for vectors, sense in zip(tested, ("image", "audio"), strict=True))
-        for gain in GAIN_GRID:
+        for gain in gains:
             fusion = FusionWeights(**arrays).with_gain(gain)
             gallery = build_gallery(fusion.fuse, samples.species, trained[0], split.image_labels,
                                     trained[1], split.audio_labels)
@@ -211,33 +222,41 @@ def _score_fold(samples: Indexed, fold: int, folder: Path,
             yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
 
 
-def _choose(scored: Mapping[Option, Sequence[Scored]], folds: Sequence[int]) -> Option:
+def right_answers(scored: Scored) -> Right:
+    """Tell which samples of each sense were right."""
+    return {sense: getattr(scored, sense).correct for sense in SENSES}
+
+
+def _nested_options(right: Mapping[Option, Sequence[Right]]) -> list[Option]:
+    """Return what the other folds choose for each fold."""
+    return [_choose(right, [other for other in range(FOLDS) if other != fold])
+            for fold in range(FOLDS)]
+
+
+def _choose(right: Mapping[Option, Sequence[Right]], folds: Sequence[int]) -> Option:
     """Choose by the right answers in some folds: of each sense first, then of both.
 
     Epochs are chosen by the towers, whose scores do not depend on the gain; the gain by pairs.
     """
-    def right(option: Option, senses: tuple[str, ...]) -> float:
-        results = [getattr(scored[option][fold], sense).correct
-                   for sense in senses for fold in folds]
-        found = np.concatenate(results) if results else np.zeros(0)
+    def share(option: Option, sense: str) -> float:
+        found = np.concatenate([right[option][fold][sense] for fold in folds])
         return float(found.mean()) if len(found) else 0.0
 
-    epoch = max(EPOCH_GRID, key=lambda value: right((value, GAIN_GRID[0]), ("image",))
-                + right((value, GAIN_GRID[0]), ("audio",)))
-    if not any(len(results[fold].both.labels) for results in scored.values() for fold in folds):
+    epoch = max(EPOCH_GRID, key=lambda value: share((value, GAIN_GRID[0]), "image")
+                + share((value, GAIN_GRID[0]), "audio"))
+    if not any(len(results[fold]["both"]) for results in right.values() for fold in folds):
         return epoch, UNTESTED_GAIN
-    return epoch, max(GAIN_GRID, key=lambda value: right((epoch, value), ("both",)))
+    return epoch, max(GAIN_GRID, key=lambda value: share((epoch, value), "both"))
 
 
-def _nested_report(scored: Mapping[Option, Sequence[Scored]], species: int) -> tuple[
-        dict[str, Any], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _nested_report(scored: Mapping[Option, Sequence[Scored]], options: Sequence[Option],
+                   species: int) -> tuple[dict[str, Any],
+                                          tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Score each fold with the options, thresholds and weights that the other folds chose."""
     results: list[Scored] = []
     late: list[NDArray[np.bool_]] = []
-    for fold in range(FOLDS):
-        others = [other for other in range(FOLDS) if other != fold]
-        option = _choose(scored, others)
-        parts = [scored[option][other] for other in others]
+    for fold, option in enumerate(options):
+        parts = [scored[option][other] for other in range(FOLDS) if other != fold]
         calibration = fit_calibration(parts)
         result = scored[option][fold].with_calibration(
             calibration, species_thresholds(parts, calibration, species))
