@@ -15,6 +15,7 @@ from birdfield.journal import Journal, utc_text
 from birdfield.names import LABELS, Names
 from birdfield.novelty import EARLIER, mark_of
 from birdfield.observation import DECIMALS, harmless
+from birdfield.species import fold
 
 COLUMNS = ("id", "session", "started", "ended", "species", "scientific", "first_species", "score",
            "senses", "agreement", "windows", "candidates", "clock_shift_s", "start_s", "end_s",
@@ -31,7 +32,7 @@ class Selection:
     """Which visits are wanted; None is any.
 
     Attributes:
-        species: A label; "undecided" for visits whose evidence conflicts.
+        species: A label in any case; "undecided" for visits whose evidence conflicts.
         since: Visits that began at this time or later, aware.
         until: Visits that began before, aware.
         last: Only the newest so many.
@@ -67,7 +68,7 @@ def visits_of(journal: Journal, selection: Selection,
     Marks cost a look at the whole journal, however few visits are wanted.
     """
     earlier = EARLIER if marked else "SELECT NULL AS visit, NULL AS own, NULL AS total"
-    wheres, values = _conditions(selection)
+    wheres, values = _conditions(journal, selection)
     limit = "" if selection.last is None else "LIMIT ?"
     values += [] if selection.last is None else [selection.last]
     rows = journal.database.execute(
@@ -93,14 +94,17 @@ def _whole(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], dict[str, 
         yield entry
 
 
-def _conditions(selection: Selection) -> tuple[list[str], list[Any]]:
+def _conditions(journal: Journal, selection: Selection) -> tuple[list[str], list[Any]]:
     wheres: list[str] = ["1"]
     values: list[Any] = []
     if selection.species == "undecided":
         wheres.append("species IS NULL")
     elif selection.species is not None:
-        wheres.append("species = ?")
-        values.append(selection.species)
+        labels = [row["species"] for row in journal.database.execute(
+            "SELECT DISTINCT species FROM visits WHERE species IS NOT NULL")
+            if fold(row["species"]) == fold(selection.species)]
+        wheres.append(f"species IN ({', '.join('?' * len(labels))})")
+        values += labels
     if selection.session is not None:
         wheres.append("session = ?")
         values.append(selection.session)

@@ -130,7 +130,8 @@ def test_visits_are_selected(journal: Journal) -> None:
         return [row["species"] for row in visits_of(journal, selection)]
 
     assert species(Selection()) == ["Robin", None, "Žluna \u2605", "Robin"]
-    assert species(Selection("Robin")) == ["Robin", "Robin"]
+    assert species(Selection("Robin")) == species(Selection("rObIn")) == ["Robin", "Robin"]
+    assert species(Selection("žluna \u2605")) == ["Žluna \u2605"]
     assert species(Selection("undecided")) == [None]
     assert species(Selection(since=DAWN + timedelta(hours=1),
                              until=DAWN + timedelta(hours=3))) == [None, "Žluna \u2605"]
