@@ -150,7 +150,8 @@ def left_behind(bundle: Bundle, known: Gallery) -> list[str]:
     labels = {fold(each.label) for each in known.species}
     told = []
     stores = config.data_home() / "stores"
-    for path in sorted(stores.glob(STARTER_STORE.format("*") + "/species.store")):
+    earlier = set(stores.glob(STARTER_STORE.format("*") + "/species.store")) - {store_path(bundle)}
+    for path in sorted(earlier):
         try:
             lost = [label for label in parse_store(path.read_bytes(), str(path)).enrolled
                     if fold(label) not in labels]
