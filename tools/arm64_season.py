@@ -165,8 +165,9 @@ def main() -> int:
     write_aviary(aviary)
     lines = steps((CHECKOUT / "README.md").read_text())
     with package_index(disk.folder / "index") as port, started(disk, aviary) as machine:
-        machine.run(f"printf '[global]\\nindex-url = http://{HOST}:{port}\\ntrusted-host = {HOST}"
-                    "\\n' | sudo tee /etc/pip.conf")
+        wheels = f"http://{HOST}:{port}"  # of this machine, as the emulated one sees it
+        machine.run(f"printf '[global]\\nindex-url = {wheels}\\ntrusted-host = {HOST}\\n' | "
+                    "sudo tee /etc/pip.conf")
         machine.copy(toy_bundle(), MODEL)
         follow(machine, lines)
         look_after(machine)
