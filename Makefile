@@ -16,8 +16,8 @@ test: $(VENV)/.dev
 
 # What a field station is to stand; needs the packages of tools/system.sh.
 faults: $(VENV)/toy.birdfield
-	$(BIN)/python tests/faults.py $<
-	$(BIN)/python tests/reloads.py 500 $<
+	$(BIN)/python tests/faults/faults.py $<
+	$(BIN)/python tests/faults/reloads.py 500 $<
 
 # A day of scene time; tools/soak.py takes --hours.
 soak: $(VENV)/toy.birdfield
@@ -44,9 +44,9 @@ test-tflite-runtime: $(VENV)/.dev
 	$(OLD)/bin/pip install --quiet -e '.[tflite-runtime,birdnet]' pytest hypothesis
 	$(BIN)/python tools/toy_bundle.py $(OLD)/toy.birdfield
 	BIRDFIELD_RUNTIME=tflite-runtime BIRDFIELD_TOY_BUNDLE=$(OLD)/toy.birdfield \
-	    $(OLD)/bin/python -m pytest tests/test_frontend.py tests/test_birdnet.py \
-	    tests/test_bundle.py tests/test_identify.py tests/test_enrol.py \
-	    tests/test_evaluate.py tests/test_watch.py
+	    $(OLD)/bin/python -m pytest tests/model/test_frontends.py tests/model/test_birdnet.py \
+	    tests/model/test_bundle.py tests/recognise/test_identify.py tests/recognise/test_enrol.py \
+	    tests/evaluate/test_scores.py tests/watch/test_scene.py
 
 # Every dependency has wheels for each Python and machine that birdfield names.
 resolve:
@@ -54,14 +54,14 @@ resolve:
 
 # The package on arm64, by an emulator, answers as it does here; as root, on x86-64.
 arm64:
-	$(PYTHON) tools/arm64_roots.py
+	$(PYTHON) tools/arm64/roots.py
 	$(MAKE) wheel
-	$(BIN)/python tools/arm64.py
+	$(BIN)/python tools/arm64/check.py
 
 # The README's season, line by line, on an emulated arm64 machine; as root, on x86-64.
 arm64-season:
 	$(MAKE) wheel
-	$(BIN)/python tools/arm64_season.py
+	$(BIN)/python tools/arm64/season.py
 
 $(VENV)/.train: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,5 +1,5 @@
 """`python -m birdfield`: the command line, where the program is not on the path."""
 
-from birdfield.cli import main
+from birdfield.commands.app import main
 
 main()

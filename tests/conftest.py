@@ -100,7 +100,7 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_data: Path, toy_cache:
         patch.setattr("birdfield_train.crossval.FOLDS", 2)
         patch.setattr("birdfield_train.crossval.EPOCH_GRID", (1, 2))
         patch.setattr("birdfield_train.calibration_data.PICTURES", 6)
-        patch.setattr("birdfield_train.nothing.COUNT", 6)
+        patch.setattr("birdfield_train.background_data.COUNT", 6)
         # Four steps a fit are less work than tracing their graph.
         tensorflow.config.run_functions_eagerly(True)
         train(config, Reporter(lambda *_: None, lambda *_: None, print))

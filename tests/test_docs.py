@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from birdfield.cli import app
+from birdfield.commands.app import app
 
 ROOT = Path(__file__).parents[1]
 COMMAND = typer.main.get_command(app)

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from birdfield.arrays import dump_arrays
-from birdfield.bundle import MANIFEST, load_bundle
 from birdfield.errors import InputError
-from birdfield.gallery import load_gallery
-from birdfield.species import Species
-from birdfield.store import MAGIC, Enrolled, Store, parse_store
+from birdfield.model.bundle import MANIFEST, load_bundle
+from birdfield.model.gallery import load_gallery
+from birdfield.model.species import Species
+from birdfield.model.store import MAGIC, Enrolled, Store, parse_store
 
 FLIPS = 150
 CUTS = [0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 511, 512, 1023, 1024, 2047,

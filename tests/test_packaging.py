@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import birdfield
-from birdfield.interpreter import RUNTIMES
+from birdfield.model.tflite import RUNTIMES
 
 ROOT = Path(birdfield.__file__).resolve().parents[1]
 CODE = ("birdfield", "train", "export")

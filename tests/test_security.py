@@ -7,29 +7,29 @@ import re
 from pathlib import Path
 
 import pytest
+from command_line import run
 from devices import wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stages import ENCODER, GALLERY, window
-from test_cli import run
 
-from birdfield import station
-from birdfield.camera import LiveCamera
+from birdfield.capture.camera import LiveCamera
+from birdfield.commands import station
 from birdfield.errors import ConfigError, InputError
-from birdfield.evidence import NAME_BYTES, safe_name
-from birdfield.journal import open_journal
-from birdfield.recorder import Settings
-from birdfield.rules import LiveRules
-from birdfield.species import clean_name
-from birdfield.station_config import load_config
-from birdfield.status import status_file, status_folder
+from birdfield.journal.database import open_journal
+from birdfield.journal.media import NAME_BYTES, safe_name
+from birdfield.model.species import clean_name
+from birdfield.service.status import status_file, status_folder
+from birdfield.settings.rules import LiveRules
+from birdfield.settings.schema import load_config
+from birdfield.watch.recorder import Settings
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_each_statement_of_the_threat_model_has_its_test() -> None:
     text = (ROOT / "docs" / "threat-model.md").read_text()
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", text))
     assert len(named) > 15
     assert not [name for name in named if f"def {name}(" not in tests]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from birdfield.frontend import YAMNET
+from birdfield.model.audio_specs import YAMNET
 
 NEEDED = {("image", "audio"): 9, ("audio",): 7, ("image",): 7}  # right visits of 10, by senses
 

@@ -15,10 +15,10 @@ import numpy as np
 from garden_script import PASSING_S, Event, Garden
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform, read_audio
-from birdfield.damage import active_power
-from birdfield.image import Frame, read_image
-from birdfield.motion import LOOK_S
+from birdfield.evaluate.damage import active_power
+from birdfield.signals.audio import Waveform, read_audio
+from birdfield.signals.image import Frame, read_image
+from birdfield.signals.motion import LOOK_S
 from birdfield_export.framing import foreground
 
 FRAME_PX = (1280, 720)

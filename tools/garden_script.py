@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.dataset import Sample, scan, scan_flat
+from birdfield.recognise.dataset import Sample, scan, scan_flat
 
 VIEW_VISITS = 10
 KINDS = ("seen", "heard", "both", "heard first")  # each of them equally often

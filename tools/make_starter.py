@@ -22,9 +22,9 @@ from pathlib import Path
 from starter_texts import Collected, licence_text, model_card
 
 from birdfield import atomic
-from birdfield.bundle import LICENSE, MANIFEST, MODEL_CARD, load_bundle
-from birdfield.config import STARTER, file_sha256
-from birdfield.dataset import SUFFIXES
+from birdfield.model.bundle import LICENSE, MANIFEST, MODEL_CARD, load_bundle
+from birdfield.paths import STARTER, file_sha256
+from birdfield.recognise.dataset import SUFFIXES
 
 FOLDERS = ("train", "enrol", "extra")
 SENSES = {"images": "image", "audio": "audio"}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.config import file_sha256
+from birdfield.paths import file_sha256
 from birdfield_train.backbones.efficientnet_lite0 import PACKED, architecture
 from birdfield_train.packed_weights import save_packed
 

@@ -4,7 +4,7 @@ import sys
 
 import keras
 
-from birdfield.config import file_sha256
+from birdfield.paths import file_sha256
 from birdfield_train.backbones.vgg16 import PACKED
 from birdfield_train.packed_weights import save_packed
 

@@ -20,19 +20,19 @@ import cv2
 import numpy as np
 from rich.console import Console
 
-from birdfield import station
-from birdfield.camera import open_camera
-from birdfield.history import gather_history
-from birdfield.journal import Journal, open_journal, read_journal, utc_text
-from birdfield.microphone import open_microphone
-from birdfield.model import open_model
-from birdfield.recorder import Settings
+from birdfield.capture.camera import open_camera
+from birdfield.capture.microphone import open_microphone
+from birdfield.commands import station
+from birdfield.journal.database import Journal, open_journal, read_journal, utc_text
+from birdfield.journal.history import gather_history
+from birdfield.model.open_model import open_model
 from birdfield.report.history_page import write_history
-from birdfield.rules import LiveRules
-from birdfield.sound_meter import MeteredMicrophone
-from birdfield.view import View
-from birdfield.view_layout import draw
-from birdfield.watch import Watch
+from birdfield.settings.rules import LiveRules
+from birdfield.view.layout import draw
+from birdfield.view.sound_meter import MeteredMicrophone
+from birdfield.view.state import View
+from birdfield.watch.recorder import Settings
+from birdfield.watch.scene import Watch
 
 COLUMNS, LINES = 80, 24
 FROM_S = 75.0  # of the scene: then some visits are over

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from birdfield import atomic
-from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8, file_sha256
+from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8, file_sha256
 
 LOG_MEL = [1, 96, 64, 1]
 CONV_VERSION = 5  # of the operator, from which it takes int8 kernels by channel beside float input

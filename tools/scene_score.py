@@ -25,16 +25,16 @@ from garden_script import Stay, draw_script, find_files
 from numpy.typing import NDArray
 from soak import SceneCamera, SceneMicrophone
 
-from birdfield.audio import Waveform
-from birdfield.bundle import Bundle, load_bundle
-from birdfield.config import thread_count
-from birdfield.encoder import BundleEncoder, Encoder, Vector
-from birdfield.frontend import Heard
-from birdfield.image import Frame
-from birdfield.journal import open_journal, read_journal
-from birdfield.recorder import Recorder, Settings
-from birdfield.visit_rows import Selection, visits_of
-from birdfield.watch import Watch
+from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.queries import Selection, visits_of
+from birdfield.model.bundle import Bundle, load_bundle
+from birdfield.model.encoder import BundleEncoder, Encoder, Vector
+from birdfield.model.frontend import Heard
+from birdfield.paths import thread_count
+from birdfield.signals.audio import Waveform
+from birdfield.signals.image import Frame
+from birdfield.watch.recorder import Recorder, Settings
+from birdfield.watch.scene import Watch
 
 Embedding = TypeVar("Embedding")
 

@@ -20,22 +20,22 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform
-from birdfield.bundle import load_bundle
-from birdfield.camera import Shot, crop, look, shot_of
-from birdfield.config import thread_count
-from birdfield.decide import decide
-from birdfield.disk import Retention
-from birdfield.embed_file import hear, see
-from birdfield.encoder import Encoder
-from birdfield.gallery import Gallery
-from birdfield.image import Frame
-from birdfield.journal import open_journal, read_journal
-from birdfield.motion import LOOK_S, MotionGate
-from birdfield.quality import ChangeTimer
-from birdfield.recorder import Recorder, Settings
-from birdfield.visit_rows import Selection, visits_of
-from birdfield.watch import Watch
+from birdfield.capture.camera import Shot, crop, look, shot_of
+from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.queries import Selection, visits_of
+from birdfield.journal.retention import Retention
+from birdfield.model.bundle import load_bundle
+from birdfield.model.encoder import Encoder
+from birdfield.model.gallery import Gallery
+from birdfield.paths import thread_count
+from birdfield.recognise.decide import decide
+from birdfield.recognise.embed import hear, see
+from birdfield.signals.audio import Waveform
+from birdfield.signals.image import Frame
+from birdfield.signals.motion import LOOK_S, MotionGate
+from birdfield.signals.usability import ChangeTimer
+from birdfield.watch.recorder import Recorder, Settings
+from birdfield.watch.scene import Watch
 from birdfield_train.toy_aviary.plumage import PLUMAGES, sprite
 from birdfield_train.toy_aviary.scene import (
     AIR_LEVEL,

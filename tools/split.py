@@ -7,7 +7,7 @@ recordings is for testing; a lone recording stays in training.
 import sys
 from pathlib import Path
 
-from birdfield.dataset import assign_folds, scan
+from birdfield.recognise.dataset import assign_folds, scan
 
 FOLDS = 5
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from birdfield.encoder import SENSES
-from birdfield.evaluate_unknown import Separation
-from birdfield.gallery import knownness
+from birdfield.evaluate.unknown import Separation
+from birdfield.model.encoder import SENSES
+from birdfield.model.gallery import knownness
 from birdfield.report.evidence import Evidence
 from birdfield.report.svg import (
     COLOURS,

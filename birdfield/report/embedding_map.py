@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from birdfield.encoder import SENSES
+from birdfield.model.encoder import SENSES
 from birdfield.report.evidence import Evidence
 
 MOST = 1500  # test files on the map; more are drawn from at random

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.decide import log_softmax
-from birdfield.encoder import SENSES
-from birdfield.evaluate import Embedded, Scored, Scores, draw_pairs
-from birdfield.evaluate_unknown import Separation
-from birdfield.gallery import Gallery
+from birdfield.evaluate.scores import Embedded, Scored, Scores, draw_pairs
+from birdfield.evaluate.unknown import Separation
+from birdfield.model.encoder import SENSES
+from birdfield.model.gallery import Gallery
+from birdfield.recognise.decide import log_softmax
 
 
 @dataclass(frozen=True)

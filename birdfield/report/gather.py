@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from birdfield.config import resolve_model
-from birdfield.evaluate import Scored, fuse_rows
-from birdfield.evaluate_files import EmbeddedFiles
-from birdfield.evaluate_unknown import Separation
-from birdfield.gallery import Gallery
-from birdfield.prototypes import Fuse
+from birdfield.evaluate.files import EmbeddedFiles
+from birdfield.evaluate.scores import Scored, fuse_rows
+from birdfield.evaluate.unknown import Separation
+from birdfield.model.gallery import Gallery
+from birdfield.model.prototypes import Fuse
+from birdfield.paths import resolve_model
 from birdfield.report.evidence import Evidence
 
 

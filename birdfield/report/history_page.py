@@ -6,13 +6,13 @@ from datetime import date
 from pathlib import Path
 
 from birdfield.atomic import new_folder
-from birdfield.history import HOURS, History, Presence, Visit, began_at, boxes_of
-from birdfield.history_table import BY
-from birdfield.journal import Journal
-from birdfield.motion import Box
-from birdfield.names import LABELS, Names
+from birdfield.journal.database import Journal
+from birdfield.journal.history import HOURS, History, Presence, Visit, began_at, boxes_of
+from birdfield.journal.history_table import BY
+from birdfield.model.names import LABELS, Names
 from birdfield.report.folder import PAGE, check_folder
 from birdfield.report.media import picture_uri
+from birdfield.signals.motion import Box
 
 NEEDED = ("jinja2",)
 MOST = 60  # species whose evidence is shown: about 5 MB

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import read_start
 from birdfield.errors import InputError
-from birdfield.image import Frame, read_image
-from birdfield.motion import Box
-from birdfield.sonogram import draw_spectrogram
+from birdfield.signals.audio import read_start
+from birdfield.signals.image import Frame, read_image
+from birdfield.signals.motion import Box
+from birdfield.signals.sonogram import draw_spectrogram
 
 PICTURE_PX = 320  # the longer side, at most
 QUALITY = 78  # of the JPEG, of 100

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from birdfield.encoder import SENSES
+from birdfield.model.encoder import SENSES
 
 NONE = (None, "none", "clean")  # no noise, no damage
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.encoder import SENSES
+from birdfield.model.encoder import SENSES
 from birdfield.report.evidence import Evidence
 
 NAMES = {"image": "Sight", "audio": "Sound", "both": "Sight and sound",

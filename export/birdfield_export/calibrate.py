@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.encoder import unit
-from birdfield.image import preprocess
+from birdfield.model.encoder import unit
+from birdfield.signals.image import preprocess
 from birdfield_train.batches import KINDS
 from birdfield_train.calibration_data import CalibrationData, load_calibration_data
 from birdfield_train.run_encoder import Run

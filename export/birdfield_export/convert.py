@@ -12,8 +12,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from birdfield import atomic
-from birdfield.encoder import DIM
 from birdfield.errors import InputError
+from birdfield.model.encoder import DIM
 from birdfield_export.calibrate import Inputs, tower_inputs
 from birdfield_train.run_encoder import Run
 from birdfield_train.towers import audio_tower, fusion_tower

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.image import Frame
+from birdfield.signals.image import Frame
 
 SIDE_PX = 160  # the photographs are cut at this size
 PHOTOGRAPHS = 64

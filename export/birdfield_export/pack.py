@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from birdfield import __version__, atomic
-from birdfield.bundle import FILES, FORMAT, MANIFEST, YAMNET_FILE, load_bundle, model_id
-from birdfield.config import BUNDLE_SUFFIX, PACKAGED_YAMNET_SHA256, file_sha256
-from birdfield.encoder import DIM
 from birdfield.errors import UsageError
+from birdfield.model.bundle import FILES, FORMAT, MANIFEST, YAMNET_FILE, load_bundle, model_id
+from birdfield.model.encoder import DIM
+from birdfield.paths import BUNDLE_SUFFIX, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield_export.calibrate import kept_data, tower_inputs
 from birdfield_export.convert import PRECISIONS, TOWERS, build_tower, convert
 from birdfield_export.framing import crop_margin

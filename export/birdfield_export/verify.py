@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.encoder import SENSES, unit
-from birdfield.gallery import Gallery
-from birdfield.interpreter import TfliteModel
+from birdfield.model.encoder import SENSES, unit
+from birdfield.model.gallery import Gallery
+from birdfield.model.tflite import TfliteModel
 from birdfield_export.calibrate import Inputs, kept_data, synthetic_inputs
 from birdfield_train.run_encoder import Run
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from birdfield.damage import DAMAGES, damage_image
-from birdfield.image import Frame
+from birdfield.evaluate.damage import DAMAGES, damage_image
+from birdfield.signals.image import Frame
 
 LEAST_AREA = 0.45  # of the photograph that a crop keeps
 STRETCH = 0.22  # natural logarithm of the most that a crop's shape changes

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import AudioSpec, fit_frames
+from birdfield.signals.audio import AudioSpec, fit_frames
 from birdfield_train.features import Feature
 from birdfield_train.heads import Split
 

@@ -5,10 +5,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.decide import log_softmax
-from birdfield.encoder import SENSES
-from birdfield.evaluate import Scored, Scores
-from birdfield.gallery import Calibration
+from birdfield.evaluate.scores import Scored, Scores
+from birdfield.model.encoder import SENSES
+from birdfield.model.gallery import Calibration
+from birdfield.recognise.decide import log_softmax
 
 TEMPERATURES = np.geomspace(0.01, 1.0, 60)
 LATE_WEIGHTS = np.round(np.arange(0.0, 2.01, 0.05), 2)

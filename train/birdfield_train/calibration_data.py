@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield import atomic
-from birdfield.audio import AudioSpec
-from birdfield.image import ImageSpec, read_image, squeeze
+from birdfield.signals.audio import AudioSpec
+from birdfield.signals.image import ImageSpec, read_image, squeeze
 from birdfield_train.batches import random_window
 from birdfield_train.features import Feature, FeatureSet
 

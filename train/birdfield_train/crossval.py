@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
-from birdfield.audio import AudioSpec
-from birdfield.dataset import STAYS, assign_folds, fold_of
-from birdfield.encoder import SENSES
-from birdfield.evaluate import Embedded, Scored, late_fusion, report, score
-from birdfield.evaluate import concatenate as concatenate_scored
-from birdfield.gallery import Calibration
-from birdfield.species import Species
+from birdfield.evaluate.scores import Embedded, Scored, late_fusion, report, score
+from birdfield.evaluate.scores import concatenate as concatenate_scored
+from birdfield.model.encoder import SENSES
+from birdfield.model.gallery import Calibration
+from birdfield.model.species import Species
+from birdfield.recognise.dataset import STAYS, assign_folds, fold_of
+from birdfield.signals.audio import AudioSpec
 from birdfield_train.backbones import Backbone
+from birdfield_train.background import with_no_bird
 from birdfield_train.calibrate import fit_calibration, species_thresholds
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import Feature, FeatureSet
+from birdfield_train.fine_tune import POOLED_VIEWS, pool_images, tuned_tail
 from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads, Split
-from birdfield_train.no_bird import with_no_bird
-from birdfield_train.tune import POOLED_VIEWS, pool_images, tuned_tail
 
 FOLDS = 5
 EPOCH_GRID = (1, 2, 4, 8)

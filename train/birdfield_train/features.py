@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield import atomic
-from birdfield.audio import read_audio
-from birdfield.config import cache_home, file_sha256
-from birdfield.dataset import Dataset, Sample
-from birdfield.embed_file import read_photograph
 from birdfield.errors import InputError
-from birdfield.frontend import Frontend
-from birdfield.image import preprocess
-from birdfield.quality import window_fault
+from birdfield.model.frontend import Frontend
+from birdfield.paths import cache_home, file_sha256
+from birdfield.recognise.dataset import Dataset, Sample
+from birdfield.recognise.embed import read_photograph
+from birdfield.signals.audio import read_audio
+from birdfield.signals.image import preprocess
+from birdfield.signals.usability import window_fault
 from birdfield_train.augment import augment
 from birdfield_train.augment_sound import augment_sound
 from birdfield_train.backbones import Backbone, Tuning

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.encoder import DIM
-from birdfield.frontend import YAMNET
+from birdfield.model.audio_specs import YAMNET
+from birdfield.model.encoder import DIM
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.towers import audio_tower, fusion_tower, image_head, pool_features
 

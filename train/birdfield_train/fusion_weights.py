@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.encoder import Vector, unit
+from birdfield.model.encoder import Vector, unit
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from birdfield.audio import AudioSpec, fit_frames, window_starts
-from birdfield.encoder import DIM, Vectors, pool, unit
+from birdfield.model.encoder import DIM, Vectors, pool, unit
+from birdfield.signals.audio import AudioSpec, fit_frames, window_starts
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.projection import alignment, discriminant, mean_directions

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.config import check_sha256
+from birdfield.paths import check_sha256
 
 LEVELS = 127
 

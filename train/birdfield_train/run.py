@@ -16,27 +16,29 @@ from typing import IO, Any
 import tensorflow as tf
 
 from birdfield import atomic
-from birdfield.birdnet import BIRDNET_LICENCE
-from birdfield.dataset import WHAT, Dataset, scan
-from birdfield.encoder import SENSES
 from birdfield.errors import BirdfieldError, InputError, some_of
-from birdfield.evaluate import to_table
-from birdfield.evaluate_unknown import scan_no_bird
-from birdfield.frontend import BIRDNET, Frontend, open_frontend, spec_of
-from birdfield.gallery import Gallery
-from birdfield.species import Species, read_names
+from birdfield.evaluate.scores import to_table
+from birdfield.evaluate.unknown import scan_no_bird
+from birdfield.model.audio_specs import BIRDNET, spec_of
+from birdfield.model.birdnet import BIRDNET_LICENCE
+from birdfield.model.encoder import SENSES
+from birdfield.model.frontend import Frontend
+from birdfield.model.gallery import Gallery
+from birdfield.model.open_frontend import open_frontend
+from birdfield.model.species import Species, read_names
+from birdfield.recognise.dataset import WHAT, Dataset, scan
 from birdfield_train.backbones import Backbone, get_backbone
+from birdfield_train.background import with_no_bird
+from birdfield_train.background_data import write_nothing
 from birdfield_train.calibration_data import save_calibration_data
 from birdfield_train.crossval import FOLDS, Selected, cross_validate, index_samples
 from birdfield_train.curves import draw_confusion, draw_curves
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import FeatureSet, extract
+from birdfield_train.fine_tune import POOLED_VIEWS, pool_images, tuned_tail
 from birdfield_train.fit import FitConfig, Fitter
 from birdfield_train.heads import Split
 from birdfield_train.history import History
-from birdfield_train.no_bird import with_no_bird
-from birdfield_train.nothing import write_nothing
-from birdfield_train.tune import POOLED_VIEWS, pool_images, tuned_tail
 from birdfield_train.yamnet import provide_yamnet
 
 FORMAT = 3

@@ -13,20 +13,22 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.audio import AudioSpec, Waveform, fit_frames
-from birdfield.encoder import Vector, unit
 from birdfield.errors import InputError
-from birdfield.frontend import SPECS, Frontend, Heard, open_frontend
-from birdfield.gallery import Calibration, Gallery, load_gallery
-from birdfield.image import Frame, preprocess
-from birdfield.interpreter import interpreter_class
+from birdfield.model.audio_specs import SPECS
+from birdfield.model.encoder import Vector, unit
+from birdfield.model.frontend import Frontend, Heard
+from birdfield.model.gallery import Calibration, Gallery, load_gallery
+from birdfield.model.open_frontend import open_frontend
+from birdfield.model.tflite import interpreter_class
+from birdfield.signals.audio import AudioSpec, Waveform, fit_frames
+from birdfield.signals.image import Frame, preprocess
 from birdfield_train.backbones import Backbone, get_backbone
+from birdfield_train.fine_tune import load_tail
 from birdfield_train.fit import load_heads
 from birdfield_train.fused_encoder import image_tower
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.heads import Heads
 from birdfield_train.run import FORMAT, TAIL
-from birdfield_train.tune import load_tail
 
 FILES = ("yamnet.tflite", "heads.npz", "species.npz", "calibration.npz", "cv.json")
 

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from birdfield.encoder import DIM
+from birdfield.model.encoder import DIM
 
 LSTM_UNITS = 64
 FRAME_UNITS = 128  # what the BiLSTM reads of each patch's embedding

@@ -8,11 +8,12 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform, fit_frames, read_audio, to_mono
-from birdfield.dataset import Sample, scan
-from birdfield.encoder import unit
 from birdfield.errors import InputError, UsageError
-from birdfield.frontend import YAMNET, Yamnet
+from birdfield.model.audio_specs import YAMNET
+from birdfield.model.encoder import unit
+from birdfield.model.yamnet import Yamnet
+from birdfield.recognise.dataset import Sample, scan
+from birdfield.signals.audio import Waveform, fit_frames, read_audio, to_mono
 
 RESAMPLERS = ("soxr", "resampy")
 HARD_SHARE = 0.25  # of the other species' recordings: the most similar are hard negatives

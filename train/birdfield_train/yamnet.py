@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from birdfield import atomic
-from birdfield.config import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha256
 from birdfield.errors import InputError
-from birdfield.frontend import BAND_MAPS, YAMNET, Yamnet
+from birdfield.model.audio_specs import BAND_MAPS, YAMNET
+from birdfield.model.yamnet import Yamnet
+from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha256
 
 # Layer 5's pointwise convolution and layer 6's depthwise and pointwise ones end in maps of this
 # shape (Plakal and Ellis, 2020): the first is wanted.

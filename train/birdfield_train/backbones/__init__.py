@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from birdfield.errors import UsageError
-from birdfield.image import ImageSpec
+from birdfield.signals.image import ImageSpec
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from birdfield.errors import UsageError
-from birdfield.image import ImageSpec
+from birdfield.signals.image import ImageSpec
 from birdfield_train.backbones import Backbone, Tuning
 from birdfield_train.packed_weights import load_packed
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import keras
 
-from birdfield.config import file_sha256
 from birdfield.errors import InputError
-from birdfield.image import ImageSpec
+from birdfield.paths import file_sha256
+from birdfield.signals.image import ImageSpec
 from birdfield_train.backbones import Backbone
 from birdfield_train.packed_weights import load_packed
 

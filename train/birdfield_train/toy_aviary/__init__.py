@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import soundfile
 
-from birdfield.audio import Waveform
+from birdfield.signals.audio import Waveform
 from birdfield_train.toy_aviary.plumage import CANVAS_PX, PLUMAGES, Floats, sprite
 from birdfield_train.toy_aviary.scene import Frame, backdrop, perch, place, write_scene
 from birdfield_train.toy_aviary.songs import RATE_HZ, sing, song

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from birdfield.audio import Waveform
+from birdfield.signals.audio import Waveform
 from birdfield_train.toy_aviary.plumage import (
     FOOT_PX,
     PLUMAGES,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdfield.audio import Waveform
+from birdfield.signals.audio import Waveform
 
 RATE_HZ = 16_000  # of every sound that is made here
 

@@ -1,0 +1,118 @@
+"""The stages of a decision, each as something to be timed, on a picture and a sound made here."""
+
+import cv2
+import numpy as np
+
+from birdfield.bench.timing import Stage
+from birdfield.model.bundle import Bundle
+from birdfield.model.encoder import BundleEncoder
+from birdfield.model.gallery import Gallery
+from birdfield.recognise.decide import decide
+from birdfield.recognise.embed import hear, see
+from birdfield.signals.audio import AudioSpec, Resampler, Waveform
+from birdfield.signals.image import Frame, decode_image, preprocess
+from birdfield.watch.scene import DECISION_S
+
+WIDTH_PX, HEIGHT_PX = 1280, 960
+CAPTURED_HZ = 48_000
+BLOCK = 4_800  # samples that a microphone gives at a time
+LOOP_S = 12.0  # whole hops of either frontend, and four times 3 s
+STEPS = 4
+
+
+def picture() -> Frame:
+    """Draw the same picture each time: shapes of many sizes under fine grain."""
+    rng = np.random.default_rng(0)
+    grains = [cv2.resize(rng.integers(0, 256, (size * 3, size * 4, 3)).astype(np.uint8),
+                         (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
+              for size in (2, 8, 40)]
+    return np.asarray(np.mean(grains, axis=0), np.uint8)
+
+
+def sound(rate_hz: int, length_s: float = LOOP_S) -> Waveform:
+    """Make chirps that rise and fall over noise; the same each time, float32 -1..1."""
+    seconds = np.arange(round(length_s * rate_hz)) / rate_hz
+    sung = np.sin(2 * np.pi * (3_000 * seconds + 150 * np.cos(2 * np.pi * 4 * seconds)))
+    noise = np.random.default_rng(0).normal(0, 0.02, len(seconds))
+    return np.asarray(0.3 * sung * (np.sin(2 * np.pi * 1.5 * seconds) > 0) + noise, np.float32)
+
+
+class Loop:
+    """A sound without an end, of which windows are taken that move on by whole hops."""
+
+    def __init__(self, spec: AudioSpec) -> None:
+        """Start at its beginning, in the sound that a frontend takes."""
+        once = sound(spec.rate_hz)
+        self._spec = spec
+        self._sound = np.concatenate([once, once])
+        self.hops = len(once) // spec.hop
+        self._at = 0
+
+    def window(self, hops: int, length: int) -> Waveform:
+        """Move on by so many hops; returns so many samples, float32 [length]."""
+        self._at = (self._at + hops) % self.hops
+        return self._sound[self._at * self._spec.hop :][:length]
+
+
+def stages(bundle: Bundle, gallery: Gallery, threads: int) -> list[Stage]:
+    """List the stages of one model; each that has a state has its own encoder."""
+    encoder = bundle.encoder(threads)
+    spec = encoder.audio_spec
+    seen = picture()
+    coded = cv2.imencode(".jpg", seen)[1].tobytes()
+    captured = sound(CAPTURED_HZ, LOOP_S / STEPS)
+    square = preprocess(seen, bundle.image_spec)
+    patches, frames = Loop(spec), encoder.hear(sound(spec.rate_hz)[: spec.window]).frames
+    image, audio = encoder.image_vector(seen), encoder.audio_vector(frames)
+    fused = encoder.fuse(image, audio)[None]
+    return [
+        Stage("decode", lambda: decode_image(coded, "picture")),
+        Stage("resample", lambda: resample(captured, spec.rate_hz)),
+        Stage(spec.name, lambda: encoder.hear(patches.window(1, spec.patch))),
+        Stage("audio_tower", lambda: encoder.audio_vector(frames)),
+        Stage("image_preprocess", lambda: preprocess(seen, bundle.image_spec)),
+        Stage("image_tower", lambda: encoder.square_vector(square)),
+        Stage("fusion", lambda: encoder.fuse(image, audio)),
+        Stage("match", lambda: gallery.similarities(fused, "both")),
+        audio_3s(bundle.encoder(threads), gallery, captured),
+        decision(bundle.encoder(threads), gallery, seen)]
+
+
+def resample(captured: Waveform, rate_hz: int) -> list[Waveform]:
+    """Convert sound at CAPTURED_HZ as it comes from a microphone, block by block."""
+    resampler = Resampler(CAPTURED_HZ, rate_hz)
+    return [resampler.push(captured[start : start + BLOCK])
+            for start in range(0, len(captured), BLOCK)]
+
+
+def audio_3s(encoder: BundleEncoder, gallery: Gallery, captured: Waveform) -> Stage:
+    """Listen to 3 s more: resampling, the frontend's new hops, the audio tower and a match, once.
+
+    3 s are 6.25 hops of YAMNet, so 12 s are timed: steps of 6, 6, 6 and 7 hops.
+    """
+    spec = encoder.audio_spec
+    loop = Loop(spec)
+    steps = np.diff(np.arange(STEPS + 1) * loop.hops // STEPS)
+
+    def listen() -> None:
+        for hops in steps:
+            resample(captured, spec.rate_hz)
+            heard = encoder.hear(loop.window(int(hops), spec.window))
+            vector = encoder.fuse(None, encoder.audio_vector(heard.frames))
+            gallery.similarities(vector[None], "audio")
+
+    return Stage("audio_3s", listen, 1 / STEPS)
+
+
+def decision(encoder: BundleEncoder, gallery: Gallery, seen: Frame) -> Stage:
+    """Decide as `watch` does, of a frame and of a window that has moved on since the last one."""
+    spec = encoder.audio_spec
+    loop = Loop(spec)
+    hops = round(DECISION_S * spec.rate_hz / spec.hop)
+
+    def decide_once() -> None:
+        view = see(encoder, seen)
+        heard = hear(encoder, loop.window(hops, spec.window), 0.0, spec.window_s, alone=False)
+        decide(encoder, gallery, view.image, heard.audio, view.quality, heard.quality)
+
+    return Stage("decision", decide_once)

@@ -1,0 +1,1 @@
+"""Capture: cameras and microphones, live, from files or from the network."""

@@ -1,0 +1,60 @@
+"""The Raspberry Pi's own camera, read by Picamera2 where that package is installed."""
+
+import importlib
+from typing import Any
+
+from birdfield.errors import MissingError
+from birdfield.signals.image import Frame
+
+PI_CAMERA = "picamera2"  # what --camera calls it
+SIZE_PX = (1280, 720)  # width and height: a fraction of what the sensor gives, at its pace
+
+
+def load_picamera2() -> Any:
+    """Import Picamera2; raises MissingError when it is not installed or does not load."""
+    try:
+        return importlib.import_module("picamera2")
+    except (ImportError, ValueError) as error:  # ValueError: built for another NumPy
+        raise MissingError(
+            "the Pi's own camera needs the package picamera2, which only apt has: sudo apt install "
+            "python3-picamera2, and birdfield in a venv made with --system-site-packages "
+            f"({error})") from error
+
+
+class PiCapture:
+    """The first camera of a Pi, behind the methods of OpenCV's VideoCapture that are used."""
+
+    def __init__(self) -> None:
+        """Start it; `isOpened` tells whether there is one."""
+        self._frame: Frame | None = None
+        self._camera: Any = None
+        package = load_picamera2()
+        if not package.Picamera2.global_camera_info():
+            return
+        try:
+            self._camera = package.Picamera2()
+            # What libcamera calls RGB888 is B, G, R in memory.
+            self._camera.configure(self._camera.create_video_configuration(
+                main={"size": SIZE_PX, "format": "RGB888"}))
+            self._camera.start()
+        except RuntimeError:  # another process has it
+            self.release()
+
+    def isOpened(self) -> bool:  # noqa: N802
+        """Tell whether there is a camera."""
+        return self._camera is not None
+
+    def grab(self) -> bool:
+        """Wait for the next frame."""
+        self._frame = self._camera.capture_array("main")
+        return True
+
+    def retrieve(self) -> tuple[bool, Frame | None]:
+        """Return the frame that was grabbed, BGR uint8 [H, W, 3]."""
+        return self._frame is not None, self._frame
+
+    def release(self) -> None:
+        """Let the camera go, also one that has failed to start."""
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()

@@ -1,0 +1,118 @@
+"""The commands of the configuration file: init, check and show."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from birdfield.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from birdfield.settings.schema import StationConfig
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
+                  help="Write, check or show the station's configuration file.")
+
+FileArgument = Annotated[Path | None, typer.Argument(
+    metavar="FILE", help="Else birdfield/birdfield.toml below XDG_CONFIG_HOME.")]
+
+
+@app.command()
+def init(
+    file: FileArgument = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a file that names every key, for its owner only."""
+    from birdfield.atomic import write_error, write_file
+    from birdfield.settings.schema import FILE, TEMPLATE, config_home
+
+    path = file or config_home() / FILE
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; choose another name or add --force")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(path.parent, error) from error
+    write_file(path, TEMPLATE.read_bytes(), mode=0o600)
+    print(path)
+
+
+@app.command()
+def check(file: FileArgument = None) -> None:
+    """Check a file: its keys, the species that it names, and what it refers to."""
+    from birdfield.model.open_model import open_model
+    from birdfield.settings.resolve import Choice
+    from birdfield.settings.schema import load_config
+
+    config = load_config(_found(file))
+    choice = Choice(config, {})
+    bundle, _, gallery = open_model(choice.model)
+    choice.check(gallery.species)
+    _check_privacy(config.path, (config["watch.camera"], config["watch.microphone"]))
+    print(f"{config.path}: as it should be; model {bundle.model_id}, "
+          f"{len(gallery.species)} species")
+
+
+def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:
+    from birdfield.redaction import mask_url
+
+    secret = any(mask_url(source) != source for source in sources)
+    if path and secret and path.stat().st_mode & 0o077:
+        raise ConfigError(f"{path}: holds a password, and others may read it; chmod 600 {path}")
+
+
+@app.command()
+def show(file: FileArgument = None) -> None:
+    """Show what is in force without flags, and where it comes from; passwords are hidden."""
+    from birdfield.settings.schema import find_config, load_config
+
+    for line in lines_of(load_config(find_config(file))):
+        print(line)
+
+
+def lines_of(config: "StationConfig", place: bool = True) -> Iterator[str]:
+    """Write a configuration with where each value comes from; place tells where it stands."""
+    from birdfield.settings.schema import KEYS
+
+    table = ""
+    for key in KEYS:
+        if key.partition(".")[0] != table:
+            table = key.partition(".")[0]
+            yield f"[{table}]"
+        line = config.lines.get(tuple(key.split(".")))
+        origin = f"line {line}" if key in config.values else "default"
+        value = shown(config[key]) if place or table != "place" else None
+        yield (f"{'# ' if value is None else ''}{key.partition('.')[2]} = "
+               f"{'...' if value is None else value}  # {origin}")
+
+
+def shown(value: Any) -> str | None:
+    """Write a value as TOML does, without a password; None where there is none."""
+    from birdfield.redaction import mask_url
+
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_quoted(name)} = {shown(inner)}"
+                               for name, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(str(shown(inner)) for inner in value) + "]"
+    if isinstance(value, (str, Path)):
+        return _quoted(mask_url(str(value)))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _found(file: Path | None) -> Path:
+    from birdfield.settings.schema import FILE, config_home, find_config
+
+    path = find_config(file)
+    if path is None:
+        raise ConfigError(f"{config_home() / FILE}: no such file; birdfield config init writes "
+                          "one")
+    return path

@@ -1,0 +1,80 @@
+"""What commands write beside their answers, and answers that come one by one."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from birdfield.errors import UsageError
+
+if TYPE_CHECKING:
+    from birdfield.model.names import Names
+    from birdfield.recognise.observation import Observation
+
+
+def complain(sentence: str) -> None:
+    """Write a sentence to stderr."""
+    print(f"birdfield: {sentence}", file=sys.stderr)
+
+
+def progress(what: str, done: int, total: int) -> None:
+    """Show how far long work is, on a terminal only."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{what}: {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
+         csv: Path | None = None) -> None:
+    """Print observations as they come; a CSV file gets them at the end, also at an early one."""
+    from birdfield.recognise.observation import to_csv, to_json, to_line
+
+    rows, whole = [], False
+    try:
+        for observation in observations:
+            entry = to_json(observation, model_id)
+            if csv:
+                rows.append(entry)
+            print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
+                  to_line(entry, names), flush=True)
+        whole = True
+    finally:
+        if csv and (whole or rows):  # without an answer an older file is left as it was
+            from birdfield.atomic import write_file
+
+            write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
+
+
+def check_output(file: Path | None, to_stdout: bool = False) -> None:
+    """Check, before the work, that a file can be written.
+
+    Args:
+        file: The file; None when there is none to write.
+        to_stdout: Whether - means stdout.
+
+    Raises:
+        BirdfieldError: When it cannot be written, or is -, which means nothing here.
+    """
+    if file == Path("-"):
+        if to_stdout:
+            return
+        raise UsageError("- is no file, and not stdout here; expected a file's name")
+    if file:
+        from birdfield.atomic import check_place
+
+        check_place(file)
+
+
+def show_figures(figures: dict[str, Any], to_table: Callable[[dict[str, Any]], str],
+                 json_file: Path | None) -> None:
+    """Print figures as a table, and write them to a JSON file; where that is -, print JSON."""
+    text = json.dumps(figures, indent=1)
+    if json_file == Path("-"):
+        print(text)
+        return
+    print(to_table(figures))
+    if json_file:
+        from birdfield.atomic import write_file
+
+        write_file(json_file, text.encode())

@@ -1,0 +1,120 @@
+"""The commands that look at a machine: doctor and devices."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from birdfield.commands.console import complain
+from birdfield.commands.options import JsonSwitch, StationModelOption
+from birdfield.errors import EXIT_INPUT, BirdfieldError, MissingError
+
+if TYPE_CHECKING:
+    from birdfield.doctor.findings import Finding
+    from birdfield.settings.resolve import Choice
+
+
+def doctor(
+    model: StationModelOption = None,
+    camera: Annotated[str | None, typer.Option(help="As watch takes it; else the "
+                                               "configuration's.")] = None,
+    microphone: Annotated[str | None, typer.Option(help="As watch takes it; else the "
+                                                   "configuration's.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The "
+                                                "configuration; else birdfield/birdfield.toml "
+                                                "below XDG_CONFIG_HOME.")] = None,
+    bundle: Annotated[Path | None, typer.Option(metavar="FILE.zip", help="Write what was found, "
+                                                "the configuration without passwords and the "
+                                                "journal's events, for a bug report.")] = None,
+    json_lines: JsonSwitch = False,
+) -> None:
+    """Check this machine and what a station needs: each line is ok, warn or fail."""
+    from birdfield.doctor.findings import Finding
+    from birdfield.settings.resolve import Choice
+    from birdfield.settings.schema import StationConfig, find_config, load_config
+
+    path, findings = find_config(config), []
+    try:
+        file = load_config(path)
+        findings.append(Finding("configuration", "ok", str(path or "none, the defaults")))
+    except BirdfieldError as error:
+        file = StationConfig()
+        findings.append(Finding("configuration", "fail", str(error), "correct that line"))
+    choice = Choice(file, {"watch.model": model, "watch.camera": camera,
+                           "watch.microphone": microphone})
+    _show(findings[0], json_lines)
+    for finding in examine(choice):
+        _show(finding, json_lines)
+        findings.append(finding)
+    if bundle:
+        _write(bundle, findings, choice)
+    if any(finding.state == "fail" for finding in findings):
+        raise typer.Exit(EXIT_INPUT)
+
+
+def _show(finding: "Finding", json_lines: bool) -> None:
+    print(json.dumps(finding.to_json(), ensure_ascii=False) if json_lines else finding.to_line(),
+          flush=True)
+
+
+def _write(path: Path, findings: "list[Finding]", choice: "Choice") -> None:
+    from birdfield.commands.config import lines_of
+    from birdfield.doctor.debug_bundle import gather, write_bundle
+
+    write_bundle(path, gather(findings, "\n".join(lines_of(choice.config, place=False)),
+                              choice["journal.folder"]))
+
+
+def examine(choice: "Choice") -> "Iterator[Finding]":
+    """Look at one thing after the other."""
+    from birdfield.capture.camera import parse_crop
+    from birdfield.commands.station import retention_of
+    from birdfield.doctor import machine as system
+    from birdfield.doctor.findings import guarded
+    from birdfield.doctor.model import check_inference, check_model, check_species
+    from birdfield.doctor.sources import check_camera, check_microphone
+    from birdfield.paths import resolve_model
+
+    def rate_hz() -> int:
+        from birdfield.model.audio_specs import YAMNET
+        from birdfield.model.bundle import load_bundle
+
+        try:
+            return load_bundle(resolve_model(choice.model)).audio_spec.rate_hz
+        except BirdfieldError:
+            return YAMNET.rate_hz
+
+    crop = choice["watch.crop"]
+    looks: dict[str, Callable[[], Finding]] = {
+        "versions": system.check_versions, "permissions": system.check_permissions,
+        "disk": lambda: system.check_disk(choice["journal.folder"], retention_of(choice).free),
+        "clock": system.check_clock, "temperature": system.check_temperature,
+        "memory": system.check_memory,
+        "camera": lambda: check_camera(choice["watch.camera"], parse_crop(crop) if crop else None),
+        "microphone": lambda: check_microphone(choice["watch.microphone"], rate_hz()),
+        "model": lambda: check_model(resolve_model(choice.model))}
+    finding = None
+    for name, look in looks.items():
+        finding = guarded(name, look)
+        yield finding
+    if finding is not None and finding.state == "ok":
+        yield guarded("species", lambda: check_species(choice))
+        yield from check_inference(resolve_model(choice.model))
+
+
+def devices(json_lines: JsonSwitch = False) -> None:
+    """List the cameras and microphones of this machine, by the names to give to watch."""
+    from birdfield.capture.devices import cameras, microphones
+
+    found = cameras()
+    try:
+        found += microphones()
+    except MissingError as error:
+        complain(str(error))
+    for device in found:
+        print(json.dumps(device.to_json(), ensure_ascii=False) if json_lines else device.to_line())
+    if not found:
+        complain("no camera and no microphone was found; plug one in, or see birdfield doctor")
+        raise typer.Exit(MissingError.exit_code)

@@ -1,0 +1,199 @@
+"""The commands that read a journal: visits, report, export-visits and rescore."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from birdfield.commands.console import check_output, complain
+from birdfield.commands.options import JsonSwitch, LangOption, NamesOption
+from birdfield.settings.bounds import MAX_COUNT
+
+if TYPE_CHECKING:
+    from birdfield.model.names import Names
+
+JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The folder that watch "
+                                                 "--journal writes.")]
+SinceOption = Annotated[str | None, typer.Option(metavar="TIME", help="From then on, such as "
+                                                 "2026-05-01 or 2026-05-01T06:30, local time.")]
+UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
+
+
+def visits(
+    journal: JournalArgument,
+    species: Annotated[str | None, typer.Option(help="Of this species only, by its label or, with "
+                                                "--lang, its name; undecided for conflicting "
+                                                "evidence.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    last: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, metavar="N",
+                                             help="The newest N only.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
+                                         "of visits.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
+    lang: LangOption = None,
+    names_file: NamesOption = None,
+    json_lines: JsonSwitch = False,
+) -> None:
+    """List the visits, or the events, of a journal."""
+    from birdfield.errors import UsageError
+    from birdfield.journal.database import reading
+    from birdfield.journal.queries import (
+        Selection,
+        event_line,
+        events_csv,
+        events_of,
+        parse_time,
+        visit_line,
+        visits_csv,
+        visits_of,
+    )
+
+    if events and species is not None:
+        raise UsageError("--species is of visits; leave out --events")
+    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    check_output(csv)
+    names, kept, count = names_of(lang, names_file), [], 0
+    with reading(journal) as opened:
+        rows = (events_of(opened, from_time, to_time, last) if events else
+                visits_of(opened, Selection(species and names.label(species), from_time, to_time,
+                                            last)))
+        for row in rows:
+            line = event_line(row) if events else visit_line(row, names)
+            row = row if events else names.told(row)
+            print(json.dumps(row, ensure_ascii=False) if json_lines else line)
+            count += 1
+            if csv:
+                kept.append(row)
+    if not count:
+        complain(f"{journal}: no {'event' if events else 'visit'} of those asked for")
+    if csv:
+        from birdfield.atomic import write_file
+
+        write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
+
+
+def names_of(lang: str | None, path: Path | None) -> "Names":
+    """Find species' names: by flags, else the configuration's; the model's for want of a CSV.
+
+    Raises:
+        BirdfieldError: When a file cannot be read, or there is no such language.
+    """
+    from birdfield.model.names import LABELS
+    from birdfield.model.open_model import open_model
+    from birdfield.settings.resolve import Choice
+    from birdfield.settings.schema import find_config, load_config
+
+    choice = Choice(load_config(find_config(None)), {"names.lang": lang, "names.file": path})
+    if choice["names.lang"] is None and choice["names.file"] is None:
+        return LABELS
+    return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
+
+
+def export_visits(
+    journal: JournalArgument,
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, "
+                                      "audacity or parquet.")] = "csv",
+    location: Annotated[str | None, typer.Option(metavar="LAT,LON,NAME", help="Where the station "
+                                                 "stands, in degrees, for eBird; else the "
+                                                 "configuration's.")] = None,
+    session: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, help="One watch only, by "
+                                                "its number.")] = None,
+    species: Annotated[str | None, typer.Option(help="Of this species only, by its label; "
+                                                "undecided for conflicting evidence.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+) -> None:
+    """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
+    from birdfield.journal import exports as exporting
+    from birdfield.journal.database import reading
+    from birdfield.journal.queries import Selection, parse_time, visits_of
+    from birdfield.model.names import LABELS, Names, merged
+    from birdfield.settings.place import parse_location
+    from birdfield.settings.schema import find_config, load_config
+
+    exporting.check_format(form)
+    check_output(out)
+    names = LABELS
+    if form == "ebird":
+        config = load_config(find_config(None))
+        location = location or config["place.location"]
+        names = Names(merged((), config["names.file"]))
+    place = parse_location(location) if location else None
+    selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
+                          session=session)
+    with reading(journal) as opened:
+        rows = exporting.with_scientific(list(visits_of(opened, selection)), names)
+    exporting.export_visits(rows, form, place, out)
+    print(f"{out}: {len(rows)} visits")
+
+
+def rescore(
+    journal: JournalArgument,
+    model: Annotated[Path | None, typer.Option("--model", help="The bundle that the journal was "
+                                               "written with, and its store as it is now; else "
+                                               "as watch finds it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
+) -> None:
+    """Answer again for past visits, after species were enrolled, renamed or removed.
+
+    An answer that the configuration's lists and thresholds do not want leaves a visit as it was.
+    """
+    from birdfield.journal.database import open_journal, reading
+    from birdfield.model.open_model import open_model
+    from birdfield.model.store import load_store
+    from birdfield.settings.resolve import Choice
+    from birdfield.settings.schema import find_config, load_config
+    from birdfield.watch.rescore import check_models
+    from birdfield.watch.rescore import rescore as rescore_visits
+
+    choice = Choice(load_config(find_config(None)), {"watch.model": model})
+    bundle, encoder, gallery = open_model(choice.model)
+    rules = choice.rules(choice.config, gallery.species)
+    count = 0
+    with reading(journal) as opened:
+        for other, number in check_models(opened, bundle.model_id):
+            complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
+    with reading(journal) if dry_run else closing(open_journal(journal)) as opened:
+        for each in rescore_visits(opened, encoder, gallery, bundle.model_id, rules,
+                                   dry_run, load_store(bundle).renamed):
+            count += 1
+            none = "unknown" if each.first else "undecided"
+            print(f"visit {each.visit}: {each.before or none} -> {each.after or none} "
+                  f"{each.score:.2f}")
+        if count and not dry_run:
+            opened.add_events([(datetime.now(UTC), "rescored",
+                                f"{count} visits have another species now")])
+    print(f"{count} visits {'would have' if dry_run else 'have'} another species")
+
+
+def report(
+    journal: JournalArgument,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write a page to look "
+                    "at, DIR/index.html, with pictures and sonograms.")] = None,
+    lang: LangOption = None,
+    names_file: NamesOption = None,
+) -> None:
+    """Show a journal at a glance: visits by hour and species, arrivals, senses."""
+    from birdfield.journal.database import reading
+    from birdfield.journal.history import gather_history
+    from birdfield.journal.history_table import to_text
+    from birdfield.journal.queries import parse_time
+
+    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    if html:
+        from birdfield.report.history_page import check_history, write_history
+
+        check_history(html)
+    names = names_of(lang, names_file)
+    with reading(journal) as opened:
+        history = gather_history(opened, from_time, to_time)
+        if html:
+            write_history(html, opened, history, names)
+    print(html / "index.html" if html else to_text(history, names))

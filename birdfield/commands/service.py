@@ -1,0 +1,164 @@
+"""The commands of the service: install, status, remove; and status of any watch."""
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from birdfield.commands.options import JsonSwitch
+from birdfield.errors import EXIT_STALLED, ConfigError, InputError, MissingError, UsageError
+
+if TYPE_CHECKING:
+    from birdfield.service.unit import Service
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
+                  help="Run the station as a systemd service that starts with the machine.")
+
+UnitDirOption = Annotated[Path | None, typer.Option(
+    "--unit-dir", metavar="DIR", help="The folder of the units; else /etc/systemd/system.")]
+
+
+@app.command()
+def install(
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The "
+                                                "configuration; else that of the user's "
+                                                "home.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="The user that it runs as; "
+                                             "else who called sudo.")] = None,
+    unit_dir: UnitDirOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the unit, and do "
+                                          "nothing.")] = False,
+) -> None:
+    """Check the configuration, write the unit, enable and start it."""
+    from birdfield.atomic import write_file
+    from birdfield.service.unit import FOLDER, NAME, unit_text
+
+    service = _service(config, user)
+    text = unit_text(service)
+    if dry_run:
+        print(text, end="")
+        return
+    folder = unit_dir or FOLDER
+    _require(folder)
+    _own_folder(service)
+    write_file(folder / NAME, text.encode())
+    _systemctl("daemon-reload")
+    _systemctl("enable", NAME)
+    _systemctl("restart", NAME)
+    print(f"{folder / NAME}: runs as {service.user}; see birdfield service status")
+
+
+def _service(config: Path | None, user: str | None) -> "Service":
+    from birdfield.service.unit import Service
+    from birdfield.settings.schema import FILE, load_config
+
+    name = user or os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError as error:
+        raise UsageError(f"no user {name!r}; expected one of this machine") from error
+    if account.pw_uid == 0:
+        raise UsageError("a station does not run as root; name an ordinary user with --user NAME")
+    path = (config or Path(account.pw_dir) / ".config" / "birdfield" / FILE).absolute()
+    settled = load_config(path)
+    journal = settled["journal.folder"]
+    if journal is None:
+        raise ConfigError(f"{path}: has no journal.folder; a service without a journal leaves "
+                          "nothing behind")
+    # ~ is the home of whoever runs this, which may be root.
+    journal = Path(account.pw_dir, *journal.relative_to(Path.home()).parts) if (
+        journal.is_relative_to(Path.home())) else journal
+    return Service((sys.executable, "-m", "birdfield"), name, path, journal)
+
+
+def _require(folder: Path) -> None:
+    from birdfield.service.unit import MARK, NAME
+
+    if shutil.which("systemctl") is None:
+        raise MissingError("this machine has no systemd; run birdfield watch by what starts "
+                           "programs here")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{folder}: cannot be written; run it with sudo")
+    unit = folder / NAME
+    if unit.exists() and not unit.read_text(errors="replace").startswith(MARK):
+        raise InputError(f"{unit}: was not written by birdfield; move it away first")
+
+
+def _own_folder(service: "Service") -> None:
+    """Make the journal's folder, for the service may not; it is its user's alone."""
+    from birdfield.atomic import write_error
+
+    group = pwd.getpwnam(service.user).pw_gid
+    missing = [each for each in (service.journal, *service.journal.parents) if not each.exists()]
+    try:
+        for folder in reversed(missing):  # what leads to it is the user's too, not root's
+            folder.mkdir(mode=0o700)
+            if os.geteuid() == 0:
+                shutil.chown(folder, service.user, group)
+    except OSError as error:
+        raise write_error(service.journal, error) from error
+
+
+def _systemctl(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True)
+    except OSError as error:
+        raise MissingError(f"systemctl cannot be run ({error.strerror}); this machine has no "
+                           "systemd") from error
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+        raise InputError(f"systemctl {' '.join(arguments)}: {reason}; see sudo journalctl -u "
+                         "birdfield")
+    return done.stdout
+
+
+@app.command("status")
+def service_status() -> None:
+    """Tell how the service is, and how its watch goes."""
+    from birdfield.service.unit import NAME
+
+    shown = _systemctl("show", NAME, "--property=ActiveState,SubState,NRestarts,ExecMainStatus")
+    facts = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    print(f"{NAME}: {facts.get('ActiveState')} ({facts.get('SubState')}), "
+          f"restarts: {facts.get('NRestarts')}, last exit code {facts.get('ExecMainStatus')}",
+          flush=True)
+    status()
+
+
+@app.command()
+def remove(unit_dir: UnitDirOption = None) -> None:
+    """Stop the service and delete its unit; journal and configuration stay."""
+    from birdfield.service.unit import FOLDER, NAME
+
+    folder = unit_dir or FOLDER
+    if not (folder / NAME).exists():
+        raise InputError(f"{folder / NAME}: no such unit; there is nothing to remove")
+    _require(folder)
+    _systemctl("disable", "--now", NAME)
+    (folder / NAME).unlink()
+    _systemctl("daemon-reload")
+    print(f"{folder / NAME}: removed; the journal stays")
+
+
+def status(json_lines: JsonSwitch = False) -> None:
+    """Tell how each watch here goes; exit code 4 when the analysis of one stands still."""
+    from birdfield.service.status import read_statuses, state_of, status_lines
+
+    states = set()
+    for index, entry in enumerate(read_statuses()):
+        state = state_of(entry)
+        states.add(state)
+        if json_lines:
+            print(json.dumps({**entry, "state": state}, ensure_ascii=False))
+        else:
+            print("\n".join(([""] if index else []) + status_lines(entry)))
+    if "stalled" in states:
+        raise typer.Exit(EXIT_STALLED)
+    if "gone" in states:
+        raise typer.Exit(InputError.exit_code)

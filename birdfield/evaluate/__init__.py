@@ -1,0 +1,1 @@
+"""Evaluation: metrics and scores of a model on photographs and recordings."""

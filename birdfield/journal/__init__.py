@@ -1,0 +1,1 @@
+"""Journal: the database of visits and events, its media, queries and exports."""

@@ -1,0 +1,1 @@
+"""Model: bundles, frontends, encoders, galleries, stores and the species they hold."""

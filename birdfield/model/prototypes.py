@@ -1,0 +1,106 @@
+"""Prototypes: what the samples of a species fuse to, on average, for each set of senses."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.model.encoder import SENSES, Vector, Vectors, pool, unit
+
+SOUND_PRIOR = 1.0  # recordings that an average sound counts for beside those enrolled
+FEW = 5  # photographs: what so few tell of a species is made up for
+REACH = 1.1  # length of the prototype of both of a species of few photographs
+
+
+class Fuse(Protocol):
+    """Joins tower vectors, as `birdfield.encoder.Encoder.fuse`."""
+
+    def __call__(self, image: Vector | None, audio: Vector | None) -> Vector:
+        """Join them; at least one is given."""
+
+
+def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str, Vector]]:
+    """Make the prototypes of one species, by senses.
+
+    By one sense, the mean of what its samples fuse to; by both, what its mean photograph and its
+    mean sound fuse to. The cosine of a pair to that is late fusion of its own two cosines, but
+    for the pair's length (docs/decisions/0002-fusion-in-one-space.md).
+
+    Args:
+        fuse: Joins tower vectors, as `Encoder.fuse`.
+        images: float32 [N, 128], the species' photographs by the image tower; may be empty.
+        audio: float32 [M, 128], its recordings by the audio tower; may be empty.
+
+    Returns:
+        Pairs of one of SENSES and a unit vector [128].
+    """
+    made = {"image": [fuse(vector, None) for vector in images],
+            "audio": [fuse(None, vector) for vector in audio],
+            "both": [fuse(pool(images), pool(audio))] if len(images) and len(audio) else []}
+    return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in made.items() if rows]
+
+
+def seen_alone(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:
+    """Make each photograph a prototype of its own while there are at most FEW.
+
+    The mean of three photographs is further from the others of its species than that of thirty
+    is; each by itself is near to some (docs/decisions/0010-few-shot.md).
+
+    Args:
+        fuse: Joins tower vectors, as `Encoder.fuse`.
+        images: float32 [N, 128], photographs by the image tower.
+
+    Returns:
+        Pairs of "image" and a unit vector [128]; none when there are more.
+    """
+    return [("image", fuse(vector, None)) for vector in images] if len(images) <= FEW else []
+
+
+def reaching(made: list[tuple[str, Vector]], photographs: int,
+             reach: float = REACH) -> list[tuple[str, Vector]]:
+    """Lengthen the prototype of both of a new species, so that it stands beside those of many.
+
+    The mean of k samples of a class, brought to length 1, has a cosine to another sample that is
+    smaller by the root of (r + (1 - r) / k) / r than the mean of very many has, if two samples
+    have r (docs/decisions/0010-few-shot.md).
+
+    Args:
+        made: From `prototypes_of` or `steadied`.
+        photographs: How many there were.
+        reach: The length up to FEW; above, it falls to 1 as their number grows.
+
+    Returns:
+        `made` with another prototype of both, if there is one.
+    """
+    length = 1 + (reach - 1) * min(1.0, FEW / max(photographs, 1))
+    return [(sense, vector * np.float32(length) if sense == "both" else vector)
+            for sense, vector in made]
+
+
+def steadied(made: list[tuple[str, Vector]], recordings: int, factory: Vectors,
+             senses: NDArray[np.uint8], prior: float = SOUND_PRIOR) -> list[tuple[str, Vector]]:
+    """Draw what the pairs of an enrolled species fuse to towards what an average sound would do.
+
+    One or two recordings say little of how a species sounds; taken at their word they make pairs
+    worse than photographs alone (docs/decisions/0010-few-shot.md). The prototype of both becomes
+    the mean of itself, weighing `recordings`, and of the photographs' prototype moved by the way
+    from the factory's photographs to its pairs, weighing `prior`.
+
+    Args:
+        made: From `prototypes_of`.
+        recordings: How many there were.
+        factory: float32 [M, 128], the prototypes of the bundle.
+        senses: uint8 [M], the index in SENSES of each.
+        prior: In recordings.
+
+    Returns:
+        `made` with another prototype of both; unchanged when it has none, or the factory none.
+    """
+    seen, pairs = (factory[senses == SENSES.index(sense)] for sense in ("image", "both"))
+    own = dict(made)
+    if "both" not in own or not len(seen) or not len(pairs):
+        return made
+    expected = own["image"] - seen.mean(axis=0) + pairs.mean(axis=0)
+    weight = recordings / (recordings + prior)
+    own["both"] = unit(weight * own["both"] + (1 - weight) * expected)
+    return list(own.items())

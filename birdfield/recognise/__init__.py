@@ -1,0 +1,1 @@
+"""Recognition: from files and signals to vectors, decisions and enrolled species."""

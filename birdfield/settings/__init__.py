@@ -1,0 +1,1 @@
+"""Settings: the station's configuration, its checks, and the rules made from it."""

@@ -1,0 +1,1 @@
+"""Signals: pure functions on pictures and sound, before any model."""

@@ -1,0 +1,58 @@
+"""Whether a sound stands out from what has long been there: a gate before any model runs."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdfield.signals.audio import Waveform
+
+FRAME_S = 0.032
+BANDS_HZ = (250, 500, 1000, 2000, 4000, 8000)  # edges of the octaves in which birds are heard
+SHORT = 0.02  # share of the frames that a call fills at least
+PAUSE = 0.2  # share of the frames between calls at least: they tell the floor
+STEP_DB = 8.0  # above its floor in some octave, a sound stands out
+FLOOR_DB = -90.0  # of full scale: where floors start, and the lowest
+RISE_DB_S = 1.0  # so quickly a floor rises to a sound that does not pause, such as a fan
+
+
+def octave_levels(waveform: Waveform, rate_hz: int) -> NDArray[np.float32]:
+    """Measure the level of each frame in each octave of BANDS_HZ.
+
+    Args:
+        waveform: float32 [N], mono, -1..1, of at least FRAME_S.
+        rate_hz: Its rate, at least twice the highest edge.
+
+    Returns:
+        float32 [T, bands], in dB of full scale.
+    """
+    size = round(FRAME_S * rate_hz)
+    frames = waveform[: len(waveform) // size * size].reshape(-1, size)
+    window = np.hanning(size).astype(np.float32)
+    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 * (2 / (size * (window ** 2).sum()))
+    edges = [round(edge * size / rate_hz) for edge in BANDS_HZ]
+    bands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
+    return np.asarray(10 * np.log10(bands + 1e-12), np.float32)
+
+
+class LoudnessGate:
+    """The floor of each octave at one microphone. Not thread-safe."""
+
+    def __init__(self, rate_hz: int) -> None:
+        """Start with floors so low that everything stands out."""
+        self._rate_hz = rate_hz
+        self._floors_db = np.full(len(BANDS_HZ) - 1, FLOOR_DB, np.float32)
+        self._heard_s: float | None = None
+
+    def stands_out(self, waveform: Waveform, time_s: float) -> bool:
+        """Compare a window, float32 [N], to the floors, and learn them.
+
+        Args:
+            waveform: Usable by `birdfield.quality.window_fault`.
+            time_s: Where it starts; windows go forward.
+        """
+        levels_db = octave_levels(waveform, self._rate_hz)
+        loud_db, quiet_db = np.quantile(levels_db, (1 - SHORT, PAUSE), axis=0)
+        passed_s = 0.0 if self._heard_s is None else time_s - self._heard_s
+        self._heard_s = time_s
+        risen_db = self._floors_db + RISE_DB_S * passed_s
+        self._floors_db = np.maximum(np.minimum(quiet_db, risen_db), FLOOR_DB).astype(np.float32)
+        return bool((loud_db > self._floors_db + STEP_DB).any())

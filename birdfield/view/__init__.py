@@ -1,0 +1,1 @@
+"""View: the live picture of a watched scene on a terminal."""

@@ -1,0 +1,60 @@
+"""Evidence for 0001: python experiments/0001/image_rate.py IMAGE_DIR OUT.csv.
+
+Out-of-fold top-1 by image of nearest means after some epochs of triplets on VGG16 alone, by the
+share of the heads' rate that its projection learns by; three seeds of folds and batches.
+"""
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdfield.model.open_frontend import open_frontend
+from birdfield.paths import PACKAGED_YAMNET
+from birdfield.recognise.dataset import scan
+from birdfield_train.backbones import get_backbone
+from birdfield_train.crossval import FOLDS, index_samples
+from birdfield_train.features import extract
+from birdfield_train.fit import FitConfig, Fitter
+
+triplet_start: Any = importlib.import_module("0001_triplet_start")
+by_sight: Any = importlib.import_module("0005_vgg16_8bit")
+EPOCHS, SEEDS = triplet_start.EPOCHS, triplet_start.SEEDS
+SHARES = (1.0, 0.1)
+
+
+def main() -> None:
+    """Measure both shares on the same folds."""
+    images, out = map(Path, sys.argv[1:3])
+    dataset = replace(scan(images, images, senses=["image"]), audio=())
+    backbone = get_backbone("vgg16")
+    frontend = open_frontend("yamnet", PACKAGED_YAMNET)
+    features = extract(dataset, backbone, frontend, lambda *_: None)
+    rows = []
+    for seed in SEEDS:
+        samples = index_samples(features, dataset.species, seed)
+        for share in SHARES:
+            right: dict[int, list[bool]] = {epoch: [] for epoch in EPOCHS}
+            for fold in range(FOLDS):
+                split, tested = samples.split(fold), samples.tested("image", fold)
+                asked = [samples.features["image"][int(row)] for row in tested]
+                fitter = Fitter(split, backbone.channels, frontend.spec,
+                                FitConfig(image_rate=share), seed)
+                for epoch in EPOCHS:
+                    fitter.run(epoch, lambda *_: None)
+                    found = by_sight.nearest_means(
+                        fitter.heads.embed_images(split.images), split.image_labels,
+                        fitter.heads.embed_images(asked))
+                    right[epoch] += list(found == samples.labels["image"][tested])
+            rows += [{"seed": seed, "image_rate": share, "epochs": epoch,
+                      "image": round(float(np.mean(values)), 4), "n": len(values)}
+                     for epoch, values in right.items()]
+            print(rows[-len(EPOCHS) :], flush=True)
+    triplet_start.write_rows(out, rows)
+
+
+if __name__ == "__main__":
+    main()

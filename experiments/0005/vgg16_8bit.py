@@ -1,0 +1,55 @@
+"""Evidence for 0005: python experiments/0005/vgg16_8bit.py FLOAT_WEIGHTS.h5 IMAGE_DIR AUDIO_DIR.
+
+Out-of-fold image top-1 by nearest mean in the discriminant space, on features of the packaged 8-bit
+VGG16 base and of the float weights that it was made from.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from birdfield.model.encoder import unit
+from birdfield.model.open_frontend import open_frontend
+from birdfield.paths import PACKAGED_YAMNET
+from birdfield.recognise.dataset import scan
+from birdfield_train.backbones import get_backbone
+from birdfield_train.crossval import FOLDS, index_samples
+from birdfield_train.features import extract
+from birdfield_train.heads import Heads
+
+
+def nearest_means(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Find the species, int64 [M], whose mean of unit vectors [N, D] is nearest to each asked."""
+    means = unit(np.stack([known[labels == row].mean(axis=0) for row in range(labels.max() + 1)]))
+    return np.asarray((asked @ means.T).argmax(axis=1))
+
+
+def main() -> None:
+    """Print both figures, and how near the features are."""
+    weights, images, audio = map(Path, sys.argv[1:4])
+    dataset = scan(images, audio)
+    frontend = open_frontend("yamnet", PACKAGED_YAMNET)
+    pooled = {}
+    for name, given in (("8-bit", None), ("float", weights)):
+        backbone = get_backbone("vgg16", given)
+        features = extract(dataset, backbone, frontend, lambda *_: None)
+        samples = index_samples(features, dataset.species, seed=0)
+        right = []
+        for fold in range(FOLDS):
+            split = samples.split(fold)
+            heads = Heads(backbone.channels, frontend.spec)
+            heads.start(split)
+            rows = samples.tested("image", fold)
+            tested = heads.embed_images([samples.features["image"][int(row)] for row in rows])
+            found = nearest_means(heads.embed_images(split.images), split.image_labels, tested)
+            right.append(found == samples.labels["image"][rows])
+        pooled[name] = unit(np.stack([feature.load() for feature in features.images]))
+        print(f"{name}: image top-1 {np.concatenate(right).mean():.4f}, "
+              f"n = {sum(map(len, right))}", flush=True)
+    cosine = (pooled["8-bit"] * pooled["float"]).sum(axis=1)
+    print(f"cosine of pooled features: {cosine.mean():.5f} mean, {cosine.min():.5f} least")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Evidence for 0007: python experiments/0007/yamnet_bands.py DATA [OUT.csv].
+
+Audio top-1 of DATA/audio, out of fold, of the discriminant that the audio tower starts from, by
+what is read of YAMNet: its embedding, or the mean and the peak over time of an inner layer's maps.
+Needs ai-edge-litert.
+"""
+
+import csv
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from numpy.typing import NDArray
+
+from birdfield.model.audio_specs import YAMNET
+from birdfield.paths import PACKAGED_YAMNET
+from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
+from birdfield.signals.audio import patches, read_audio
+
+LAYERS = (13, 10, 8, 5)  # by YAMNet's own numbers; each ends in a convolution of 1 x 1
+by_sound: Any = importlib.import_module("0013_peaks_by_sound")
+FOLDS, SEEDS = by_sound.FOLDS, by_sound.SEEDS
+SHRINKAGE = 0.3
+
+Array = NDArray[np.float32]
+
+
+class Inner:
+    """The packaged YAMNet with all its tensors kept, which no delegate does."""
+
+    def __init__(self) -> None:
+        """Find the layers: the convolutions in their order, the depthwise ones left out."""
+        self._model = Interpreter(
+            str(PACKAGED_YAMNET), experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+        self._model.allocate_tensors()
+        ends = [operation["outputs"][0] for operation in self._model._get_ops_details()
+                if operation["op_name"] == "CONV_2D"]
+        self._layers = {f"layer {layer}": ends[layer - 1] for layer in LAYERS}
+        self._embedding = next(detail["index"] for detail in self._model.get_output_details()
+                               if tuple(detail["shape"]) == (1, 1024))
+
+    def __call__(self, waveform: Array) -> dict[str, Array]:
+        """Embed float32 [N] at 16 kHz; returns [T, F] by what is read."""
+        found = [self._read(patch) for patch in patches(waveform, YAMNET)]
+        return {name: np.stack([one[name] for one in found]).astype(np.float16)
+                for name in found[0]}
+
+    def _read(self, patch: Array) -> dict[str, Array]:
+        self._model.set_tensor(self._model.get_input_details()[0]["index"], patch)
+        self._model.invoke()
+        read = {"embedding": self._model.get_tensor(self._embedding)[0]}
+        for name, tensor in self._layers.items():
+            maps = self._model.get_tensor(tensor)[0]
+            read[name] = np.concatenate([maps.mean(axis=0).ravel(), maps.max(axis=0).ravel()])
+        return read
+
+
+def top1(dataset: Dataset, frames: list[Array], standardised: bool) -> Iterator[float]:
+    """Score each fold by the nearest species' mean of the others, with each seed of the folds."""
+    audio = dataset.audio
+    labels = np.array([dataset.labels.index(sample.label) for sample in audio], np.int64)
+    windows, owner = by_sound.pool_windows(frames, YAMNET.frames)
+
+    def fit(own: Array, species: NDArray[np.int64]) -> Callable[[Array], Array]:
+        spread = own.std(axis=0) + 1e-3 if standardised else np.float32(1)
+        project = by_sound.discriminant_of(SHRINKAGE)(own / spread, species)
+        return lambda rows: np.asarray(project(rows / spread))
+
+    for seed in SEEDS:
+        folds = fold_of(audio, assign_folds([*dataset.images, *audio], FOLDS, seed))
+        yield by_sound.top1(fit, windows, owner, labels, folds)
+
+
+def main() -> None:
+    """Embed once, then measure each choice."""
+    data = Path(sys.argv[1])
+    dataset = scan(data / "images", data / "audio")
+    model = Inner()
+    read = [model(read_audio(sample.path, YAMNET.rate_hz)) for sample in dataset.audio]
+    both = "embedding and layer 5"
+    for one in read:
+        one[both] = np.concatenate([one["embedding"], one["layer 5"]], axis=1)
+    choices = [*((name, False) for name in read[0]), (both, True)]
+    table = [["read", "standardised", "numbers", "n", *(f"seed_{seed}" for seed in SEEDS), "mean",
+              "sd"]]
+    print(*table[0], sep=",")
+    for name, standardised in choices:
+        scores = list(top1(dataset, [one[name] for one in read], standardised))
+        figures = [*scores, float(np.mean(scores)), float(np.std(scores))]
+        table.append([name, str(standardised).lower(), str(read[0][name].shape[1]),
+                      str(len(read)), *(f"{figure:.4f}" for figure in figures)])
+        print(*table[-1], sep=",", flush=True)
+    if len(sys.argv) > 2:
+        with open(sys.argv[2], "w", newline="") as stream:
+            csv.writer(stream).writerows(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Evidence for 0009: python experiments/0009/no_bird.py RUN NO_BIRD_DIR BIRD_DIR OUT.csv.
+
+Counts species named by sound alone in an hour of mixed sounds of no bird (a flat folder, of which
+RUN saw none but the files at even places), and what is left of the right answers on recordings that
+RUN was not trained on (a folder a species), by what rejects: thresholds, prototypes of no bird,
+gates.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from birdfield.evaluate.damage import mix
+from birdfield.model.encoder import Vectors
+from birdfield.model.gallery import Gallery, knownness
+from birdfield.recognise import bird_gate
+from birdfield.recognise.dataset import scan, scan_flat
+from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
+from birdfield.signals.usability import window_fault
+from birdfield_train.run_encoder import Run, RunEncoder
+
+HOUR_S = 3600
+SNRS_DB = (-5.0, 0.0, 5.0)
+CHOICES = ((0.05, 0.05), (0.1, 0.1), (0.1, 0.3), (0.2, 0.2), (0.2, 0.4), (0.3, 0.3), (0.3, 0.5))
+NO_GATE = (0.0, 0.0)
+
+Rows = tuple[Vectors, NDArray[np.float32], NDArray[np.float32]]  # fused, bird, voice
+
+
+def listen(encoder: RunEncoder, waveforms: Iterator[Waveform]) -> Rows:
+    """Embed windows, and take the highest score of a bird and of a voice from each."""
+    fused, birds, voices = [], [], []
+    for waveform in waveforms:
+        if window_fault(waveform):
+            continue
+        heard = encoder.hear(waveform)
+        fused.append(encoder.fuse(None, encoder.audio_vector(heard.frames)))
+        birds.append(heard.classes[:, bird_gate.BIRDS].max())
+        voices.append(heard.classes[:, bird_gate.VOICES].max())
+    return np.stack(fused), np.array(birds), np.array(voices)
+
+
+def cut(path: Path, encoder: RunEncoder) -> Iterator[Waveform]:
+    """Cut a file into windows."""
+    for _, waveform in windows(read_blocks(path, encoder.audio_spec.rate_hz), encoder.audio_spec):
+        yield waveform
+
+
+def an_hour(paths: Sequence[Path], encoder: RunEncoder) -> Iterator[Waveform]:
+    """Mix windows of two random files each until they last an hour."""
+    rng = np.random.default_rng(0)
+    rate_hz, window = encoder.audio_spec.rate_hz, encoder.audio_spec.window
+    sounds = [read_audio(path, rate_hz) for path in paths]
+    for _ in range(round(HOUR_S * rate_hz / window)):
+        first, second = (sounds[row] for row in rng.choice(len(sounds), 2, replace=False))
+        start = int(rng.integers(max(len(first) - window, 0) + 1))
+        yield mix(first[start : start + window], second, rng.choice(SNRS_DB), rng, rate_hz)
+
+
+def answers(gallery: Gallery, rows: Rows, gate: tuple[float, float]) -> NDArray[np.int64]:
+    """Answer by sound alone: the species' place, or -1."""
+    fused, bird, voice = rows
+    similarities = gallery.similarities(fused, "audio")
+    nobird = gallery.nobird_similarity(fused, "audio")
+    known = knownness(similarities, nobird, gallery, "audio") >= 0
+    heard = bird >= np.where(voice >= bird_gate.LOUD, gate[1], gate[0])
+    return np.where(known & heard, similarities.argmax(axis=1), -1)
+
+
+def main() -> None:
+    """Embed each window once, then count by each way of rejecting."""
+    run_folder, no_bird, birds, out = map(Path, sys.argv[1:5])
+    run = Run(run_folder)
+    encoder, gallery = RunEncoder(run), run.gallery()
+    bare = replace(gallery, nobird_vectors=gallery.nobird_vectors[:0],
+                   nobird_senses=gallery.nobird_senses[:0])
+    paths = [sample.path for sample in scan_flat(no_bird, "audio")[0]]
+    tuned, counted = (listen(encoder, (one for path in half for one in cut(path, encoder)))
+                      for half in (paths[::2], paths[1::2]))
+    hour = listen(encoder, an_hour(paths[1::2], encoder))
+    samples = scan(birds, birds, senses=["audio"]).audio
+    found = [(gallery.labels.index(sample.label), listen(encoder, cut(sample.path, encoder)))
+             for sample in samples]
+    truth = np.concatenate([np.full(len(rows[1]), label) for label, rows in found])
+    known: Rows = tuple(np.concatenate(parts) for parts in zip(*(rows for _, rows in found),
+                                                               strict=True))  # type: ignore[assignment]
+    with out.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["no_bird_prototypes", "quiet", "clear", "tuned_false", "tuned_n",
+                         "counted_false", "counted_n", "hour_false", "hour_n", "hour_upper_95",
+                         "birds_heard", "birds_answered", "birds_right", "birds_n"])
+        for name, used in (("no", bare), ("yes", gallery)):
+            for gate in (NO_GATE, *CHOICES):
+                false = [int((answers(used, rows, gate) >= 0).sum())
+                         for rows in (tuned, counted, hour)]
+                said = answers(used, known, gate)
+                heard = known[1] >= np.where(known[2] >= bird_gate.LOUD, gate[1], gate[0])
+                row = [name, *gate, false[0], len(tuned[1]), false[1], len(counted[1]), false[2],
+                       len(hour[1]), round(float(chi2.ppf(0.95, 2 * (false[2] + 1)) / 2), 2),
+                       round(float(heard.mean()), 4), round(float((said >= 0).mean()), 4),
+                       round(float((said == truth).mean()), 4), len(truth)]
+                writer.writerow(row)
+                print(*row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

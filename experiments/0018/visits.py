@@ -1,0 +1,125 @@
+"""Evidence for 0018: 0018_visits.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv.
+
+The folders are those of `tools/scene_score.py`. Gardens made of one half of the birds' files, of
+which the score has the other, are watched once; their windows are then pooled by several choices
+of the constants of `birdfield.visits`, and the visits scored against the script.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+from garden import Scene  # noqa: E402
+from garden_script import Stay, draw_script, find_files  # noqa: E402
+from scene_score import SENSES, Found, Remembering, tabulate, write_rows  # noqa: E402
+from soak import SceneCamera, SceneMicrophone  # noqa: E402
+
+from birdfield.model.bundle import Bundle, load_bundle  # noqa: E402
+from birdfield.paths import thread_count  # noqa: E402
+from birdfield.recognise.decide import Decision, decide  # noqa: E402
+from birdfield.watch import visits as pooling  # noqa: E402
+from birdfield.watch.scene import Watch, step_of  # noqa: E402
+from birdfield.watch.window import Window  # noqa: E402
+
+SEED, HALF, VISITS = 10, 0, 70
+AS_DECIDED: dict[str, float] = {}
+CHOICES = {
+    "as decided": AS_DECIDED,
+    "only what each window is sure of": {"HALF": 0.0, "SLOPE": 0.001, "FAINT": 0.0},
+    "half at -0.05": {"HALF": -0.05},
+    "half at -0.15": {"HALF": -0.15},
+    "slope 0.03": {"SLOPE": 0.03},
+    "what is disputed counts 0.5": {"DISPUTED": 0.5},
+    "what is disputed counts 1": {"DISPUTED": 1.0},
+    "what agrees counts 1": {"AGREEING": 1.0},
+    "a sound possibly the seen bird's is disputed too": {"POSSIBLE": 2.0},
+    "possibly is 0.001": {"POSSIBLE": 0.001},
+    "possibly is 0.05": {"POSSIBLE": 0.05},
+    "support of 1.5": {"ENOUGH": 1.5},
+    "support of 2.5": {"ENOUGH": 2.5},
+    "support of 3": {"ENOUGH": 3.0},
+    "share of 0.5": {"SHARE": 0.5},
+    "share of 0.6": {"SHARE": 0.6},
+    "share of 0.8": {"SHARE": 0.8}}
+
+Watched = list[tuple[list[Window], tuple[Stay, ...]]]
+
+
+def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
+    """Watch all gardens by both senses and by each; keeps vectors and decisions."""
+    watched: dict[str, Watched] = {name: [] for name in SENSES}
+    for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
+        encoder = Remembering(bundle.encoder(thread_count()))
+        scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
+        for name, senses in SENSES.items():
+            watch = Watch(encoder, bundle.factory_gallery(),
+                          SceneCamera(scene) if "image" in senses else None,
+                          SceneMicrophone(scene) if "audio" in senses else None, fast=True,
+                          crop_margin=bundle.crop_margin)
+            watched[name].append(([replace(
+                window, frame=None, waveform=None, heard=replace(window.heard, heard=None))
+                for window in watch.windows()], garden.stays))
+    return watched
+
+
+def deciding_once() -> Callable[..., Decision]:
+    """Let each vector be decided once: the choices differ only in what is made of it."""
+    known: dict[tuple[int, int], Decision] = {}
+
+    def once(encoder: Any, gallery: Any, image: Any, audio: Any) -> Decision:
+        key = id(image), id(audio)
+        if key not in known:
+            known[key] = decide(encoder, gallery, image, audio)
+        return known[key]
+
+    return once
+
+
+def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay, ...]]]:
+    """Pool as a recorder does."""
+    encoder, gallery = bundle.encoder(1), bundle.factory_gallery()
+    told = []
+    for windows, stays in watched:
+        going_on = pooling.Visits(step_s=step_of(encoder.audio_spec))
+        found = []
+        for window in windows:
+            going_on.take(window, pooling.claims_of(encoder, gallery, window))
+            found += going_on.ended(window.end_s)
+        found += going_on.close()
+        told.append(([Found(visit.species, visit.start_s, visit.end_s) for visit in found], stays))
+    return told
+
+
+def score_choices(bundle: Bundle, watched: dict[str, Watched], out: Path) -> None:
+    """Print and write what each choice finds, of all birds."""
+    decided = {name: getattr(pooling, name) for choice in CHOICES.values() for name in choice}
+    once = deciding_once()
+    rows: list[dict[str, Any]] = []
+    for choice, constants in CHOICES.items():
+        for name, value in {**decided, **constants}.items():
+            setattr(pooling, name, value)
+        for senses, windows in watched.items():
+            with patch.object(pooling, "decide", once):
+                row = tabulate(pool(bundle, windows))[0]
+            del row["group"]
+            rows.append({"choice": choice, "senses": senses, **row})
+            print(*rows[-1].values(), flush=True)
+    write_rows(out, rows)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    model, *folders, out = map(Path, sys.argv[1:])
+    bundle = load_bundle(model)
+    score_choices(bundle, watch_all(bundle, folders), out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Evidence for 0020: 0020_close_look.py MODEL IMAGE_DIR NO_BIRD_DIR UNKNOWN_DIR OUT.csv.
+
+Photographs that the model was not trained on are set into pictures without a bird, as in
+0012_bird_size.py; then for each least knownness of a part: how many are right, right and answered,
+wrong and answered, and how pictures of no bird and of species it does not know fare.
+"""
+
+import csv
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdfield.evaluate.metrics import auroc
+from birdfield.model.bundle import load_bundle
+from birdfield.model.gallery import knownness
+from birdfield.recognise.close_look import parts_of
+from birdfield.recognise.dataset import scan, scan_flat
+from birdfield.recognise.embed import read_photograph
+from birdfield.signals.image import Frame
+
+LEAST = (9.0, 0.2, 0.15, 0.1, 0.05, 0.0)  # 9: no closer look
+
+
+def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
+    """Look at everything in parts once, then measure every way to choose among them."""
+    sizes: Any = importlib.import_module("0012_bird_size")
+    bundle = load_bundle(Path(model))
+    encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
+
+    def look(image: Frame) -> tuple[np.ndarray, np.ndarray]:
+        fused = np.stack([encoder.fuse(encoder.image_vector(part), None)
+                          for part in parts_of(image)])
+        similarities = gallery.similarities(fused, "image")
+        return similarities.argmax(axis=1), knownness(
+            similarities, gallery.nobird_similarity(fused, "image"), gallery, "image")
+
+    photographs = [(read_photograph(sample.path), gallery.labels.index(sample.label))
+                   for sample in scan(Path(images), Path(images), senses=["image"]).images]
+    backgrounds = [read_photograph(sample.path) for sample in scan_flat(Path(scenes), "image")[0]]
+    labels = np.array([label for _, label in photographs])
+    looks = {}
+    for share in sizes.SHARES:
+        rng = np.random.default_rng(0)
+        looks[share] = [look(sizes.place(
+            photograph, backgrounds[int(rng.integers(len(backgrounds)))], share, rng))
+            for photograph, _ in photographs]
+        print(f"{share:.0%} of the area seen", flush=True)
+    nobody = [look(image) for image in backgrounds]
+    strangers = [look(read_photograph(sample.path))
+                 for sample in scan(Path(unknown), Path(unknown), senses=["image"]).images]
+
+    with Path(out).open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["least", "what", "right", "right_answered", "wrong_answered", "auroc",
+                         "n"])
+        for least in LEAST:
+            whole = _choose(looks[1.0], least)[1]
+            for share, seen in looks.items():
+                species, known = _choose(seen, least)
+                right, answered = species == labels, known >= 0
+                writer.writerow([least, share, *_rounded(
+                    right.mean(), (right & answered).mean(), (~right & answered).mean()), "",
+                    len(seen)])
+            for name, seen in (("no bird", nobody), ("unknown", strangers)):
+                known = _choose(seen, least)[1]
+                writer.writerow([least, name, "", "", *_rounded(
+                    (known >= 0).mean(), auroc(whole, known)), len(seen)])
+    print(Path(out).read_text())
+
+
+def _choose(looks: list[tuple[np.ndarray, np.ndarray]],
+            least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Answer by the whole where it is known, else by the surest part, if it is sure enough."""
+    chosen = []
+    for species, known in looks:
+        part = int(known[1:].argmax()) + 1
+        row = part if known[0] < 0 and known[part] >= least else 0
+        chosen.append((species[row], known[row]))
+    return np.array([each[0] for each in chosen]), np.array([each[1] for each in chosen])
+
+
+def _rounded(*values: float) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,85 @@
+"""Sound by HTTP, from a server of the test's own."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from devices import TONE_HZ, dominant_hz, mjpeg_camera, network_microphone, wait_for
+
+from birdfield.capture.microphone import open_microphone
+from birdfield.capture.network_microphone import NetworkMicrophone
+from birdfield.errors import MissingError
+
+RATE_HZ = 44_100
+
+
+@contextmanager
+def serving(port: int = 0) -> Iterator[int]:
+    """Serve the tone in stereo, on the left."""
+    left = 0.5 * np.sin(2 * np.pi * TONE_HZ * np.arange(RATE_HZ) / RATE_HZ)
+    sound = (np.stack([left, np.zeros(RATE_HZ)], 1) * 32_767).astype("<i2")
+    with network_microphone(sound, RATE_HZ, port) as bound:
+        yield bound
+
+
+@contextmanager
+def listening(url: str) -> Iterator[NetworkMicrophone]:
+    pytest.importorskip("av", reason="PyAV is not installed: birdfield[network]")
+    microphone = open_microphone(url, 16_000)
+    assert isinstance(microphone, NetworkMicrophone)
+    try:
+        yield microphone
+    finally:
+        microphone.close()
+
+
+def hears_tone(microphone: NetworkMicrophone) -> bool:
+    """Tell whether the last 1.5 s are the tone, at half its level: the mean of both channels."""
+    now_s = time.monotonic()
+    waveform = microphone.window(now_s - 1.5, now_s)
+    return (waveform is not None and abs(dominant_hz(waveform) - TONE_HZ) < 3
+            and 0.2 < np.abs(waveform).max() < 0.3)
+
+
+@pytest.mark.devices
+def test_sound_of_the_network_is_heard(
+        caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "birdfield")
+    with serving() as port, listening(f"http://127.0.0.1:{port}/") as microphone:
+        wait_for(lambda: hears_tone(microphone), "the tone")
+        assert not caplog.messages
+    assert microphone.name == f"http://127.0.0.1:{port}/" and microphone.live
+
+
+@pytest.mark.devices
+def test_a_server_that_dies_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "birdfield")
+    with serving() as port:
+        pass
+    with listening(f"http://127.0.0.1:{port}/?token=secret") as microphone:
+        wait_for(lambda: bool(caplog.messages), "the warning")
+        with serving(port):
+            wait_for(lambda: hears_tone(microphone), "the tone")
+        wait_for(lambda: len(caplog.messages) == 3, "the loss")
+    lost, back, again = (message.split("?token=*** ")[0] for message in caplog.messages)
+    assert lost == again == f"microphone lost: http://127.0.0.1:{port}/"
+    assert back == "microphone is back"
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.devices
+def test_a_camera_without_sound_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with mjpeg_camera() as port, listening(f"http://127.0.0.1:{port}/"):
+        wait_for(lambda: bool(caplog.messages), "the warning")
+    assert caplog.messages == [
+        f"microphone lost: http://127.0.0.1:{port}/ sends no sound; trying again"]
+
+
+def test_a_missing_pyav_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingError, match="run: pip install 'birdfield.network.'"):
+        open_microphone("rtsp://10.0.0.5/bird", 16_000)

@@ -1,0 +1,139 @@
+import math
+
+import numpy as np
+import pytest
+from devices import scenery
+
+from birdfield.evaluate.damage import DAMAGES, active_power, damage_image, mix
+from birdfield.signals.usability import frame_fault
+
+RATE_HZ = 16_000
+
+
+def calls(peak: float = 0.2, length_s: float = 4.0) -> np.ndarray:
+    """Make calls of 0.1 s at 3 kHz, 0.4 s apart: a quarter of the time is song."""
+    samples = np.arange(round(length_s * RATE_HZ))
+    song = peak * np.sin(2 * np.pi * 3000 / RATE_HZ * samples) * (samples % 6400 < 1600)
+    return np.asarray(song, np.float32)
+
+
+def hiss(length_s: float = 9.0, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, round(length_s * RATE_HZ)).astype(np.float32)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("snr_db", [20, 10, 5, 0, -5])
+@pytest.mark.parametrize("noise_s", [9.0, 4.0, 0.7])
+def test_the_ratio_is_what_was_asked(snr_db: int, noise_s: float) -> None:
+    """The calls' power is 0.1^2 / 2 = 0.005; what was added is the difference to the original."""
+    waveform = calls(0.1)
+    mixed = mix(waveform, hiss(noise_s), snr_db, rng())
+    assert np.abs(mixed).max() < 1, "nothing was scaled"
+    added = mixed.astype(float) - waveform
+    assert 10 * math.log10(0.005 / np.mean(added**2)) == pytest.approx(snr_db, abs=0.3)
+
+
+def test_what_would_be_clipped_is_scaled_as_a_whole() -> None:
+    """Between the calls is noise alone, and in them both: of a scale s, all of it is s times."""
+    waveform, noise = calls(0.9), hiss()
+    mixed = mix(waveform, noise, -5, rng())
+    assert np.abs(mixed).max() == pytest.approx(1)
+    scale = float((mixed * waveform).sum() / (waveform**2).sum())
+    added = mixed / scale - waveform
+    assert scale < 0.9
+    assert 10 * math.log10(0.405 / np.mean(added.astype(float) ** 2)) == pytest.approx(-5, abs=0.3)
+
+
+def test_only_active_frames_count_as_song() -> None:
+    """In silence around it a song is as loud as it was: 0.02, not a quarter of it."""
+    assert active_power(calls()) == pytest.approx(0.02, rel=0.02)
+
+
+def test_an_even_or_very_short_sound_counts_whole() -> None:
+    assert active_power(np.full(RATE_HZ, 0.5, np.float32)) == pytest.approx(0.25)
+    assert active_power(np.full(5, 0.5, np.float32)) == pytest.approx(0.25)
+
+
+def test_mixing_is_seeded_and_leaves_its_input_alone() -> None:
+    waveform, noise = calls(), hiss()
+    before = waveform.copy(), noise.copy()
+    assert np.array_equal(mix(waveform, noise, 0, rng(1)), mix(waveform, noise, 0, rng(1)))
+    assert not np.array_equal(mix(waveform, noise, 0, rng(1)), mix(waveform, noise, 0, rng(2)))
+    assert np.array_equal(waveform, before[0]) and np.array_equal(noise, before[1])
+    assert mix(waveform, noise, 0, rng(1)).dtype == np.float32
+
+
+def test_short_noise_is_repeated() -> None:
+    """Its period is the noise's length."""
+    period = round(0.7 * RATE_HZ)
+    added = mix(calls(), hiss(0.7), 0, rng()) - calls()
+    assert np.allclose(added[:period], added[period : 2 * period], atol=1e-6)
+
+
+def test_noise_without_any_sound_adds_nothing() -> None:
+    assert np.array_equal(mix(calls(), np.zeros(99, np.float32), -5, rng()), calls())
+
+
+def test_nothing_cannot_be_mixed() -> None:
+    with pytest.raises(ValueError, match="mixing 64000 samples with 0 of noise; expected at least"):
+        mix(calls(), np.zeros(0, np.float32), 0, rng())
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_is_seeded_and_leaves_its_input_alone(kind: str) -> None:
+    frame = scenery(0)
+    before = frame.copy()
+    damaged = damage_image(frame, kind, rng(1))
+    assert np.array_equal(frame, before)
+    assert damaged.shape == frame.shape and damaged.dtype == np.uint8
+    assert np.array_equal(damaged, damage_image(frame, kind, rng(1)))
+    assert np.array_equal(damaged, frame) == (kind == "clean")
+    if kind in ("dark", "half-covered", "rain"):
+        assert not np.array_equal(damaged, damage_image(frame, kind, rng(2)))
+
+
+def test_a_blurred_picture_has_weaker_edges_and_the_same_light() -> None:
+    frame = scenery(0)
+    blurred = damage_image(frame, "blur", rng()).astype(float)
+    assert np.abs(np.diff(blurred, axis=1)).max() < np.abs(np.diff(frame.astype(float),
+                                                                   axis=1)).max() / 2
+    assert blurred.mean() == pytest.approx(frame.mean(), abs=1)
+
+
+def test_white_falls_to_a_quarter_in_the_dark() -> None:
+    """255 * 0.25 = 63.75; grey 128 to 63.75 * (128/255)^1.5 = 22.67; the noise is 4 wide."""
+    white = damage_image(np.full((99, 99, 3), 255, np.uint8), "dark", rng())
+    grey = damage_image(np.full((99, 99, 3), 128, np.uint8), "dark", rng())
+    assert white.mean() == pytest.approx(63.75, abs=0.1) and white.std() == pytest.approx(4, abs=.1)
+    assert grey.mean() == pytest.approx(22.67, abs=0.1)
+
+
+def test_a_dim_picture_becomes_too_dark_to_use() -> None:
+    """Luma 128 is 22.7 afterwards, below the 24 of a dark frame; luma 250 is 61.9."""
+    assert frame_fault(damage_image(scenery(0, (88, 88, 88)), "dark", rng()), 0) == "dark"
+    assert frame_fault(damage_image(scenery(0, (200, 200, 200)), "dark", rng()), 0) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_half_of_a_picture_is_covered_in_its_mean_colour(seed: int) -> None:
+    frame = scenery(0)
+    covered = damage_image(frame, "half-covered", rng(seed))
+    mean = frame.reshape(-1, 3).mean(axis=0).astype(np.uint8)
+    hidden = (covered == mean).all(axis=-1)
+    assert hidden.mean() == pytest.approx(0.5, abs=0.03)
+    assert np.array_equal(covered[~hidden], frame[~hidden])
+
+
+def test_rain_changes_some_of_a_picture_of_any_size() -> None:
+    for factor in (1, 5):
+        frame = np.repeat(np.repeat(scenery(0), factor, axis=0), factor, axis=1)
+        changed = (damage_image(frame, "rain", rng()) != frame).any(axis=-1).mean()
+        assert 0.1 < changed < 0.6
+
+
+def test_an_unknown_damage_is_refused() -> None:
+    with pytest.raises(ValueError, match="no damage 'mud'; expected one of clean, blur, dark, ha"):
+        damage_image(scenery(0), "mud", rng())

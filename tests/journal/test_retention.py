@@ -1,0 +1,210 @@
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import which
+
+import numpy as np
+import pytest
+from journal_rows import ROBIN
+from stages import events, recorder, visits, window
+
+from birdfield.journal.database import EvidenceFile, Journal, open_journal
+from birdfield.journal.retention import Disk, Retention
+from birdfield.watch.recorder import Settings
+
+NOW = datetime(2026, 5, 31, tzinfo=UTC)
+MB = 1_000_000
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with closing(open_journal(tmp_path / "journal")) as opened:
+        opened.start_session("a1b2", None, None, NOW, None)
+        yield opened
+
+
+def add(journal: Journal, days_ago: float, score: float = 0.9, species: str | None = "Robin",
+        agreement: str = "single", size: int = 1000) -> int:
+    """Write a visit with one file of evidence."""
+    path = f"evidence/{len(journal.evidence_paths())}-{days_ago}.jpg"
+    (journal.folder / "evidence").mkdir(exist_ok=True)
+    (journal.folder / path).write_bytes(bytes(size))
+    started = NOW - timedelta(days=days_ago)
+    return journal.add_visit(replace(
+        ROBIN, species=species, started=started, score=score, agreement=agreement, embeddings={},
+        evidence=(EvidenceFile("picture", path, size, score, 0, 5),)), "a1b2")
+
+
+def with_evidence(journal: Journal) -> set[int]:
+    for path in journal.evidence_paths():
+        assert (journal.folder / path).is_file()
+    files = sum(path.is_file() for path in (journal.folder / "evidence").rglob("*"))
+    rows = journal.database.execute("SELECT visit FROM evidence WHERE deleted IS NULL").fetchall()
+    assert files == len(rows)
+    return {row["visit"] for row in rows}
+
+
+def count(journal: Journal) -> int:
+    return int(journal.database.execute("SELECT count(*) FROM visits").fetchone()[0])
+
+
+def test_evidence_goes_by_age_but_the_best_stays_and_each_row(journal: Journal) -> None:
+    """Of the Robins older than 7 days the two best stay: 0.99 and 0.98."""
+    old = [add(journal, 10 + number, score) for number, score in
+           enumerate((0.9, 0.99, 0.95, 0.98))]
+    young = add(journal, 6, 0.5)
+    wren = add(journal, 20, 0.1, "Wren")
+    undecided = add(journal, 20, 0.99, None)
+    assert Disk(journal, Retention(days=7, free=0, best=2)).purge(NOW) == 3
+    assert with_evidence(journal) == {old[1], old[3], young, wren}
+    assert count(journal) == 7 and undecided not in with_evidence(journal)
+
+
+def test_the_oldest_goes_first_when_there_is_too_much(journal: Journal) -> None:
+    """Five files of 1,000 bytes, of which 3,100 may stay."""
+    ids = [add(journal, days) for days in (5, 1, 4, 2, 3)]
+    assert Disk(journal, Retention(size=3100, free=0, best=0)).purge(NOW) == 2
+    assert with_evidence(journal) == {ids[1], ids[3], ids[4]}
+
+
+def test_what_was_seen_and_heard_is_better_than_a_score(journal: Journal) -> None:
+    both = add(journal, 9, 0.8, agreement="agree")
+    add(journal, 8, 0.99)
+    assert Disk(journal, Retention(days=1, free=0, best=1)).purge(NOW) == 1
+    assert with_evidence(journal) == {both}
+
+
+def test_evidence_goes_until_enough_is_free(journal: Journal) -> None:
+    """Each file that goes frees 1 MB: from 3 to 5 MB, the two oldest."""
+    ids = [add(journal, days) for days in (4, 3, 2, 1)]
+
+    def free(_: Path) -> int:
+        return 3 * MB + (4 - len(list((journal.folder / "evidence").glob("*")))) * MB
+
+    assert Disk(journal, Retention(free=5 * MB, best=0), free).purge(NOW) == 2
+    assert with_evidence(journal) == set(ids[2:])
+
+
+def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
+        journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    """100 MB are to stay free; it goes on at 110, so that it does not flutter."""
+    left = [200 * MB]
+    disk = Disk(journal, Retention(free=100 * MB), lambda _: left[0])
+    told = []
+    for megabytes in (200, 99, 50, 105, 111, 105):
+        left[0] = megabytes * MB
+        told.append((disk.check(NOW), disk.paused))
+    assert told == [(None, False), ("disk full", True), (None, True), (None, True),
+                    ("disk has room", False), (None, False)]
+    assert caplog.messages == [
+        "disk full: 99 MB are free, 100 MB are to stay free; recognition goes on, "
+        "but no picture or sound is kept",
+        "disk has room again: 111 MB are free; pictures and sounds are kept"]
+
+
+def test_a_full_disk_stays_full_when_nothing_is_to_stay_free(journal: Journal) -> None:
+    """Zero bytes are never less than zero: it would go on and fail again each minute."""
+    left = 0
+    disk = Disk(journal, Retention(free=0), lambda _: left)
+    assert disk.full() == "disk full"
+    assert disk.check(NOW) is None and disk.paused
+    left = 2 * MB
+    assert disk.check(NOW) == "disk has room"
+
+
+def test_who_is_best_is_not_asked_while_all_is_within_bounds(
+        journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranking a season's visits takes seconds, and a station checks its disk each minute."""
+    add(journal, 9, size=1000)
+    disk = Disk(journal, Retention(size=1000, free=MB), lambda _: 2 * MB)
+    monkeypatch.setattr(disk, "_disposable", None)
+    assert disk.purge(NOW) == 0
+
+
+def test_a_little_more_goes_than_was_too_much_so_that_it_is_not_asked_each_minute(
+        journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 202 files of 1,000 bytes 201,000 may stay: 198,000 do, and more fit in again."""
+    for number in range(202):
+        add(journal, 300 - number)
+    disk = Disk(journal, Retention(size=201_000, free=0, best=0))
+    assert disk.purge(NOW) == 4
+    add(journal, 1)
+    monkeypatch.setattr(disk, "_disposable", None)
+    assert disk.purge(NOW) == 0
+
+
+def test_what_is_too_old_is_looked_for_once_an_hour_and_when_the_clock_jumps(
+        journal: Journal) -> None:
+    disk = Disk(journal, Retention(days=7, free=0, best=0))
+    assert disk.purge(NOW) == 0
+    add(journal, 8)
+    assert disk.purge(NOW + timedelta(minutes=59)) == 0
+    assert disk.purge(NOW + timedelta(minutes=60)) == 1
+    add(journal, 9)
+    assert disk.purge(NOW - timedelta(hours=1)) == 1
+
+
+def test_the_best_stays_although_the_disk_is_full(journal: Journal) -> None:
+    best = add(journal, 9)
+    disk = Disk(journal, Retention(free=100 * MB, best=1), lambda _: 0)
+    assert disk.check(NOW) == "disk full" and with_evidence(journal) == {best}
+
+
+def test_a_small_disk_that_is_filled_and_freed(tmp_path: Path) -> None:
+    """On a file system of 4 MB, in a mount namespace of its own: no root is needed for that.
+
+    Of 120 visits none is lost; meanwhile another program fills the disk, and only the two best of
+    each species keep their evidence. 1 MB stays free but for what one visit takes.
+    """
+    if which("unshare") is None or subprocess.run(
+            ["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", tmp_path],
+            capture_output=True).returncode:
+        pytest.skip("no small disk: this kernel lets nobody mount a tmpfs in a namespace")
+    python = [sys.executable, str(SUPPORT / "small_disk.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(
+        (str(SUPPORT), str(SUPPORT.parents[1]), os.environ.get("PYTHONPATH", "")))}
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"',
+         str(tmp_path), *python], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["size"] == 4 * 1024 * 1024 and seen["full"]
+    early, paused, freed = seen["before"], seen["paused"], seen["freed"]
+    assert early["free"] > 0.8 * MB and min(early["evidence"].values()) > 2
+    assert early["events"] == ["started"]
+    assert paused["evidence"] == {"Jay": 2, "Robin": 2, "Wren": 2}
+    assert freed["visits"] == 120 and seen["check"] == "ok"
+    assert freed["events"] == ["started", "disk full", "disk has room", "stopped"]
+    assert min(freed["evidence"].values()) > 2, "evidence is kept again"
+
+
+def test_a_disk_that_refuses_a_file_costs_the_evidence_and_not_the_visit(tmp_path: Path) -> None:
+    """Anywhere: no file may grow beyond 150 kB. Pictures of noise are larger, the journal is not.
+
+    The first visit ends 30 s after 10.1 s, when window 17 begins; the gate is 4 windows behind.
+    """
+    stage = recorder(tmp_path, Settings(retention=Retention(free=0)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3)).astype(np.uint8)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
+    try:
+        for number in range(24):
+            seen = 60 if number < 3 else None
+            stage.take(replace(window(number, seen=seen), frame=None if seen is None else noise))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path for path in tmp_path.rglob("*.jpg")] == []
+    for number in range(24, 60):
+        stage.take(window(number, seen=60 if number > 55 else None))
+    stage.close()
+    assert [bool(visit["picture"]) for visit in visits(tmp_path)] == [False, True]
+    assert [kind for kind, _ in events(tmp_path)] == ["started", "disk full", "disk has room",
+                                                      "stopped"]

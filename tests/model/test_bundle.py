@@ -1,0 +1,237 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import factory, make_bundle, manifest_of, to_birdnet, write_manifest
+
+from birdfield.errors import InputError
+from birdfield.model import bundle as bundle_module
+from birdfield.model.audio_specs import BIRDNET, YAMNET
+from birdfield.model.bundle import (
+    FILES,
+    MANIFEST,
+    TOWERS,
+    YAMNET_FILE,
+    Bundle,
+    load_bundle,
+    model_id,
+)
+from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "m.birdfield").folder
+
+
+def test_a_whole_bundle_is_opened(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    assert bundle.factory_gallery().labels == factory().labels
+    assert bundle.image_spec.size_px == 224 and bundle.calibration == factory().calibration
+    assert bundle.model_id == manifest_of(folder)["model"]
+
+
+@pytest.mark.train
+def test_an_exported_bundle_keeps_its_contract(toy_bundle: Path) -> None:
+    """No photograph and no sound is in it, and every tower says how it was made."""
+    bundle = load_bundle(toy_bundle)
+    assert sorted(path.name for path in toy_bundle.iterdir()) == sorted([MANIFEST, *FILES])
+    assert len(bundle.factory_gallery().labels) == 6
+    assert bundle.manifest["towers"].keys() == {"image", "audio", "fusion"}
+    assert all(tower["min_cosine"] >= 0.98 for tower in bundle.manifest["towers"].values())
+    assert bundle.manifest["minimum_runtime"].keys() == {"ai-edge-litert", "tflite-runtime"}
+    assert len(bundle.manifest["licences"]) == 2
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[-1] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: damaged: SHA-256 is .*, the manifest says"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: cannot be read .No such file or directory."):
+        load_bundle(folder)
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such model; expected a folder NAME.birdfield"):
+        load_bundle(tmp_path / "missing.birdfield")
+    (tmp_path / "file.birdfield").touch()
+    with pytest.raises(InputError, match="no such model"):
+        load_bundle(tmp_path / "file.birdfield")
+
+
+@pytest.mark.parametrize("found", [0, 1, 3, None, "2", [2]])
+def test_another_format_is_refused_with_both_numbers(folder: Path, found: object) -> None:
+    write_manifest(folder, {**manifest_of(folder), "format": found})
+    with pytest.raises(InputError, match="bundle format .*, expected 2; install the birdfield"):
+        load_bundle(folder)
+
+
+def deep(depth: int) -> object:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("change", [
+    {"dim": 64}, {"dim": None}, {"audio": None}, {"audio": {"rate_hz": 8000, "frames": 10}},
+    {"audio": {}}, {"audio": 3}, {"image": None}, {"image": []}, {"image": {"size_px": "wide"}},
+    {"calibration": None}, {"calibration": {"temperature": {}}}, {"model": 3}, {"model": ""},
+    {"model": "x" * 200}, {"model": None}, {"files": None}, {"files": []}, {"files": {}},
+    {"files": "all"}, {"image": deep(400)}, {"calibration": deep(400)},
+    {"model": "../../etc/passwd"}, {"model": "a/b"}, {"model": "a\x00b"}, {"model": ".."},
+], ids=lambda change: json.dumps(change)[:40])
+def test_a_malformed_manifest_ends_in_one_error(folder: Path, change: dict[str, object]) -> None:
+    write_manifest(folder, {**manifest_of(folder), **change})
+    with pytest.raises(InputError, match="manifest.json: "):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("margin", [0, -1, 1e9, float("nan"), "wide", None, []])
+def test_a_crop_that_cannot_be_ends_in_one_error(folder: Path, margin: object) -> None:
+    entries = manifest_of(folder)
+    write_manifest(folder, {**entries, "image": {**entries["image"], "crop_margin": margin}})
+    with pytest.raises(InputError, match="manifest.json: "):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("key", ["dim", "image", "audio", "calibration", "model", "files",
+                                 "format"])
+def test_a_manifest_without_a_part_ends_in_one_error(folder: Path, key: str) -> None:
+    entries = manifest_of(folder)
+    del entries[key]
+    write_manifest(folder, entries)
+    with pytest.raises(InputError):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"3", b"[" * 100_000, b"\xff\xfe\0",
+                                     b'{"format": 1e999}', b'{"a":' * 100_000])
+def test_a_manifest_that_is_no_object_ends_in_one_error(folder: Path, content: bytes) -> None:
+    (folder / MANIFEST).write_bytes(content)
+    with pytest.raises(InputError):
+        load_bundle(folder)
+
+
+def test_a_huge_manifest_is_not_read(folder: Path) -> None:
+    with (folder / MANIFEST).open("wb") as stream:
+        stream.truncate(4_000_001)
+    with pytest.raises(InputError, match="4,000,001 bytes; expected a manifest of at most"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["../image.tflite", "/etc/passwd", "image.tflite\0", "more.bin"])
+def test_a_manifest_that_vouches_for_other_files_is_refused(folder: Path, name: str) -> None:
+    entries = manifest_of(folder)
+    entries["files"][name] = entries["files"].pop("image.tflite")
+    write_manifest(folder, entries)
+    with pytest.raises(InputError, match="manifest.json: lists .*, expected"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("digest", [None, 3, [], "", "0" * 64])
+def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(folder: Path,
+                                                               digest: object) -> None:
+    entries = manifest_of(folder)
+    entries["files"]["image.tflite"] = digest
+    write_manifest(folder, entries)
+    with pytest.raises(InputError, match="image.tflite: damaged"):
+        load_bundle(folder)
+
+
+def test_the_packaged_yamnet_is_meant_by_its_hash_and_not_copied(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    assert bundle.yamnet == PACKAGED_YAMNET and bundle.audio_spec is YAMNET
+    assert not (folder / YAMNET_FILE).exists()
+
+
+def test_a_package_with_another_yamnet_is_told(folder: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle_module, "PACKAGED_YAMNET_SHA256", "0" * 64)
+    with pytest.raises(InputError, match=f"by the YAMNet {PACKAGED_YAMNET_SHA256[:12]}..., this "
+                                         "birdfield carries 000000000000...; install the "):
+        load_bundle(folder)
+
+
+def with_own_yamnet(folder: Path) -> None:
+    """Give a bundle a YAMNet of its own."""
+    (folder / YAMNET_FILE).write_bytes(b"yamnet")
+    own = file_sha256(folder / YAMNET_FILE)
+    entries = manifest_of(folder)
+    files = {**entries["files"], YAMNET_FILE: own}
+    write_manifest(folder, {**entries, "files": files, "yamnet": {"sha256": own},
+                            "frontend": {"name": "yamnet", "sha256": own},
+                            "model": model_id(files, own)})
+
+
+def test_a_bundle_may_carry_a_yamnet_of_its_own(folder: Path) -> None:
+    before = load_bundle(folder).model_id
+    with_own_yamnet(folder)
+    assert load_bundle(folder).yamnet == folder / YAMNET_FILE
+    assert load_bundle(folder).model_id != before
+    (folder / YAMNET_FILE).write_bytes(b"Yamnet")
+    with pytest.raises(InputError, match="yamnet.tflite: damaged: SHA-256 is"):
+        load_bundle(folder)
+
+
+def test_a_bundle_says_by_which_frontend_it_hears(folder: Path) -> None:
+    to_birdnet(folder)
+    bundle = load_bundle(folder)
+    assert bundle.audio_spec is BIRDNET and bundle.yamnet == PACKAGED_YAMNET
+
+
+def test_a_bundle_from_before_the_evidence_of_classes_is_refused_in_one_sentence(
+        folder: Path) -> None:
+    """A bundle by BirdNET from before its classes' evidence; one by YAMNet has none and stays."""
+    assert "evidence" not in json.loads((folder / MANIFEST).read_text())["audio"]
+    to_birdnet(folder)
+    entries = json.loads((folder / MANIFEST).read_text())
+    del entries["audio"]["evidence"]
+    write_manifest(folder, {**entries, "audio": {**entries["audio"], "dim": 1024}})
+    with pytest.raises(InputError, match="^this model hears 0 numbers of birdnet's classes, this "
+                                         "birdfield 256; train it again$"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(("frontend", "words"), [
+    ({"name": "perch", "sha256": "0"}, "the frontend 'perch', expected one of yamnet, birdnet; "),
+    ({"name": "birdnet", "sha256": "0" * 64}, "its birdnet is 000000000000...; expected "),
+    ({"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256}, "256 numbers of yamnet's classes"),
+])
+def test_another_frontend_is_refused(folder: Path, frontend: dict[str, str], words: str) -> None:
+    to_birdnet(folder)
+    entries = json.loads((folder / MANIFEST).read_text())
+    write_manifest(folder, {**entries, "frontend": frontend})
+    with pytest.raises(InputError, match=words):
+        load_bundle(folder)
+
+
+def test_a_models_id_is_that_of_its_towers_and_its_frontend(tmp_path: Path) -> None:
+    """Another gallery is the same space; another tower or frontend is another one."""
+    hashes = manifest_of(make_bundle(tmp_path / "m.birdfield").folder)["files"]
+    own = model_id(hashes, "a" * 64)
+    assert model_id({**hashes, "species.npz": "0" * 64}, "a" * 64) == own
+    changed = {model_id({**hashes, name: "0" * 64}, "a" * 64) for name in TOWERS}
+    assert len(changed | {own, model_id(hashes, "b" * 64)}) == len(TOWERS) + 2
+
+
+def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:
+    copy = folder.with_name("Käuzchen 🦉.birdfield")
+    shutil.copytree(folder, copy)
+    assert load_bundle(copy).model_id == load_bundle(folder).model_id
+
+
+@pytest.mark.parametrize(("image", "margin"), [({"crop_margin": 1.35}, 1.35), ({}, 1.0)])
+def test_what_moves_is_cut_out_as_the_model_learnt_to_see_it(
+        image: dict[str, float], margin: float) -> None:
+    assert Bundle(Path("x"), {"image": image}).crop_margin == margin

@@ -1,0 +1,144 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import CALIBRATION, at, factory
+
+from birdfield.errors import InputError
+from birdfield.model.gallery import Calibration, Gallery, knownness, load_gallery, parse_species
+from birdfield.model.species import Species
+
+
+def gallery(prototypes: list[tuple[int, int, float]], species: int) -> Gallery:
+    """Make a gallery of (species, sense, angle)."""
+    owner, senses, degrees = zip(*prototypes, strict=True) if prototypes else ((), (), ())
+    return Gallery(tuple(Species(f"species {row}") for row in range(species)),
+                   np.array([at(angle) for angle in degrees], np.float32).reshape(-1, 128),
+                   np.array(owner, np.int32), np.array(senses, np.uint8),
+                   np.zeros((species, 3), np.float32), CALIBRATION)
+
+
+def test_similarity_is_the_cosine_of_the_angle() -> None:
+    """At 0, 60 and 120 degrees: 1, 0.5 and -0.5; seen from 60 degrees: 0.5, 1 and 0.5."""
+    found = factory().similarities(np.stack([at(0), at(60)]), "image")
+    assert np.allclose(found, [[1, 0.5, -0.5], [0.5, 1, 0.5]], atol=1e-6)
+
+
+def test_knownness_is_how_far_the_nearest_is_above_its_own_threshold() -> None:
+    """By sound species 0 needs 0.5 and 1 needs 0.9: 0.75 is 0.25 above, and 0.8125 0.0875 below."""
+    thresholds = np.array([[0, 0.5, 0], [0, 0.9, 0], [0, 0, 0]], np.float32)
+    cosines = np.array([[0.75, 0.5, 0], [0.5, 0.8125, 0]], np.float32)
+    far = np.full(2, -1, np.float32)
+    known = knownness(cosines, far, replace(factory(), thresholds=thresholds), "audio")
+    assert np.allclose(known, [0.25, -0.0875], atol=1e-6)
+    assert knownness(cosines[:0], far[:0], factory(), "image").shape == (0,)
+
+
+def test_what_is_nearer_to_no_bird_is_not_known() -> None:
+    """A species at 0.75, threshold 0.5, and no bird at 0.65, 0.72, 0.8: 0.25, -0.02, -0.1.
+
+    Below the threshold at 0.375, no bird at 0.35 changes nothing: -0.125 is less than -0.025.
+    """
+    cosines = np.array([[0.75, 0, 0]] * 3 + [[0.375, 0, 0]], np.float32)
+    nobird = np.array([0.65, 0.72, 0.8, 0.35], np.float32)
+    known = knownness(cosines, nobird, factory(), "image")
+    assert np.allclose(known, [0.25, -0.02, -0.1, -0.125], atol=1e-6)
+
+
+def with_no_bird(*prototypes: tuple[int, float]) -> Gallery:
+    """Give the factory prototypes of no bird, (sense, angle)."""
+    return replace(factory(), nobird_vectors=np.stack([at(angle) for _, angle in prototypes]),
+                   nobird_senses=np.array([sense for sense, _ in prototypes], np.uint8))
+
+
+def test_no_bird_is_compared_by_the_querys_own_senses() -> None:
+    """Seen at 60 and 90 and heard at 180 degrees; from 0: cos 0.5, -1, and nothing by both."""
+    nothing = with_no_bird((0, 60), (0, 90), (1, 180))
+    found = [nothing.nobird_similarity(at(0)[None], sense).item()
+             for sense in ("image", "audio", "both")]
+    assert np.allclose(found, [0.5, -1, -1], atol=1e-6)
+    assert factory().nobird_similarity(np.stack([at(0), at(9)]), "image").tolist() == [-1, -1]
+
+
+def test_the_best_prototype_of_a_species_counts() -> None:
+    """Of 90 and 30 degrees the query at 0 takes 30: cos(30 deg) = 0.8660."""
+    several = gallery([(1, 0, 180), (0, 0, 90), (0, 0, 30)], species=2)
+    assert np.allclose(several.similarities(at(0)[None], "image"), [[0.8660, -1]], atol=1e-4)
+
+
+def test_prototypes_of_the_querys_own_senses_are_compared() -> None:
+    """By sound, species 0 is at 60 degrees: cos = 0.5; by both at 90: cos = 0."""
+    one = gallery([(0, 0, 0), (0, 1, 60), (0, 2, 90)], species=1)
+    found = [one.similarities(at(0)[None], sense).item() for sense in ("image", "audio", "both")]
+    assert np.allclose(found, [1, 0.5, 0], atol=1e-6)
+
+
+def test_a_species_without_the_querys_sense_is_compared_by_what_it_has() -> None:
+    """Species 1 was only seen, at 60 degrees: heard at 0 degrees it is 0.5 away."""
+    mixed = gallery([(0, 0, 0), (0, 1, 90), (1, 0, 60)], species=2)
+    assert np.allclose(mixed.similarities(at(0)[None], "audio"), [[0, 0.5]], atol=1e-6)
+
+
+def test_a_species_without_a_prototype_is_as_far_as_can_be() -> None:
+    assert gallery([(1, 0, 0)], species=3).similarities(at(0)[None], "image").tolist() == [
+        [-1, 1, -1]]
+    assert gallery([], species=2).similarities(at(0)[None], "both").tolist() == [[-1, -1]]
+    assert factory().similarities(np.zeros((0, 128), np.float32), "image").shape == (0, 3)
+
+
+def test_what_is_dumped_is_loaded() -> None:
+    before = with_no_bird((0, 60), (1, 180))
+    owl = Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"})
+    named = replace(before, species=(owl, *before.species[1:]))
+    after = load_gallery(named.dump(), CALIBRATION, "species.npz")
+    assert after.species == named.species and after.labels[0] == "Käuzchen"
+    for name in ("vectors", "owner", "senses", "thresholds", "nobird_vectors", "nobird_senses"):
+        assert np.array_equal(getattr(after, name), getattr(named, name))
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("vectors", np.zeros((9, 128), np.float32)), ("vectors", np.ones((9, 64), np.float32)),
+    ("vectors", np.full((9, 128), np.nan, np.float32)), ("owner", np.full(9, 3, np.int32)),
+    ("owner", np.full(9, -1, np.int32)), ("owner", np.zeros(8, np.int32)),
+    ("senses", np.full(9, 3, np.uint8)), ("thresholds", np.zeros((2, 3), np.float32)),
+    ("thresholds", np.full((3, 3), np.inf, np.float32)), ("senses", np.zeros(1, np.uint8)),
+    ("nobird_senses", np.zeros(1, np.uint8)), ("nobird_vectors", np.zeros((2, 128), np.float32)),
+    ("nobird_vectors", np.zeros((0, 64), np.float32)),
+])
+def test_parts_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarray) -> None:
+    parts = {key: getattr(factory(), key)
+             for key in ("species", "vectors", "owner", "senses", "thresholds")}
+    broken = Gallery(**{**parts, name: value}, calibration=CALIBRATION)
+    with pytest.raises(InputError, match="^species.npz: .* for 3 species do not fit"):
+        load_gallery(broken.dump(), CALIBRATION, "species.npz")
+
+
+@pytest.mark.parametrize("entries", [
+    b"", b"{", b"null", b"3", b'"text"', b"[null]", b"[3]", b"[{}]", b'[{"label": 3}]',
+    b'[{"label": ""}]', b'[{"label": "Jay", "names": []}]',
+    b'[{"label": "Jay", "names": {"de": 1}}]',
+    b'[{"label": "Jay", "scientific": 7}]', b'[{"label": "Jay"}, {"label": "J\\u0061y"}]',
+    b"[" * 100_000, b"\xff\xfe", b'{"label": "Jay"}', b'[{"label": "Jay\\u0000"}]',
+    b'[{"label": "Jay", "names": null}]', b'[{"label": ["Jay"]}]',
+])
+def test_a_malformed_list_of_species_ends_in_one_error(entries: bytes) -> None:
+    with pytest.raises(InputError):
+        parse_species(entries, "species.npz")
+
+
+def test_a_calibration_survives_json() -> None:
+    calibration = Calibration((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 0.7)
+    assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
+
+
+@pytest.mark.parametrize("change", [
+    {"temperature": {"image": 0.0, "audio": 1, "both": 1}}, {"temperature": 3}, {"threshold": []},
+    {"temperature": {"image": -1, "audio": 1, "both": 1}}, {"threshold": {"image": 1}},
+    {"late_weight": float("nan")}, {"late_weight": None}, {"late_weight": "much"},
+    {"threshold": {"image": float("inf"), "audio": 1, "both": 1}},
+])
+def test_a_malformed_calibration_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Calibration.from_json({**CALIBRATION.to_json(), **change})

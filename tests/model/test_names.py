@@ -1,0 +1,114 @@
+"""Names in languages, their order, and CSV with any of them."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from command_line import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
+from fakes import BluePitch, picture
+from stages import recorder, window
+
+from birdfield.errors import InputError, UsageError
+from birdfield.model.bundle import Bundle
+from birdfield.model.names import LABELS, Names, merged, names_in, sort_key
+from birdfield.model.species import Species
+from birdfield.recognise.observation import harmless
+from birdfield.settings.schema import config_home
+
+NAMES = ("label,scientific,lang,name\n"
+         "Wren,Troglodytes troglodytes,de,Zaunkönig\nWren,,ja,ミソサザイ\nJay,Garrulus glandarius,"
+         "de,Eichelhäher\nJay,,pt-BR,Gaio\nRobin,,de,Ærobin\n")
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "names.csv"
+    path.write_text(NAMES, encoding="utf-8")
+    return path
+
+
+def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
+    own = [Species("Jay", None, {"fr": "Geai"}), Species("Dodo")]
+    german = Names(merged(own, names), "de")
+    assert german.full("Jay") == "Eichelhäher (Garrulus glandarius)"
+    assert german.full("Robin") == "Ærobin" and german.full("Dodo") == "Dodo"
+    assert german.full("Hoopoe", "Upupa epops") == "Hoopoe (Upupa epops)"
+    assert Names(merged(own, names), "FR").common("Jay") == "Geai"
+    assert Names(merged(own, names), "pt-br").common("Jay") == "Gaio"
+    assert Names(merged(own, names), "de-CH").common("Wren") == "Zaunkönig"
+    assert Names(merged(own, names), "ja").told({"species": "Wren"}) == {
+        "species": "Wren", "name": "ミソサザイ", "scientific": "Troglodytes troglodytes"}
+    assert LABELS.full("Jay") == "Jay" and LABELS.told({"species": "Jay"}) == {"species": "Jay"}
+
+
+def test_a_language_that_nobody_speaks_is_refused(names: Path) -> None:
+    with pytest.raises(UsageError, match="in the language 'xx'; expected one of de, ja, pt-BR"):
+        Names(merged((), names), "xx")
+    with pytest.raises(UsageError, match="expected one of a names CSV: --names FILE"):
+        Names((), "de")
+
+
+def test_a_names_file_is_read_without_a_language_too(tmp_path: Path) -> None:
+    assert names_in((), None, None) is LABELS
+    with pytest.raises(InputError, match="missing.csv: cannot be read"):
+        names_in((), None, tmp_path / "missing.csv")
+    assert_refused(run("visits", tmp_path, "--names", tmp_path / "missing.csv"), 1, "missing.csv")
+
+
+def test_names_are_sorted_as_people_do() -> None:
+    """By code points Ä would come after Z, and b after Z."""
+    wanted = ["Amsel", "Ärmelkauz", "bachstelze", "Buchfink", "Čáp", "Éider", "Zilpzalp", "Žluna"]
+    assert sorted(reversed(wanted), key=sort_key) == wanted
+    assert sort_key("A\u0308rmel") == sort_key("Ärmel")
+
+
+def test_species_are_listed_by_name(fake: Path, names: Path) -> None:  # noqa: F811
+    done = run("species", fake, "list", "--lang", "de", "--names", names)
+    assert [line.partition("  ")[0] for line in done.stdout.splitlines()] == [
+        "Eichelhäher (Garrulus glandarius)", "Zaunkönig (Troglodytes troglodytes)", "Ærobin"]
+    assert_refused(run("species", fake, "list", "--lang", "xx", "--names", names), 2,
+                   "in the language 'xx'")
+
+
+def test_species_are_listed_by_the_names_of_the_configuration(fake: Path,  # noqa: F811
+                                                              names: Path) -> None:
+    config_home().mkdir(parents=True)
+    (config_home() / "birdfield.toml").write_text(f'[names]\nfile = "{names}"\nlang = "de"\n')
+    assert "Zaunkönig (Troglodytes troglodytes)" in run("species", fake, "list").stdout
+    assert "ミソサザイ (Troglodytes" in run("species", fake, "list", "--lang", "ja").stdout
+
+
+def test_a_photograph_is_told_by_the_names_of_the_configuration(
+        fake: Path, names: Path, tmp_path: Path,  # noqa: F811
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bundle, "encoder", lambda *_: BluePitch())
+    config_home().mkdir(parents=True)
+    (config_home() / "birdfield.toml").write_text(f'[names]\nfile = "{names}"\nlang = "de"\n')
+    row, = lines_of(run("identify", picture(tmp_path / "a.png", 121), "--model", fake, "--json"))
+    assert (row["species"], row["name"]) == ("Wren", "Zaunkönig")
+
+
+def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:
+    stage = recorder(tmp_path / "journal")
+    for number in range(3):
+        stage.take(window(number, seen=120, heard=120))
+    stage.close()
+    journal, table = tmp_path / "journal", tmp_path / "visits.csv"
+    flags = ("--lang", "ja", "--names", names)
+    assert "  ミソサザイ (Troglodytes troglodytes)  " in run("visits", journal, *flags).stdout
+    for name in ("Wren", "ミソサザイ", "troglodytes TROGLODYTES"):
+        assert len(lines_of(run("visits", journal, "--json", "--species", name, *flags))) == 1
+    assert not run("visits", journal, "--species", "Jay", *flags).stdout
+    row, = lines_of(run("visits", journal, "--json", "--csv", table, *flags))
+    assert (row["species"], row["name"]) == ("Wren", "ミソサザイ")
+    cell, = csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8")))
+    assert (cell["species"], cell["name"], cell["mark"]) == ("Wren", "ミソサザイ", "new")
+    assert "name" not in lines_of(run("visits", journal, "--json"))[0]
+
+
+@pytest.mark.parametrize(("value", "written"), [
+    ("=HYPERLINK(1)", "'=HYPERLINK(1)"), ("@x", "'@x"), ("-1+2", "'-1+2"), ("Jay", "Jay"),
+    (-1.5, -1.5), ("", ""), (None, None)])
+def test_no_name_is_a_formula(value: object, written: object) -> None:
+    assert harmless(value) == written

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import BluePitch, at, factory, tone
+
+from birdfield.model.frontend import Heard
+from birdfield.model.yamnet import CLASSES
+from birdfield.recognise.bird_gate import BIRDS, CLEAR, LOUD, QUIET, VOICES, is_birdless
+from birdfield.recognise.decide import decide
+from birdfield.recognise.embed import Part, embed_file
+from birdfield.recognise.identify import identify_file, pool_parts
+
+
+def scores(bird: float, voice: float = 0.0) -> np.ndarray:
+    """Make two patches: a bird in one, a voice in the other."""
+    classes = np.zeros((2, CLASSES), np.float32)
+    classes[0, BIRDS[-1]], classes[1, VOICES[-1]] = bird, voice
+    return classes
+
+
+@pytest.mark.parametrize(("bird", "voice", "birdless"), [
+    (QUIET - 0.01, 0, True), (QUIET + 0.01, 0, False), (QUIET + 0.01, LOUD - 0.01, False),
+    (QUIET + 0.01, LOUD + 0.01, True), (CLEAR + 0.01, 1, False)])
+def test_a_bird_must_be_heard_and_more_so_beside_a_voice(bird: float, voice: float,
+                                                         birdless: bool) -> None:
+    assert is_birdless(scores(bird, voice)) == birdless
+
+
+def test_the_classes_are_yamnets() -> None:
+    """No class is in both lists, and no index beyond the scores."""
+    assert not {*BIRDS} & {*VOICES} and max(*BIRDS, *VOICES) < CLASSES
+
+
+def test_sound_without_a_bird_is_unknown_unless_something_is_seen() -> None:
+    assert decide(BluePitch(), factory(), None, at(0), birdless=True).unknown
+    assert decide(BluePitch(), factory(), None, at(0)).species == "Jay"
+    assert decide(BluePitch(), factory(), at(0), at(0), birdless=True).species == "Jay"
+
+
+class Silence(BluePitch):
+    """Hears no bird in anything."""
+
+    def hear(self, waveform: np.ndarray) -> Heard:
+        return Heard(super().hear(waveform).frames, lambda: scores(0))
+
+
+def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
+    song = tone(tmp_path / "song.wav", 60)
+    assert [part.birdless for part in embed_file(Silence(), song)] == [True]
+    for pooled in (False, True):
+        [answer] = identify_file(Silence(), factory(), song, pooled)
+        assert answer.decision.unknown and answer.decision.top[0][0] == "Robin"
+        [answer] = identify_file(BluePitch(), factory(), song, pooled)
+        assert answer.decision.species == "Robin"
+
+
+def test_a_pool_is_birdless_where_all_windows_are() -> None:
+    mute, song = Part(None, at(0), 0, 5, birdless=True), Part(None, at(0), 5, 10)
+    assert pool_parts([mute, mute]).birdless and not pool_parts([mute, song]).birdless

@@ -1,0 +1,96 @@
+"""Following a configuration: in this process without a scene, and in a real watch under load."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from devices import wait_for
+from fakes import factory
+from reloads import reload_often
+
+from birdfield.settings.reload import Reloader, Rest
+from birdfield.settings.rules import LiveRules, rules_of
+from birdfield.settings.schema import StationConfig, load_config
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file as careful editors do: it is there as a whole, or as it was."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+
+
+@contextmanager
+def following(path: Path, poll_s: float = 60) -> Iterator[tuple[Reloader, LiveRules]]:
+    config, live = load_config(path), LiveRules()
+
+    def settle(config: StationConfig) -> object:
+        return rules_of(config, factory().species, None)[0]
+
+    reloader = Reloader(config, settle, live, poll_s)  # type: ignore[arg-type]
+    try:
+        yield reloader, live
+    finally:
+        reloader.close()
+
+
+def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "birdfield.toml"
+    path.write_text("[species]\n")
+    with following(path, poll_s=0.01) as (reloader, live):
+        replace(path, '[species]\nexclude = ["wren"]')
+        wait_for(lambda: reloader.count == 1, "the reload")
+        assert not live.current.allow("Wren", 1.0, NOON) and live.current.allow("Jay", 0.1, NOON)
+        rules = live.current
+        replace(path, '[species]\nexclude = "wren"')
+        wait_for(lambda: reloader.refused == 1, "the refusal")
+        path.unlink()
+        wait_for(lambda: reloader.refused == 2, "the refusal")
+    assert live.current is rules
+    assert "THE CONFIGURATION WAS NOT TAKEN" in caplog.text and "line 2: species.exc" in caplog.text
+    assert [kind for kind, _ in live.notes] == ["configuration read", "configuration refused",
+                                                "configuration refused"]
+
+
+def test_a_changed_checklist_is_taken(tmp_path: Path) -> None:
+    checklist = tmp_path / "list.csv"
+    checklist.write_text("species,weeks\nWren,\n")
+    path = tmp_path / "birdfield.toml"
+    path.write_text('[species]\nchecklist = "list.csv"\nunexpected = 0.5')
+    with following(path, poll_s=0.01) as (reloader, live):
+        replace(checklist, "species,weeks\nWren,\nJay,\n")
+        wait_for(lambda: reloader.count == 1, "the reload")
+    assert live.current.log_prior is not None
+    assert [value == 0 for value in live.current.log_prior(18)] == [True, False, True]
+
+
+def test_a_file_is_read_once_it_rests() -> None:
+    """It is whole, emptied, half written, whole at two looks, whole at a third, and gone at two."""
+    whole, empty, half, other = (((number, number, 1),) for number in range(4))
+    rest = Rest(whole)
+    looks = [whole, empty, half, other, other, other, (None,), (None,)]
+    assert [rest.changed(look) for look in looks] == [False] * 4 + [True, False, False, True]
+
+
+def test_what_takes_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "birdfield.toml"
+    path.write_text("[journal]\ngap_s = 30")
+    with following(path) as (reloader, _):
+        path.write_text("[journal]\ngap_s = 40")
+        os.utime(path, ns=(0, 0))
+        reloader.request()
+        wait_for(lambda: reloader.count == 1, "the reload")
+    assert "journal.gap_s changed; that takes a restart" in caplog.text
+
+
+@pytest.mark.train
+def test_reloads_do_not_stop_a_watch(toy_bundle: Path, tmp_path: Path) -> None:
+    """Ten of them, one with a broken file; 500 by `make faults`, which measures the gaps too."""
+    found = reload_often(toy_bundle, tmp_path, 10, load=0)
+    assert (found["taken"], found["refused"], found["obeyed"]) == (9, 1, True)
+    assert found["decisions"] >= 3

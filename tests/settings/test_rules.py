@@ -1,0 +1,182 @@
+"""Rules: which answers are wanted, and what is to be expected in a week."""
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import BluePitch, at, factory
+from journal_rows import ROBIN
+from stages import NOON, recorder, visits, window
+
+from birdfield.errors import InputError
+from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.novelty import mark_next, mark_of
+from birdfield.model.species import Species
+from birdfield.recognise.decide import decide
+from birdfield.settings.checklist import ALL_YEAR, Checklist, parse_weeks, read_checklist, week_of
+from birdfield.settings.resolve import Choice
+from birdfield.settings.rules import LiveRules, Rules, prior, rules_of
+from birdfield.settings.schema import load_config
+
+SPECIES = (Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"}), Species("Robin"),
+           Species("Wren"))
+
+
+def made(folder: Path, text: str) -> tuple[Rules, list[str]]:
+    path = folder / "birdfield.toml"
+    path.write_text(text, encoding="utf-8")
+    return rules_of(load_config(path), SPECIES, None)
+
+
+@pytest.mark.parametrize("name", ["jay", "GARRULUS Glandarius", "Eichelha\u0308her", "_Jay_"])
+def test_a_species_goes_by_any_of_its_names(name: str, tmp_path: Path) -> None:
+    """The third is written with a combining mark, as file systems of a Mac do."""
+    rules, strangers = made(tmp_path, f'[species]\nexclude = ["{name}"]')
+    assert rules.exclude == {"Jay"} and strangers == []
+
+
+def test_a_stranger_is_told_with_its_line(tmp_path: Path) -> None:
+    _, strangers = made(tmp_path, "[species.thresholds]\nWern = 0.5\nDodo = 0.5")
+    path = tmp_path / "birdfield.toml"
+    assert strangers == [
+        f"{path}, line 2: species.thresholds.Wern names 'Wern', which the model does not know; "
+        "did you mean Wren?",
+        f"{path}, line 3: species.thresholds.Dodo names 'Dodo', which the model does not know"]
+
+
+@pytest.mark.parametrize(("text", "allowed"), [
+    ("", "Jay Robin Wren"), ('include = ["Jay", "Wren"]', "Jay Wren"),
+    ('exclude = ["Jay"]', "Robin Wren"), ('include = ["Jay"]\nexclude = ["Jay"]', ""),
+    ("threshold = 0.6", ""), ("threshold = 0.6\n[species.thresholds]\nJay = 0.5", "Jay"),
+    ("[species.thresholds]\nJay = 0.51", "Robin Wren"),
+    ("[species.snooze]\nJay = 2026-05-01T12:00:01Z\nRobin = 2026-05-01T12:00:00Z", "Robin Wren")])
+def test_what_is_wanted_is_answered(text: str, allowed: str, tmp_path: Path) -> None:
+    """At noon UTC of 2026-05-01, with a score of 0.5."""
+    rules, _ = made(tmp_path, f"[species]\n{text}")
+    assert [each.label for each in SPECIES if rules.allow(each.label, 0.5, NOON)] == allowed.split()
+
+
+def test_what_is_not_wanted_is_unknown_and_no_other() -> None:
+    decision = decide(BluePitch(), factory(), at(2), None)
+    judged = Rules(exclude=frozenset({"Jay"})).judge(decision, NOON)
+    assert decision.species == "Jay" and judged == replace(decision, species=None)
+
+
+def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:
+    live = LiveRules(Rules(exclude=frozenset({"Robin"})))
+    stage = recorder(tmp_path, rules=live)
+    for number in range(40):
+        if number == 20:
+            live.current = Rules()  # as a reload does
+        stage.take(window(number, seen=0 if number < 3 else 60))
+    stage.close()
+    first, second = visits(tmp_path)
+    assert (first["species"], second["species"]) == ("Jay", "Robin")
+    assert float(str(second["start_s"])) > 15 * 2.4  # not since it was there, but since allowed
+
+
+@pytest.mark.parametrize(("text", "weeks"), [
+    ("", ALL_YEAR), ("14-16", {14, 15, 16}), ("52-2", {52, 53, 1, 2}), ("3; 5-6 8", {3, 5, 6, 8})])
+def test_weeks(text: str, weeks: set[int]) -> None:
+    assert parse_weeks(text, "x") == weeks
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("species,weeks\nWren,14-60\n", "line 2: weeks are '14-60'; expected such as 14-40 or 45-8"),
+    ("species,weeks\nWren,\n,3\n", "line 3: species name '' has 0 characters"),
+    ("name\nWren\n", "no column species, weeks; expected species,weeks"),
+    ("species,weeks\n\udce4,3\n", "not a UTF-8 CSV file")])
+def test_a_checklist_is_checked(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(InputError) as refused:
+        read_checklist(path)
+    assert words in str(refused.value)
+
+
+def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
+    """A bird at 31 degrees is a little nearer to the Robin, at 60, than to the Jay, at 0.
+
+    Their cosines are 0.875 and 0.857; at temperature 0.1, a Robin that counts a tenth is worth
+    0.875 - 0.1 x 2.303 = 0.644 as a cosine, and the Jay is answered; its odds grow ten times.
+    """
+    path = tmp_path / "list.csv"
+    path.write_text("species,weeks\nEichelhäher,\nROBIN,1-10\n", encoding="utf-8")
+    weigh = prior(read_checklist(path), SPECIES, 0.1)
+    assert weigh(5).tolist() == [0.0, 0.0, np.log(0.1)]
+    live, gallery = LiveRules(Rules(log_prior=weigh)), factory()
+    winter, summer = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+    assert week_of(winter) == 5 and week_of(summer) == 27
+    then = decide(BluePitch(), live.weigh(gallery, winter), at(31), None)
+    now = decide(BluePitch(), live.weigh(gallery, summer), at(31), None)
+    assert (then.species, now.species) == ("Robin", "Jay")
+    odds = [dict(each.top)["Jay"] / dict(each.top)["Robin"] for each in (then, now)]
+    assert odds[1] / odds[0] == pytest.approx(10, rel=1e-3)
+    assert live.weigh(gallery, summer) is live.weigh(gallery, summer + timedelta(days=1))
+    assert LiveRules().weigh(gallery, summer) is gallery
+
+
+def test_who_is_unexpected_must_come_nearer(tmp_path: Path) -> None:
+    """At 50 degrees from the Wren the cosine is 0.643, over 0.5; less 0.23 it is not."""
+    listed = read_checklist_of(tmp_path, "species,weeks\n,\nJay,\n , \nRobin,\n,\n")
+    weigh = prior(listed, SPECIES, 0.1)
+    gallery = factory()
+    assert decide(BluePitch(), gallery, at(170), None).species == "Wren"
+    weighed = LiveRules(Rules(log_prior=weigh)).weigh(gallery, NOON)
+    assert decide(BluePitch(), weighed, at(170), None).species is None
+    assert decide(BluePitch(), weighed, at(125), None).species == "Wren"
+
+
+def test_lists_go_by_the_names_that_a_user_gave_the_species(tmp_path: Path) -> None:
+    """The model knows a label alone; the CSV's German and scientific names are what is shown."""
+    (tmp_path / "names.csv").write_text("label,scientific,lang,name\njay,Garrulus glandarius,de,"
+                                        "Häher\nOwl,Strix aluco,de,Kauz\n", encoding="utf-8")
+    (tmp_path / "list.csv").write_text("species,weeks\nHäher,\nStorch,\n", encoding="utf-8")
+    path = tmp_path / "birdfield.toml"
+    path.write_text('[species]\nexclude = ["garrulus glandarius"]\nchecklist = "list.csv"\n'
+                    '[names]\nfile = "names.csv"\n', encoding="utf-8")
+    config = load_config(path)
+    rules = Choice(config, {}).rules(config, factory().species)
+    assert rules.exclude == {"Jay"}
+    assert rules.log_prior is not None
+    assert rules.log_prior(5).tolist()[0] == 0 > rules.log_prior(5).max(initial=-1, where=[
+        False, True, True])
+
+
+def test_a_checklist_of_strangers_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("species,weeks\nStorch,\n", encoding="utf-8")
+    path = tmp_path / "birdfield.toml"
+    path.write_text('[species]\nchecklist = "list.csv"\n', encoding="utf-8")
+    with pytest.raises(InputError, match="list.csv: the model knows none of its species"):
+        rules_of(load_config(path), SPECIES, None)
+
+
+def read_checklist_of(folder: Path, text: str) -> Checklist:
+    (folder / "list.csv").write_text(text)
+    return read_checklist(folder / "list.csv")
+
+
+@pytest.mark.parametrize(("own", "total", "mark"), [
+    (None, None, None), (0, 0, "new"), (0, 500, "new"), (1, 99, None), (1, 150, "rare"),
+    (2, 200, None)])
+def test_new_and_rare(own: int | None, total: int | None, mark: str | None) -> None:
+    assert mark_of(own, total) == mark
+
+
+def test_visits_are_marked(tmp_path: Path) -> None:
+    with closing(open_journal(tmp_path)) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        assert mark_next(journal, "Robin") == "new" and mark_next(journal, None) is None
+        for number, species in enumerate(["Robin"] * 100 + ["Hoopoe"] + ["Robin"] * 100
+                                         + ["Hoopoe", None]):
+            started = NOON + timedelta(minutes=number)
+            journal.add_visit(replace(ROBIN, species=species, started=started, ended=started,
+                                      evidence=()), "a1b2")
+        assert mark_next(journal, "Hoopoe") == "rare" and mark_next(journal, "Jay") == "new"
+    marked = {row["id"]: row["mark"] for row in visits(tmp_path) if row["mark"]}
+    assert marked == {1: "new", 101: "new", 202: "rare"}
+    with closing(read_journal(tmp_path)) as journal:
+        assert mark_next(journal, "Robin") is None

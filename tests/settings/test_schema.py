@@ -1,0 +1,186 @@
+"""The configuration file: each key at the door, the template, the commands."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import soundfile
+from command_line import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
+
+from birdfield.bench.stages import sound
+from birdfield.errors import ConfigError
+from birdfield.settings.schema import KEYS, TEMPLATE, config_home, load_config
+from birdfield.settings.toml_lines import key_lines
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "birdfield.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_template_says_nothing_and_names_every_key_with_a_comment(tmp_path: Path) -> None:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    assert not any(load_config(TEMPLATE).values.values())
+    example = re.sub(r'(?m)^#(?=[\w"][^=\n]* = )', "", text)
+    assert set(load_config(write(tmp_path, example)).values) == set(KEYS)
+    for line, before in zip(text.splitlines()[1:], text.splitlines(), strict=False):
+        assert not re.match(r'#[\w"]', line) or before.startswith("#"), line
+
+
+def test_the_templates_defaults_are_those_of_the_program(tmp_path: Path) -> None:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for key in ("watch.camera", "watch.microphone", "watch.camera_latency_s",
+                "watch.microphone_latency_s", "species.threshold", "species.unexpected"):
+        name = key.partition(".")[2]
+        assert re.search(rf'^#{name} = "?{KEYS[key].default}"?$', text, re.MULTILINE), key
+
+
+def test_each_statement_has_its_line() -> None:
+    lines = key_lines('# x\n[a]\nb = [\n  1,\n]\n\n[c."d e"]\nf = """\n[g]\n"""\nh.i = 1\n')
+    assert lines == {("a",): 2, ("a", "b"): 3, ("c", "d e"): 7, ("c", "d e", "f"): 8,
+                     ("c", "d e", "h"): 11, ("c", "d e", "h", "i"): 11}
+
+
+BAD = [
+    ("[watch]\ncamera = 0", "line 2: watch.camera is 0; expected a device's number"),
+    ("[watch]\nmicrophone = true", "line 2: watch.microphone is True; expected a device's name"),
+    ("[watch]\nmodel = ''", "line 2: watch.model is ''; expected the folder of a bundle"),
+    ("[watch]\ncrop = '1,2'", "line 2: watch.crop is '1,2'; expected X,Y,W,H"),
+    ("[watch]\ncamera_latency_s = -1", "watch.camera_latency_s is -1; expected a number"),
+    ("[watch]\nmicrophone_latency_s = 11", "watch.microphone_latency_s is 11; expected a number"),
+    ("[watch]\n\nblank = [\n'1,2,0,4']", "line 3: watch.blank is ['1,2,0,4']; expected a list"),
+    ("[journal]\nfolder = 1", "line 2: journal.folder is 1; expected a folder"),
+    ("[journal]\nfolder = '~nobody-here/x'", "journal.folder is '~nobody-here/x'; expected a fold"),
+    ("[journal]\ngap_s = 0", "line 2: journal.gap_s is 0; expected a number of seconds from 1"),
+    ("[journal]\ngap_s = nan", "line 2: journal.gap_s is nan; expected a number of seconds"),
+    ("[journal]\nkeep_voices = 'no'", "line 2: journal.keep_voices is 'no'; expected true or"),
+    ("[journal]\nkeep_best = 1.5", "line 2: journal.keep_best is 1.5; expected a whole number"),
+    ("[journal]\nkeep_days = -1", "line 2: journal.keep_days is -1; expected a number of days"),
+    ("[journal]\nkeep_gb = '2'", "line 2: journal.keep_gb is '2'; expected a number of GB"),
+    ("[journal]\nkeep_free_gb = []", "line 2: journal.keep_free_gb is []; expected a number"),
+    ("[journal]\ngap_s = inf", "line 2: journal.gap_s is inf; expected a number of seconds from"),
+    ("[journal]\nkeep_days = 999999", "journal.keep_days is 999999; expected a number of days fr"),
+    ("[journal]\nkeep_gb = inf", "line 2: journal.keep_gb is inf; expected a number of GB from"),
+    ("[journal]\nkeep_best = 9999999999999999999", "keep_best is 9999999999999999999; expected"),
+    ("[place]\nlocation = 'north'", "line 2: place.location is 'north'; expected degrees"),
+    ("[names]\nfile = 3", "line 2: names.file is 3; expected a names CSV"),
+    ("[names]\nlang = 3", "line 2: names.lang is 3; expected a language's code"),
+    ("[quiet]\nhours = '25:00-01:00'", "line 2: quiet.hours is '25:00-01:00'; expected HH:MM"),
+    ("[species]\ninclude = 'Wren'", "line 2: species.include is 'Wren'; expected a list of"),
+    ("[species]\nexclude = [3]", "line 2: species.exclude is [3]; expected a list of species"),
+    ("[species]\nthreshold = 2", "line 2: species.threshold is 2; expected a number from 0 to 1"),
+    ("[species]\nunexpected = 0", "line 2: species.unexpected is 0; expected a number from"),
+    ("[species]\nchecklist = 1", "line 2: species.checklist is 1; expected a CSV file"),
+    ("[species.thresholds]\nA = 0.5\n\n'B c' = 7", "line 4: species.thresholds.B c is 7; expected"),
+    ("[species.snooze]\nWren = 3", "line 2: species.snooze.Wren is 3; expected species, each"),
+    ("[journal]\ngapp_s = 3", "line 2: journal.gapp_s is no key that there is; did you mean journ"),
+    ("[wach]\n", "line 1: wach is no table that there is; did you mean watch?"),
+    ("watch = 1", "line 1: watch is a value; expected the table [watch]"),
+    ("[watch]\n[watch]", "not TOML ("),
+    ("[watch]\nx = 'a", "not TOML ("),
+    ('[watch]\ncamera = "rtsp://me:secret@h/\\u0007"', "camera is 'rtsp://***@h/\\x07'; expected"),
+    ('[watch]\ncamera = ["rtsp://me:secret@h/x"]', "camera is ['rtsp://***@h/x']; expected a dev"),
+    ("#" * 100_001, "100,001 bytes; expected at most 100,000"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD)
+def test_each_bad_key_is_refused_with_its_line(text: str, words: str, tmp_path: Path) -> None:
+    path = write(tmp_path, text)
+    assert_refused(run("watch", "--config", path), 2, f"{path}", words)
+
+
+def test_every_key_has_a_bad_value_in_that_table() -> None:
+    assert not [key for key in KEYS if not any(key in words for _, words in BAD)]
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file; birdfield config init writes one"):
+        load_config(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"[watch]\nmodel = '\xe4'")
+    with pytest.raises(ConfigError, match="not UTF-8 text"):
+        load_config(tmp_path / "latin.toml")
+
+
+def test_init_writes_a_private_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "birdfield.toml"
+    assert run("config", "init", path).stdout == f"{path}\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert_refused(run("config", "init", path), 1, "exists already")
+    path.write_text("")
+    assert run("config", "init", path, "--force").exit_code == 0 and path.read_text()
+
+
+def test_show_tells_where_each_value_comes_from_and_no_password(tmp_path: Path) -> None:
+    path = write(tmp_path, '[watch]\ncamera = "rtsp://me:secret@h/x"\n[species]\nexclude=["Ü"]')
+    text = run("config", "show", path).stdout
+    assert 'camera = "rtsp://***@h/x"  # line 2' in text and "secret" not in text
+    assert 'exclude = ["Ü"]  # line 4' in text and 'microphone = "default"  # default' in text
+    assert "# folder = ...  # default" in text
+
+
+def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> None:  # noqa: F811
+    """A species that the model does not know is near one that it does."""
+    head = f'[watch]\nmodel = "{fake}"\n'
+    path = write(tmp_path, head + '[species]\nexclude = ["wren", "JAY"]')
+    assert run("config", "check", path).stdout.startswith(f"{path}: as it should be; model ")
+    for text, exit_code, words in (
+            ('[species]\nexclude = ["Wern"]', 2, ["line 4: species.exclude names 'Wern'",
+                                                  "did you mean Wren?"]),
+            ('[species]\nchecklist = "gone.csv"', 1, ["gone.csv: cannot be read"]),
+            ('[quiet]\nhours = "night"', 2, ["line 4: quiet.hours", "set place.location"]),
+            ('[names]\nlang = "xx"', 2, ["no species has a name in the language 'xx'"]),
+            ('[names]\nfile = "gone.csv"', 1, ["gone.csv: cannot be read"])):
+        if "night" in text:
+            text += '\n[journal]\nfolder = "j"'
+        assert_refused(run("config", "check", write(tmp_path, head + text)), exit_code, *words)
+    assert_refused(run("config", "check"), 2, "no such file; birdfield config init")
+
+
+@pytest.mark.parametrize(("exclude", "state"), [("wren", "ok"), ("Wern", "fail")])
+def test_doctor_looks_at_the_species_that_a_file_names(exclude: str, state: str,
+                                                       fake: Path,  # noqa: F811
+                                                       tmp_path: Path) -> None:
+    path = write(tmp_path, f'[watch]\nmodel = "{fake}"\ncamera = "none"\nmicrophone = "none"\n'
+                 f'[species]\nexclude = ["{exclude}"]')
+    lines = run("doctor", "--config", path, "--json").stdout.splitlines()
+    found = {row["name"]: row for row in map(json.loads, lines)}
+    assert found["species"]["state"] == state
+
+
+@pytest.mark.parametrize("source", ["camera", "microphone"])
+def test_a_password_that_others_may_read_is_told(source: str, fake: Path,  # noqa: F811
+                                                 tmp_path: Path) -> None:
+    path = write(tmp_path, f'[watch]\nmodel = "{fake}"\n{source} = "rtsp://me:secret@h/x"')
+    path.chmod(0o644)
+    assert_refused(run("config", "check", path), 2, f"chmod 600 {path}")
+    path.chmod(0o600)
+    assert run("config", "check", path).exit_code == 0
+
+
+@pytest.mark.train
+def test_watch_follows_its_file_and_flags_override_it(toy_bundle: Path, tmp_path: Path) -> None:
+    """Six seconds of a song are a window; with --journal the file's journal is not made."""
+    soundfile.write(tmp_path / "song.wav", sound(16_000, 6.0), 16_000)
+    path = write(tmp_path, f'''
+[watch]
+model = "{toy_bundle}"
+camera = "none"
+microphone = "{tmp_path / "song.wav"}"
+[journal]
+folder = "own"
+keep_best = 3
+[species]
+threshold = 1.0
+''')
+    first = lines_of(run("watch", "--config", path, "--fast", "--json"))
+    assert first and all(each["unknown"] for each in first) and (tmp_path / "own").is_dir()
+    (tmp_path / "own").rename(tmp_path / "moved")
+    lines_of(run("watch", "--config", path, "--fast", "--json", "--journal", tmp_path / "other"))
+    assert (tmp_path / "other").is_dir() and not (tmp_path / "own").exists()
+    home = config_home()
+    home.mkdir(parents=True)
+    (home / "birdfield.toml").write_text("[watch]\ncamera = 0")
+    assert_refused(run("watch"), 2, f"{home / 'birdfield.toml'}, line 2: watch.camera is 0")

@@ -1,0 +1,36 @@
+"""Running the command line in this process, and what is expected of its answers."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import make_bundle
+from typer.testing import CliRunner
+
+from birdfield.commands.app import app
+
+PROGRAM = Path(sys.executable).with_name("birdfield")
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def lines_of(result: Any) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def assert_refused(result: Any, exit_code: int, *words: str) -> None:
+    """Hold an error to its contract: one sentence on stderr, nothing on stdout, the exit code."""
+    assert result.stdout == "" and result.exit_code == exit_code, result.output
+    assert result.stderr.startswith("birdfield: ") and result.stderr.count("\n") == 1
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Path:
+    """A bundle that has species, and towers that cannot run."""
+    return make_bundle(tmp_path / "fake.birdfield").folder

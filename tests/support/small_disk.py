@@ -1,0 +1,92 @@
+"""Fills a small disk under a recorder, and frees it: python tests/small_disk.py FOLDER.
+
+FOLDER is on a file system of a few MB. Prints what was seen as JSON.
+"""
+
+import errno
+import json
+import sys
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+
+import stages
+from stages import events, recorder, visits, window
+
+from birdfield.journal.database import read_journal
+from birdfield.journal.retention import Retention, free_bytes
+from birdfield.watch.recorder import Settings
+
+FREE = 1_000_000  # bytes that are to stay free
+BEST = 2
+SETTINGS = Settings(gap_s=5.0, retention=Retention(free=FREE, best=BEST))
+ANGLES = (0, 60, 120)  # Jay, Robin, Wren
+PERIOD = 6  # windows from one visit to the next
+
+
+class Scene:
+    """One visit after another, of each species in turn."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start a recorder below a folder."""
+        self.stage = recorder(folder, SETTINGS, live=False)
+        self.number = 0
+
+    def visit(self, times: int) -> None:
+        """Let so many birds come and go: three windows each, then none for five more."""
+        for _ in range(times):
+            angle = ANGLES[self.number // PERIOD % 3]
+            for index in range(PERIOD):
+                seen = angle if index < 3 else None
+                self.stage.take(window(self.number, seen=seen, heard=seen))
+                self.number += 1
+
+
+def fill(path: Path) -> None:
+    """Append until the disk is full."""
+    with path.open("ab", buffering=0) as stream:
+        for size in (65_536, 512):
+            with suppress(OSError):
+                while stream.write(bytes(size)):
+                    pass
+
+
+def evidence(folder: Path) -> Counter[str]:
+    """Count the visits that have evidence, by species; each of its files must be there."""
+    with closing(read_journal(folder)) as journal:
+        assert all((folder / path).is_file() for path in journal.evidence_paths())
+    return Counter(str(row["species"]) for row in visits(folder) if row["picture"])
+
+
+def main() -> None:
+    """Play the scene."""
+    root = Path(sys.argv[1])
+    folder = root / "journal"
+    stages.FRAME = stages.FRAME.repeat(3, axis=0).repeat(3, axis=1)
+    seen: dict[str, object] = {"size": free_bytes(root)}
+    scene = Scene(folder)
+    scene.visit(60)
+    seen["before"] = {"visits": len(visits(folder)), "evidence": evidence(folder),
+                         "free": free_bytes(root), "events": [kind for kind, _ in events(folder)]}
+    fill(root / "filler")
+    try:
+        (root / "probe").write_bytes(bytes(65_536))
+    except OSError as error:
+        seen["full"] = error.errno == errno.ENOSPC
+    (root / "probe").unlink(missing_ok=True)
+    for _ in range(5):  # what the recorder deletes, another program takes
+        fill(root / "filler")
+        scene.visit(6)
+    seen["paused"] = {"evidence": evidence(folder), "visits": len(visits(folder))}
+    (root / "filler").unlink()
+    scene.visit(30)
+    scene.stage.close()
+    seen["freed"] = {"visits": len(visits(folder)), "evidence": evidence(folder),
+                     "free": free_bytes(root), "events": [kind for kind, _ in events(folder)]}
+    with closing(read_journal(folder)) as journal:
+        seen["check"] = journal.database.execute("PRAGMA integrity_check").fetchone()[0]
+    print(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main()

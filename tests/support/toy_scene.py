@@ -1,0 +1,59 @@
+"""Films and songs of two birds, and an encoder that tells them by colour and pitch."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import soundfile
+from devices import scenery
+from fakes import BluePitch
+
+from birdfield.model.encoder import DIM
+from birdfield.model.gallery import Calibration, Gallery
+from birdfield.model.species import Species
+
+COLOURS = {"Robin": (60, 60, 160), "Jay": (160, 90, 60)}  # BGR
+SONGS_HZ = {"Robin": 4000, "Jay": 1500}
+FPS = 10
+AXES = list(np.eye(DIM, dtype=np.float32))  # AXES[n] is the vector of species n
+
+
+class ColourAndPitch(BluePitch):
+    """An encoder that knows a species by its colour and by its song's frequency."""
+
+    def image_vector(self, image: np.ndarray) -> np.ndarray:
+        blue, _, red = image.mean(axis=(0, 1))
+        return AXES[0 if red > blue else 1]
+
+    def audio_vector(self, frames: np.ndarray) -> np.ndarray:
+        return AXES[0 if frames[0, 0] > 2500 else 1]
+
+
+def gallery() -> Gallery:
+    return Gallery((Species("Robin"), Species("Jay")), np.repeat(AXES[:2], 3, axis=0),
+                   np.repeat(np.arange(2, dtype=np.int32), 3),
+                   np.tile(np.arange(3, dtype=np.uint8), 2), np.full((2, 3), 0.5, np.float32),
+                   Calibration((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), 1.0))
+
+
+def film(path: Path, length_s: float, bird: str = "Robin",
+         covered: tuple[float, float] = (0, 0), frozen: tuple[float, float] = (0, 0)) -> str:
+    """Write a video of one bird whose lens is covered, or whose camera hangs, for a time."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (128, 96))
+    for index in range(round(length_s * FPS)):
+        time_s = index / FPS
+        seed = round(frozen[0] * FPS) if frozen[0] <= time_s < frozen[1] else index
+        frame = scenery(seed, COLOURS[bird])
+        writer.write(frame // 30 if covered[0] <= time_s < covered[1] else frame)
+    writer.release()
+    return str(path)
+
+
+def song(path: Path, length_s: float, bird: str = "Robin",
+         muted: tuple[float, float] = (0, 0)) -> str:
+    """Write the song of one bird, with digital silence for a time."""
+    seconds = np.arange(round(length_s * 22_050)) / 22_050
+    waveform = 0.4 * np.sin(2 * np.pi * SONGS_HZ[bird] * seconds)
+    waveform[(seconds >= muted[0]) & (seconds < muted[1])] = 0
+    soundfile.write(path, waveform, 22_050)
+    return str(path)

@@ -1,0 +1,201 @@
+"""The toy data set: seeded, laid out as `birdfield.dataset` reads it, and true to its script."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from birdfield.model.audio_specs import YAMNET
+from birdfield.recognise.dataset import scan
+from birdfield_train.toy_aviary import (
+    SPECIES,
+    contact_sheet,
+    draw_bird,
+    sing,
+    song,
+    write_dataset,
+    write_scene,
+)
+from birdfield_train.toy_aviary.__main__ import main
+from birdfield_train.toy_aviary.plumage import CANVAS_PX, sprite
+
+EVERY = range(len(SPECIES))
+
+
+def rng(*seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene of three visits, one in each part: about 3 (6 + 11 + 6) = 69 s."""
+    folder = tmp_path_factory.mktemp("scene")
+    write_scene(folder, seed=4, visits=1)
+    return folder
+
+
+def frames(folder: Path) -> list[NDArray[np.uint8]]:
+    capture = cv2.VideoCapture(str(folder / "scene.avi"))
+    seen = []
+    while (answer := capture.read())[0]:
+        seen.append(np.asarray(answer[1], np.uint8))
+    return seen
+
+
+def sound_of(folder: Path) -> NDArray[np.int16]:
+    return np.asarray(soundfile.read(folder / "scene.wav", dtype="int16")[0])
+
+
+def script_of(folder: Path) -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads((folder / "scene.json").read_text(encoding="utf-8"))
+    return entry
+
+
+def stretch(part: dict[str, Any], rate_hz: int) -> slice:
+    return slice(round(part["start_s"] * rate_hz), round(part["end_s"] * rate_hz))
+
+
+def test_there_are_six_species_of_different_names() -> None:
+    assert len(SPECIES) == len(set(SPECIES)) == 6
+
+
+@pytest.mark.parametrize("species", EVERY)
+def test_a_seed_decides_the_picture_and_another_seed_changes_it(species: int) -> None:
+    picture = draw_bird(species, rng(1), (200, 160))
+    assert picture.shape == (160, 200, 3) and picture.dtype == np.uint8
+    np.testing.assert_array_equal(picture, draw_bird(species, rng(1), (200, 160)))
+    assert (picture != draw_bird(species, rng(2), (200, 160))).mean() > 0.5
+
+
+@pytest.mark.parametrize("species", EVERY)
+def test_a_whole_bird_fits_its_canvas(species: int) -> None:
+    """Nothing may touch the canvas's edge, in any pose, else a tail or crest is cut off."""
+    for seed in range(6):
+        cover = sprite(species, rng(seed))[..., 3]
+        assert 0.1 < cover.mean() < 0.6 and cover.min() >= 0 and cover.max() <= 1.0001
+        assert max(cover[0].max(), cover[-1].max(), cover[:, 0].max(), cover[:, -1].max()) == 0
+
+
+def test_species_of_one_colour_differ_in_pattern() -> None:
+    """Copper Wagtip and Bramble Speckle share a mean colour within 25 of 255, yet not a look."""
+    wagtip, speckle = (sprite(species, rng(3)) for species in (0, 1))
+    colours = [bird[..., :3].sum(axis=(0, 1)) / bird[..., 3].sum() for bird in (wagtip, speckle)]
+    assert np.abs(colours[0] - colours[1]).max() < 25
+    both = (wagtip[..., 3] > 0.9) & (speckle[..., 3] > 0.9)
+    assert both.sum() > 0.1 * CANVAS_PX**2
+    assert (np.abs(wagtip - speckle)[both].max(axis=1) > 60).mean() > 0.05
+
+
+@pytest.mark.parametrize("species", EVERY)
+def test_a_song_is_seeded_and_lies_in_its_band(species: int) -> None:
+    sung = song(species, rng(5), 4.0)
+    np.testing.assert_array_equal(sung, song(species, rng(5), 4.0))
+    assert len(sung) == 4 * YAMNET.rate_hz and sung.dtype == np.float32
+    power = np.abs(np.fft.rfft(sung)) ** 2
+    hz = np.fft.rfftfreq(len(sung), 1 / YAMNET.rate_hz)
+    assert power[(hz > 1500) & (hz < 7000)].sum() > 0.9 * power.sum()
+
+
+@pytest.mark.parametrize("species", EVERY)
+def test_a_recording_is_finite_within_one_and_loudest_in_the_band(species: int) -> None:
+    levels = set()
+    for seed in range(4):
+        heard = sing(species, rng(seed, 6), 3.0)
+        assert len(heard) == 3 * YAMNET.rate_hz and heard.dtype == np.float32
+        assert np.isfinite(heard).all() and 0.01 < np.abs(heard).max() <= 1
+        power = np.abs(np.fft.rfft(heard)) ** 2
+        peak_hz = np.argmax(power) * YAMNET.rate_hz / len(heard)
+        assert 1500 < peak_hz < 7000
+        levels.add(round(float(np.abs(heard).max()), 3))
+    assert len(levels) > 1
+
+
+def test_a_song_keeps_its_pitch_at_another_rate() -> None:
+    """The Wagtip whistles at 2600 to 4300 Hz, and no individual is 9 % (3.6 sigma) off that."""
+    for rate_hz in (16_000, 32_000):
+        power = np.abs(np.fft.rfft(song(0, rng(7), 6.0, rate_hz))) ** 2
+        assert 2350 < np.argmax(power) / 6.0 < 4700
+
+
+def test_two_trills_differ_in_tempo_and_pitch() -> None:
+    """Notes follow each other after 0.125 s and 0.055 s: at 8 Hz and 18.2 Hz, within 20 %."""
+    for species, pulse_hz, centre_hz in ((2, 8.0, 3250), (3, 18.2, 5100)):
+        sung = song(species, rng(8), 8.0)
+        power = np.abs(np.fft.rfft(sung)) ** 2
+        hz = np.fft.rfftfreq(len(sung), 1 / YAMNET.rate_hz)
+        assert (power * hz).sum() / power.sum() == pytest.approx(centre_hz, rel=0.12)
+        loudness = np.abs(sung).reshape(-1, 160).mean(axis=1)  # 100 Hz
+        pulse = np.abs(np.fft.rfft(loudness - loudness.mean()))
+        pulses_hz = np.fft.rfftfreq(len(loudness), 0.01)
+        pulse[pulses_hz < 4] = 0  # the phrases' own rhythm
+        assert pulses_hz[np.argmax(pulse)] == pytest.approx(pulse_hz, rel=0.2)
+
+
+def test_the_dataset_is_laid_out_as_the_scanner_expects(tmp_path: Path) -> None:
+    """2 photographs and 2 recordings of 2 clips for each of 6 species: 12 and 24 files."""
+    write_dataset(tmp_path, seed=1, photographs=2, recordings=2)
+    found = scan(tmp_path / "images", tmp_path / "audio")
+    assert found.labels == tuple(sorted(SPECIES)) and not found.misnamed
+    assert len(found.images) == 12 and len(found.audio) == 24
+    assert len({(sample.label, sample.recording) for sample in found.images}) == 12
+    assert len({(sample.label, sample.recording) for sample in found.audio}) == 12
+    for sample in found.audio:
+        clip = soundfile.info(sample.path)
+        assert (clip.samplerate, clip.channels, clip.subtype) == (YAMNET.rate_hz, 1, "PCM_16")
+        assert 5.99 <= clip.duration <= 8.01
+    assert (tmp_path / "images/Copper_Wagtip/photograph_1_000.jpg").is_file()
+    assert (tmp_path / "audio/Copper_Wagtip/recording_1_001__1.wav").is_file()
+
+
+def test_film_and_sound_are_of_one_length(scene: Path) -> None:
+    entry, seen, sound = script_of(scene), frames(scene), soundfile.info(scene / "scene.wav")
+    assert len(seen) / entry["frame_hz"] == sound.duration == entry["length_s"]
+    assert seen[0].shape == (240, 320, 3) and sound.samplerate == entry["rate_hz"] == YAMNET.rate_hz
+
+
+def test_the_script_says_what_each_sense_can_tell(scene: Path) -> None:
+    """Three times gap, visit, gap, without a break, of 6 and 11 s within 0.8 s and half a frame."""
+    entry = script_of(scene)
+    senses = [visit["senses"] for visit in entry["visits"]]
+    assert senses == [["image", "audio"], ["audio"], ["image"]]
+    assert all(visit["species"] in SPECIES for visit in entry["visits"])
+    assert len(entry["gaps"]) == 6 and all(gap["species"] is None for gap in entry["gaps"])
+    script = sorted([*entry["visits"], *entry["gaps"]], key=lambda part: float(part["start_s"]))
+    assert [part["end_s"] for part in script[:-1]] == [part["start_s"] for part in script[1:]]
+    for part in script:
+        assert abs(part["end_s"] - part["start_s"] - (11 if part["species"] else 6)) < 0.91
+
+
+def test_the_covered_part_is_black_and_the_muted_part_is_silent(scene: Path) -> None:
+    entry, seen, sound = script_of(scene), frames(scene), sound_of(scene)
+    for part in (*entry["visits"], *entry["gaps"]):
+        brightness = {int(frame.max()) for frame in seen[stretch(part, entry["frame_hz"])]}
+        assert min(brightness) > 60 if "image" in part["senses"] else brightness == {0}
+        assert bool(sound[stretch(part, YAMNET.rate_hz)].any()) == ("audio" in part["senses"])
+
+
+def test_a_visit_moves_and_is_louder_than_a_gap(scene: Path) -> None:
+    """In a gap only noise changes from frame to frame, by a few levels; a bird changes by 100."""
+    entry, seen, sound = script_of(scene), frames(scene), sound_of(scene)
+    parts = entry["gaps"][0], entry["visits"][0]
+    films = [np.array(seen[stretch(part, entry["frame_hz"])], np.int16) for part in parts]
+    still, moving = (np.abs(np.diff(film, axis=0)).max() for film in films)
+    quiet, loud = (sound[stretch(part, YAMNET.rate_hz)].std() for part in parts)
+    assert still < 50 < 100 < moving
+    assert loud > 4 * quiet > 0
+
+
+def test_the_contact_sheet_is_as_wide_as_a_readme() -> None:
+    sheet = contact_sheet(2)
+    assert sheet.dtype == np.uint8 and 900 <= sheet.shape[1] <= 1100
+
+
+def test_the_command_refuses_a_negative_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["somewhere", "--seed", "-1"])
+    assert "--seed is -1 and --visits 10; expected at least 0" in capsys.readouterr().err

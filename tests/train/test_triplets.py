@@ -1,0 +1,190 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
+
+from birdfield.errors import InputError, UsageError
+from birdfield.model.audio_specs import YAMNET
+from birdfield.model.encoder import unit
+from birdfield.model.yamnet import Yamnet
+from birdfield.paths import PACKAGED_YAMNET
+from birdfield_train.toy_aviary import sing
+from birdfield_train.triplets import RESAMPLERS, Triplet, _read, prepare_triplets
+
+pytestmark = pytest.mark.train
+
+TURN = 100  # degrees that a waveform of 1 is embedded at
+
+
+def by_level(waveform: NDArray[np.float32]) -> tuple[Any, Any, Any]:
+    """Stand in for a hub model: a level becomes a direction, so that cosines are known."""
+    angle = np.radians(TURN * np.abs(waveform).mean())
+    patches = 1 + max(0, -(-(len(waveform) - 15_600) // 7_680))
+    embeddings = np.zeros((patches, 1024))
+    embeddings[:, 0], embeddings[:, 1] = np.cos(angle), np.sin(angle)
+    return np.zeros((patches, 521)), embeddings, np.zeros((96, 64))
+
+
+def level_of(sequence: NDArray[np.float32]) -> float:
+    return float(np.degrees(np.arctan2(sequence[0, 1], sequence[0, 0])) / TURN)
+
+
+def add_species(data: Path, label: str, levels: list[float], photographs: int = 3,
+                clips: int = 1) -> None:
+    """Write a species whose recordings are of one level each; its photographs are but names."""
+    images, audio = data / "images" / label, data / "audio" / label
+    images.mkdir(parents=True)
+    audio.mkdir(parents=True)
+    for index in range(photographs):
+        (images / f"{index}.jpg").touch()
+    for level in levels:
+        for clip in range(clips):
+            soundfile.write(audio / f"{level}__{clip}.wav", np.full(YAMNET.rate_hz, level),
+                            YAMNET.rate_hz, "FLOAT")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Wren and Tit sound alike, within 10 degrees; Owl is 60 degrees off."""
+    add_species(tmp_path, "Wren", [0.10, 0.12, 0.14], clips=2)
+    add_species(tmp_path, "Tit", [0.18, 0.20])
+    add_species(tmp_path, "Owl", [0.80, 0.82])
+    return tmp_path
+
+
+def prepare(data: Path, count: int = 20, model: Any = by_level,
+            resampler: str = "soxr") -> list[Triplet]:
+    return prepare_triplets(data / "images", data / "audio", model, count, resampler)
+
+
+def species_of(path: Path) -> str:
+    return path.parent.name
+
+
+def test_there_are_so_many_triplets_of_each_species_in_their_order(data: Path) -> None:
+    triplets = prepare(data, 7)
+    assert [species_of(triplet.anchor_image) for triplet in triplets] == (
+        ["Owl"] * 7 + ["Tit"] * 7 + ["Wren"] * 7)
+
+
+def test_anchor_and_positive_are_different_samples_of_one_species(data: Path) -> None:
+    for triplet in prepare(data):
+        assert species_of(triplet.anchor_image) == species_of(triplet.positive_image)
+        assert triplet.anchor_image != triplet.positive_image
+        assert triplet.anchor_audio.shape == triplet.positive_audio.shape == (YAMNET.frames, 1024)
+        # Of another recording: each recording has a level of its own.
+        assert abs(level_of(triplet.anchor_audio) - level_of(triplet.positive_audio)) > 0.01
+
+
+def test_anchors_and_positives_are_of_every_recording(data: Path) -> None:
+    wrens = [triplet for triplet in prepare(data, 60)
+             if species_of(triplet.anchor_image) == "Wren"]
+    for name in ("anchor_audio", "positive_audio"):
+        levels = {round(level_of(getattr(triplet, name)), 2) for triplet in wrens}
+        assert levels == {0.10, 0.12, 0.14}
+
+
+def test_clips_of_a_lone_recording_are_each_others_positives(data: Path) -> None:
+    add_species(data, "Robin", [0.5], clips=2)
+    assert any(species_of(triplet.anchor_image) == "Robin" for triplet in prepare(data))
+
+
+def test_negatives_are_the_like_sounding_of_the_other_species(data: Path) -> None:
+    """A Wren's others are 2 Tits and 2 Owls: the nearest quarter is one, the Tit of 0.18."""
+    for triplet in prepare(data):
+        own, other = species_of(triplet.anchor_image), species_of(triplet.negative_image)
+        assert other == {"Wren": "Tit", "Tit": "Wren", "Owl": "Tit"}[own]
+        if own == "Wren":
+            assert level_of(triplet.negative_audio) == pytest.approx(0.18, abs=1e-3)
+
+
+def test_the_draw_is_seeded(data: Path) -> None:
+    for one, two in zip(prepare(data), prepare(data), strict=True):
+        assert (one.anchor_image, one.positive_image) == (two.anchor_image, two.positive_image)
+        np.testing.assert_array_equal(one.negative_audio, two.negative_audio)
+
+
+def test_species_without_two_of_each_are_left_out(data: Path) -> None:
+    add_species(data, "Jay", [0.3, 0.4], photographs=1)
+    add_species(data, "Rook", [0.3])
+    assert {species_of(path) for triplet in prepare(data)
+            for path in (triplet.anchor_image, triplet.negative_image)} == {"Owl", "Tit", "Wren"}
+
+
+def test_fewer_than_two_such_species_are_refused(tmp_path: Path) -> None:
+    add_species(tmp_path, "Wren", [0.1, 0.2])
+    add_species(tmp_path, "Jay", [0.3])
+    with pytest.raises(InputError, match="^1 species have two photographs in .* and two "
+                                         "recordings in .*; expected at least 2 such species$"):
+        prepare(tmp_path)
+
+
+def test_an_unknown_resampler_is_refused(data: Path) -> None:
+    with pytest.raises(UsageError, match="resampler is 'sox'; expected one of soxr, resampy"):
+        prepare(data, resampler="sox")
+
+
+@pytest.mark.parametrize("resampler", ["soxr", "resampy"])
+def test_an_unusable_recording_is_named(data: Path, resampler: str) -> None:
+    if resampler == "resampy":
+        pytest.importorskip("resampy", reason="resampy is not installed: birdfield[train]")
+    bad = data / "audio" / "Tit" / "bad.wav"
+    bad.write_bytes(b"no sound")
+    with pytest.raises(InputError, match="bad.wav: not a recording that can be decoded"):
+        prepare(data, resampler=resampler)
+    soundfile.write(bad, np.full(YAMNET.rate_hz, np.nan), YAMNET.rate_hz, "FLOAT")
+    with pytest.raises(InputError, match="bad.wav: holds samples that are no finite numbers"):
+        prepare(data, resampler=resampler)
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    """Two toy species at rates that have to be resampled, a stereo one among them."""
+    for species, label in ((0, "Wagtip"), (3, "Trill")):
+        add_species(tmp_path, label, [])
+        for index, rate_hz in enumerate((22_050, 44_100)):
+            sung = np.tile(sing(species, np.random.default_rng(index), 1.5, rate_hz)[:, None],
+                           (1, 1 + index))
+            soundfile.write(tmp_path / "audio" / label / f"{index}.wav", sung, rate_hz)
+    return tmp_path
+
+
+def test_a_yamnet_object_and_a_model_with_its_interface_give_the_same(songs: Path) -> None:
+    yamnet = Yamnet(PACKAGED_YAMNET)
+
+    def hub_model(waveform: NDArray[np.float32]) -> tuple[Any, Any, Any]:
+        """Give the whole frames, so that both draw alike."""
+        heard = yamnet.hear(waveform)
+        return heard.classes, heard.frames, np.zeros((96, 64), np.float32)
+
+    for one, two in zip(prepare(songs, 3, yamnet), prepare(songs, 3, hub_model), strict=True):
+        np.testing.assert_array_equal(one.anchor_audio, two.anchor_audio)
+
+
+def test_soxr_and_resampy_give_nearly_the_same_embeddings(songs: Path) -> None:
+    pytest.importorskip("resampy", reason="resampy is not installed: birdfield[train]")
+    yamnet = Yamnet(PACKAGED_YAMNET)
+    for one, two in zip(prepare(songs, 4, yamnet), prepare(songs, 4, yamnet, "resampy"),
+                        strict=True):
+        cosines = (unit(one.anchor_audio) * unit(two.anchor_audio)).sum(axis=1)
+        assert cosines.min() >= 0.999
+
+
+@pytest.mark.real
+def test_soxr_and_resampy_agree_on_real_recordings() -> None:
+    pytest.importorskip("resampy", reason="resampy is not installed: birdfield[train]")
+    audio = Path(os.environ["BIRDFIELD_DATA"]) / "train" / "audio"
+    yamnet = Yamnet(PACKAGED_YAMNET)
+    cosines = []
+    for path in sorted(audio.rglob("*.*"))[::12]:
+        assert soundfile.info(path).samplerate != YAMNET.rate_hz, f"{path} needs no resampling"
+        one, two = (unit(yamnet.embed(_read(path, resampler)).mean(axis=0))
+                    for resampler in RESAMPLERS)
+        cosines.append(float(one @ two))
+    assert len(cosines) >= 20 and min(cosines) >= 0.999

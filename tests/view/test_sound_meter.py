@@ -1,0 +1,92 @@
+"""What a view is told of a microphone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from birdfield.capture.microphone import AudioFile
+from birdfield.view.sound_meter import (
+    BANDS,
+    COLUMNS,
+    FLOOR_DB,
+    HIGH_HZ,
+    LOW_HZ,
+    MeteredMicrophone,
+    columns_of,
+    level_of,
+)
+
+RATE_HZ = 16_000
+
+
+def sine(hz: float, length_s: float, amplitude: float = 0.5) -> np.ndarray:
+    times_s = np.arange(round(length_s * RATE_HZ)) / RATE_HZ
+    return (amplitude * np.sin(2 * np.pi * hz * times_s)).astype(np.float32)
+
+
+def test_a_level_is_in_decibels_of_full_scale() -> None:
+    """A sine of 0.5 peaks at 20 lg 0.5 = -6.02 dB; its mean is 3.01 dB lower."""
+    level = level_of(sine(1000, 1))
+    assert level.peak_db == pytest.approx(-6.02, abs=0.01)
+    assert level.rms_db == pytest.approx(-9.03, abs=0.01)
+    assert level_of(np.zeros(100, np.float32)).rms_db == FLOOR_DB
+
+
+@pytest.mark.parametrize("hz", [800, 2200, 5000, 7900])
+def test_a_tone_is_in_its_band(hz: float) -> None:
+    """Bands are equally wide: 625 Hz each, from 500 Hz on."""
+    columns = columns_of(sine(hz, 1.05, 0.01), RATE_HZ)
+    assert columns.shape == (10, BANDS)
+    band = int((hz - LOW_HZ) / ((HIGH_HZ - LOW_HZ) / BANDS))
+    assert (columns.argmax(axis=1) == band).all()
+    assert not columns_of(np.zeros(RATE_HZ, np.float32), RATE_HZ).any()
+
+
+def test_windows_that_overlap_are_measured_once(tmp_path: Path) -> None:
+    """A tone from 3 s on, in windows of 0 to 5.3 s, 2.4 to 7.7 s and 4.8 s to the end at 8 s."""
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, np.concatenate([np.zeros(3 * RATE_HZ), sine(3000, 5)]), RATE_HZ)
+    microphone = MeteredMicrophone(AudioFile(path, RATE_HZ), RATE_HZ)
+    for start_s in (0.0, 2.4, 4.8):
+        assert microphone.window(start_s, start_s + 5.3) is not None
+        microphone.poll()  # a file is read by its windows alone
+    _, strip = microphone.shown()
+    loud = strip.max(axis=1) > 0.5
+    assert strip.shape == (COLUMNS, BANDS) and abs(loud.sum() - 50) <= 1
+    assert loud[-50:].all(), "without a gap"
+    assert microphone.ended and microphone.end_s == pytest.approx(8)
+    microphone.close()
+
+
+class Tape:
+    """Stands for a live microphone: a tone, by the clock that it is asked by."""
+
+    name, live, ended, end_s = "tape", True, False, float("inf")
+    loss, overruns = None, 0
+
+    def __init__(self) -> None:
+        self.dead = False
+
+    def window(self, start_s: float, end_s: float) -> np.ndarray | None:
+        return None if self.dead else sine(1000, end_s - start_s)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def test_a_live_microphone_is_measured_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    tape = Tape()
+    microphone = MeteredMicrophone(tape, RATE_HZ)
+    for _ in range(5):
+        microphone.poll()
+        now_s[0] += 0.25
+    level, strip = microphone.shown()
+    assert level.peak_db == pytest.approx(-6.02, abs=0.1)
+    assert 29 <= (strip.max(axis=1) > 0.5).sum() <= 30, "2 s at first, then 4 times 0.25 s"
+    tape.dead = True
+    microphone.poll()
+    assert microphone.shown()[0].rms_db == FLOOR_DB

@@ -1,0 +1,197 @@
+"""`birdfield watch` on a real pseudo-terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import soundfile
+from devices import PulseAudio
+
+from birdfield.view.terminal import can_show
+from birdfield_train.toy_aviary import write_scene
+
+PROGRAM = Path(sys.executable).with_name("birdfield")
+PATIENCE_S = 120
+ALTERNATE, RESTORED = "\x1b[?1049h", "\x1b[?1049l"
+HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
+
+
+@dataclass
+class Terminal:
+    """A pseudo-terminal of 80 columns and 24 lines."""
+
+    master: int
+    slave: int
+    said: str = ""
+
+    def start(self, *arguments: object, term: str = "xterm-256color",
+              env: Mapping[str, str] = os.environ) -> subprocess.Popen[bytes]:
+        """Run birdfield as its foreground process."""
+        return subprocess.Popen(
+            [PROGRAM, *map(str, arguments)], stdin=self.slave, stdout=self.slave,
+            stderr=self.slave, start_new_session=True, env={**env, "TERM": term},
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+
+    def read(self, process: subprocess.Popen[bytes], until: str | None = None) -> None:
+        """Read on until something was said, or until the process has ended."""
+        end_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end_s:
+            ended = process.poll() is not None
+            ready, _, _ = select.select([self.master], [], [], 0 if ended else 0.1)
+            if ready:
+                self.said += os.read(self.master, 65_536).decode(errors="replace")
+            elif ended:
+                return
+            if until and until in self.said:
+                return
+        raise AssertionError(f"not said: {until!r}; but {self.said[-2000:]!r}")
+
+    def attributes(self) -> list[object]:
+        return termios.tcgetattr(self.slave)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    yield Terminal(master, slave)
+    os.close(master)
+    os.close(slave)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """The arguments for a scene of three visits."""
+    folder = tmp_path_factory.mktemp("scene")
+    write_scene(folder, seed=7, visits=1)
+    return ["--camera", folder / "scene.avi", "--microphone", folder / "scene.wav"]
+
+
+@pytest.fixture(scope="module")
+def song(scene: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 s of its sound, from the first bird that is heard on."""
+    recording = Path(str(scene[-1]))
+    visits = json.loads(recording.with_suffix(".json").read_text())["visits"]
+    start_s = next(visit["start_s"] for visit in visits if "audio" in visit["senses"])
+    rate_hz = soundfile.info(recording).samplerate
+    sound, _ = soundfile.read(recording, frames=8 * rate_hz, start=round(start_s * rate_hz))
+    path = tmp_path_factory.mktemp("song") / "bird.wav"
+    soundfile.write(path, sound, rate_hz)
+    return path
+
+
+def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Terminal, toy_bundle: Path,
+                                              scene: list[object]) -> None:
+    before = terminal.attributes()
+    process = terminal.start("watch", "--model", toy_bundle, *scene)
+    terminal.read(process, "Ctrl-C ends")
+    assert ALTERNATE in terminal.said and RESTORED not in terminal.said
+    os.write(terminal.master, b"\x03")
+    terminal.read(process)
+    assert process.returncode == 0
+    assert terminal.attributes() == before
+    assert terminal.said.count(ALTERNATE) == terminal.said.count(RESTORED) == 1
+    assert terminal.said.rindex(SHOWN) > terminal.said.rindex(HIDDEN)
+    after = terminal.said.split(RESTORED)[1]
+    assert re.search(r"\d+ windows, \d+ answers; idle \d+, skipped 0, rested 0", after)
+    assert "Traceback" not in terminal.said
+
+
+def test_ctrl_z_gives_the_terminal_back_for_a_while(terminal: Terminal, toy_bundle: Path,
+                                                    scene: list[object]) -> None:
+    process = terminal.start("watch", "--model", toy_bundle, *scene)
+    terminal.read(process, "Ctrl-C ends")
+    os.write(terminal.master, b"\x1a")
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    terminal.read(process, RESTORED)
+    assert terminal.said.rindex(SHOWN) > terminal.said.rindex(HIDDEN)
+    terminal.said = ""
+    process.send_signal(signal.SIGCONT)
+    terminal.read(process, "Ctrl-C ends")
+    assert ALTERNATE in terminal.said
+    os.write(terminal.master, b"\x03")
+    terminal.read(process)
+    assert process.returncode == 0 and terminal.said.count(RESTORED) == 1
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_terminal_that_goes_away_ends_the_watch_with_its_visits(
+        toy_bundle: Path, scene: list[object], tmp_path: Path, configured: bool) -> None:
+    """As when a connection is lost: it neither dies at once, nor goes on where nobody sees it."""
+    master, slave = pty.openpty()
+    config, journal = tmp_path / "birdfield.toml", tmp_path / "garden"
+    config.write_text("")
+    process = Terminal(master, slave).start(
+        "watch", "--model", toy_bundle, *scene, "--journal", journal,
+        *(["--config", config] if configured else []),
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "none")})
+    os.close(slave)
+    said, end_s = "", time.monotonic() + PATIENCE_S
+    while "windows 2," not in said and time.monotonic() < end_s:
+        said += os.read(master, 65_536).decode(errors="replace")
+    os.close(master)
+    process.wait(PATIENCE_S)
+    told = subprocess.run([PROGRAM, "visits", journal, "--events"], capture_output=True, text=True)
+    assert "stopped: " in told.stdout
+
+
+def test_a_scene_is_shown_with_its_visits(terminal: Terminal, toy_bundle: Path,
+                                          scene: list[object], tmp_path: Path) -> None:
+    process = terminal.start("watch", "--model", toy_bundle, *scene, "--fast", "--gap", 4,
+                             "--journal", tmp_path / "garden")
+    terminal.read(process)
+    assert process.returncode == 0
+    shown, after = terminal.said.split(RESTORED)
+    counts = [int(count) for count in re.findall(r"Today: (\d+) visits?, \d+ species", shown)]
+    assert counts and counts == sorted(counts) and counts[-1] <= 3, "they grow as birds leave"
+    assert "level" in shown
+    assert after.count("visit: ") == 3, "what was logged is told afterwards"
+
+
+@pytest.mark.parametrize(("arguments", "term"), [(["--json"], "xterm-256color"), ([], "dumb")])
+def test_lines_where_no_view_is_wanted(terminal: Terminal, toy_bundle: Path, song: Path,
+                                       arguments: list[object], term: str) -> None:
+    process = terminal.start("watch", "--model", toy_bundle, "--camera", "none", "--microphone",
+                             song, "--fast", *arguments, term=term)
+    terminal.read(process)
+    assert process.returncode == 0 and "\x1b" not in terminal.said
+    assert ('{"time": "' if arguments else "bird.wav  ") in terminal.said
+
+
+@pytest.mark.devices
+def test_a_live_microphone_moves_the_meter(terminal: Terminal, toy_bundle: Path) -> None:
+    """A tone of amplitude 0.3 peaks at 20 lg 0.3 = -10.5 dB."""
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path is to be short
+        sound = PulseAudio(Path(folder))
+        with sound.running(), sound.playing_tone():
+            process = terminal.start("watch", "--model", toy_bundle, "--camera", "none",
+                                     env=sound.env)
+            terminal.read(process, "peak -10 dB")
+            os.write(terminal.master, b"\x03")
+            terminal.read(process)
+    assert process.returncode == 0
+
+
+def test_a_pipe_or_another_encoding_gets_lines(terminal: Terminal, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for encoding, shown in (("utf-8", True), ("latin-1", False)):
+        with open(os.dup(terminal.slave), "w", encoding=encoding) as stream:
+            assert can_show(stream) == shown
+    with (tmp_path / "out.txt").open("w", encoding="utf-8") as stream:
+        assert not can_show(stream)

@@ -1,0 +1,222 @@
+"""The view of a scene: what it keeps, and that it fits the terminal."""
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from journal_rows import ROBIN
+from rich.cells import cell_len
+from rich.console import Console
+from toy_scene import ColourAndPitch, film, gallery, song
+
+from birdfield.capture.camera import open_camera
+from birdfield.capture.microphone import open_microphone
+from birdfield.journal.database import open_journal, read_journal
+from birdfield.model.audio_specs import YAMNET
+from birdfield.model.names import Names
+from birdfield.model.species import Species
+from birdfield.recognise.decide import Decision
+from birdfield.recognise.observation import Observation
+from birdfield.view.layout import draw
+from birdfield.view.sound_meter import MeteredMicrophone
+from birdfield.view.state import View
+from birdfield.watch.scene import Watch
+from birdfield.watch.window import Window
+
+LONG = "Orange-breasted Trillet of the Farthest Southern Meadows"
+NOON = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[tuple[Watch, MeteredMicrophone]]:
+    """A Robin that is seen and heard for 12 s."""
+    camera = open_camera(film(tmp_path / "a.avi", 12))
+    microphone = open_microphone(song(tmp_path / "a.wav", 12), YAMNET.rate_hz)
+    assert camera and microphone
+    metered = MeteredMicrophone(microphone, YAMNET.rate_hz)
+    yield Watch(ColourAndPitch(), gallery(), camera, metered, fast=True), metered
+    camera.close()
+    metered.close()
+
+
+@pytest.fixture
+def berlin() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def window(decision: Decision | None, end_s: float, **faults: str | None) -> Window:
+    observation = None if decision is None else Observation(
+        NOON, end_s - 5, end_s, decision, "camera", "microphone")
+    return Window(NOON.astimezone(UTC) + timedelta(seconds=end_s), end_s - 5, end_s, faults,
+                  observation)
+
+
+def decision(species: str | None, *senses: str, agreement: str = "agree") -> Decision:
+    return Decision(species, 0.97, 0.8, 0.2, senses or ("image", "audio"),
+                    ((species or "Jay", 0.97), (LONG, 0.02), ("ホオジロ", 0.01)),
+                    agreement, 1.0, 1.0)
+
+
+def lines(view: View, width: int = 80, height: int = 24, colours: bool = True) -> list[str]:
+    """Draw a view; every line fits the terminal."""
+    console = Console(file=io.StringIO(), record=True, width=width, height=height,
+                      force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console.print(draw(view, width, height, colours), height=height)
+    drawn = console.export_text().splitlines()
+    assert len(drawn) <= height and all(cell_len(line) <= width for line in drawn)
+    return drawn
+
+
+def has(drawn: list[str], *words: str) -> bool:
+    return any(all(word in line for word in words) for line in drawn)
+
+
+def test_a_view_tells_what_is_there(scene: tuple[Watch, MeteredMicrophone]) -> None:
+    view = View(scene[0], "toy.birdfield", scene[1], None)
+    assert has(lines(view), "Nothing yet")
+    seen = list(view.windows())
+    drawn = lines(view)
+    assert has(drawn, "birdfield toy.birdfield") and has(drawn, "Robin", "1.00")
+    assert has(drawn, "sight and sound agree") and has(drawn, "camera ok", "microphone ok")
+    assert has(drawn, f"windows {len(seen)}") and has(drawn, "skipped, late 0", "rested, hot 0")
+    assert has(drawn, f"Answers: {view.answers}, 1 species")
+    assert has(drawn, "level ━") and has(drawn, " MB")
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60), (60, 24), (80, 15), (40, 12)])
+@pytest.mark.parametrize("colours", [True, False])
+def test_a_view_fits_its_terminal(scene: tuple[Watch, MeteredMicrophone], width: int, height: int,
+                                  colours: bool) -> None:
+    view = View(scene[0], "a-model-with-a-name-that-is-as-long-as-a-line-" * 2, scene[1], None)
+    view.messages += ["a message that is a good deal longer than the terminal is wide " * 3] * 3
+    list(view.windows())
+    for number, name in enumerate((LONG, "ホオジロ" * 9, "[red]Robin[/]", LONG)):
+        view.take(window(decision(name), 20 + number))
+    drawn = lines(view, width, height, colours)
+    assert len(drawn) == height
+    strip = [line for line in drawn if "▀" in line]
+    assert len(strip) == (6 if colours and height >= 20 else 0)
+    assert width < 80 or has(drawn, "[red]Robin[/]"), "a name is no markup"
+
+
+def test_an_answer_fades_when_nothing_follows(scene: tuple[Watch, MeteredMicrophone]) -> None:
+    view = View(scene[0], "toy", scene[1], None)
+    view.take(window(decision("Jay", agreement="disagree"), 5))
+    assert has(lines(view), "sight and sound disagree")
+    view.take(window(None, 14.6, camera="dark", microphone=None))
+    drawn = lines(view)
+    assert has(drawn, "Before: Jay, 10 s ago") and not has(drawn, "disagree")
+    assert has(drawn, "camera dark", "microphone ok")
+    view.take(window(decision(None, "audio", agreement="single"), 17))
+    assert has(lines(view), "unknown; nearest are") and has(lines(view), "by sound alone")
+
+
+def test_the_visits_of_today_come_from_the_journal(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    """One of yesterday is not told; one that comes while the view is there is."""
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        for days in (1, 0):
+            journal.add_visit(replace(ROBIN, started=NOON - timedelta(days=days), evidence=()),
+                              "a1b2")
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            view.take(window(decision("Jay"), 5))
+            assert has(lines(view), "Today: 1 visit, 1 species")
+            assert has(lines(view), "12:00 Robin", "seen, heard")
+            journal.add_visit(replace(ROBIN, started=NOON, species=None, senses="audio",
+                                      evidence=()), "a1b2")
+            view.take(window(None, 7))
+            assert has(lines(view), "Today: 2 visits, 1 species"), "undecided is no species"
+            assert has(lines(view), "undecided", "heard")
+
+
+def test_today_ends_at_midnight(scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    """Before anybody writes to the journal: a night may be long."""
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            view.take(window(None, 5))
+            assert view.today.total() == 1
+            view.take(window(None, 12 * 3600 + 5))
+            assert view.today.total() == 0 and view.recent == ()
+
+
+def test_today_begins_at_midnight_on_the_day_on_which_summer_time_does(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path, berlin: None) -> None:
+    """At 12:00 of that day, midnight was 11 hours ago."""
+    noon = datetime(2026, 3, 29, 10, tzinfo=UTC)
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, noon, None)
+        for hours in (11.5, 10.5):  # 23:30 and 00:30
+            journal.add_visit(replace(ROBIN, started=noon - timedelta(hours=hours), evidence=()),
+                              "a1b2")
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            view.take(Window(noon, 0, 5))
+            assert view.today.total() == 1
+
+
+def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path,
+        caplog: pytest.LogCaptureFixture) -> None:
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        with closing(read_journal(journal.folder)) as opened:
+            view = View(scene[0], "toy", scene[1], opened)
+            journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
+            view.take(window(None, 5))
+        for end_s in (7, 9):  # it is closed by now, for want of a worn card
+            view.take(window(None, end_s))
+    assert view.today.total() == 1
+    assert caplog.text.count("the journal cannot be read") == 1
+
+
+@pytest.mark.parametrize(("code", "name", "width", "shown"), [
+    ("de", "Rotkehlchen", 80, "Rotkehlchen Erithacus rubecula"),
+    ("de", "Südliches Wiesenrotkehlchen", 80, "Südliches Wiesenrotkehlchen "),
+    ("de", "Südliches Wiesenrotkehlchen", 100, "Südliches Wiesenrotkehlchen Erithacus rubecula"),
+    ("ja", "ヨーロッパコマドリ", 80, "ヨーロッパコマドリ "),
+    ("ja", "ヨーロッパコマドリ", 82, "ヨーロッパコマドリ Erithacus rubecula"),
+    ("ja", "ヨーロッパ" * 9, 80, "ヨーロッパ" * 3 + "ヨー …")])
+def test_species_are_called_as_the_user_calls_them(
+        scene: tuple[Watch, MeteredMicrophone], code: str, name: str, width: int,
+        shown: str) -> None:
+    """Half of 80 columns less the frame's 4 are 36.
+
+    Of the German names 11 + 1 + 18 fit and 27 + 1 + 18 do not; the Japanese one is 18 wide and
+    misses by one; of wide characters 17, half a one and an ellipsis fit.
+    """
+    names = Names([Species("Robin", "Erithacus rubecula", {code: name})], code)
+    view = View(scene[0], "toy", scene[1], None, names)
+    view.take(window(decision("Robin"), 5))
+    drawn = lines(view, width)
+    assert has(drawn, shown) and not has(drawn, "Robin")
+    assert has(drawn, "Erithacus") == ("Erithacus" in shown)
+    view.take(window(None, 14))
+    assert has(lines(view), "Before: ") and has(lines(view), name[:5])
+
+
+def test_visits_are_listed_with_the_scientific_name_that_the_journal_has(
+        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    """The right half of 120 columns has 60 - 4 - 5 - 11 - 4 = 36 for a name: 11 + 1 + 18 fit."""
+    names = Names([Species("Robin", None, {"de": "Rotkehlchen"})], "de")
+    with closing(open_journal(tmp_path / "garden")) as journal:
+        journal.start_session("a1b2", None, None, NOON, None)
+        journal.add_visit(replace(ROBIN, started=NOON, scientific="Erithacus rubecula",
+                                  evidence=()), "a1b2")
+        view = View(scene[0], "toy", scene[1], journal, names)
+        view.take(window(None, 5))
+        assert has(lines(view, 120), "12:00 Rotkehlchen Erithacus rubecula", "seen, heard")
+        assert has(lines(view, 80), "12:00 Rotkehlchen ") and not has(lines(view, 80), "Erithacus")
