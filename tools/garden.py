@@ -15,8 +15,8 @@ import numpy as np
 from garden_script import PASSING_S, Event, Garden
 from numpy.typing import NDArray
 
-from birdfield.evaluate.damage import active_power
 from birdfield.signals.audio import Waveform, read_audio
+from birdfield.signals.damage import active_power
 from birdfield.signals.image import Frame, read_image
 from birdfield.signals.motion import LOOK_S
 from birdfield_export.framing import foreground

@@ -164,17 +164,18 @@ def evaluate(
     """Measure a model on photographs and recordings that it was not trained on."""
     from birdfield.evaluate.files import embed_dataset, embed_folders
     from birdfield.evaluate.noise import find_noises, measure_noise
-    from birdfield.evaluate.scores import late_fusion, report, score, to_table
+    from birdfield.evaluate.scores import late_fusion, report, score
+    from birdfield.evaluate.table import to_table
     from birdfield.evaluate.unknown import (
         measure_no_bird,
         measure_unknown,
         pair_no_bird,
         pair_unknown,
-        scan_no_bird,
         scan_unknown,
         separate,
     )
     from birdfield.recognise.close_look import CloseLook
+    from birdfield.recognise.dataset import scan_background
 
     check_output(json_file, to_stdout=True)
     if report_dir:
@@ -185,7 +186,7 @@ def evaluate(
     encoder = CloseLook(plain, gallery)
     # All folders are looked into before the first of them is embedded.
     strangers = scan_unknown(gallery.labels, *unknown) if unknown else None
-    nobody = scan_no_bird(*no_bird) if no_bird else None
+    nobody = scan_background(*no_bird) if no_bird else None
     noises = find_noises(noise) if noise else None
     files = embed_folders(encoder, gallery.labels, image_dir, audio_dir, progress)
     problems = [*files.problems, *(noises.problems if noises else ())]

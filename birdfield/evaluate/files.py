@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from birdfield.errors import InputError, some_of
-from birdfield.evaluate.scores import Embedded
+from birdfield.evaluate.pairs import Embedded
 from birdfield.model.encoder import DIM, Encoder, Vector
 from birdfield.model.species import fold
 from birdfield.recognise.dataset import Dataset, Sample, scan

@@ -1,6 +1,7 @@
 """What evaluation counts: retrieval, intervals, what is told from the unknown, calibration."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,3 +167,13 @@ def ece(bins: Sequence[tuple[float, float, int]]) -> float:
     total = sum(count for _, _, count in bins)
     gaps = sum(count * abs(score - accuracy) for score, accuracy, count in bins)
     return gaps / total if total else float("nan")
+
+
+def mean(values: NDArray[Any]) -> float | None:
+    """Return the mean, rounded; None when there is no value."""
+    return rounded(float(np.mean(values))) if len(values) else None
+
+
+def rounded(value: float) -> float | None:
+    """Round a figure to four decimals; what is no number, as JSON has none, becomes None."""
+    return round(value, 4) if np.isfinite(value) else None

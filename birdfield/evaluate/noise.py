@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
-from birdfield.evaluate.damage import DAMAGES, damage_image, mix
 from birdfield.evaluate.files import EmbeddedFiles, Progress
-from birdfield.evaluate.scores import Embedded, draw_pairs, mean
+from birdfield.evaluate.metrics import mean
+from birdfield.evaluate.pairs import Embedded, draw_pairs
 from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.recognise.dataset import scan_flat
@@ -20,6 +20,7 @@ from birdfield.recognise.decide import sense_of
 from birdfield.recognise.embed import NOTHING, Part, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import Waveform, read_audio, read_start
+from birdfield.signals.damage import DAMAGES, damage_image, mix
 from birdfield.signals.image import Frame, read_image
 from birdfield.signals.usability import frame_fault, window_fault
 

@@ -7,30 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.evaluate.metrics import bootstrap_ci95, ece, reliability, retrieval
-from birdfield.evaluate.table import damage_lines, stranger_lines
-from birdfield.model.encoder import DIM, SENSES, Vectors
+from birdfield.evaluate.metrics import bootstrap_ci95, ece, mean, reliability, retrieval, rounded
+from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
+from birdfield.model.encoder import SENSES, Vectors
 from birdfield.model.gallery import Calibration, Gallery, knownness
 from birdfield.model.prototypes import Fuse
 from birdfield.recognise.decide import log_softmax
 
 FORMAT = 1
-PAIRS = 20  # distinct pairs of a photograph and a recording, at most, for each species
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """One sense's test files, embedded by their tower.
-
-    Attributes:
-        vectors: float32 [N, 128], unit, one a file.
-        labels: int64 [N], the species' index in the gallery.
-        recordings: int64 [N], the recording, or the photograph, of each.
-    """
-
-    vectors: Vectors
-    labels: NDArray[np.int64]
-    recordings: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -89,26 +73,6 @@ class Scored:
         return replace(self, image=image, audio=audio, both=both, gallery=gallery)
 
 
-def draw_pairs(images: Embedded, audio: Embedded,
-               seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair each species' photographs and recordings at random, seeded.
-
-    Returns:
-        Rows of `images` and rows of `audio`, int64 [P] each: up to PAIRS a species, no pair twice.
-    """
-    rng = np.random.default_rng(seed)
-    left: list[int] = []
-    right: list[int] = []
-    for label in np.intersect1d(images.labels, audio.labels):
-        seen = np.flatnonzero(images.labels == label)
-        heard = np.flatnonzero(audio.labels == label)
-        total = len(seen) * len(heard)
-        for pair in rng.choice(total, min(PAIRS, total), replace=False):
-            left.append(int(seen[pair // len(heard)]))
-            right.append(int(heard[pair % len(heard)]))
-    return np.array(left, np.int64), np.array(right, np.int64)
-
-
 def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
           seed: int = 0) -> Scored:
     """Compare every test file, and pairs of them, with the gallery.
@@ -131,21 +95,6 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
                                   labels[sense], units[sense]) for sense in SENSES)
     return Scored(image, heard, both, similarities["image"][left], similarities["audio"][right],
                   gallery)
-
-
-def fuse_senses(fuse: Fuse, images: Vectors, audio: Vectors, left: NDArray[np.int64],
-                right: NDArray[np.int64]) -> dict[str, Vectors]:
-    """Fuse photographs [N, 128], recordings [M, 128] and pairs of their rows [P], by SENSES."""
-    return {"image": fuse_rows(fuse, images, None), "audio": fuse_rows(fuse, None, audio),
-            "both": fuse_rows(fuse, images[left], audio[right])}
-
-
-def fuse_rows(fuse: Fuse, images: Vectors | None, audio: Vectors | None) -> Vectors:
-    """Fuse tower vectors row by row; one side may be None. Returns float32 [N, 128]."""
-    count = len(images if images is not None else audio if audio is not None else ())
-    rows = [fuse(None if images is None else images[row], None if audio is None else audio[row])
-            for row in range(count)]
-    return np.array(rows, np.float32).reshape(count, DIM)
 
 
 def _scores(gallery: Gallery, sense: str, vectors: Vectors, similarities: NDArray[np.float32],
@@ -225,34 +174,3 @@ def _sense_report(scores: Scores) -> dict[str, Any]:
             "ece": rounded(ece(bins)),
             "reliability": [{"score": rounded(score), "accuracy": rounded(accuracy), "n": count}
                             for score, accuracy, count in bins]}
-
-
-def mean(values: NDArray[Any]) -> float | None:
-    """Return the mean, rounded; None when there is no value."""
-    return rounded(float(np.mean(values))) if len(values) else None
-
-
-def rounded(value: float) -> float | None:
-    """Round a figure to four decimals; what is no number, as JSON has none, becomes None."""
-    return round(value, 4) if np.isfinite(value) else None
-
-
-def to_table(figures: dict[str, Any], senses: Sequence[str] = SENSES) -> str:
-    """Write a report as a table for a person, of some SENSES."""
-    lines = [f"{figures['species']} species tested, {figures['gallery']} in the gallery",
-             "sense   top-1  95 % interval     n  recall@1  MAP@R  accepted    ECE"]
-    for sense in senses:
-        row = figures[sense]
-        if not row["n"]:
-            lines.append(f"{sense:6}  nothing to test")
-            continue
-        low, high = row["top1_ci95"]
-        numbers = [row["recall_at_1"], row["map_at_r"], row["accepted"], row["ece"]]
-        texts = ["    -" if number is None else f"{number:.3f}" for number in numbers]
-        lines.append(f"{sense:6}  {row['top1']:.3f}  [{low:.3f}, {high:.3f}]  {row['n']:5}  "
-                     f"{texts[0]:>8}  {texts[1]:>5}  {texts[2]:>8}  {texts[3]:>5}")
-    both = figures["both"]
-    if both["n"]:
-        lines.append(f"on the same {both['n']} pairs: image {both['image_top1']:.3f}, audio "
-                     f"{both['audio_top1']:.3f}, late fusion {figures['late_fusion']['top1']:.3f}")
-    return "\n".join([*lines, *damage_lines(figures), *stranger_lines(figures)])

@@ -1,5 +1,6 @@
 """What `evaluate` prints of noise, damage, unknown species and what is no bird."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,27 @@ import numpy as np
 from birdfield.model.encoder import SENSES
 
 TITLES = {"unknown": "unknown species", "no_bird": "no bird"}
+
+
+def to_table(figures: dict[str, Any], senses: Sequence[str] = SENSES) -> str:
+    """Write a report as a table for a person, of some SENSES."""
+    lines = [f"{figures['species']} species tested, {figures['gallery']} in the gallery",
+             "sense   top-1  95 % interval     n  recall@1  MAP@R  accepted    ECE"]
+    for sense in senses:
+        row = figures[sense]
+        if not row["n"]:
+            lines.append(f"{sense:6}  nothing to test")
+            continue
+        low, high = row["top1_ci95"]
+        numbers = [row["recall_at_1"], row["map_at_r"], row["accepted"], row["ece"]]
+        texts = ["    -" if number is None else f"{number:.3f}" for number in numbers]
+        lines.append(f"{sense:6}  {row['top1']:.3f}  [{low:.3f}, {high:.3f}]  {row['n']:5}  "
+                     f"{texts[0]:>8}  {texts[1]:>5}  {texts[2]:>8}  {texts[3]:>5}")
+    both = figures["both"]
+    if both["n"]:
+        lines.append(f"on the same {both['n']} pairs: image {both['image_top1']:.3f}, audio "
+                     f"{both['audio_top1']:.3f}, late fusion {figures['late_fusion']['top1']:.3f}")
+    return "\n".join([*lines, *damage_lines(figures), *stranger_lines(figures)])
 
 
 def damage_lines(figures: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Whether a model knows what it does not know: species it never met, and what is no bird."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from birdfield.errors import InputError, some_of
 from birdfield.evaluate.files import EmbeddedFiles
-from birdfield.evaluate.metrics import auroc, fpr_at_95_tpr, oscr
-from birdfield.evaluate.scores import Embedded, Scored, draw_pairs, fuse_senses, rounded
+from birdfield.evaluate.metrics import auroc, fpr_at_95_tpr, oscr, rounded
+from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses, pair_at_random
+from birdfield.evaluate.scores import Scored
 from birdfield.model.gallery import Gallery, knownness, knownness_of
 from birdfield.model.prototypes import Fuse
-from birdfield.model.species import Species, fold
-from birdfield.recognise.dataset import Dataset, scan, scan_flat
+from birdfield.model.species import fold
+from birdfield.recognise.dataset import Dataset, scan
 
 MIN_SPECIES = 10  # unknown ones with both senses, for a figure by both
 
@@ -38,25 +39,6 @@ def scan_unknown(labels: Sequence[str], image_dir: Path, audio_dir: Path) -> Dat
         raise InputError(f"the model knows {some_of(known)} of {image_dir} and {audio_dir}; "
                          "--unknown expects species that it does not know; leave their folders out")
     return dataset
-
-
-def scan_no_bird(image_dir: Path, audio_dir: Path,
-                 senses: Collection[str] = ("image", "audio")) -> Dataset:
-    """List two flat folders of photographs and recordings without a bird, their kinds as species.
-
-    Args:
-        image_dir: Photographs.
-        audio_dir: Recordings.
-        senses: "image", "audio" or both: the folder of another is not read.
-
-    Raises:
-        InputError: When a folder that is read is missing or holds none.
-    """
-    images, misnamed = scan_flat(image_dir, "image") if "image" in senses else ([], [])
-    audio, others = scan_flat(audio_dir, "audio") if "audio" in senses else ([], [])
-    kinds = sorted({sample.label for sample in (*images, *audio)})
-    return Dataset(tuple(map(Species, kinds)), tuple(images), tuple(audio),
-                   (*misnamed, *others))
 
 
 @dataclass(frozen=True)
@@ -83,14 +65,6 @@ def pair_no_bird(files: EmbeddedFiles,
     """Pair what is no bird at random; no pairs when a sense is missing. Rows, int64 [P] each."""
     return pair_at_random(len(files.image_paths), len(files.audio_paths),
                           np.random.default_rng(seed))
-
-
-def pair_at_random(images: int, audio: int,
-                   rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair so many photographs and recordings, each at least once; rows, int64 [P] each."""
-    pairs = max(images, audio) if images and audio else 0
-    left, right = (np.resize(rng.permutation(count), pairs) for count in (images, audio))
-    return left, right
 
 
 def separate(fuse: Fuse, scored: Scored, files: EmbeddedFiles,

@@ -189,3 +189,22 @@ def assign_folds(samples: Iterable[Sample], count: int, seed: int) -> dict[tuple
 def fold_of(samples: Sequence[Sample], folds: Mapping[tuple[str, str], int]) -> NDArray[np.int64]:
     """Look up each sample's fold, int64 [N]."""
     return np.array([folds[sample.label, sample.recording] for sample in samples], np.int64)
+
+
+def scan_background(image_dir: Path, audio_dir: Path,
+                 senses: Collection[str] = ("image", "audio")) -> Dataset:
+    """List two flat folders of photographs and recordings without a bird, their kinds as species.
+
+    Args:
+        image_dir: Photographs.
+        audio_dir: Recordings.
+        senses: "image", "audio" or both: the folder of another is not read.
+
+    Raises:
+        InputError: When a folder that is read is missing or holds none.
+    """
+    images, misnamed = scan_flat(image_dir, "image") if "image" in senses else ([], [])
+    audio, others = scan_flat(audio_dir, "audio") if "audio" in senses else ([], [])
+    kinds = sorted({sample.label for sample in (*images, *audio)})
+    return Dataset(tuple(map(Species, kinds)), tuple(images), tuple(audio),
+                   (*misnamed, *others))

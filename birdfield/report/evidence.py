@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.evaluate.scores import Embedded, Scored, Scores, draw_pairs
+from birdfield.evaluate.pairs import Embedded, draw_pairs
+from birdfield.evaluate.scores import Scored, Scores
 from birdfield.evaluate.unknown import Separation
 from birdfield.model.encoder import SENSES
 from birdfield.model.gallery import Gallery

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from birdfield.evaluate.files import EmbeddedFiles
-from birdfield.evaluate.scores import Scored, fuse_rows
+from birdfield.evaluate.pairs import fuse_rows
+from birdfield.evaluate.scores import Scored
 from birdfield.evaluate.unknown import Separation
 from birdfield.model.gallery import Gallery
 from birdfield.model.prototypes import Fuse

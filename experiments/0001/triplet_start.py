@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from birdfield.evaluate.scores import Embedded, Scored, score
+from birdfield.evaluate.pairs import Embedded
+from birdfield.evaluate.scores import Scored, score
 from birdfield.model.open_frontend import open_frontend
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan

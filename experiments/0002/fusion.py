@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.evaluate.scores import Embedded, draw_pairs
+from birdfield.evaluate.pairs import Embedded, draw_pairs
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import Vectors, unit
 from birdfield.model.open_frontend import open_frontend

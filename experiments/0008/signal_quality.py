@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from birdfield.errors import InputError
-from birdfield.evaluate.damage import DAMAGES, damage_image, mix
 from birdfield.evaluate.metrics import auroc
 from birdfield.evaluate.noise import CUT_S, SNRS_DB, Noises, _to_camera_size, find_noises
 from birdfield.model.bundle import load_bundle
@@ -27,6 +26,7 @@ from birdfield.recognise.dataset import Sample, scan
 from birdfield.recognise.embed import Part, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import read_audio
+from birdfield.signals.damage import DAMAGES, damage_image, mix
 from birdfield.signals.image import read_image
 from birdfield.signals.usability import frame_fault
 

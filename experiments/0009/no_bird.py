@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from birdfield.evaluate.damage import mix
 from birdfield.model.encoder import Vectors
 from birdfield.model.gallery import Gallery, knownness
 from birdfield.recognise import bird_gate
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
+from birdfield.signals.damage import mix
 from birdfield.signals.usability import window_fault
 from birdfield_train.run_encoder import Run, RunEncoder
 

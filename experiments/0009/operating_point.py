@@ -21,7 +21,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from scipy.stats import chi2
 
-from birdfield.evaluate.damage import mix
 from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.model.open_model import open_model
@@ -30,6 +29,7 @@ from birdfield.recognise.decide import Decision, decide
 from birdfield.recognise.embed import Part, hear
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
+from birdfield.signals.damage import mix
 from birdfield.signals.usability import window_fault
 from birdfield.watch.scene import DECISION_S
 from birdfield.watch.visits import Visit, Visits, claims_of

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from birdfield.commands.app import _open_for_evaluation
 from birdfield.evaluate.files import embed_dataset
 from birdfield.evaluate.metrics import bootstrap_ci95
-from birdfield.evaluate.scores import Embedded, draw_pairs, fuse_senses
+from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
 from birdfield.model.encoder import SENSES, Encoder, Vector, Vectors, unit
 from birdfield.model.gallery import Gallery, knownness
 from birdfield.model.prototypes import REACH, Fuse, prototypes_of, reaching, seen_alone, steadied

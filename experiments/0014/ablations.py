@@ -22,7 +22,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from birdfield.evaluate.scores import Embedded, Scored, score
+from birdfield.evaluate.pairs import Embedded
+from birdfield.evaluate.scores import Scored, score
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import DIM, unit
 from birdfield.model.open_frontend import open_frontend

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.evaluate.damage import mix
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.frontend import Frontend
@@ -18,6 +17,7 @@ from birdfield.model.open_frontend import open_frontend
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan, scan_flat
 from birdfield.signals.audio import fit_frames, read_audio, window_starts
+from birdfield.signals.damage import mix
 from birdfield_train.augment_sound import augment_sound
 from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
 

@@ -11,7 +11,6 @@ from fakes import BluePitch, factory, tone
 
 from birdfield.errors import InputError
 from birdfield.evaluate import noise
-from birdfield.evaluate.damage import DAMAGES
 from birdfield.evaluate.files import EmbeddedFiles, embed_folders
 from birdfield.evaluate.noise import (
     NOBODY,
@@ -24,9 +23,10 @@ from birdfield.evaluate.noise import (
     measure_noise,
     sample_pairs,
 )
-from birdfield.evaluate.scores import Embedded
+from birdfield.evaluate.pairs import Embedded
 from birdfield.evaluate.table import damage_lines
 from birdfield.signals.audio import read_audio
+from birdfield.signals.damage import DAMAGES
 
 RATE_HZ = 16_000
 ROW_KEYS = ["noise", "snr_db", "image_damage", "image_top1", "audio_top1", "both_top1", "n"]

@@ -8,17 +8,9 @@ from fakes import CALIBRATION, BluePitch, at, factory, picture, tone
 
 from birdfield.errors import InputError
 from birdfield.evaluate.files import EmbeddedFiles, embed_folders
-from birdfield.evaluate.scores import (
-    PAIRS,
-    Embedded,
-    concatenate,
-    draw_pairs,
-    fuse_rows,
-    late_fusion,
-    report,
-    score,
-    to_table,
-)
+from birdfield.evaluate.pairs import PAIRS, Embedded, draw_pairs, fuse_rows
+from birdfield.evaluate.scores import concatenate, late_fusion, report, score
+from birdfield.evaluate.table import to_table
 from birdfield.model.gallery import Calibration
 
 SENSE_KEYS = {"top1", "top1_ci95", "n", "recall_at_1", "map_at_r", "accepted", "ece",

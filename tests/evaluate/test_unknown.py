@@ -7,15 +7,11 @@ from fakes import BluePitch, at, factory, picture, tone
 
 from birdfield.errors import InputError
 from birdfield.evaluate.files import EmbeddedFiles
-from birdfield.evaluate.scores import Embedded, Scored, score
+from birdfield.evaluate.pairs import Embedded
+from birdfield.evaluate.scores import Scored, score
 from birdfield.evaluate.table import stranger_lines
-from birdfield.evaluate.unknown import (
-    MIN_SPECIES,
-    measure_no_bird,
-    measure_unknown,
-    scan_no_bird,
-    scan_unknown,
-)
+from birdfield.evaluate.unknown import MIN_SPECIES, measure_no_bird, measure_unknown, scan_unknown
+from birdfield.recognise.dataset import scan_background
 
 FIGURES = {"auroc", "fpr95", "n"}
 
@@ -117,7 +113,7 @@ def test_flat_folders_are_no_birds_by_kind(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "wall__1.png", 3)
     tone(tmp_path / "audio" / "hum__1.wav", 3)
     (tmp_path / "audio" / "notes.txt").touch()
-    found = scan_no_bird(tmp_path / "images", tmp_path / "audio")
+    found = scan_background(tmp_path / "images", tmp_path / "audio")
     assert found.labels == ("hum", "wall") and [path.name for path in found.misnamed] == [
         "notes.txt"]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from fakes import CALIBRATION, BluePitch, at
 
-from birdfield.evaluate.damage import mix
 from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
+from birdfield.signals.damage import mix
 from birdfield.signals.signal_quality import picture_quality, sound_quality
 from birdfield_train.toy_aviary import draw_bird
 from birdfield_train.toy_aviary.songs import sing

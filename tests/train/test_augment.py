@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.evaluate.damage import DAMAGES, damage_image
+from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import Frame
 from birdfield_train import augment as module
 from birdfield_train.augment import DAMAGED, LEAST_AREA, LIGHT, SMALL, STRETCH, augment

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from birdfield.evaluate.damage import DAMAGES, damage_image
+from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import Frame
 
 LEAST_AREA = 0.45  # of the photograph that a crop keeps

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.evaluate.damage import mix
 from birdfield.signals.audio import Waveform, read_audio
+from birdfield.signals.damage import mix
 
 NOISY = 0.8  # of the versions
 SNR_DB = (-2.0, 20.0)

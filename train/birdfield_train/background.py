@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.evaluate.scores import fuse_senses
-from birdfield.evaluate.unknown import pair_at_random
+from birdfield.evaluate.pairs import fuse_senses, pair_at_random
 from birdfield.model.encoder import DIM, SENSES, Vectors, unit
 from birdfield.model.gallery import Gallery
 from birdfield.model.prototypes import Fuse

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
-from birdfield.evaluate.scores import Embedded, Scored, late_fusion, report, score
+from birdfield.evaluate.pairs import Embedded
+from birdfield.evaluate.scores import Scored, late_fusion, report, score
 from birdfield.evaluate.scores import concatenate as concatenate_scored
 from birdfield.model.encoder import SENSES
 from birdfield.model.gallery import Calibration

@@ -17,8 +17,7 @@ import tensorflow as tf
 
 from birdfield import atomic
 from birdfield.errors import BirdfieldError, InputError, some_of
-from birdfield.evaluate.scores import to_table
-from birdfield.evaluate.unknown import scan_no_bird
+from birdfield.evaluate.table import to_table
 from birdfield.model.audio_specs import BIRDNET, spec_of
 from birdfield.model.birdnet import BIRDNET_LICENCE
 from birdfield.model.encoder import SENSES
@@ -26,7 +25,7 @@ from birdfield.model.frontend import Frontend
 from birdfield.model.gallery import Gallery
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.species import Species, read_names
-from birdfield.recognise.dataset import WHAT, Dataset, scan
+from birdfield.recognise.dataset import WHAT, Dataset, scan, scan_background
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.background import with_no_bird
 from birdfield_train.background_data import write_nothing
@@ -261,7 +260,7 @@ def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, fronten
 def _nothing(config: TrainConfig) -> Iterator[Dataset]:
     """List what is no bird; without folders of it, draw some: the same in every run."""
     with tempfile.TemporaryDirectory() as drawn:
-        yield scan_no_bird(*(config.no_bird or write_nothing(Path(drawn))),
+        yield scan_background(*(config.no_bird or write_nothing(Path(drawn))),
                            [sense for sense in SENSES[:2] if config.reads(sense)])
 
 

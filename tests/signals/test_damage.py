@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.evaluate.damage import DAMAGES, active_power, damage_image, mix
+from birdfield.signals.damage import DAMAGES, active_power, damage_image, mix
 from birdfield.signals.usability import frame_fault
 
 RATE_HZ = 16_000
