@@ -16,8 +16,8 @@ test: $(VENV)/.dev
 
 # What a field station is to stand; needs the packages of tools/system.sh.
 faults: $(VENV)/toy.birdfield
-	$(BIN)/python tests/faults/faults.py $<
-	$(BIN)/python tests/faults/reloads.py 500 $<
+	PYTHONPATH=tests/support $(BIN)/python tests/faults/faults.py $<
+	PYTHONPATH=tests/support $(BIN)/python tests/faults/reloads.py 500 $<
 
 # A day of scene time; tools/soak.py takes --hours.
 soak: $(VENV)/toy.birdfield
@@ -28,7 +28,9 @@ $(VENV)/toy.birdfield: $(VENV)/.dev
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # With the starter model where birdfield/starter is there, and without it in any case.
 wheel: $(VENV)/.dev

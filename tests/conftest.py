@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from fakes import make_bundle
 
 import birdfield  # noqa: F401 - first, since it sets what OpenCV reads when it is loaded
 
@@ -67,6 +68,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     monkeypatch.delenv("BIRDFIELD_MODEL", raising=False)
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Path:
+    """A bundle that has species, and towers that cannot run."""
+    return make_bundle(tmp_path / "fake.birdfield").folder
 
 
 @pytest.fixture(scope="session")

@@ -17,4 +17,4 @@ def test_sources_that_die_and_a_model_that_is_damaged(toy_bundle: Path, tmp_path
             folder = tmp_path / fault.__name__
             folder.mkdir()
             running.append(pool.submit(fault, folder, toy_bundle, 1))
-        assert all([future.result() for future in running])
+        assert all(future.result() for future in running)

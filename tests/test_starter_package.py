@@ -61,7 +61,7 @@ def test_a_wheel_carries_the_starter_and_names_its_licence(tree: Path, tmp_path:
 def test_a_wheel_without_the_starter_has_all_else(tree: Path, tmp_path: Path) -> None:
     names, metadata, size = build(tree, tmp_path, BIRDFIELD_NO_STARTER="1")
     assert not [name for name in names if "starter" in name] and size < MAX_WHEEL
-    assert {"birdfield/weights/yamnet.tflite", "birdfield/cli.py",
+    assert {"birdfield/weights/yamnet.tflite", "birdfield/commands/app.py",
             "birdfield_train/run.py", "birdfield_export/pack.py"} <= names
     assert "License-Expression: MIT AND Apache-2.0 AND CC-BY-4.0" in metadata.splitlines()
     files = [line for line in metadata.splitlines() if line.startswith("License-File: ")]

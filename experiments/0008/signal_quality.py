@@ -130,12 +130,12 @@ def pairs(images: list[Tried], audio: list[Tried], half: set[str]) -> list[tuple
     shelves: dict[tuple[str, str], list[Tried]] = {}
     for image in images:
         shelves.setdefault((image.label, image.condition), []).append(image)
-    found = []
+    found: list[tuple[Tried, Tried]] = []
     for heard in (sound for sound in audio if sound.label in half):
         for damage in DAMAGES:
             shelf = shelves.get((heard.label, damage), [])
-            for row in rng.choice(len(shelf), min(PARTNERS, len(shelf)), replace=False):
-                found.append((shelf[int(row)], heard))
+            rows = rng.choice(len(shelf), min(PARTNERS, len(shelf)), replace=False)
+            found.extend((shelf[int(row)], heard) for row in rows)
     return found
 
 

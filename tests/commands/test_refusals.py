@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from command_line import assert_refused, fake, run  # noqa: F401  (a fixture)
+from command_line import assert_refused, run
 from stages import recorder
 
 NAMES = "label,scientific,lang,name\nJay,Garrulus glandarius,de,Eichelhäher\n"

@@ -1,11 +1,5 @@
-"""`birdfield watch` as a process of its own, with a clock that can be moved and its journal.
+"""Station: `birdfield watch` in a process of its own, with a clock that a test can set."""
 
-python tests/fault_station.py CLOCK_FILE ARGUMENTS... runs the command line; CLOCK_FILE holds by how
-many seconds the wall clock is wrong. A lost source is tried again after 4 s at last, in place of
-30 s, so that many losses fit into a test.
-"""
-
-import faulthandler
 import json
 import signal
 import subprocess
@@ -13,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +14,7 @@ from devices import wait_for
 
 from birdfield.errors import InputError
 
-LAST_RETRY_S = 4.0
+PROGRAM = Path(__file__).with_name("shifted_clock.py")
 
 
 class Station:
@@ -34,7 +27,7 @@ class Station:
         self.journal = folder / "journal"
         self._clock, self._out = folder / "clock", folder / "answers.jsonl"
         self.log = folder / "log"
-        self._command = [sys.executable, __file__, str(self._clock), "watch", "--model",
+        self._command = [sys.executable, str(PROGRAM), str(self._clock), "watch", "--model",
                          str(bundle), "--camera", camera, "--microphone", microphone,
                          "--journal", str(self.journal), "--gap", "4", "--json"]
         self._env = None if env is None else dict(env)
@@ -115,32 +108,3 @@ class Station:
         assert self.process is not None
         assert self.process.poll() is None, f"the station died: {self.log.read_text()[-400:]}"
         return True
-
-
-def main() -> None:
-    """Run the command line with the clock of a file."""
-    from birdfield.capture import supervisor
-    from birdfield.commands import app
-    from birdfield.watch import scene
-
-    clock = Path(sys.argv[1])
-    real_time = time.time
-
-    def wrong_s() -> float:
-        return float(clock.read_text() or 0) if clock.exists() else 0.0
-
-    class Wall(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + timedelta(seconds=wrong_s())
-
-    vars(scene)["datetime"] = Wall
-    time.time = lambda: real_time() + wrong_s()
-    supervisor.LAST_RETRY_S = LAST_RETRY_S
-    faulthandler.register(signal.SIGUSR1)  # where its threads are, for a round that has failed
-    sys.argv[1:] = sys.argv[2:]
-    app.main()
-
-
-if __name__ == "__main__":
-    main()

@@ -154,8 +154,8 @@ def test_an_older_journal_is_brought_up_to_date(
         journal: Journal, monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
     journal.add_visit(ROBIN, "a1b2")
     journal.close()
-    for module in ("journal", "journal_schema"):
-        monkeypatch.setattr(f"birdfield.{module}.MIGRATIONS", (
+    for module in ("database", "schema"):
+        monkeypatch.setattr(f"birdfield.journal.{module}.MIGRATIONS", (
             *MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"))
     with pytest.raises(InputError, match="brings it up to date"):
         read_journal(journal.folder)
@@ -191,8 +191,8 @@ def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
     data[page : page + 4096] = b"\xa5" * 4096
     path.write_bytes(data)
     if older:
-        for module in ("journal", "journal_schema", "journal_repair"):
-            monkeypatch.setattr(f"birdfield.{module}.MIGRATIONS", (
+        for module in ("database", "schema", "repair"):
+            monkeypatch.setattr(f"birdfield.journal.{module}.MIGRATIONS", (
                 *MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"))
     again = opened(open_journal, journal.folder)
     assert again.renewal is not None and "was damaged" in again.renewal

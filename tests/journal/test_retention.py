@@ -201,7 +201,7 @@ def test_a_disk_that_refuses_a_file_costs_the_evidence_and_not_the_visit(tmp_pat
             stage.take(replace(window(number, seen=seen), frame=None if seen is None else noise))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [path for path in tmp_path.rglob("*.jpg")] == []
+    assert list(tmp_path.rglob("*.jpg")) == []
     for number in range(24, 60):
         stage.take(window(number, seen=60 if number > 55 else None))
     stage.close()

@@ -33,7 +33,7 @@ def test_each_patch_has_an_embedding_and_scores(yamnet: Yamnet, length: int, cou
     embeddings, scores = heard.frames, heard.classes
     assert embeddings.shape == (count, YAMNET.dim) and scores.shape == (count, CLASSES)
     assert embeddings.dtype == scores.dtype == np.float32
-    assert 0 <= scores.min() and scores.max() <= 1
+    assert scores.min() >= 0 and scores.max() <= 1
 
 
 def test_a_patch_alone_embeds_as_within_the_recording(yamnet: Yamnet) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from command_line import assert_refused, fake, lines_of, run  # noqa: F401  (a fixture)
+from command_line import assert_refused, lines_of, run
 
 from birdfield.bench.stages import sound
 from birdfield.errors import ConfigError

@@ -13,7 +13,7 @@ def noise(level: float, seed: int = 0) -> np.ndarray:
 
 
 def call(hz: float, level: float, length_s: float = 0.15) -> np.ndarray:
-    within = (SECONDS > 2) & (SECONDS < 2 + length_s)
+    within = (SECONDS > 2) & (2 + length_s > SECONDS)
     return (level * np.sin(2 * np.pi * hz * SECONDS) * within).astype(np.float32)
 
 

@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-from fakes import make_bundle
 from typer.testing import CliRunner
 
 from birdfield.commands.app import app
@@ -28,9 +26,3 @@ def assert_refused(result: Any, exit_code: int, *words: str) -> None:
     assert result.stdout == "" and result.exit_code == exit_code, result.output
     assert result.stderr.startswith("birdfield: ") and result.stderr.count("\n") == 1
     assert all(word in result.stderr for word in words), result.stderr
-
-
-@pytest.fixture
-def fake(tmp_path: Path) -> Path:
-    """A bundle that has species, and towers that cannot run."""
-    return make_bundle(tmp_path / "fake.birdfield").folder

@@ -21,7 +21,7 @@ VECTOR, AT_3_DEG = [1.0, 0.0], [0.998630, 0.052336]  # cos(3 deg) = 0.99863, und
 @pytest.fixture
 def arm64(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(TOOLS))
-    return importlib.import_module("arm64")
+    return importlib.import_module("check")
 
 
 def make_answers(arm64: ModuleType) -> Any:

@@ -107,7 +107,7 @@ def test_each_epoch_is_measured(whole: Fitter) -> None:
     assert [row["epoch"] for row in whole.history] == [1, 2, 3]
     for row in whole.history:
         assert set(row) == {"epoch", "loss", "active", "d_ap", "d_an", "spread"}
-        assert 0 < row["loss"] and 0 < row["active"] <= 1 and 0 < row["spread"] <= 1
+        assert row["loss"] > 0 and 0 < row["active"] <= 1 and 0 < row["spread"] <= 1
         assert 0 <= row["d_ap"] <= 2 and 0 <= row["d_an"] <= 2
 
 

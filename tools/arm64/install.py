@@ -8,10 +8,13 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from resolve import platform_arguments
 from roots import CHECKOUT, EXCHANGE, Root, arm64_folder, run_in_root, say
 
 from birdfield import __version__
+
+sys.path.append(str(CHECKOUT / "tools"))
+from resolve import platform_arguments  # noqa: E402
+
 from birdfield.errors import InputError
 from birdfield.model.bundle import load_bundle
 from birdfield_train.toy_aviary import write_dataset
