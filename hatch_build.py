@@ -14,8 +14,10 @@ LICENCE_FILES = ["LICENSE", "NOTICE"]
 
 def has_starter(root: str) -> bool:
     """Tell whether the package to be built carries the starter model."""
-    return (os.environ.get("BIRDFIELD_NO_STARTER", "") in ("", "0")
-            and (Path(root) / STARTER / "manifest.json").is_file())
+    return (
+        os.environ.get("BIRDFIELD_NO_STARTER", "") in ("", "0")
+        and (Path(root) / STARTER / "manifest.json").is_file()
+    )
 
 
 class LicenceHook(MetadataHookInterface):

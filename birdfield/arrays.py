@@ -45,11 +45,23 @@ def load_arrays(data: bytes, dtypes: Mapping[str, tuple[str, int]], name: str) -
             if found != expected:
                 raise ValueError(f"holds {found[:8]}, expected {expected}")
             return {key: _read_member(archive, key, *kind) for key, kind in dtypes.items()}
-    except (ValueError, KeyError, EOFError, OSError, NotImplementedError, RuntimeError,
-            SyntaxError, tokenize.TokenError, TypeError, MemoryError, zipfile.BadZipFile,
-            zlib.error) as error:
-        raise InputError(f"{name}: damaged or not made by birdfield ({error}); "
-                         "restore it from a copy") from error
+    except (
+        ValueError,
+        KeyError,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+        SyntaxError,
+        tokenize.TokenError,
+        TypeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise InputError(
+            f"{name}: damaged or not made by birdfield ({error}); restore it from a copy"
+        ) from error
 
 
 def _read_member(archive: zipfile.ZipFile, key: str, dtype: str, dimensions: int) -> NDArray[Any]:
@@ -61,10 +73,12 @@ def _read_member(archive: zipfile.ZipFile, key: str, dtype: str, dimensions: int
         if version != (1, 0):
             raise ValueError(f"array {key} has format version {version}, expected (1, 0)")
         shape, fortran, kind = np.lib.format.read_array_header_1_0(
-            stream, max_header_size=MAX_HEADER)
+            stream, max_header_size=MAX_HEADER
+        )
         if kind != np.dtype(dtype) or len(shape) != dimensions or fortran:
-            raise ValueError(f"array {key} is {kind}{list(shape)}, expected {dtype} "
-                             f"with {dimensions} dimensions")
+            raise ValueError(
+                f"array {key} is {kind}{list(shape)}, expected {dtype} with {dimensions} dimensions"
+            )
         body = stream.read()
     size = int(np.prod([int(length) for length in shape], dtype=object)) * kind.itemsize
     if size != len(body):

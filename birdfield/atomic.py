@@ -78,8 +78,9 @@ def check_folder_place(path: Path) -> None:
     """
     place = Path(os.path.realpath(path))
     if place.is_mount() or place == Path.cwd():
-        raise InputError(f"{path}: a folder that is mounted or worked in cannot be replaced; "
-                         "name one inside it")
+        raise InputError(
+            f"{path}: a folder that is mounted or worked in cannot be replaced; name one inside it"
+        )
     try:
         above = next(folder for folder in place.parents if folder.exists())
         with tempfile.TemporaryDirectory(dir=above):

@@ -32,11 +32,14 @@ def check_sha256(path: Path, expected: str) -> None:
     try:
         found = file_sha256(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); "
-                         "install birdfield again") from error
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); install birdfield again"
+        ) from error
     if found != expected:
-        raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {expected[:12]}...; "
-                         "install birdfield again")
+        raise InputError(
+            f"{path}: SHA-256 is {found[:12]}..., expected {expected[:12]}...; "
+            "install birdfield again"
+        )
 
 
 def thread_count() -> int:
@@ -49,8 +52,9 @@ def thread_count() -> int:
     if wanted is None:
         return min(4, os.cpu_count() or 1)
     if not wanted.isdecimal() or len(wanted) > 3 or not 1 <= int(wanted) <= MOST_THREADS:
-        raise UsageError(f"BIRDFIELD_THREADS is {wanted[:40]!r}; expected a number from 1 to "
-                         f"{MOST_THREADS}")
+        raise UsageError(
+            f"BIRDFIELD_THREADS is {wanted[:40]!r}; expected a number from 1 to {MOST_THREADS}"
+        )
     return int(wanted)
 
 
@@ -71,9 +75,11 @@ def resolve_model(given: Path | None) -> Path:
         return Path(os.environ["BIRDFIELD_MODEL"])
     if packaged:
         return STARTER
-    raise InputError("no model: name a bundle with --model NAME.birdfield, or in the environment "
-                     "variable BIRDFIELD_MODEL, or install a birdfield package that carries the "
-                     "starter model")
+    raise InputError(
+        "no model: name a bundle with --model NAME.birdfield, or in the environment "
+        "variable BIRDFIELD_MODEL, or install a birdfield package that carries the "
+        "starter model"
+    )
 
 
 def data_home() -> Path:

@@ -55,8 +55,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for reason, count in Counter(map(_reason, terminalreporter.stats.get("skipped", ()))).items():
         terminalreporter.write_line(f"skipped: {count} tests: {reason}")
     if config.stash.get(not_run, 0):
-        terminalreporter.write_line(f"not run: {config.stash[not_run]} real tests; set "
-                                    "BIRDFIELD_DATA to the data folder")
+        terminalreporter.write_line(
+            f"not run: {config.stash[not_run]} real tests; set BIRDFIELD_DATA to the data folder"
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,8 @@ def toy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_data: Path, toy_cache: Path) -> Path:
     """A finished run on `toy_data`, with fewer folds, steps and pictures; read only."""
     tensorflow = pytest.importorskip(
-        "tensorflow", reason="TensorFlow is not installed: birdfield[train]")
+        "tensorflow", reason="TensorFlow is not installed: birdfield[train]"
+    )
     from birdfield_train.fit import FitConfig
     from birdfield_train.run import Reporter, TrainConfig, train
 

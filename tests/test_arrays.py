@@ -10,8 +10,10 @@ from birdfield.arrays import dump_arrays, load_arrays
 from birdfield.errors import InputError
 
 KINDS = {"vectors": ("float32", 2), "owner": ("int32", 1)}
-ARRAYS = {"vectors": np.arange(6, dtype=np.float32).reshape(2, 3),
-          "owner": np.array([4, 5], np.int32)}
+ARRAYS = {
+    "vectors": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "owner": np.array([4, 5], np.int32),
+}
 
 
 def npy(array: np.ndarray, version: tuple[int, int] = (1, 0), pickle: bool = False) -> bytes:
@@ -24,8 +26,10 @@ def npy(array: np.ndarray, version: tuple[int, int] = (1, 0), pickle: bool = Fal
 def archive(members: list[tuple[str, bytes]], compression: int = zipfile.ZIP_STORED) -> bytes:
     """Return a ZIP file with these members, their names as they are."""
     buffer = io.BytesIO()
-    with (warnings.catch_warnings(action="ignore"),  # of a name that is there twice
-          zipfile.ZipFile(buffer, "w", compression) as out):
+    with (
+        warnings.catch_warnings(action="ignore"),  # of a name that is there twice
+        zipfile.ZipFile(buffer, "w", compression) as out,
+    ):
         for name, content in members:
             out.writestr(name, content)
     return buffer.getvalue()
@@ -61,10 +65,12 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "an array is missing": lambda: archive([("vectors.npy", npy(ARRAYS["vectors"]))]),
     "an array too many": lambda: dump_arrays({**ARRAYS, "more": ARRAYS["owner"]}),
     "a name twice": lambda: archive([("vectors.npy", npy(ARRAYS["vectors"]))] * 2),
-    "a name that climbs": lambda: archive([("../vectors.npy", npy(ARRAYS["vectors"])),
-                                           ("owner.npy", npy(ARRAYS["owner"]))]),
-    "an absolute name": lambda: archive([("/etc/vectors.npy", npy(ARRAYS["vectors"])),
-                                         ("owner.npy", npy(ARRAYS["owner"]))]),
+    "a name that climbs": lambda: archive(
+        [("../vectors.npy", npy(ARRAYS["vectors"])), ("owner.npy", npy(ARRAYS["owner"]))]
+    ),
+    "an absolute name": lambda: archive(
+        [("/etc/vectors.npy", npy(ARRAYS["vectors"])), ("owner.npy", npy(ARRAYS["owner"]))]
+    ),
     "another type": lambda: with_vectors(npy(ARRAYS["vectors"].astype(np.float64))),
     "big-endian": lambda: with_vectors(npy(ARRAYS["vectors"].astype(">f4"))),
     "other dimensions": lambda: with_vectors(npy(ARRAYS["vectors"][0])),
@@ -83,10 +89,12 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a header that never ends": lambda: with_vectors(header("((2, 3)")),
     "less than it says": lambda: with_vectors(npy(ARRAYS["vectors"])[:-4]),
     "more than it says": lambda: with_vectors(npy(ARRAYS["vectors"]) + bytes(4)),
-    "compressed": lambda: archive([(f"{name}.npy", npy(array)) for name, array in ARRAYS.items()],
-                                  zipfile.ZIP_DEFLATED),
-    "a bomb": lambda: archive([("vectors.npy", bytes(50_000_000)),
-                               ("owner.npy", npy(ARRAYS["owner"]))], zipfile.ZIP_LZMA),
+    "compressed": lambda: archive(
+        [(f"{name}.npy", npy(array)) for name, array in ARRAYS.items()], zipfile.ZIP_DEFLATED
+    ),
+    "a bomb": lambda: archive(
+        [("vectors.npy", bytes(50_000_000)), ("owner.npy", npy(ARRAYS["owner"]))], zipfile.ZIP_LZMA
+    ),
 }
 
 
@@ -97,7 +105,8 @@ def test_a_hostile_file_ends_in_one_error(hostile: str) -> None:
 
 
 def test_an_array_larger_than_can_be_is_refused_before_it_is_read(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """2 x 3 float32 and a header of 128 bytes are 152 bytes."""
     monkeypatch.setattr("birdfield.arrays.MAX_BYTES", 151)
     with pytest.raises(InputError, match="array vectors is compressed or holds 152 bytes"):

@@ -17,14 +17,17 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
-@pytest.mark.parametrize(("number", "words"), [
-    (errno.ENOSPC, "the disk is full; free some space and try again"),
-    (errno.EDQUOT, "the disk is full"),
-    (errno.EIO, "cannot be written .Input/output error."),
-])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full; free some space and try again"),
+        (errno.EDQUOT, "the disk is full"),
+        (errno.EIO, "cannot be written .Input/output error."),
+    ],
+)
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int,
-        words: str) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, words: str
+) -> None:
     path = tmp_path / "store"
     path.write_bytes(b"old")
 
@@ -43,8 +46,9 @@ def test_a_file_in_a_missing_folder_cannot_be_written(tmp_path: Path) -> None:
         atomic.write_file(tmp_path / "missing" / "store", b"")
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "store"
     path.write_bytes(b"old")
 
@@ -69,9 +73,12 @@ def test_a_folder_is_replaced_only_by_force(tmp_path: Path) -> None:
     path = tmp_path / "bundle"
     path.mkdir()
     (path / "old").touch()
-    with (pytest.raises(InputError, match="bundle exists already; choose another name or add "
-                                          "--force"),
-          atomic.new_folder(path, force=False)):
+    with (
+        pytest.raises(
+            InputError, match="bundle exists already; choose another name or add --force"
+        ),
+        atomic.new_folder(path, force=False),
+    ):
         pytest.fail("nothing may be done before")
     with atomic.new_folder(path, force=True) as draft:
         (draft / "new").touch()
@@ -89,13 +96,16 @@ def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Linux renames no mounted folder, and a shell would be left in the old working folder."""
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
-    for path, why in ((Path("/proc"), "/proc: a folder that is mounted"),
-                      (Path("."), r"\.: a folder that is mounted or worked in cannot be replaced"),
-                      (tmp_path / "file" / "new", "file/new: cannot be written")):
+    for path, why in (
+        (Path("/proc"), "/proc: a folder that is mounted"),
+        (Path("."), r"\.: a folder that is mounted or worked in cannot be replaced"),
+        (tmp_path / "file" / "new", "file/new: cannot be written"),
+    ):
         with pytest.raises(InputError, match=why), atomic.new_folder(path, force=True):
             pytest.fail("nothing may be done before")
     assert os.listdir(tmp_path) == ["file"]
@@ -121,7 +131,9 @@ def test_a_failure_leaves_no_folder_and_keeps_the_old_one(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with (pytest.raises(InputError, match="bundle: the disk is full"),
-          atomic.new_folder(tmp_path / "bundle", force=False)):
+    with (
+        pytest.raises(InputError, match="bundle: the disk is full"),
+        atomic.new_folder(tmp_path / "bundle", force=False),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not os.listdir(tmp_path)

@@ -23,8 +23,11 @@ def test_each_command_has_help_and_a_line_in_the_readme(name: str) -> None:
 def test_each_option_in_the_readmes_line_exists(name: str) -> None:
     line = re.search(rf"^\| `birdfield {name}\b.*", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert line
-    options = {option for parameter in getattr(COMMAND, "commands")[name].params  # noqa: B009
-               for option in parameter.opts}
+    options = {
+        option
+        for parameter in getattr(COMMAND, "commands")[name].params  # noqa: B009
+        for option in parameter.opts
+    }
     assert set(re.findall(r"--[a-z-]+", line[0])) <= options
 
 
@@ -37,9 +40,11 @@ def test_each_link_leads_somewhere(page: str) -> None:
 
 def test_the_architecture_names_each_file_of_the_runtime() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
-    unnamed = [path.name for path in (ROOT / "birdfield").glob("*.py")
-               if path.name not in text and path.name not in ("__init__.py", "config.py",
-                                                              "errors.py")]
+    unnamed = [
+        path.name
+        for path in (ROOT / "birdfield").glob("*.py")
+        if path.name not in text and path.name not in ("__init__.py", "config.py", "errors.py")
+    ]
     assert not unnamed
 
 

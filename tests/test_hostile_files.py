@@ -20,10 +20,37 @@ from birdfield.model.species import Species
 from birdfield.model.store import MAGIC, Enrolled, Store, parse_store
 
 FLIPS = 150
-CUTS = [0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 511, 512, 1023, 1024, 2047,
-        2048]
-STORE = Store("model", {"Owl": Enrolled(Species("Owl"), ("a",), ("image",), at(9)[None])},
-              frozenset({"Jay"}), {"Wren": "Zaunkönig"})
+CUTS = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    15,
+    16,
+    31,
+    32,
+    63,
+    64,
+    127,
+    128,
+    255,
+    256,
+    511,
+    512,
+    1023,
+    1024,
+    2047,
+    2048,
+]
+STORE = Store(
+    "model",
+    {"Owl": Enrolled(Species("Owl"), ("a",), ("image",), at(9)[None])},
+    frozenset({"Jay"}),
+    {"Wren": "Zaunkönig"},
+)
 
 Load = Callable[[bytes], object]
 
@@ -42,8 +69,7 @@ def load_manifest(folder: Path, data: bytes) -> object:
 def kind(request: pytest.FixtureRequest, folder: Path) -> tuple[bytes, Load]:
     """A whole file's content, and what reads it."""
     if request.param == "manifest":
-        return (json.dumps(manifest_of(folder)).encode(),
-                lambda data: load_manifest(folder, data))
+        return (json.dumps(manifest_of(folder)).encode(), lambda data: load_manifest(folder, data))
     if request.param == "species":
         return factory().dump(), lambda data: load_gallery(data, CALIBRATION, "species.npz")
     return STORE.dump(), lambda data: parse_store(data, "species.store")
@@ -63,7 +89,8 @@ def test_a_file_cut_anywhere_ends_in_one_error(kind: tuple[bytes, Load]) -> None
 
 
 def test_flipped_bits_end_in_one_error_or_change_nothing_that_matters(
-        kind: tuple[bytes, Load]) -> None:
+    kind: tuple[bytes, Load],
+) -> None:
     """A manifest and a gallery have no checksum of their own: a flip may leave them readable."""
     whole, load = kind
     rng = np.random.default_rng(0)
@@ -89,8 +116,9 @@ def test_every_flipped_bit_of_a_store_is_noticed() -> None:
             parse_store(bytes(damaged), "species.store")
 
 
-@settings(max_examples=150, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.binary(max_size=3000))
 def test_any_bytes_end_in_one_error(kind: tuple[bytes, Load], data: bytes) -> None:
     with pytest.raises(InputError):
@@ -103,24 +131,54 @@ def signed(body: bytes) -> bytes:
 
 def store_that_says(entries: object) -> bytes:
     text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
-    return signed(dump_arrays({"entries": np.frombuffer(text, np.uint8),
-                               "vectors": np.zeros((1, 128), np.float32)}))
+    return signed(
+        dump_arrays(
+            {"entries": np.frombuffer(text, np.uint8), "vectors": np.zeros((1, 128), np.float32)}
+        )
+    )
 
 
 def gallery_that_says(entries: object) -> bytes:
     text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
     whole = factory()
-    return dump_arrays({"species": np.frombuffer(text, np.uint8), "vectors": whole.vectors,
-                        "owner": whole.owner, "senses": whole.senses,
-                        "thresholds": whole.thresholds})
+    return dump_arrays(
+        {
+            "species": np.frombuffer(text, np.uint8),
+            "vectors": whole.vectors,
+            "owner": whole.owner,
+            "senses": whole.senses,
+            "thresholds": whole.thresholds,
+        }
+    )
 
 
 JUNK: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(["label", "names", "scientific", "species", "hashes", "senses", "model",
-                         "enrolled", "removed", "renamed", "de"]) | st.text(max_size=5),
-        inner, max_size=5), max_leaves=12)
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "label",
+                    "names",
+                    "scientific",
+                    "species",
+                    "hashes",
+                    "senses",
+                    "model",
+                    "enrolled",
+                    "removed",
+                    "renamed",
+                    "de",
+                ]
+            )
+            | st.text(max_size=5),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -146,13 +204,18 @@ def test_a_gallery_that_says_anything_ends_in_one_error(entries: object) -> None
         load_gallery(gallery_that_says(entries), CALIBRATION, "species.npz")
 
 
-@settings(max_examples=150, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(key=st.sampled_from(["dim", "image", "audio", "frontend", "yamnet", "calibration", "model",
-                            "files", "format"]),
-       value=JUNK)
-def test_a_manifest_with_one_wrong_part_ends_in_one_error(folder: Path, key: str,
-                                                          value: object) -> None:
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    key=st.sampled_from(
+        ["dim", "image", "audio", "frontend", "yamnet", "calibration", "model", "files", "format"]
+    ),
+    value=JUNK,
+)
+def test_a_manifest_with_one_wrong_part_ends_in_one_error(
+    folder: Path, key: str, value: object
+) -> None:
     entries = manifest_of(folder)
     if key in ("dim", "format") and value == entries[key]:
         value = None
@@ -161,12 +224,19 @@ def test_a_manifest_with_one_wrong_part_ends_in_one_error(folder: Path, key: str
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("entries", [b"[" * 200_000, b'{"enrolled":' * 100_000, b"\xff", b""],
-                         ids=["lists", "objects", "no text", "nothing"])
-@pytest.mark.parametrize("load", [
-    lambda data: parse_store(store_that_says(data), "species.store"),
-    lambda data: load_gallery(gallery_that_says(data), CALIBRATION, "species.npz"),
-], ids=["store", "species"])
+@pytest.mark.parametrize(
+    "entries",
+    [b"[" * 200_000, b'{"enrolled":' * 100_000, b"\xff", b""],
+    ids=["lists", "objects", "no text", "nothing"],
+)
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda data: parse_store(store_that_says(data), "species.store"),
+        lambda data: load_gallery(gallery_that_says(data), CALIBRATION, "species.npz"),
+    ],
+    ids=["store", "species"],
+)
 def test_deep_nesting_ends_in_one_error(load: Load, entries: bytes) -> None:
     with pytest.raises(InputError):
         load(entries)

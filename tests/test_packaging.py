@@ -17,14 +17,26 @@ from birdfield.model.tflite import RUNTIMES
 ROOT = Path(birdfield.__file__).resolve().parents[1]
 CODE = ("birdfield", "train", "export")
 # What a distribution is imported as, where that is not its own name.
-IMPORTED_AS = {"opencv-python-headless": "cv2", "ai-edge-litert": "ai_edge_litert",
-               "tflite-runtime": "tflite_runtime", "tensorflow-hub": "tensorflow_hub",
-               "scikit-learn": "sklearn"}
+IMPORTED_AS = {
+    "opencv-python-headless": "cv2",
+    "ai-edge-litert": "ai_edge_litert",
+    "tflite-runtime": "tflite_runtime",
+    "tensorflow-hub": "tensorflow_hub",
+    "scikit-learn": "sklearn",
+}
 # tensorflow-hub imports pkg_resources, which only an older setuptools has; we never do.
 EXEMPT = {"setuptools"}
-REGISTRIES = "|".join(re.escape(f"{name}.{end}") for name, end in (
-    ("pypi", "org"), ("pythonhosted", "org"), ("piwheels", "org"), ("anaconda", "org"),
-    ("registry.npmjs", "org"), ("crates", "io")))
+REGISTRIES = "|".join(
+    re.escape(f"{name}.{end}")
+    for name, end in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("piwheels", "org"),
+        ("anaconda", "org"),
+        ("registry.npmjs", "org"),
+        ("crates", "io"),
+    )
+)
 
 
 @cache
@@ -36,8 +48,11 @@ def project() -> dict[str, Any]:
 def requirements() -> list[tuple[str, str]]:
     """List (extra, distribution); the base install has no extra."""
     declared = {"base": project()["dependencies"], **project()["optional-dependencies"]}
-    return [(extra, re.split(r"[^A-Za-z0-9._-]", line)[0])
-            for extra, lines in declared.items() for line in lines]
+    return [
+        (extra, re.split(r"[^A-Za-z0-9._-]", line)[0])
+        for extra, lines in declared.items()
+        for line in lines
+    ]
 
 
 @cache
@@ -62,9 +77,12 @@ def imported_by(code: str) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
-        elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-              and node.func.attr in ("import_module", "find_spec")
-              and isinstance(node.args[0], ast.Constant)):
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("import_module", "find_spec")
+            and isinstance(node.args[0], ast.Constant)
+        ):
             names.add(str(node.args[0].value))
     return names
 
@@ -87,8 +105,15 @@ def test_every_import_is_declared() -> None:
 
 def test_the_base_install_is_the_documented_one() -> None:
     assert {name for extra, name in requirements() if extra == "base"} == {
-        "numpy", "opencv-python-headless", "soundfile", "soxr", "sounddevice", "ai-edge-litert",
-        "typer", "rich"}
+        "numpy",
+        "opencv-python-headless",
+        "soundfile",
+        "soxr",
+        "sounddevice",
+        "ai-edge-litert",
+        "typer",
+        "rich",
+    }
 
 
 def test_the_lower_bounds_admit_what_the_older_runtime_needs() -> None:
@@ -106,14 +131,22 @@ def test_every_console_script_loads(name: str) -> None:
 def tracked() -> list[Path]:
     if not (ROOT / ".git").exists():
         pytest.skip("no git repository: a source distribution lists no tracked files")
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_no_committed_file_names_a_registrys_host() -> None:
-    found = [f"{path.relative_to(ROOT)}: {match[0].decode()}" for path in tracked()
-             if (match := re.search(REGISTRIES.encode(), path.read_bytes()))]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0].decode()}"
+        for path in tracked()
+        if (match := re.search(REGISTRIES.encode(), path.read_bytes()))
+    ]
     assert not found
 
 
@@ -126,7 +159,9 @@ def test_every_package_says_that_it_is_typed(name: str) -> None:
     assert (ROOT / name / "py.typed").is_file()
 
 
-@pytest.mark.parametrize("name", ["birdfield/weights/yamnet.tflite",
-                                  "train/birdfield_train/weights/vgg16_imagenet_int8.npz"])
+@pytest.mark.parametrize(
+    "name",
+    ["birdfield/weights/yamnet.tflite", "train/birdfield_train/weights/vgg16_imagenet_int8.npz"],
+)
 def test_the_weights_are_in_the_package(name: str) -> None:
     assert (ROOT / name).stat().st_size > 10_000_000

@@ -24,7 +24,8 @@ def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_model_is_the_option_then_the_environment_then_the_starter(
-        starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     starter.mkdir()
     (starter / "manifest.json").touch()
     assert resolve_model(None) == starter
@@ -34,7 +35,8 @@ def test_the_model_is_the_option_then_the_environment_then_the_starter(
 
 
 def test_the_packaged_starter_has_a_name_unless_a_folder_here_has_it(
-        starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert resolve_model(Path("starter")) == Path("starter")  # none is packaged
@@ -47,19 +49,25 @@ def test_the_packaged_starter_has_a_name_unless_a_folder_here_has_it(
 
 @pytest.mark.usefixtures("starter")
 @pytest.mark.parametrize("value", [None, ""])
-def test_without_a_model_all_three_ways_are_named(value: str | None,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_model_all_three_ways_are_named(
+    value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if value is not None:
         monkeypatch.setenv("BIRDFIELD_MODEL", value)
     with pytest.raises(InputError, match="--model.*BIRDFIELD_MODEL.*starter"):
         resolve_model(None)
 
 
-@pytest.mark.parametrize(("find", "variable", "fallback"), [
-    (data_home, "XDG_DATA_HOME", ".local/share/birdfield"),
-    (cache_home, "XDG_CACHE_HOME", ".cache/birdfield")])
-def test_folders_follow_the_xdg_variables(monkeypatch: pytest.MonkeyPatch, find: object,
-                                          variable: str, fallback: str) -> None:
+@pytest.mark.parametrize(
+    ("find", "variable", "fallback"),
+    [
+        (data_home, "XDG_DATA_HOME", ".local/share/birdfield"),
+        (cache_home, "XDG_CACHE_HOME", ".cache/birdfield"),
+    ],
+)
+def test_folders_follow_the_xdg_variables(
+    monkeypatch: pytest.MonkeyPatch, find: object, variable: str, fallback: str
+) -> None:
     assert callable(find)
     monkeypatch.setenv("HOME", "/home/bird")
     monkeypatch.setenv(variable, "/elsewhere")
@@ -68,11 +76,17 @@ def test_folders_follow_the_xdg_variables(monkeypatch: pytest.MonkeyPatch, find:
     assert find() == Path("/home/bird") / fallback
 
 
-@pytest.mark.parametrize(("find", "variable"), [
-    (config_home, "XDG_CONFIG_HOME"), (data_home, "XDG_DATA_HOME"),
-    (cache_home, "XDG_CACHE_HOME")])
-def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch,
-                                       find: Callable[[], Path], variable: str) -> None:
+@pytest.mark.parametrize(
+    ("find", "variable"),
+    [
+        (config_home, "XDG_CONFIG_HOME"),
+        (data_home, "XDG_DATA_HOME"),
+        (cache_home, "XDG_CACHE_HOME"),
+    ],
+)
+def test_a_user_without_a_home_is_told(
+    monkeypatch: pytest.MonkeyPatch, find: Callable[[], Path], variable: str
+) -> None:
     """As in a container that runs as a number."""
     for name in ("HOME", variable):
         monkeypatch.delenv(name, raising=False)
@@ -89,16 +103,25 @@ def test_a_sha256_is_that_of_the_content(tmp_path: Path) -> None:
     check_sha256(tmp_path / "abc", expected)
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"abd", "abc: SHA-256 is a52d159f262b..., expected ba7816bf8f01...; install birdfield again"),
-    (None, "abc: cannot be read .No such file or directory.; install birdfield again")])
-def test_a_packaged_file_that_changed_is_refused(tmp_path: Path, content: bytes | None,
-                                                 words: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b"abd",
+            "abc: SHA-256 is a52d159f262b..., expected ba7816bf8f01...; install birdfield again",
+        ),
+        (None, "abc: cannot be read .No such file or directory.; install birdfield again"),
+    ],
+)
+def test_a_packaged_file_that_changed_is_refused(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
     if content:
         (tmp_path / "abc").write_bytes(content)
     with pytest.raises(InputError, match=words):
-        check_sha256(tmp_path / "abc",
-                     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        check_sha256(
+            tmp_path / "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        )
 
 
 @pytest.mark.parametrize("wanted", ["0", "-1", "two", "257", "100000", "9" * 5000])

@@ -22,8 +22,12 @@ DATA = Path(os.environ.get("BIRDFIELD_DATA", "."))
 
 def birdfield(*arguments: str | Path) -> str:
     """Run a command; returns what it printed on stdout."""
-    done = subprocess.run([sys.executable, "-c", "from birdfield.cli import main; main()",
-                           *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "from birdfield.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -31,8 +35,16 @@ def birdfield(*arguments: str | Path) -> str:
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("split")
-    subprocess.run([sys.executable, ROOT / "tools" / "split.py", DATA / "train" / "images",
-                    DATA / "train" / "audio", out], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            ROOT / "tools" / "split.py",
+            DATA / "train" / "images",
+            DATA / "train" / "audio",
+            out,
+        ],
+        check=True,
+    )
     return out
 
 
@@ -52,8 +64,9 @@ def bundle(run: Path) -> Path:
 @pytest.fixture(scope="module")
 def figures(bundle: Path, split: Path) -> dict[str, Any]:
     test = split / "test"
-    figures: dict[str, Any] = json.loads(birdfield(
-        "evaluate", bundle, test / "images", test / "audio", "--json", "-"))
+    figures: dict[str, Any] = json.loads(
+        birdfield("evaluate", bundle, test / "images", test / "audio", "--json", "-")
+    )
     return figures
 
 
@@ -75,8 +88,9 @@ def test_the_bundle_recognises_what_it_never_saw(figures: dict[str, Any]) -> Non
     assert figures["both"]["top1"] >= 0.88
 
 
-def test_the_int8_tower_is_as_good_as_keras(bundle: Path, run: Path, split: Path,
-                                            figures: dict[str, Any]) -> None:
+def test_the_int8_tower_is_as_good_as_keras(
+    bundle: Path, run: Path, split: Path, figures: dict[str, Any]
+) -> None:
     """Less than 1 point of 250 photographs is lost, and at most one of some 50 recordings."""
     manifest = json.loads((bundle / "manifest.json").read_text())
     assert manifest["towers"]["image"]["precision"] == "int8"
@@ -88,26 +102,33 @@ def test_the_int8_tower_is_as_good_as_keras(bundle: Path, run: Path, split: Path
         assert figures[sense]["top1"] > before[sense]["top1"] - most
 
 
-def test_identify_is_as_good_as_evaluate_says(bundle: Path, split: Path,
-                                              figures: dict[str, Any]) -> None:
-    lines = birdfield("identify", split / "test" / "images", "--model", bundle,
-                      "--json").splitlines()
+def test_identify_is_as_good_as_evaluate_says(
+    bundle: Path, split: Path, figures: dict[str, Any]
+) -> None:
+    lines = birdfield(
+        "identify", split / "test" / "images", "--model", bundle, "--json"
+    ).splitlines()
     answers = [json.loads(line) for line in lines]
     names = [Path(answer["file"]["image"]).parent.name.replace("_", " ") for answer in answers]
-    first = sum(answer["top"][0]["species"] == name
-                for answer, name in zip(answers, names, strict=True))
+    first = sum(
+        answer["top"][0]["species"] == name for answer, name in zip(answers, names, strict=True)
+    )
     assert first / len(answers) == pytest.approx(figures["image"]["top1"], abs=1e-3)
     assert all(answer["senses"] == ["image"] for answer in answers)
 
 
-def test_identify_names_the_senses_of_a_recording_and_of_a_pair(bundle: Path,
-                                                               split: Path) -> None:
+def test_identify_names_the_senses_of_a_recording_and_of_a_pair(bundle: Path, split: Path) -> None:
     sound = next((split / "test" / "audio").glob("*/*"))
     picture = next((split / "test" / "images" / sound.parent.name).iterdir())
-    heard = [json.loads(line) for line in birdfield(
-        "identify", "--audio", sound, "--model", bundle, "--json").splitlines()]
-    both = json.loads(birdfield("identify", "--audio", sound, "--image", picture,
-                                "--model", bundle, "--json"))
+    heard = [
+        json.loads(line)
+        for line in birdfield(
+            "identify", "--audio", sound, "--model", bundle, "--json"
+        ).splitlines()
+    ]
+    both = json.loads(
+        birdfield("identify", "--audio", sound, "--image", picture, "--model", bundle, "--json")
+    )
     assert {tuple(answer["senses"]) for answer in heard} == {("audio",)}
     assert both["senses"] == ["image", "audio"]
 
@@ -115,10 +136,12 @@ def test_identify_names_the_senses_of_a_recording_and_of_a_pair(bundle: Path,
 def test_watch_decides_on_a_real_recording(bundle: Path, split: Path) -> None:
     sounds = (split / "test" / "audio").glob("*/*")
     longest = max(sounds, key=lambda path: path.stat().st_size)
-    lines = birdfield("watch", "--model", bundle, "--camera", "none", "--microphone", longest,
-                      "--fast", "--json").splitlines()
+    lines = birdfield(
+        "watch", "--model", bundle, "--camera", "none", "--microphone", longest, "--fast", "--json"
+    ).splitlines()
     answers = [json.loads(line) for line in lines]
     assert answers
     assert all(answer["senses"] == ["audio"] and len(answer["top"]) == 3 for answer in answers)
     assert [answer["start_s"] for answer in answers] == sorted(
-        answer["start_s"] for answer in answers)
+        answer["start_s"] for answer in answers
+    )

@@ -13,10 +13,22 @@ import birdfield
 
 ROOT = Path(birdfield.__file__).resolve().parents[1]
 MAX_WHEEL = 60_000_000  # bytes
-STARTER_FILES = {"birdfield/starter/manifest.json", "birdfield/starter/LICENSE",
-                 "birdfield/starter/MODEL_CARD.md", "birdfield/starter/image.tflite"}
-PARTS = ("birdfield", "train/birdfield_train", "export/birdfield_export", "pyproject.toml",
-         "hatch_build.py", "README.md", "LICENSE", "NOTICE")
+STARTER_FILES = {
+    "birdfield/starter/manifest.json",
+    "birdfield/starter/LICENSE",
+    "birdfield/starter/MODEL_CARD.md",
+    "birdfield/starter/image.tflite",
+}
+PARTS = (
+    "birdfield",
+    "train/birdfield_train",
+    "export/birdfield_export",
+    "pyproject.toml",
+    "hatch_build.py",
+    "README.md",
+    "LICENSE",
+    "NOTICE",
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +39,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in PARTS:
         (folder / part).parent.mkdir(exist_ok=True)
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part,
-                            ignore=shutil.ignore_patterns("__pycache__", "starter"))
+            shutil.copytree(
+                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "starter")
+            )
         else:
             shutil.copy(ROOT / part, folder / part)
     for name in STARTER_FILES:
@@ -39,30 +52,40 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(tree: Path, out: Path, **variables: str) -> tuple[set[str], str, int]:
     """Build a wheel; returns the names in it, its METADATA, and its size in bytes."""
-    environment = {key: value for key, value in os.environ.items()
-                   if key != "BIRDFIELD_NO_STARTER"}
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
-                   cwd=tree, env={**environment, **variables}, check=True, capture_output=True)
-    wheel, = out.glob("*.whl")
+    environment = {key: value for key, value in os.environ.items() if key != "BIRDFIELD_NO_STARTER"}
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
+        cwd=tree,
+        env={**environment, **variables},
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = out.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        metadata, = (name for name in names if name.endswith(".dist-info/METADATA"))
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         return names, archive.read(metadata).decode(), wheel.stat().st_size
 
 
 def test_a_wheel_carries_the_starter_and_names_its_licence(tree: Path, tmp_path: Path) -> None:
     names, metadata, size = build(tree, tmp_path)
     assert names >= STARTER_FILES and size < MAX_WHEEL
-    assert "License-Expression: MIT AND Apache-2.0 AND CC-BY-4.0 AND LicenseRef-birdfield-starter" \
+    assert (
+        "License-Expression: MIT AND Apache-2.0 AND CC-BY-4.0 AND LicenseRef-birdfield-starter"
         in metadata.splitlines()
+    )
     assert "License-File: birdfield/starter/LICENSE" in metadata.splitlines()
 
 
 def test_a_wheel_without_the_starter_has_all_else(tree: Path, tmp_path: Path) -> None:
     names, metadata, size = build(tree, tmp_path, BIRDFIELD_NO_STARTER="1")
     assert not [name for name in names if "starter" in name] and size < MAX_WHEEL
-    assert {"birdfield/weights/yamnet.tflite", "birdfield/commands/app.py",
-            "birdfield_train/run.py", "birdfield_export/pack.py"} <= names
+    assert {
+        "birdfield/weights/yamnet.tflite",
+        "birdfield/commands/app.py",
+        "birdfield_train/run.py",
+        "birdfield_export/pack.py",
+    } <= names
     assert "License-Expression: MIT AND Apache-2.0 AND CC-BY-4.0" in metadata.splitlines()
     files = [line for line in metadata.splitlines() if line.startswith("License-File: ")]
     assert files == ["License-File: LICENSE", "License-File: NOTICE"]

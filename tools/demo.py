@@ -35,8 +35,13 @@ class Visit:
 def birdfield(folder: Path, *arguments: str) -> str:
     """Run a command as a user would, showing it; returns what it printed."""
     print("\n$ birdfield " + " ".join(arguments), flush=True)
-    done = subprocess.run([sys.executable, "-c", "from birdfield.cli import main; main()",
-                           *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "from birdfield.cli import main; main()", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"birdfield {arguments[0]} ended with exit code {done.returncode}")
     return done.stdout
@@ -44,12 +49,20 @@ def birdfield(folder: Path, *arguments: str) -> str:
 
 def judge(visit: dict[str, Any], observations: Sequence[dict[str, Any]]) -> Visit:
     """Answer for a visit: what most of the windows inside it named."""
-    inside = [row for row in observations if row["start_s"] >= visit["start_s"]
-              and row["start_s"] + YAMNET.window_s <= visit["end_s"]]
+    inside = [
+        row
+        for row in observations
+        if row["start_s"] >= visit["start_s"] and row["start_s"] + YAMNET.window_s <= visit["end_s"]
+    ]
     names = Counter(row["species"] for row in inside if row["species"])
     other = sum(row["senses"] != visit["senses"] for row in inside)
-    return Visit(visit["species"], tuple(visit["senses"]),
-                 names.most_common(1)[0][0] if names else None, len(inside), other)
+    return Visit(
+        visit["species"],
+        tuple(visit["senses"]),
+        names.most_common(1)[0][0] if names else None,
+        len(inside),
+        other,
+    )
 
 
 def show(visits: Sequence[Visit]) -> bool:
@@ -65,8 +78,10 @@ def show(visits: Sequence[Visit]) -> bool:
         good = good and len(part) == 10 and right >= needed and not other and heard
     for visit in visits:
         if visit.answer != visit.species:
-            print(f"  {visit.species} ({'+'.join(visit.senses)}) was taken for "
-                  f"{visit.answer or 'unknown'}")
+            print(
+                f"  {visit.species} ({'+'.join(visit.senses)}) was taken for "
+                f"{visit.answer or 'unknown'}"
+            )
     return good
 
 
@@ -82,13 +97,25 @@ def main() -> int:
     birdfield(folder, "train", "train/images", "train/audio", "-o", "run")
     birdfield(folder, "export", "run", "-o", "toy.birdfield")
     print(birdfield(folder, "evaluate", "toy.birdfield", "test/images", "test/audio"))
-    lines = birdfield(folder, "watch", "--model", "toy.birdfield", "--camera", "scene/scene.avi",
-                      "--microphone", "scene/scene.wav", "--fast", "--json").splitlines()
+    lines = birdfield(
+        folder,
+        "watch",
+        "--model",
+        "toy.birdfield",
+        "--camera",
+        "scene/scene.avi",
+        "--microphone",
+        "scene/scene.wav",
+        "--fast",
+        "--json",
+    ).splitlines()
     script = json.loads((folder / "scene" / "scene.json").read_text())
     observations = [json.loads(line) for line in lines]
     good = show([judge(visit, observations) for visit in script["visits"]])
-    print(f"\n{'As it should be' if good else 'NOT as it should be'}, after "
-          f"{time.monotonic() - started:.0f} s; everything is in {folder.name}/")
+    print(
+        f"\n{'As it should be' if good else 'NOT as it should be'}, after "
+        f"{time.monotonic() - started:.0f} s; everything is in {folder.name}/"
+    )
     return 0 if good else 1
 
 

@@ -49,8 +49,9 @@ def cut_out(path: Path) -> Sprite:
     """
     image = read_image(path)
     scale = SPRITE_PX / max(image.shape[:2])
-    image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale,
-                                  interpolation=cv2.INTER_AREA), np.uint8)
+    image = np.asarray(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )
     thing = foreground(image)
     if not CUT_SHARE[0] < (thing > 0).mean() < CUT_SHARE[1]:
         thing = np.full(image.shape[:2], 255, np.uint8)
@@ -62,8 +63,9 @@ def cut_out(path: Path) -> Sprite:
     return np.dstack([image, alpha])[top : top + height, left : left + width].astype(np.float32)
 
 
-def paste(frame: Frame, sprite: Sprite, side_px: float, centre: tuple[float, float],
-          gain: float) -> None:
+def paste(
+    frame: Frame, sprite: Sprite, side_px: float, centre: tuple[float, float], gain: float
+) -> None:
     """Paste a sprite into a frame, its longer side so long, in such light."""
     scale = side_px / max(sprite.shape[:2])
     small = cv2.resize(sprite, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -77,14 +79,21 @@ def paste(frame: Frame, sprite: Sprite, side_px: float, centre: tuple[float, flo
     share = part[..., 3:] / 255
     behind = frame[y:bottom, x:right]
     frame[y:bottom, x:right] = (behind * (1 - share) + part[..., :3] * (gain * share)).astype(
-        np.uint8)
+        np.uint8
+    )
 
 
 class Actor:
     """A bird, or what passes by, and where it is at each look."""
 
-    def __init__(self, paths: Sequence[Path], side_px: float, start_s: float, end_s: float,
-                 rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        side_px: float,
+        start_s: float,
+        end_s: float,
+        rng: np.random.Generator,
+    ) -> None:
         """Draw where it sits and hops."""
         sprites = [cut_out(path) for path in paths]
         self._looks: list[tuple[Sprite, tuple[float, float]]] = []
@@ -96,8 +105,11 @@ class Actor:
             if rng.random() < HOPS:
                 home = np.clip(home + rng.normal(0, 0.3 * side_px, 2), edge, FRAME_PX - edge)
                 pose = int(rng.integers(2 * len(sprites)))
-            away = max(0.0, 1 - number * LOOK_S / FLIGHT_S,
-                       1 - (end_s - start_s - number * LOOK_S) / FLIGHT_S)
+            away = max(
+                0.0,
+                1 - number * LOOK_S / FLIGHT_S,
+                1 - (end_s - start_s - number * LOOK_S) / FLIGHT_S,
+            )
             centre = (home[0] + side * away * FRAME_PX[0] / 2, home[1] - away * FRAME_PX[1] / 4)
             sprite = sprites[pose // 2]
             self._looks.append((sprite[:, ::-1] if pose % 2 else sprite, centre))
@@ -115,34 +127,47 @@ class Passer(Actor):
 
     def __init__(self, event: Event, rng: np.random.Generator) -> None:
         """Draw where it crosses."""
-        super().__init__([event.path], event.size * FRAME_PX[1], event.start_s,
-                         event.start_s + PASSING_S, rng)
+        super().__init__(
+            [event.path], event.size * FRAME_PX[1], event.start_s, event.start_s + PASSING_S, rng
+        )
         height, side = rng.uniform(0.3, 0.9) * FRAME_PX[1], rng.choice([0, 1])
         count = len(self._looks)
-        self._looks = [(sprite, (abs(side - number / (count - 1)) * FRAME_PX[0], height))
-                       for number, (sprite, _) in enumerate(self._looks)]
+        self._looks = [
+            (sprite, (abs(side - number / (count - 1)) * FRAME_PX[0], height))
+            for number, (sprite, _) in enumerate(self._looks)
+        ]
 
 
 def sway(picture: NDArray[np.float32], rng: np.random.Generator) -> list[NDArray[np.float32]]:
     """Let leaves, a part of the picture, swing; returns GRAINS moments."""
     width, height = FRAME_PX
-    field = cv2.resize(rng.normal(size=(8, 14)).astype(np.float32), FRAME_PX,
-                       interpolation=cv2.INTER_CUBIC)
+    field = cv2.resize(
+        rng.normal(size=(8, 14)).astype(np.float32), FRAME_PX, interpolation=cv2.INTER_CUBIC
+    )
     leaves = np.clip((field - np.quantile(field, 1 - LEAF_SHARE)) * 4, 0, 1)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     phase = cv2.resize(rng.uniform(0, 9, (9, 16)).astype(np.float32), FRAME_PX)
     moments = []
     for turn in rng.uniform(0, 2 * np.pi, GRAINS):
         shift = (SWAY_PX * leaves * np.sin(turn + phase)).astype(np.float32)
-        moments.append(np.asarray(cv2.remap(
-            picture, x + shift, y + shift / 2, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT),
-            np.float32))
+        moments.append(
+            np.asarray(
+                cv2.remap(
+                    picture,
+                    x + shift,
+                    y + shift / 2,
+                    cv2.INTER_LINEAR,
+                    borderMode=cv2.BORDER_REFLECT,
+                ),
+                np.float32,
+            )
+        )
     return moments
 
 
 def scaled(sound: Waveform, level_db: float, rate_hz: int) -> Waveform:
     """Make the loud half of a sound so much louder than the steady noise."""
-    power = STEADY_RMS ** 2 * 10 ** (level_db / 10)
+    power = STEADY_RMS**2 * 10 ** (level_db / 10)
     return np.asarray(sound * np.sqrt(power / active_power(sound, rate_hz)), np.float32)
 
 
@@ -185,23 +210,34 @@ class Scene:
         self.end_s = garden.end_s
         view = cv2.resize(read_image(garden.view), FRAME_PX).astype(np.float32)
         self._gain = min(1.0, DUSK_LUMA / float(view.mean())) if garden.dusk else 1.0
-        grain = rng.normal(0, DUSK_NOISE if garden.dusk else NOISE,
-                           (GRAINS, FRAME_PX[1], FRAME_PX[0], 1)).astype(np.float32)
+        grain = rng.normal(
+            0, DUSK_NOISE if garden.dusk else NOISE, (GRAINS, FRAME_PX[1], FRAME_PX[0], 1)
+        ).astype(np.float32)
         self._calm = [_shot(view * self._gain + noise) for noise in grain]
         self._night = [_shot(view * NIGHT_GAIN + np.abs(noise)) for noise in grain]
-        self._gust = [_shot(moment * self._gain + noise) for moment, noise in zip(
-            sway(view, rng), grain, strict=True)] if garden.gusty else self._calm
+        self._gust = (
+            [
+                _shot(moment * self._gain + noise)
+                for moment, noise in zip(sway(view, rng), grain, strict=True)
+            ]
+            if garden.gusty
+            else self._calm
+        )
         self._actors: list[Actor] = [Passer(event, rng) for event in garden.passers]
-        self._actors += [Actor(stay.photographs, stay.size * FRAME_PX[1], stay.seen_from_s,
-                               stay.end_s, rng)
-                         for stay in garden.stays if stay.seen_from_s is not None]
+        self._actors += [
+            Actor(stay.photographs, stay.size * FRAME_PX[1], stay.seen_from_s, stay.end_s, rng)
+            for stay in garden.stays
+            if stay.seen_from_s is not None
+        ]
         self._sound = self._play(rng)
 
     def picture(self, time_s: float) -> Frame:
         """Show it, uint8 [720, 1280, 3] BGR."""
         number = round(time_s / LOOK_S) % GRAINS
-        if any(stay.dark and stay.start_s - NIGHT_S <= time_s < stay.end_s + NIGHT_S
-               for stay in self._garden.stays):
+        if any(
+            stay.dark and stay.start_s - NIGHT_S <= time_s < stay.end_s + NIGHT_S
+            for stay in self._garden.stays
+        ):
             return self._night[number]
         gust = time_s % GUSTS_EVERY_S < GUST_S
         frame = (self._gust if gust else self._calm)[number].copy()
@@ -215,8 +251,9 @@ class Scene:
 
     def _play(self, rng: np.random.Generator) -> Waveform:
         rate_hz = self.rate_hz
-        steady = looped(read_audio(self._garden.steady, rate_hz), round(self.end_s * rate_hz),
-                        rate_hz)
+        steady = looped(
+            read_audio(self._garden.steady, rate_hz), round(self.end_s * rate_hz), rate_hz
+        )
         sound = steady * np.float32(STEADY_RMS / np.sqrt(np.mean(steady.astype(np.float64) ** 2)))
         for stay in self._garden.stays:
             if stay.recording is not None:

@@ -28,8 +28,16 @@ PASSERS, NOISES = 1 / 2, 3 / 4  # of the times between visits
 PASSING_S = 6.0
 LOUD_DB = (0.0, 15.0)  # of what is no bird, over the steady noise
 SPOKEN = ("Human_speech", "Children_playing_voices", "Crowd_voices")
-STEADY = ("Wind", "Rain", "Traffic", "Sea_waves", "Airplane", "Air_conditioner_hum",
-          "Engine_idling", "Water_stream")
+STEADY = (
+    "Wind",
+    "Rain",
+    "Traffic",
+    "Sea_waves",
+    "Airplane",
+    "Air_conditioner_hum",
+    "Engine_idling",
+    "Water_stream",
+)
 POSES = 2  # photographs of a visitor, as far as there are
 
 
@@ -124,8 +132,12 @@ def find_files(folders: Sequence[Path], half: int | None = None) -> Files:
     by_kind: dict[str, list[Path]] = {}
     for sample in scan_flat(noises, "audio")[0]:
         by_kind.setdefault(sample.label, []).append(sample.path)
-    return Files(_half(data.images, half), _half(data.audio, half),
-                 [sample.path for sample in scan_flat(views, "image")[0]], by_kind)
+    return Files(
+        _half(data.images, half),
+        _half(data.audio, half),
+        [sample.path for sample in scan_flat(views, "image")[0]],
+        by_kind,
+    )
 
 
 def _half(samples: Sequence[Sample], half: int | None) -> dict[str, list[Path]]:
@@ -159,17 +171,28 @@ class Draw:
             if self._chance(VOICES):
                 sounds.append(self._sound(SPOKEN, stays[-1].start_s, stays[-1].end_s))
         self._nobody(passers, sounds)
-        return Garden(float(np.ceil(self._now_s)), self._one(self._files.views),
-                      self._one(self._sounds_of(STEADY)), self._chance(DUSK), self._chance(GUSTY),
-                      tuple(stays), tuple(passers), tuple(sounds))
+        return Garden(
+            float(np.ceil(self._now_s)),
+            self._one(self._files.views),
+            self._one(self._sounds_of(STEADY)),
+            self._chance(DUSK),
+            self._chance(GUSTY),
+            tuple(stays),
+            tuple(passers),
+            tuple(sounds),
+        )
 
     def _nobody(self, passers: list[Event], sounds: list[Event]) -> None:
         start_s = self._now_s
         self._now_s += self._between(ALONE_S)
         if self._chance(PASSERS):
-            passers.append(Event(self._one(self._files.views),
-                                 self._between((start_s, self._now_s - PASSING_S)),
-                                 size=float(self._rng.choice(SIZES))))
+            passers.append(
+                Event(
+                    self._one(self._files.views),
+                    self._between((start_s, self._now_s - PASSING_S)),
+                    size=float(self._rng.choice(SIZES)),
+                )
+            )
         if self._chance(NOISES):
             sounds.append(self._sound(tuple(self._files.noises), start_s, self._now_s))
 
@@ -183,22 +206,36 @@ class Draw:
         first = "heard" if kind == "heard" else "seen"
         beside = {"heard": ("comes beside", "seen"), "seen": ("sings beside", "heard")}[first]
         stay = self._stay(first, first, start_s, end_s, False)
-        other = self._stay(*beside, start_s + self._between((-SHIFT_S, SHIFT_S)),
-                           end_s + self._between((-SHIFT_S, SHIFT_S)), False, stay.species)
+        other = self._stay(
+            *beside,
+            start_s + self._between((-SHIFT_S, SHIFT_S)),
+            end_s + self._between((-SHIFT_S, SHIFT_S)),
+            False,
+            stay.species,
+        )
         self._now_s = max(stay.end_s, other.end_s)
         return [stay, other]
 
-    def _stay(self, kind: str, senses: str, start_s: float, end_s: float, dark: bool,
-              other: str = "") -> Stay:
+    def _stay(
+        self, kind: str, senses: str, start_s: float, end_s: float, dark: bool, other: str = ""
+    ) -> Stay:
         seen, heard = senses != "heard", senses != "seen"
         species = self._species(seen, heard, other)
         photographs = self._files.photographs[species] if seen else []
         shown = self._rng.permutation(len(photographs))[:POSES]
         later_s = (end_s - start_s) / 2 if senses == "heard first" else 0.0
-        return Stay(species, kind, start_s, end_s, start_s + later_s if seen else None,
-                    tuple(photographs[index] for index in shown),
-                    self._one(self._files.recordings[species]) if heard else None,
-                    float(self._rng.choice(SIZES)), float(self._rng.choice(SNRS_DB)), dark)
+        return Stay(
+            species,
+            kind,
+            start_s,
+            end_s,
+            start_s + later_s if seen else None,
+            tuple(photographs[index] for index in shown),
+            self._one(self._files.recordings[species]) if heard else None,
+            float(self._rng.choice(SIZES)),
+            float(self._rng.choice(SNRS_DB)),
+            dark,
+        )
 
     def _species(self, seen: bool, heard: bool, other: str) -> str:
         able = set(self._files.photographs) | set(self._files.recordings)
@@ -210,8 +247,11 @@ class Draw:
         return names[self._rng.integers(len(names))]
 
     def _sound(self, kinds: tuple[str, ...], start_s: float, end_s: float) -> Event:
-        return Event(self._one(self._sounds_of(kinds)), self._between((start_s, end_s)),
-                     level_db=self._between(LOUD_DB))
+        return Event(
+            self._one(self._sounds_of(kinds)),
+            self._between((start_s, end_s)),
+            level_db=self._between(LOUD_DB),
+        )
 
     def _sounds_of(self, kinds: tuple[str, ...]) -> list[Path]:
         return [path for kind in kinds for path in self._files.noises.get(kind, ())]

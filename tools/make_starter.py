@@ -29,12 +29,16 @@ from birdfield.recognise.dataset import SUFFIXES
 FOLDERS = ("train", "enrol", "extra")
 SENSES = {"images": "image", "audio": "audio"}
 MIN_FILES = 2  # of a species, over both senses: `birdfield train` refuses fewer
-LICENCE = ("starter model: research and non-commercial use only; "
-           "what it was trained on and how is in its LICENSE")
+LICENCE = (
+    "starter model: research and non-commercial use only; "
+    "what it was trained on and how is in its LICENSE"
+)
 TRAIN = ("--image-backbone", "efficientnet-lite0", "--frontend", "yamnet")
 # WORK is the folder of the links; --no-bird is given where there are such files.
-EXTRA_TRAIN = (("--no-bird", "WORK/negatives/images", "WORK/negatives/audio"),
-               ("--licence", LICENCE))
+EXTRA_TRAIN = (
+    ("--no-bird", "WORK/negatives/images", "WORK/negatives/audio"),
+    ("--licence", LICENCE),
+)
 NO_DERIVATIVES = re.compile(r"\bnd\b|no[\s-]*deriv", re.IGNORECASE)
 
 
@@ -56,13 +60,19 @@ def collect(data: Path, work: Path) -> Collected:
         SystemExit: When a file is there that SOURCES.tsv does not name.
     """
     rows = {row["file"]: row for row in read_sources(data / "SOURCES.tsv")}
-    present = sorted(str(path.relative_to(data)) for top in (*FOLDERS, "negatives")
-                     for sense in SENSES for path in (data / top / sense).rglob("*")
-                     if path.suffix.lower() in SUFFIXES[SENSES[sense]])
+    present = sorted(
+        str(path.relative_to(data))
+        for top in (*FOLDERS, "negatives")
+        for sense in SENSES
+        for path in (data / top / sense).rglob("*")
+        if path.suffix.lower() in SUFFIXES[SENSES[sense]]
+    )
     unnamed = [name for name in present if name not in rows]
     if unnamed:
-        raise SystemExit(f"{unnamed[0]} and {len(unnamed) - 1} other files are not in SOURCES.tsv; "
-                         "say where they come from, or take them away")
+        raise SystemExit(
+            f"{unnamed[0]} and {len(unnamed) - 1} other files are not in SOURCES.tsv; "
+            "say where they come from, or take them away"
+        )
     allowed = [rows[name] for name in present if not forbids_derivatives(rows[name])]
     birds = [row for row in allowed if Path(row["file"]).parts[0] in FOLDERS]
     few = {name for name, count in Counter(map(species_of, birds)).items() if count < MIN_FILES}
@@ -75,8 +85,9 @@ def collect(data: Path, work: Path) -> Collected:
         link(data / row["file"], work / row["file"])
     for sense in SENSES:
         (work / sense).mkdir(exist_ok=True)
-    return Collected(tuple(birds), tuple(negatives), len(present) - len(allowed),
-                     tuple(sorted(few)))
+    return Collected(
+        tuple(birds), tuple(negatives), len(present) - len(allowed), tuple(sorted(few))
+    )
 
 
 def species_of(row: dict[str, str]) -> str:
@@ -95,8 +106,9 @@ def link(source: Path, target: Path) -> None:
 
 def birdfield(arguments: Sequence[str]) -> None:
     """Run a command of birdfield's; ends this script when it fails."""
-    done = subprocess.run([sys.executable, "-c", "from birdfield.cli import main; main()",
-                           *arguments], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "from birdfield.cli import main; main()", *arguments], check=False
+    )
     if done.returncode:
         raise SystemExit(f"birdfield {arguments[0]} ended with exit code {done.returncode}")
 
@@ -124,8 +136,9 @@ def assemble(bundle: Path, out: Path, found: Collected, made_by: Iterable[str]) 
         for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8")
             manifest["files"][name] = file_sha256(draft / name)
-        (draft / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False),
-                                      encoding="utf-8")
+        (draft / MANIFEST).write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
         load_bundle(draft)
 
 
@@ -140,11 +153,19 @@ def make(data: Path, out: Path, work: Path) -> None:
     if "--no-bird" not in wanted[0]:  # the texts name only what was trained on
         found = replace(found, negatives=())
     for arguments in wanted:
-        birdfield([part.replace("WORK", str(work), 1) if part.startswith("WORK/") else part
-                   for part in arguments])
-    made_by = ["python tools/make_starter.py DATA",
-               *("birdfield " + " ".join(f'"{part}"' if " " in part else part for part in arguments)
-                 for arguments in wanted)]
+        birdfield(
+            [
+                part.replace("WORK", str(work), 1) if part.startswith("WORK/") else part
+                for part in arguments
+            ]
+        )
+    made_by = [
+        "python tools/make_starter.py DATA",
+        *(
+            "birdfield " + " ".join(f'"{part}"' if " " in part else part for part in arguments)
+            for arguments in wanted
+        ),
+    ]
     assemble(work / "starter.birdfield", out, found, made_by)
     print(out)
 

@@ -43,8 +43,9 @@ def main() -> None:
             place = f"_blocks.{match[1]}."
             weights += folded(arrays, f"{place}_{match[2]}_conv", place + NORM[match[2]])
         elif layer.name in ("stem", "head"):
-            weights += folded(arrays, f"_conv_{layer.name}",
-                              {"stem": "_bn0", "head": "_bn1"}[layer.name])
+            weights += folded(
+                arrays, f"_conv_{layer.name}", {"stem": "_bn0", "head": "_bn1"}[layer.name]
+            )
     base.set_weights(weights)
     save_packed(PACKED, base.get_weights())
     print(file_sha256(PACKED))

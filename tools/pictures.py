@@ -39,8 +39,10 @@ FROM_S = 75.0  # of the scene: then some visits are over
 PAGE_PX = (1120, 990)
 REPORT_PX = (1060, 1080)  # of each of its two parts
 SHOWN_PX = 800  # the width at which a part is shown
-MAP_ALONE = ("header, footer, section:not(#map-section) { display: none } "
-             "#map-section { padding: 0; margin-top: 24px; border: 0 }")
+MAP_ALONE = (
+    "header, footer, section:not(#map-section) { display: none } "
+    "#map-section { padding: 0; margin-top: 24px; border: 0 }"
+)
 TERMINAL_PX = (976, 586)
 DAYS = 12
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -57,8 +59,21 @@ height="{terminal_height}"/></clipPath>{lines}</defs>
 
 def evaluate(demo: Path, folder: Path) -> Path:
     """Evaluate the demo's model; returns the page."""
-    subprocess.run([sys.executable, "-m", "birdfield", "evaluate", "toy.birdfield", "test/images",
-                    "test/audio", "--report", folder / "report"], cwd=demo, check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "birdfield",
+            "evaluate",
+            "toy.birdfield",
+            "test/images",
+            "test/audio",
+            "--report",
+            folder / "report",
+        ],
+        cwd=demo,
+        check=True,
+    )
     return folder / "report" / "index.html"
 
 
@@ -73,8 +88,9 @@ def photograph_report(page: Path, picture: Path) -> None:
         parts.append(cv2.imread(str(page.with_name("part.png"))))
     both = np.hstack([part for part in parts if part is not None])
     scale = SHOWN_PX / REPORT_PX[0]
-    cv2.imwrite(str(picture), cv2.resize(both, None, fx=scale, fy=scale,
-                                         interpolation=cv2.INTER_AREA))
+    cv2.imwrite(
+        str(picture), cv2.resize(both, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    )
 
 
 def watch(demo: Path, folder: Path, out: Path) -> None:
@@ -85,16 +101,28 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
     assert ear is not None
     meter = MeteredMicrophone(ear, encoder.audio_spec.rate_hz)
     scene = Watch(encoder, gallery, eye, meter, fast=True, crop_margin=bundle.crop_margin)
-    recorder = station.open_recorder(folder, Settings(gap_s=4), bundle.model_id, encoder, gallery,
-                                     eye, meter, LiveRules())
+    recorder = station.open_recorder(
+        folder, Settings(gap_s=4), bundle.model_id, encoder, gallery, eye, meter, LiveRules()
+    )
     heart = station.open_heart(bundle.model_id, eye, meter, folder)
     with closing(read_journal(folder)) as journal:
         view = View(scene, bundle.folder.name, meter, journal)
         answers = station.recorded(scene, recorder, heart, view)
-        next(each for each in answers if (each.start_s or 0) > FROM_S and each.decision.species
-             and each.decision.agreement == "agree")
-        console = Console(file=io.StringIO(), record=True, width=COLUMNS, height=LINES,
-                          force_terminal=True, color_system="truecolor")
+        next(
+            each
+            for each in answers
+            if (each.start_s or 0) > FROM_S
+            and each.decision.species
+            and each.decision.agreement == "agree"
+        )
+        console = Console(
+            file=io.StringIO(),
+            record=True,
+            width=COLUMNS,
+            height=LINES,
+            force_terminal=True,
+            color_system="truecolor",
+        )
         console.print(draw(view, COLUMNS, LINES, colours=True), height=LINES)
         (out / "view.svg").write_text(console.export_svg(code_format=SVG, unique_id="view"))
         for _ in answers:
@@ -109,17 +137,30 @@ def spread(journal: Journal) -> None:
             hour = min(max(draws.choice([draws.gauss(7, 2), draws.gauss(18, 2)]), 4.0), 21.9)
             began = datetime(2026, 5, 1 + draws.randrange(DAYS), tzinfo=UTC) + timedelta(hours=hour)
             lasted = datetime.fromisoformat(row["ended"]) - datetime.fromisoformat(row["started"])
-            database.execute("UPDATE visits SET started = ?, ended = ? WHERE id = ?",
-                             (utc_text(began), utc_text(began + lasted), row["id"]))
+            database.execute(
+                "UPDATE visits SET started = ?, ended = ? WHERE id = ?",
+                (utc_text(began), utc_text(began + lasted), row["id"]),
+            )
 
 
 def photograph(page: Path, picture: Path, size_px: tuple[int, int]) -> None:
     """Take a picture of a page in headless Chromium."""
     browser = next(filter(None, map(shutil.which, BROWSERS)))
     subprocess.run(
-        [str(browser), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-         f"--user-data-dir={page.parent}/profile", f"--screenshot={picture}",
-         "--window-size={},{}".format(*size_px), page.as_uri()], check=True, capture_output=True)
+        [
+            str(browser),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--user-data-dir={page.parent}/profile",
+            f"--screenshot={picture}",
+            "--window-size={},{}".format(*size_px),
+            page.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+    )
 
 
 def main() -> None:

@@ -23,14 +23,24 @@ def cut(content: bytes) -> Any:
     """Let a YAMNet begin where its first convolution does; returns the model as an object."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
-    first = next(place for place, operator in enumerate(graph.operators)
-                 if _code(model, operator) == schema.BuiltinOperator.CONV_2D)
+    first = next(
+        place
+        for place, operator in enumerate(graph.operators)
+        if _code(model, operator) == schema.BuiltinOperator.CONV_2D
+    )
     graph.operators = graph.operators[first:]
     graph.inputs = np.array([graph.operators[0].inputs[0]], np.int32)
     assert list(graph.tensors[graph.inputs[0]].shape) == LOG_MEL
     model.signatureDefs = None
-    used = {0, *(graph.tensors[tensor].buffer for operator in graph.operators
-                 for tensor in (*operator.inputs, *operator.outputs) if tensor >= 0)}
+    used = {
+        0,
+        *(
+            graph.tensors[tensor].buffer
+            for operator in graph.operators
+            for tensor in (*operator.inputs, *operator.outputs)
+            if tensor >= 0
+        ),
+    }
     for place, buffer in enumerate(model.buffers):
         if place not in used:
             buffer.data = None

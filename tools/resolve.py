@@ -13,8 +13,17 @@ from pathlib import Path
 PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = ("x86_64", "aarch64")
 OLDER = "tflite-runtime"  # has no wheel past Python 3.11: `make test-tflite-runtime`
-GLIBC = ("manylinux2014", "manylinux_2_17", "manylinux_2_24", "manylinux_2_26", "manylinux_2_27",
-         "manylinux_2_28", "manylinux_2_31", "manylinux_2_34", "linux")
+GLIBC = (
+    "manylinux2014",
+    "manylinux_2_17",
+    "manylinux_2_24",
+    "manylinux_2_26",
+    "manylinux_2_27",
+    "manylinux_2_28",
+    "manylinux_2_31",
+    "manylinux_2_34",
+    "linux",
+)
 
 
 def platform_arguments(machine: str) -> list[str]:
@@ -27,19 +36,39 @@ def resolve(requirements: list[str], python: str, machine: str) -> str | None:
     """Resolve requirements from wheels only; returns what pip complained of, or None."""
     with tempfile.TemporaryDirectory() as target:
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet",
-             "--python-version", python, *platform_arguments(machine),
-             "--target", target, *requirements],
-            capture_output=True, text=True, check=False)
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--dry-run",
+                "--ignore-installed",
+                "--quiet",
+                "--python-version",
+                python,
+                *platform_arguments(machine),
+                "--target",
+                target,
+                *requirements,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     return done.stderr.strip() if done.returncode else None
 
 
 def main() -> int:
     """Try each combination; returns the exit code."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    sets = {"base": project["dependencies"],
-            **{extra: project["dependencies"] + project["optional-dependencies"][extra]
-               for extra in project["optional-dependencies"] if extra != OLDER}}
+    sets = {
+        "base": project["dependencies"],
+        **{
+            extra: project["dependencies"] + project["optional-dependencies"][extra]
+            for extra in project["optional-dependencies"]
+            if extra != OLDER
+        },
+    }
     failed = False
     for python in PYTHONS:
         for machine in MACHINES:

@@ -44,7 +44,8 @@ GROUPS: dict[str, Callable[[Stay], Any]] = {
     "kind": lambda stay: stay.kind,
     "size": lambda stay: stay.size if stay.photographs else None,
     "SNR": lambda stay: stay.snr_db if stay.recording else None,
-    "by night": lambda stay: "yes" if stay.dark else None}
+    "by night": lambda stay: "yes" if stay.dark else None,
+}
 
 
 @dataclass(frozen=True)
@@ -85,23 +86,32 @@ class Remembering:
         return found
 
 
-def watch_garden(scene: Scene, senses: Sequence[str], encoder: Encoder,
-                 bundle: Bundle) -> list[Found]:
+def watch_garden(
+    scene: Scene, senses: Sequence[str], encoder: Encoder, bundle: Bundle
+) -> list[Found]:
     """Watch a garden by these senses and return what the journal tells."""
     gallery = bundle.factory_gallery()
-    watch = Watch(encoder, gallery, SceneCamera(scene) if "image" in senses else None,
-                  SceneMicrophone(scene) if "audio" in senses else None, fast=True,
-                  crop_margin=bundle.crop_margin)
+    watch = Watch(
+        encoder,
+        gallery,
+        SceneCamera(scene) if "image" in senses else None,
+        SceneMicrophone(scene) if "audio" in senses else None,
+        fast=True,
+        crop_margin=bundle.crop_margin,
+    )
     with tempfile.TemporaryDirectory() as folder:
-        recorder = Recorder(open_journal(Path(folder)), encoder, gallery, bundle.model_id,
-                            Settings(), live=False)
+        recorder = Recorder(
+            open_journal(Path(folder)), encoder, gallery, bundle.model_id, Settings(), live=False
+        )
         recorder.start(datetime.now(UTC), "scene", "scene")
         for window in watch.windows():
             recorder.take(window)
         recorder.close()
         with closing(read_journal(Path(folder))) as journal:
-            return [Found(row["species"], row["start_s"], row["end_s"])
-                    for row in visits_of(journal, Selection())]
+            return [
+                Found(row["species"], row["start_s"], row["end_s"])
+                for row in visits_of(journal, Selection())
+            ]
 
 
 def match(found: Sequence[Found], stays: Sequence[Stay]) -> list[Stay | None]:
@@ -112,8 +122,16 @@ def match(found: Sequence[Found], stays: Sequence[Stay]) -> list[Stay | None]:
     left = list(stays)
     matched: list[Stay | None] = []
     for visit in found:
-        stay = next((stay for stay in left if stay.species == visit.species
-                     and stay.start_s < visit.end_s and visit.start_s < stay.end_s), None)
+        stay = next(
+            (
+                stay
+                for stay in left
+                if stay.species == visit.species
+                and stay.start_s < visit.end_s
+                and visit.start_s < stay.end_s
+            ),
+            None,
+        )
         if stay is not None:
             left.remove(stay)
         matched.append(stay)
@@ -124,20 +142,36 @@ def tabulate(told: Sequence[tuple[Sequence[Found], Sequence[Stay]]]) -> list[dic
     """Count what was told of all gardens, and of each group of birds."""
     stays = [stay for _, there in told for stay in there]
     named = [[visit for visit in found if visit.species is not None] for found, _ in told]
-    right = [stay for found, (_, there) in zip(named, told, strict=True)
-             for stay in match(found, there) if stay is not None]
+    right = [
+        stay
+        for found, (_, there) in zip(named, told, strict=True)
+        for stay in match(found, there)
+        if stay is not None
+    ]
     count = sum(map(len, named))
-    rows: list[dict[str, Any]] = [{
-        "group": "all", "there": len(stays), "found": len(right),
-        "recall": round(len(right) / len(stays), 4), "named": count,
-        "undecided": sum(len(found) for found, _ in told) - count,
-        "precision": round(len(right) / max(count, 1), 4)}]
+    rows: list[dict[str, Any]] = [
+        {
+            "group": "all",
+            "there": len(stays),
+            "found": len(right),
+            "recall": round(len(right) / len(stays), 4),
+            "named": count,
+            "undecided": sum(len(found) for found, _ in told) - count,
+            "precision": round(len(right) / max(count, 1), 4),
+        }
+    ]
     for name, value_of in GROUPS.items():
         for value in sorted({value_of(stay) for stay in stays} - {None}):
             there = [stay for stay in stays if value_of(stay) == value]
             hits = sum(value_of(stay) == value for stay in right)
-            rows.append({"group": f"{name} {value}", "there": len(there), "found": hits,
-                         "recall": round(hits / len(there), 4)})
+            rows.append(
+                {
+                    "group": f"{name} {value}",
+                    "there": len(there),
+                    "found": hits,
+                    "recall": round(hits / len(there), 4),
+                }
+            )
     return rows
 
 
@@ -165,13 +199,17 @@ def main() -> int:
     told: dict[str, list[tuple[list[Found], tuple[Stay, ...]]]] = {name: [] for name in SENSES}
     for number, garden in enumerate(script):
         encoder = Remembering(bundle.encoder(thread_count()))
-        scene = Scene(garden, encoder.audio_spec.rate_hz,
-                      np.random.default_rng((arguments.seed, number)))
+        scene = Scene(
+            garden, encoder.audio_spec.rate_hz, np.random.default_rng((arguments.seed, number))
+        )
         for name, senses in SENSES.items():
             told[name].append((watch_garden(scene, senses, encoder, bundle), garden.stays))
             row = tabulate(told[name][-1:])[0]
-            print(f"garden {number + 1} of {len(script)}, {name}: {row['there']} there, "
-                  f"{row['named']} named, {row['found']} of these right", flush=True)
+            print(
+                f"garden {number + 1} of {len(script)}, {name}: {row['there']} there, "
+                f"{row['named']} named, {row['found']} of these right",
+                flush=True,
+            )
     hours = sum(garden.end_s for garden in script) / 3600
     print(f"{hours:.2f} h of scene in {len(script)} gardens")
     rows = [{"senses": name, **row} for name, found in told.items() for row in tabulate(found)]

@@ -103,8 +103,10 @@ def known_share(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest)
     for step, start in enumerate(starts):
         shown = pose(garden, guest, step).astype(np.uint8)
         heard = hear(encoder, guest.song[start : start + window], 0.0, 1.0).audio
-        right += sum(decide(encoder, gallery, see(encoder, part).image, heard).species == guest.name
-                     for part in (shown, crop(shown, BIRD_BOX)))
+        right += sum(
+            decide(encoder, gallery, see(encoder, part).image, heard).species == guest.name
+            for part in (shown, crop(shown, BIRD_BOX))
+        )
     return right / (2 * POSES)
 
 
@@ -128,8 +130,10 @@ def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest
                 guests.append(guest)
                 break
     if len(guests) < 2:
-        raise SystemExit(f"the model knows {len(guests)} of {len(PLUMAGES)} species of the toy "
-                         "aviary; expected a bundle of tools/toy_bundle.py")
+        raise SystemExit(
+            f"the model knows {len(guests)} of {len(PLUMAGES)} species of the toy "
+            "aviary; expected a bundle of tools/toy_bundle.py"
+        )
     return guests
 
 
@@ -265,13 +269,16 @@ def weigh() -> tuple[float, int, int]:
 def lost_visits(journal: Path, scene: Scene) -> list[str]:
     """List the visits of the script that the journal lacks."""
     with closing(read_journal(journal)) as opened:
-        found = [(row["species"], row["start_s"], row["end_s"])
-                 for row in visits_of(opened, Selection())]
+        found = [
+            (row["species"], row["start_s"], row["end_s"]) for row in visits_of(opened, Selection())
+        ]
     lost = []
     for number in range(int((scene.end_s - FIRST_S - VISIT_S) // PERIOD_S) + 1):
         name, start_s = scene.guest(number).name, FIRST_S + number * PERIOD_S
-        if not any(species == name and begin < start_s + VISIT_S + SLACK_S
-                   and end > start_s - SLACK_S for species, begin, end in found):
+        if not any(
+            species == name and begin < start_s + VISIT_S + SLACK_S and end > start_s - SLACK_S
+            for species, begin, end in found
+        ):
             lost.append(f"{name} at {timedelta(seconds=start_s)}")
     print(f"{len(found)} visits in the journal; {len(lost)} of {number + 1} of the script lost")
     return lost
@@ -283,11 +290,23 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
     encoder = bundle.encoder(thread_count())
     gallery = without_unknown(bundle.factory_gallery())
     scene = Scene(hours, encoder, gallery)
-    recorder = Recorder(open_journal(folder), encoder, gallery, bundle.model_id,
-                        Settings(retention=Retention(size=20_000_000, free=0)), live=False)
+    recorder = Recorder(
+        open_journal(folder),
+        encoder,
+        gallery,
+        bundle.model_id,
+        Settings(retention=Retention(size=20_000_000, free=0)),
+        live=False,
+    )
     recorder.start(datetime.now(UTC), "scene", "scene")
-    watch = Watch(encoder, gallery, SceneCamera(scene), SceneMicrophone(scene), fast=True,
-                  crop_margin=bundle.crop_margin)
+    watch = Watch(
+        encoder,
+        gallery,
+        SceneCamera(scene),
+        SceneMicrophone(scene),
+        fast=True,
+        crop_margin=bundle.crop_margin,
+    )
     began_s, next_s, samples = time.monotonic(), WARM_UP_H * 3600, []
     print("scene hours  MB resident  threads  descriptors  times real time")
     for window in watch.windows():
@@ -296,8 +315,11 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
             samples.append(weigh())
             next_s += SAMPLE_S
             pace = window.end_s / (time.monotonic() - began_s)
-            print(f"{window.end_s / 3600:11.2f}  {samples[-1][0]:11.1f}  {samples[-1][1]:7}  "
-                  f"{samples[-1][2]:11}  {pace:15.1f}", flush=True)
+            print(
+                f"{window.end_s / 3600:11.2f}  {samples[-1][0]:11.1f}  {samples[-1][1]:7}  "
+                f"{samples[-1][2]:11}  {pace:15.1f}",
+                flush=True,
+            )
     recorder.close()
     memory = [sample[0] for sample in samples]
     growth = max(memory) / memory[0] - 1
@@ -316,8 +338,9 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=24.0, help="Of scene time.")
     arguments = parser.parse_args()
     if not arguments.hours > WARM_UP_H:
-        parser.error(f"--hours is {arguments.hours:g}; expected more than the {WARM_UP_H:g} h of "
-                     "the warm-up")
+        parser.error(
+            f"--hours is {arguments.hours:g}; expected more than the {WARM_UP_H:g} h of the warm-up"
+        )
     with tempfile.TemporaryDirectory() as folder:
         good = soak(arguments.bundle, Path(folder) / "journal", arguments.hours)
     print("as it should be" if good else "NOT as it should be")

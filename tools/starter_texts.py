@@ -77,10 +77,12 @@ class Collected:
 
     def summary(self) -> str:
         """Say in a line what was found."""
-        return (f"{len(self.birds)} files of {len(self.species())} species and "
-                f"{len(self.negatives)} of no bird; {self.no_derivatives} left out as no "
-                f"derivatives, {len(self.few)} species for having too few files; "
-                f"{self.unstated} state no licence, {self.machine} were named by a machine")
+        return (
+            f"{len(self.birds)} files of {len(self.species())} species and "
+            f"{len(self.negatives)} of no bird; {self.no_derivatives} left out as no "
+            f"derivatives, {len(self.few)} species for having too few files; "
+            f"{self.unstated} state no licence, {self.machine} were named by a machine"
+        )
 
 
 def stated(row: Row) -> str | None:
@@ -105,19 +107,35 @@ def licence_text(found: Collected) -> str:
         if rows:
             lines += [f"{title}: {len(rows)}", ""]
             lines += [f"  {count:5}  {name}" for name, count in _by_licence(rows)] + [""]
-    lines += [f"Files that state no licence of their own: {found.unstated}.",
-              "Files left out because their licence allows no derivatives: "
-              f"{found.no_derivatives}.", "", "Taken from these repositories:", ""]
+    lines += [
+        f"Files that state no licence of their own: {found.unstated}.",
+        f"Files left out because their licence allows no derivatives: {found.no_derivatives}.",
+        "",
+        "Taken from these repositories:",
+        "",
+    ]
     repositories = Counter(row["source_repo"] for row in (*found.birds, *found.negatives))
     lines += [f"  {count:5}  {name}" for name, count in repositories.most_common()]
-    return "\n".join([*lines, "", "Authors, where they are stated, by licence:", "",
-                      *_authors((*found.birds, *found.negatives))]) + "\n"
+    return (
+        "\n".join(
+            [
+                *lines,
+                "",
+                "Authors, where they are stated, by licence:",
+                "",
+                *_authors((*found.birds, *found.negatives)),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _by_licence(rows: Iterable[Row]) -> list[tuple[str, int]]:
-    names = (f"{stated(row) or 'no licence stated; the repository: ' + row['repo_licence']}, "
-             f"{'photographs' if row['file'].split('/')[1] == 'images' else 'recordings'}"
-             for row in rows)
+    names = (
+        f"{stated(row) or 'no licence stated; the repository: ' + row['repo_licence']}, "
+        f"{'photographs' if row['file'].split('/')[1] == 'images' else 'recordings'}"
+        for row in rows
+    )
     return Counter(names).most_common()
 
 
@@ -127,10 +145,18 @@ def _authors(rows: Iterable[Row]) -> list[str]:
         author = " ".join(html.unescape(re.sub(r"<[^>]*>", "", row["author"] or "")).split())
         if author:
             by_licence.setdefault(stated(row) or "no licence stated", set()).add(author)
-    return [line for name, authors in sorted(by_licence.items())
-            for line in textwrap.wrap(f"{name}: {'; '.join(sorted(authors, key=str.lower))}", 98,
-                                      initial_indent="  ", subsequent_indent="    ",
-                                      break_long_words=False, break_on_hyphens=False)]
+    return [
+        line
+        for name, authors in sorted(by_licence.items())
+        for line in textwrap.wrap(
+            f"{name}: {'; '.join(sorted(authors, key=str.lower))}",
+            98,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def model_card(found: Collected, manifest: Mapping[str, Any], made_by: Iterable[str]) -> str:
@@ -143,46 +169,90 @@ def model_card(found: Collected, manifest: Mapping[str, Any], made_by: Iterable[
     """
     species = found.species()
     data = manifest["training"]["data"]
-    return "\n".join([
-        f"# The starter model, {manifest['model']}", "",
-        f"Names {len(species)} species of birds by photograph, by sound or by both, offline, on a "
-        "small computer. It is a start for", "trying birdfield out and for enrolling birds of your "
-        "own; it is no instrument.", "For research and non-commercial use: LICENSE.", "",
-        "## Trained on", "",
-        f"{data['photographs']} photographs and {data['recordings']} recordings of "
-        f"{data['species']} species ({data['skipped']} unusable files skipped), and "
-        f"{len(found.negatives)} files of no bird.",
-        f"{found.unstated} files state no licence; {found.no_derivatives} were left out because "
-        "theirs allows no derivatives.",
-        f"{found.machine} recordings were named by a classifier and not by a person; they count in "
-        "the figures too.",
-        *([f"Left out for having too few files: {', '.join(found.few)}."] if found.few else []),
-        "", "## How often it is right", "", *_figures(manifest), "",
-        "## What the export cost", "", *_towers(manifest), "",
-        "## Limits", "", LIMITS, "## How it was made", "",
-        f"With birdfield {manifest['birdfield']}:", "", *(f"    {line}" for line in made_by), "",
-        "## Species, and files of each", "",
-        "| species | photographs | recordings |", "|---|---|---|",
-        *(f"| {name} | {counts['images']} | {counts['audio']} |"
-          for name, counts in species.items())]) + "\n"
+    return (
+        "\n".join(
+            [
+                f"# The starter model, {manifest['model']}",
+                "",
+                f"Names {len(species)} species of birds by photograph, by sound or by both, "
+                "offline, on a "
+                "small computer. It is a start for",
+                "trying birdfield out and for enrolling birds of your own; it is no instrument.",
+                "For research and non-commercial use: LICENSE.",
+                "",
+                "## Trained on",
+                "",
+                f"{data['photographs']} photographs and {data['recordings']} recordings of "
+                f"{data['species']} species ({data['skipped']} unusable files skipped), and "
+                f"{len(found.negatives)} files of no bird.",
+                f"{found.unstated} files state no licence; {found.no_derivatives} were left out "
+                "because "
+                "theirs allows no derivatives.",
+                f"{found.machine} recordings were named by a classifier and not by a person; "
+                "they count in "
+                "the figures too.",
+                *(
+                    [f"Left out for having too few files: {', '.join(found.few)}."]
+                    if found.few
+                    else []
+                ),
+                "",
+                "## How often it is right",
+                "",
+                *_figures(manifest),
+                "",
+                "## What the export cost",
+                "",
+                *_towers(manifest),
+                "",
+                "## Limits",
+                "",
+                LIMITS,
+                "## How it was made",
+                "",
+                f"With birdfield {manifest['birdfield']}:",
+                "",
+                *(f"    {line}" for line in made_by),
+                "",
+                "## Species, and files of each",
+                "",
+                "| species | photographs | recordings |",
+                "|---|---|---|",
+                *(
+                    f"| {name} | {counts['images']} | {counts['audio']} |"
+                    for name, counts in species.items()
+                ),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _figures(manifest: Mapping[str, Any]) -> list[str]:
     scores = manifest["cross_validation"]
-    lines = ["Out of fold, in folds by recording, among all its species, before quantisation:", "",
-             "| sense | top-1 | 95 % interval | n |", "|---|---|---|---|"]
+    lines = [
+        "Out of fold, in folds by recording, among all its species, before quantisation:",
+        "",
+        "| sense | top-1 | 95 % interval | n |",
+        "|---|---|---|---|",
+    ]
     for sense in ("image", "audio", "both"):
         row = scores[sense]
         if row["n"]:
             low, high = row["top1_ci95"]
             lines.append(f"| {sense} | {row['top1']:.3f} | {low:.3f} to {high:.3f} | {row['n']} |")
     if scores["both"]["n"]:
-        lines += ["", f"On the same pairs, image alone {scores['both']['image_top1']:.3f}, audio "
-                      f"alone {scores['both']['audio_top1']:.3f}."]
+        lines += [
+            "",
+            f"On the same pairs, image alone {scores['both']['image_top1']:.3f}, audio "
+            f"alone {scores['both']['audio_top1']:.3f}.",
+        ]
     return lines
 
 
 def _towers(manifest: Mapping[str, Any]) -> list[str]:
-    return [f"- {name}: {tower['precision']}, {tower['size_bytes'] / 1e6:.1f} MB, cosine to the "
-            f"trained one {tower['mean_cosine']:.4f} mean, {tower['min_cosine']:.4f} least"
-            for name, tower in manifest["towers"].items()]
+    return [
+        f"- {name}: {tower['precision']}, {tower['size_bytes'] / 1e6:.1f} MB, cosine to the "
+        f"trained one {tower['mean_cosine']:.4f} mean, {tower['min_cosine']:.4f} least"
+        for name, tower in manifest["towers"].items()
+    ]

@@ -14,8 +14,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_dataset(folder, photographs=8, recordings=4)
-        run = train(TrainConfig(folder / "images", folder / "audio", folder / "run"),
-                    Reporter(lambda *_: None, lambda *_: None, print))
+        run = train(
+            TrainConfig(folder / "images", folder / "audio", folder / "run"),
+            Reporter(lambda *_: None, lambda *_: None, print),
+        )
         export(run, Path(sys.argv[1]), force=True, say=print)
 
 

@@ -19,9 +19,14 @@ LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06  # of the kernel's packet filter 
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
 NO_NEW_PRIVILEGES, SET_SECCOMP, FILTER = 38, 22, 2  # of prctl(2)
 # Code, instructions to skip when equal and when not, operand.
-PROGRAM = ((LOAD, 0, 0, NUMBER), (JUMP_IF_EQUAL, 0, 3, ARCH_PRCTL),
-           (LOAD, 0, 0, FIRST_ARGUMENT), (JUMP_IF_EQUAL, 0, 1, REQUEST_PERMISSION),
-           (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW))
+PROGRAM = (
+    (LOAD, 0, 0, NUMBER),
+    (JUMP_IF_EQUAL, 0, 3, ARCH_PRCTL),
+    (LOAD, 0, 0, FIRST_ARGUMENT),
+    (JUMP_IF_EQUAL, 0, 1, REQUEST_PERMISSION),
+    (RETURN, 0, 0, REFUSE),
+    (RETURN, 0, 0, ALLOW),
+)
 
 
 class _Filter(ctypes.Structure):
@@ -40,8 +45,9 @@ def refuse_amx() -> None:
     held = ctypes.create_string_buffer(program, len(program))
     described = _Filter(len(PROGRAM), ctypes.cast(held, ctypes.c_void_p))
     libc = ctypes.CDLL(None, use_errno=True)
-    if (libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-            or libc.prctl(SET_SECCOMP, FILTER, ctypes.byref(described), 0, 0)):
+    if libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(
+        SET_SECCOMP, FILTER, ctypes.byref(described), 0, 0
+    ):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -50,14 +56,15 @@ def main(command: list[str]) -> None:
     if not command:
         raise SystemExit("without_amx: no command; expected without_amx.py COMMAND ...")
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise SystemExit(f"without_amx: this is {platform.system()} on {platform.machine()}; "
-                         "expected Linux on x86_64, which alone has them")
+        raise SystemExit(
+            f"without_amx: this is {platform.system()} on {platform.machine()}; "
+            "expected Linux on x86_64, which alone has them"
+        )
     try:
         refuse_amx()
         os.execvp(command[0], command)
     except OSError as error:
-        raise SystemExit(f"without_amx: {command[0]} cannot be run so "
-                         f"({error.strerror})") from None
+        raise SystemExit(f"without_amx: {command[0]} cannot be run so ({error.strerror})") from None
 
 
 if __name__ == "__main__":

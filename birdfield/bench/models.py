@@ -19,8 +19,13 @@ from birdfield.model.bundle import Bundle
 from birdfield.model.gallery import Gallery
 
 
-def measure(models: Sequence[tuple[Path, Bundle, Gallery]], threads: int, against_birdnet: bool,
-            species: int | None, progress: Progress) -> dict[str, Any]:
+def measure(
+    models: Sequence[tuple[Path, Bundle, Gallery]],
+    threads: int,
+    against_birdnet: bool,
+    species: int | None,
+    progress: Progress,
+) -> dict[str, Any]:
     """Measure models side by side.
 
     Args:
@@ -47,14 +52,20 @@ def measure(models: Sequence[tuple[Path, Bundle, Gallery]], threads: int, agains
     with tempfile.TemporaryDirectory() as folder:
         scenes = write_scenes(Path(folder))
         for done, ((path, bundle, _), timing) in enumerate(zip(models, timings, strict=True), 1):
-            entries.append({
-                "model": str(path), "id": bundle.model_id, "threads": threads,
-                "frontend": bundle.manifest["frontend"]["name"],
-                "image": f"{bundle.manifest['image'].get('backbone')} "
-                         f"{bundle.manifest['towers']['image']['precision']}",
-                "stages": {name: timed.to_json() for name, timed in timing.items()},
-                **footprint(path, scenes, bundle.audio_spec.window_s, threads)})
+            entries.append(
+                {
+                    "model": str(path),
+                    "id": bundle.model_id,
+                    "threads": threads,
+                    "frontend": bundle.manifest["frontend"]["name"],
+                    "image": f"{bundle.manifest['image'].get('backbone')} "
+                    f"{bundle.manifest['towers']['image']['precision']}",
+                    "stages": {name: timed.to_json() for name, timed in timing.items()},
+                    **footprint(path, scenes, bundle.audio_spec.window_s, threads),
+                }
+            )
             progress("watch", done, len(models))
-    found = ratios([(bundle, timing) for (_, bundle, _), timing in
-                    zip(models, timings, strict=True)], birdnet)
+    found = ratios(
+        [(bundle, timing) for (_, bundle, _), timing in zip(models, timings, strict=True)], birdnet
+    )
     return to_json(entries, found, birdnet, threads, curve)

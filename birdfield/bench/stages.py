@@ -23,9 +23,14 @@ STEPS = 4
 def picture() -> Frame:
     """Draw the same picture each time: shapes of many sizes under fine grain."""
     rng = np.random.default_rng(0)
-    grains = [cv2.resize(rng.integers(0, 256, (size * 3, size * 4, 3)).astype(np.uint8),
-                         (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
-              for size in (2, 8, 40)]
+    grains = [
+        cv2.resize(
+            rng.integers(0, 256, (size * 3, size * 4, 3)).astype(np.uint8),
+            (WIDTH_PX, HEIGHT_PX),
+            interpolation=cv2.INTER_CUBIC,
+        )
+        for size in (2, 8, 40)
+    ]
     return np.asarray(np.mean(grains, axis=0), np.uint8)
 
 
@@ -75,14 +80,16 @@ def stages(bundle: Bundle, gallery: Gallery, threads: int) -> list[Stage]:
         Stage("fusion", lambda: encoder.fuse(image, audio)),
         Stage("match", lambda: gallery.similarities(fused, "both")),
         audio_3s(bundle.encoder(threads), gallery, captured),
-        decision(bundle.encoder(threads), gallery, seen)]
+        decision(bundle.encoder(threads), gallery, seen),
+    ]
 
 
 def resample(captured: Waveform, rate_hz: int) -> list[Waveform]:
     """Convert sound at CAPTURED_HZ as it comes from a microphone, block by block."""
     resampler = Resampler(CAPTURED_HZ, rate_hz)
-    return [resampler.push(captured[start : start + BLOCK])
-            for start in range(0, len(captured), BLOCK)]
+    return [
+        resampler.push(captured[start : start + BLOCK]) for start in range(0, len(captured), BLOCK)
+    ]
 
 
 def audio_3s(encoder: BundleEncoder, gallery: Gallery, captured: Waveform) -> Stage:

@@ -60,15 +60,21 @@ class Timing:
 
     def to_json(self) -> dict[str, float]:
         """Return the form that `bench --json` writes."""
-        return {"p50_ms": round(self.p50_ms, 4),
-                "p95_ms": round(float(np.quantile(self.times_ms, 0.95)), 4)}
+        return {
+            "p50_ms": round(self.p50_ms, 4),
+            "p95_ms": round(float(np.quantile(self.times_ms, 0.95)), 4),
+        }
 
 
 Timings = dict[str, Timing]
 
 
-def interleave(stages: Sequence[Sequence[Stage]], progress: Progress,
-               rounds: int | None = None, threads: int = 1) -> list[Timings]:
+def interleave(
+    stages: Sequence[Sequence[Stage]],
+    progress: Progress,
+    rounds: int | None = None,
+    threads: int = 1,
+) -> list[Timings]:
     """Time each stage of each contestant once a round.
 
     Args:
@@ -121,14 +127,19 @@ def ratios(models: Sequence[tuple[Bundle, Timings]], birdnet: Timings | None) ->
     images: dict[str, float] = {}
     for bundle, timings in models:
         images.setdefault(kind_of(bundle.manifest), timings["image_tower"].p50_ms)
-    heard = [timings["audio_3s"].p50_ms for bundle, timings in models
-             if bundle.manifest["frontend"]["name"] == "yamnet"]
+    heard = [
+        timings["audio_3s"].p50_ms
+        for bundle, timings in models
+        if bundle.manifest["frontend"]["name"] == "yamnet"
+    ]
     found = {}
     if birdnet and heard:
         found["audio_3s_vs_birdnet"] = heard[0] / birdnet["audio_3s"].p50_ms
-    for name, above, below in (("image_int8_vs_vgg16_int8", "small int8", "vgg16 int8"),
-                               ("image_int8_vs_vgg16_fp32", "small int8", "vgg16 float"),
-                               ("vgg16_int8_vs_fp32", "vgg16 int8", "vgg16 float")):
+    for name, above, below in (
+        ("image_int8_vs_vgg16_int8", "small int8", "vgg16 int8"),
+        ("image_int8_vs_vgg16_fp32", "small int8", "vgg16 float"),
+        ("vgg16_int8_vs_fp32", "vgg16 int8", "vgg16 float"),
+    ):
         if above in images and below in images:
             found[name] = images[above] / images[below]
     return {name: round(value, 4) for name, value in found.items()}
@@ -147,21 +158,28 @@ def gallery_curve(most: int, like: Gallery) -> list[dict[str, float]]:
         InputError: When `most` is less than 1, or more than a gallery may hold.
     """
     if not 1 <= most <= MAX_SPECIES:
-        raise InputError(f"a gallery of {most:,} species cannot be timed; expected 1 to "
-                         f"{MAX_SPECIES:,}")
+        raise InputError(
+            f"a gallery of {most:,} species cannot be timed; expected 1 to {MAX_SPECIES:,}"
+        )
     sizes = [*(size for size in (100, 1_000, 10_000) if size < most), most]
     stages = [[_match_stage(size, like)] for size in sizes]
     timed = interleave(stages, lambda *_: None, GALLERY_ROUNDS)
-    return [{"species": size, "prototypes": size * PROTOTYPES, **timing["match"].to_json()}
-            for size, timing in zip(sizes, timed, strict=True)]
+    return [
+        {"species": size, "prototypes": size * PROTOTYPES, **timing["match"].to_json()}
+        for size, timing in zip(sizes, timed, strict=True)
+    ]
 
 
 def _match_stage(size: int, like: Gallery) -> Stage:
     vectors = random_units(size * PROTOTYPES, size)
-    gallery = Gallery(tuple(Species(f"species {row}") for row in range(size)), vectors,
-                      np.repeat(np.arange(size, dtype=np.int32), PROTOTYPES),
-                      np.full(len(vectors), SENSES.index("both"), np.uint8),
-                      np.zeros((size, 3), np.float32), like.calibration)
+    gallery = Gallery(
+        tuple(Species(f"species {row}") for row in range(size)),
+        vectors,
+        np.repeat(np.arange(size, dtype=np.int32), PROTOTYPES),
+        np.full(len(vectors), SENSES.index("both"), np.uint8),
+        np.zeros((size, 3), np.float32),
+        like.calibration,
+    )
     query = random_units(1, 0)
     return Stage("match", lambda: gallery.similarities(query, "both"))
 
@@ -171,14 +189,21 @@ def random_units(count: int, seed: int) -> NDArray[np.float32]:
     return unit(np.random.default_rng(seed).normal(size=(count, DIM)).astype(np.float32))
 
 
-def to_json(entries: Sequence[Mapping[str, Any]], found: Mapping[str, float],
-            birdnet: Timings | None, threads: int,
-            curve: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+def to_json(
+    entries: Sequence[Mapping[str, Any]],
+    found: Mapping[str, float],
+    birdnet: Timings | None,
+    threads: int,
+    curve: Sequence[Mapping[str, float]],
+) -> dict[str, Any]:
     """Return what `bench --json` writes; what was not measured is absent."""
     whole: dict[str, Any] = {"models": list(entries), "ratios": dict(found)}
     if birdnet:
-        whole["birdnet"] = {"sha256": BIRDNET_SHA256, "threads": threads,
-                            "stages": {name: timing.to_json() for name, timing in birdnet.items()}}
+        whole["birdnet"] = {
+            "sha256": BIRDNET_SHA256,
+            "threads": threads,
+            "stages": {name: timing.to_json() for name, timing in birdnet.items()},
+        }
     if curve:
         whole["gallery"] = list(curve)
     return whole

@@ -25,8 +25,14 @@ FPS = 5
 WIDTH_PX, HEIGHT_PX = 640, 480
 SUBJECT_PX = 120  # of what moves in the busy scene, both ways
 QUIET = 0.01  # of the busy scene's sound
-PROGRAM = (sys.executable, "-c", "from birdfield.cli import main; main()", "watch", "--json",
-           "--fast")
+PROGRAM = (
+    sys.executable,
+    "-c",
+    "from birdfield.cli import main; main()",
+    "watch",
+    "--json",
+    "--fast",
+)
 
 
 @dataclass(frozen=True)
@@ -76,16 +82,25 @@ def watch_once(model: Path, camera: str, microphone: str, threads: int) -> Footp
         InputError: When it fails.
     """
     if not Path("/proc/self/status").exists():
-        raise MissingError("bench reads of a process in /proc, which this system lacks; "
-                           "run it on Linux")
+        raise MissingError(
+            "bench reads of a process in /proc, which this system lacks; run it on Linux"
+        )
     before_s, started_s = _children_cpu_s(), perf_counter()
     cold_start_s, start_cpu_s, rss_mb = None, 0.0, 0.0
-    with (tempfile.TemporaryFile() as complaints,
-          subprocess.Popen([*PROGRAM, "--model", str(model), "--camera", camera, "--microphone",
-                            microphone], stdout=subprocess.PIPE, stderr=complaints,
-                           env={**os.environ, "BIRDFIELD_THREADS": str(threads),
-                                # What a user configured of a station is none of a measurement.
-                                "XDG_CONFIG_HOME": os.devnull}) as process):
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            [*PROGRAM, "--model", str(model), "--camera", camera, "--microphone", microphone],
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env={
+                **os.environ,
+                "BIRDFIELD_THREADS": str(threads),
+                # What a user configured of a station is none of a measurement.
+                "XDG_CONFIG_HOME": os.devnull,
+            },
+        ) as process,
+    ):
         assert process.stdout  # it is a pipe
         while process.poll() is None:
             ready, _, _ = select.select([process.stdout], [], [], POLL_S)
@@ -95,8 +110,10 @@ def watch_once(model: Path, camera: str, microphone: str, threads: int) -> Footp
         complaints.seek(0)
         complaint = complaints.read().decode(errors="replace").strip()
     if process.returncode:
-        raise InputError(f"{model}: watch failed on a scene made for it (exit "
-                         f"{process.returncode}: {complaint.splitlines()[-1:]})")
+        raise InputError(
+            f"{model}: watch failed on a scene made for it (exit "
+            f"{process.returncode}: {complaint.splitlines()[-1:]})"
+        )
     return Footprint(cold_start_s, start_cpu_s, _children_cpu_s() - before_s, rss_mb)
 
 
@@ -121,8 +138,9 @@ def _peak_mb(pid: int) -> float:
     return int(peaks[0].split()[1]) * 1024 / 1e6 if peaks else 0.0
 
 
-def footprint(model: Path, scenes: Mapping[str, tuple[str, str]], window_s: float,
-              threads: int) -> dict[str, Any]:
+def footprint(
+    model: Path, scenes: Mapping[str, tuple[str, str]], window_s: float, threads: int
+) -> dict[str, Any]:
     """Measure one model's `watch`: both senses and each alone, busy and idle.
 
     Processor time is told as a share of one core: after the start, by the scene's time.
@@ -140,9 +158,17 @@ def footprint(model: Path, scenes: Mapping[str, tuple[str, str]], window_s: floa
     heard = watch_once(model, "none", song, threads)
     seen = watch_once(model, film, "none", threads)
     idle = watch_once(model, *scenes["idle"], threads)
-    shares = {name: max(found.cpu_s - both.start_cpu_s, 0.0) / (SCENE_S - window_s)
-              for name, found in (("busy", both), ("idle", idle))}
-    return {"rss_mb": round(both.rss_mb, 1), "cold_start_s": round(both.cold_start_s, 3),
-            "watch_rss_mb": {"both": round(both.rss_mb, 1), "audio": round(heard.rss_mb, 1),
-                             "image": round(seen.rss_mb, 1)},
-            "cpu": {name: round(share, 4) for name, share in shares.items()}}
+    shares = {
+        name: max(found.cpu_s - both.start_cpu_s, 0.0) / (SCENE_S - window_s)
+        for name, found in (("busy", both), ("idle", idle))
+    }
+    return {
+        "rss_mb": round(both.rss_mb, 1),
+        "cold_start_s": round(both.cold_start_s, 3),
+        "watch_rss_mb": {
+            "both": round(both.rss_mb, 1),
+            "audio": round(heard.rss_mb, 1),
+            "image": round(seen.rss_mb, 1),
+        },
+        "cpu": {name: round(share, 4) for name, share in shares.items()},
+    }

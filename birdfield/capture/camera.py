@@ -81,8 +81,9 @@ class Camera(Source, Protocol):
         """Return the last shot in [start_s, end_s) that moved, or the last; starts only grow."""
 
 
-def open_camera(spec: str, box: Box | None = None, wait_s: float = 0.0,
-                zones: Sequence[Box] = ()) -> Camera | None:
+def open_camera(
+    spec: str, box: Box | None = None, wait_s: float = 0.0, zones: Sequence[Box] = ()
+) -> Camera | None:
     """Open the camera that a user named.
 
     Args:
@@ -131,8 +132,10 @@ def crop(frame: Frame, box: Box | None) -> Frame:
     left, top, width, height = box
     rows, columns = frame.shape[:2]
     if left + width > columns or top + height > rows:
-        raise InputError(f"crop {left},{top},{width},{height} reaches outside of the frame of "
-                         f"{columns}x{rows} pixels; choose X+W <= {columns} and Y+H <= {rows}")
+        raise InputError(
+            f"crop {left},{top},{width},{height} reaches outside of the frame of "
+            f"{columns}x{rows} pixels; choose X+W <= {columns} and Y+H <= {rows}"
+        )
     return frame[top : top + height, left : left + width]
 
 
@@ -157,8 +160,10 @@ class VideoFile:
         """Open the file; raises InputError when it is no video or the box is outside of it."""
         self.name = str(path)
         if not path.is_file():
-            raise InputError(f"{path}: no such video file; expected a file, a device's number "
-                             "such as 0, a URL or none")
+            raise InputError(
+                f"{path}: no such video file; expected a file, a device's number "
+                "such as 0, a URL or none"
+            )
         self._box, self._zones = box, zones
         self._change, self._gate = ChangeTimer(), MotionGate()
         self._next_look_s = 0.0
@@ -201,8 +206,13 @@ class VideoFile:
             self._last, self._next = self._next, self._read()
             if not self._last.still:
                 self._moved = self._last
-        return shot_of([shot for shot in (self._moved, self._last)
-                        if shot is not None and shot.time_s >= start_s])
+        return shot_of(
+            [
+                shot
+                for shot in (self._moved, self._last)
+                if shot is not None and shot.time_s >= start_s
+            ]
+        )
 
     def close(self) -> None:
         """Release the file."""
@@ -228,8 +238,9 @@ class Capture(Protocol):
 class LiveCamera(LiveSource):
     """A device or a network camera, read under a watchdog and reconnected when lost."""
 
-    def __init__(self, spec: str, box: Box | None = None, wait_s: float = 0.0,
-                 zones: Sequence[Box] = ()) -> None:
+    def __init__(
+        self, spec: str, box: Box | None = None, wait_s: float = 0.0, zones: Sequence[Box] = ()
+    ) -> None:
         """Start reading the device's number, its /dev path, a URL or "picamera2".
 
         Frames are kept for wait_s longer where they are asked for so much later.
@@ -254,9 +265,16 @@ class LiveCamera(LiveSource):
             return cv2.VideoCapture(int(self._spec))
         if self._spec.startswith("/dev/"):
             return cv2.VideoCapture(self._spec, cv2.CAP_V4L2)
-        return cv2.VideoCapture(self._spec, cv2.CAP_FFMPEG, [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_S * 1000,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_S * 1000])
+        return cv2.VideoCapture(
+            self._spec,
+            cv2.CAP_FFMPEG,
+            [
+                cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+                OPEN_TIMEOUT_S * 1000,
+                cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                READ_TIMEOUT_S * 1000,
+            ],
+        )
 
     def _read(self, turn: Turn) -> str:
         capture = self._open()
@@ -281,8 +299,10 @@ class LiveCamera(LiveSource):
                 frame = blacked(frame, self._zones)
                 view = self._view(frame)
                 if view is None:
-                    return (f"gives frames of {frame.shape[1]}x{frame.shape[0]} pixels, which the "
-                            "crop reaches outside of")
+                    return (
+                        f"gives frames of {frame.shape[1]}x{frame.shape[0]} pixels, which the "
+                        "crop reaches outside of"
+                    )
                 shot = look(gate, frame, view, time_s, unchanged_s)
                 self._keep(shot)
                 if self._stale(shot, time_s - opened_s):

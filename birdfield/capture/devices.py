@@ -42,8 +42,10 @@ class Device:
 
 def cameras(root: Path = Path("/")) -> list[Device]:
     """List video devices, by a path that stays the same over a start where there is one."""
-    stable = {path.resolve().name: path for path in
-              sorted((root / "dev/v4l/by-id").glob("*"), reverse=True)}
+    stable = {
+        path.resolve().name: path
+        for path in sorted((root / "dev/v4l/by-id").glob("*"), reverse=True)
+    }
     found = []
     for path in sorted((root / "sys/class/video4linux").glob("video*")):
         try:
@@ -54,8 +56,11 @@ def cameras(root: Path = Path("/")) -> list[Device]:
             continue
         if not _takes_pictures(root / "dev" / path.name):
             continue
-        use = f"/dev/v4l/by-id/{stable[path.name].name}" if path.name in stable else (
-            f"/dev/{path.name}")
+        use = (
+            f"/dev/v4l/by-id/{stable[path.name].name}"
+            if path.name in stable
+            else (f"/dev/{path.name}")
+        )
         found.append(Device("camera", use, name))
     return found
 
@@ -87,8 +92,7 @@ def microphones() -> list[Device]:
     Raises:
         MissingError: When PortAudio is not installed.
     """
-    found = [each for each in load_sounddevice().query_devices()
-             if each["max_input_channels"] > 0]
+    found = [each for each in load_sounddevice().query_devices() if each["max_input_channels"] > 0]
     names = [each["name"] for each in found]
 
     def use(name: str) -> str:
@@ -96,5 +100,7 @@ def microphones() -> list[Device]:
         alike = sum(stable.casefold() in other.casefold() for other in names)
         return f'"{stable if alike == 1 else name}"'
 
-    return [Device("microphone", use(each["name"]), each["name"], each["default_samplerate"])
-            for each in found]
+    return [
+        Device("microphone", use(each["name"]), each["name"], each["default_samplerate"])
+        for each in found
+    ]

@@ -69,11 +69,14 @@ def load_sounddevice() -> Any:
     try:
         return importlib.import_module("sounddevice")
     except ImportError as error:
-        raise MissingError("a microphone needs the package sounddevice; "
-                           "run: pip install sounddevice") from error
+        raise MissingError(
+            "a microphone needs the package sounddevice; run: pip install sounddevice"
+        ) from error
     except OSError as error:
-        raise MissingError("a microphone needs the system's PortAudio; install libportaudio2: "
-                           "sudo apt install libportaudio2") from error
+        raise MissingError(
+            "a microphone needs the system's PortAudio; install libportaudio2: "
+            "sudo apt install libportaudio2"
+        ) from error
 
 
 def stable_name(name: str) -> str:
@@ -180,8 +183,9 @@ class LiveMicrophone(LiveSource):
         except self._sounddevice.PortAudioError:  # such as a USB microphone of one rate only
             return self._stream(turn, device, offer, offer["default_samplerate"])
 
-    def _stream(self, turn: Turn, device: int | str | None, offer: Mapping[str, Any],
-                rate_hz: float) -> Any:
+    def _stream(
+        self, turn: Turn, device: int | str | None, offer: Mapping[str, Any], rate_hz: float
+    ) -> Any:
         channels = min(CHANNELS, offer["max_input_channels"])
         resampler = Resampler(rate_hz, self._rate_hz)
 
@@ -191,8 +195,14 @@ class LiveMicrophone(LiveSource):
                 self._ring.push(resampler.push(to_mono(block)))
 
         stream = self._sounddevice.InputStream(
-            samplerate=rate_hz, blocksize=round(BLOCK_S * rate_hz), device=device,
-            channels=channels, dtype="float32", latency=BUFFER_S, callback=take)
+            samplerate=rate_hz,
+            blocksize=round(BLOCK_S * rate_hz),
+            device=device,
+            channels=channels,
+            dtype="float32",
+            latency=BUFFER_S,
+            callback=take,
+        )
         log.info("microphone: %s, %g Hz, channels: %d", offer["name"], rate_hz, channels)
         return stream
 
@@ -207,7 +217,8 @@ class LiveMicrophone(LiveSource):
                 turn.beat()
                 time.sleep(BLOCK_S)
                 if self._ring.newest_s > opened_s and not (
-                        self._mute and self._ring.sounded_s <= opened_s):
+                    self._mute and self._ring.sounded_s <= opened_s
+                ):
                     self._mute = False
                     self._watchdog.outage.working()
                 if not stream.active:

@@ -21,8 +21,10 @@ def load_pyav() -> Any:
     try:
         return importlib.import_module("av")
     except ImportError as error:
-        raise MissingError("a microphone in the network needs the package PyAV; "
-                           "run: pip install 'birdfield[network]'") from error
+        raise MissingError(
+            "a microphone in the network needs the package PyAV; "
+            "run: pip install 'birdfield[network]'"
+        ) from error
 
 
 class NetworkMicrophone(LiveSource):
@@ -45,8 +47,9 @@ class NetworkMicrophone(LiveSource):
         self._ring.clear()
         options = RTSP if self._url.startswith("rtsp") else {}
         try:
-            with self._av.open(self._url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
-                               options=options) as container:
+            with self._av.open(
+                self._url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=options
+            ) as container:
                 if not container.streams.audio:
                     return "sends no sound"
                 self._listen(container, turn)

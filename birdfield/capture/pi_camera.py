@@ -18,7 +18,8 @@ def load_picamera2() -> Any:
         raise MissingError(
             "the Pi's own camera needs the package picamera2, which only apt has: sudo apt install "
             "python3-picamera2, and birdfield in a venv made with --system-site-packages "
-            f"({error})") from error
+            f"({error})"
+        ) from error
 
 
 class PiCapture:
@@ -34,8 +35,9 @@ class PiCapture:
         try:
             self._camera = package.Picamera2()
             # What libcamera calls RGB888 is B, G, R in memory.
-            self._camera.configure(self._camera.create_video_configuration(
-                main={"size": SIZE_PX, "format": "RGB888"}))
+            self._camera.configure(
+                self._camera.create_video_configuration(main={"size": SIZE_PX, "format": "RGB888"})
+            )
             self._camera.start()
         except RuntimeError:  # another process has it
             self.release()

@@ -68,8 +68,9 @@ class SoundRing:
         """
         rate_hz = self._rate_hz
         with self._arrived:
-            self._arrived.wait_for(lambda: self._began_s + self._taken / rate_hz >= end_s,
-                                   ARRIVAL_S)
+            self._arrived.wait_for(
+                lambda: self._began_s + self._taken / rate_hz >= end_s, ARRIVAL_S
+            )
             began_s, taken, blocks = self._began_s, self._taken, list(self._blocks)
         if not blocks:
             return None

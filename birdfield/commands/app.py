@@ -56,12 +56,17 @@ class SentenceGroup(TyperGroup):
 
 
 # Plain help: Rich and its Markdown would take longer to import than all else.
-app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, pretty_exceptions_enable=False,
-                  rich_markup_mode=None,
-                  context_settings={"help_option_names": ["-h", "--help"]},
-                  help="Recognise birds by sight and by sound, offline.")
-species_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
-                          help="List, rename or remove a model's species.")
+app = typer.Typer(
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Recognise birds by sight and by sound, offline.",
+)
+species_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="List, rename or remove a model's species."
+)
 
 
 def _version(wanted: bool) -> None:
@@ -73,10 +78,12 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
-    log: Annotated[str, typer.Option(metavar="FORMAT", help="The form of the log: plain, "
-                                     "json or systemd.")] = "plain",
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
-                                          help="Print the version.")] = False,
+    log: Annotated[
+        str, typer.Option(metavar="FORMAT", help="The form of the log: plain, json or systemd.")
+    ] = "plain",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     from birdfield.commands.log_format import set_up_log
 
@@ -85,14 +92,18 @@ def _options(
 
 @app.command()
 def identify(
-    files: Annotated[list[Path] | None, typer.Argument(
-        metavar="FILES_OR_FOLDERS", help="Photographs, recordings or folders.")] = None,
-    image: Annotated[Path | None, typer.Option(help="A photograph; with --audio, of the same "
-                                                    "bird.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILES_OR_FOLDERS", help="Photographs, recordings or folders."),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="A photograph; with --audio, of the same bird.")
+    ] = None,
     audio: Annotated[Path | None, typer.Option(help="A recording.")] = None,
     model: ModelOption = None,
-    pooled: Annotated[bool, typer.Option("--pooled", help="One answer for a recording, not one "
-                                                          "a window.")] = False,
+    pooled: Annotated[
+        bool, typer.Option("--pooled", help="One answer for a recording, not one a window.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the answers to a CSV file too.")] = None,
     lang: LangOption = None,
     names: NamesOption = None,
@@ -146,20 +157,36 @@ app.command()(watch.watch)
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL",
-                                          help="A bundle, or a training run.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A bundle, or a training run.")
+    ],
     image_dir: Annotated[Path, typer.Argument(metavar="IMAGE_DIR")],
     audio_dir: Annotated[Path, typer.Argument(metavar="AUDIO_DIR")],
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the "
-                                                   "figures; - is stdout.")] = None,
-    noise: Annotated[Path | None, typer.Option(metavar="DIR", help="Sounds <kind>__<n>.wav; "
-                                               "adds noise and damages photographs.")] = None,
-    unknown: Annotated[tuple[Path, Path] | None, typer.Option(
-        metavar="IMAGE_DIR AUDIO_DIR", help="Species that the model does not know.")] = None,
-    no_bird: Annotated[tuple[Path, Path] | None, typer.Option(
-        metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird.")] = None,
-    report_dir: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Write a page "
-                          "to look at, DIR/index.html, and the figures.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures; - is stdout.")
+    ] = None,
+    noise: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Sounds <kind>__<n>.wav; adds noise and damages photographs."
+        ),
+    ] = None,
+    unknown: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="IMAGE_DIR AUDIO_DIR", help="Species that the model does not know."),
+    ] = None,
+    no_bird: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird."),
+    ] = None,
+    report_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Write a page to look at, DIR/index.html, and the figures.",
+        ),
+    ] = None,
 ) -> None:
     """Measure a model on photographs and recordings that it was not trained on."""
     from birdfield.evaluate.files import embed_dataset, embed_folders
@@ -191,8 +218,9 @@ def evaluate(
     files = embed_folders(encoder, gallery.labels, image_dir, audio_dir, progress)
     problems = [*files.problems, *(noises.problems if noises else ())]
     scored = score(encoder.fuse, gallery, files.images, files.audio)
-    figures = report(scored, model_id, len(gallery.species),
-                     late_fusion(scored, gallery.calibration))
+    figures = report(
+        scored, model_id, len(gallery.species), late_fusion(scored, gallery.calibration)
+    )
     separations = {}
     if noises:
         figures["noise"] = measure_noise(encoder, gallery, files, noises, progress)
@@ -210,8 +238,10 @@ def evaluate(
         complain(f"skipped {problem}")
     show_figures(figures, to_table, json_file)
     if report_dir:
-        write_report(report_dir, gather(encoder.fuse, gallery, files, scored, figures, model,
-                                        sys.argv, separations))
+        write_report(
+            report_dir,
+            gather(encoder.fuse, gallery, files, scored, figures, model, sys.argv, separations),
+        )
 
 
 def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:
@@ -225,16 +255,24 @@ def _open_for_evaluation(path: Path) -> tuple["Encoder", "Gallery", str]:
 
 @app.command()
 def bench(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL", help="Bundles, or starter "
-                                                 "for the packaged one.")],
-    threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS,
-                                         help="Of each interpreter.")] = 1,
-    against_birdnet: Annotated[bool, typer.Option("--against-birdnet", help="Run BirdNET beside "
-                               "them; needs birdfield[birdnet].")] = False,
-    gallery: Annotated[int | None, typer.Option(metavar="N", help="Time the match among up to N "
-                                                "species of 4 prototypes.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the "
-                                                   "figures; - is stdout.")] = None,
+    models: Annotated[
+        list[Path],
+        typer.Argument(metavar="MODEL", help="Bundles, or starter for the packaged one."),
+    ],
+    threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Of each interpreter.")] = 1,
+    against_birdnet: Annotated[
+        bool,
+        typer.Option(
+            "--against-birdnet", help="Run BirdNET beside them; needs birdfield[birdnet]."
+        ),
+    ] = False,
+    gallery: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Time the match among up to N species of 4 prototypes."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures; - is stdout.")
+    ] = None,
 ) -> None:
     """Time models on this machine, side by side: stages, start, memory, processor."""
     from birdfield.bench.models import measure
@@ -243,16 +281,26 @@ def bench(
 
     check_output(json_file, to_stdout=True)
     opened = [(path, *open_model(path)) for path in models]
-    figures = measure([(path, bundle, known) for path, bundle, _, known in opened], threads,
-                      against_birdnet, gallery, progress)
+    figures = measure(
+        [(path, bundle, known) for path, bundle, _, known in opened],
+        threads,
+        against_birdnet,
+        gallery,
+        progress,
+    )
     show_figures(figures, to_table, json_file)
 
 
 @app.command()
-def info(model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A "
-                                            "bundle; else BIRDFIELD_MODEL, else the packaged "
-                                            "starter.")] = None,
-         json_lines: JsonSwitch = False) -> None:
+def info(
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MODEL", help="A bundle; else BIRDFIELD_MODEL, else the packaged starter."
+        ),
+    ] = None,
+    json_lines: JsonSwitch = False,
+) -> None:
     """Tell what a model is: species, accuracy, parts, licences."""
     from birdfield.commands.describe import describe, to_text
     from birdfield.model.open_model import open_model
@@ -265,7 +313,7 @@ def info(model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A "
 @app.command()
 def enrol(
     model: ModelArgument,
-    species: Annotated[str, typer.Argument(metavar="\"Species name\"")],
+    species: Annotated[str, typer.Argument(metavar='"Species name"')],
     files: Annotated[list[Path], typer.Argument(help="Photographs and recordings of it.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and store nothing.")] = False,
 ) -> None:
@@ -279,8 +327,9 @@ def enrol(
 
     bundle = load_bundle(resolve_model(model))
     name = clean_name(species)
-    reports = enrol_species(bundle, bundle.encoder(thread_count()), Species(name),
-                            list_files(files), dry_run)
+    reports = enrol_species(
+        bundle, bundle.encoder(thread_count()), Species(name), list_files(files), dry_run
+    )
     for line in enrolment_lines(reports, name, dry_run):
         print(line)
 
@@ -293,8 +342,12 @@ def _species(ctx: typer.Context, model: ModelArgument) -> None:
 
 
 @species_app.command("list")
-def list_species(ctx: typer.Context, lang: LangOption = None,
-                 names: NamesOption = None, json_lines: JsonSwitch = False) -> None:
+def list_species(
+    ctx: typer.Context,
+    lang: LangOption = None,
+    names: NamesOption = None,
+    json_lines: JsonSwitch = False,
+) -> None:
     """List the species that a model answers with, in the order of their names."""
     from birdfield.commands.describe import species_rows
     from birdfield.model.names import sort_key
@@ -303,8 +356,11 @@ def list_species(ctx: typer.Context, lang: LangOption = None,
     _, _, gallery = open_model(ctx.obj)
     known = _names(gallery.species, lang, names)
     for row in sorted(species_rows(gallery), key=lambda row: sort_key(known.common(row["label"]))):
-        print(json.dumps(row, ensure_ascii=False) if json_lines else
-              f"{known.full(row['label'])}  ({', '.join(row['senses'])})")
+        print(
+            json.dumps(row, ensure_ascii=False)
+            if json_lines
+            else f"{known.full(row['label'])}  ({', '.join(row['senses'])})"
+        )
 
 
 @species_app.command()
@@ -332,9 +388,17 @@ app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")
 
 
-for command in (workstation.train, workstation.export, journal.visits,
-                journal.report, journal.export_visits, journal.rescore,
-                doctor.doctor, doctor.devices, service.status):
+for command in (
+    workstation.train,
+    workstation.export,
+    journal.visits,
+    journal.report,
+    journal.export_visits,
+    journal.rescore,
+    doctor.doctor,
+    doctor.devices,
+    service.status,
+):
     app.command()(command)
 
 

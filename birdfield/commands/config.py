@@ -12,11 +12,16 @@ from birdfield.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from birdfield.settings.schema import StationConfig
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
-                  help="Write, check or show the station's configuration file.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Write, check or show the station's configuration file.",
+)
 
-FileArgument = Annotated[Path | None, typer.Argument(
-    metavar="FILE", help="Else birdfield/birdfield.toml below XDG_CONFIG_HOME.")]
+FileArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="FILE", help="Else birdfield/birdfield.toml below XDG_CONFIG_HOME."),
+]
 
 
 @app.command()
@@ -51,8 +56,9 @@ def check(file: FileArgument = None) -> None:
     bundle, _, gallery = open_model(choice.model)
     choice.check(gallery.species)
     _check_privacy(config.path, (config["watch.camera"], config["watch.microphone"]))
-    print(f"{config.path}: as it should be; model {bundle.model_id}, "
-          f"{len(gallery.species)} species")
+    print(
+        f"{config.path}: as it should be; model {bundle.model_id}, {len(gallery.species)} species"
+    )
 
 
 def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:
@@ -84,8 +90,10 @@ def lines_of(config: "StationConfig", place: bool = True) -> Iterator[str]:
         line = config.lines.get(tuple(key.split(".")))
         origin = f"line {line}" if key in config.values else "default"
         value = shown(config[key]) if place or table != "place" else None
-        yield (f"{'# ' if value is None else ''}{key.partition('.')[2]} = "
-               f"{'...' if value is None else value}  # {origin}")
+        yield (
+            f"{'# ' if value is None else ''}{key.partition('.')[2]} = "
+            f"{'...' if value is None else value}  # {origin}"
+        )
 
 
 def shown(value: Any) -> str | None:
@@ -95,8 +103,11 @@ def shown(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(name)} = {shown(inner)}"
-                               for name, inner in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{_quoted(name)} = {shown(inner)}" for name, inner in value.items())
+            + "}"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(str(shown(inner)) for inner in value) + "]"
     if isinstance(value, (str, Path)):
@@ -113,6 +124,5 @@ def _found(file: Path | None) -> Path:
 
     path = find_config(file)
     if path is None:
-        raise ConfigError(f"{config_home() / FILE}: no such file; birdfield config init writes "
-                          "one")
+        raise ConfigError(f"{config_home() / FILE}: no such file; birdfield config init writes one")
     return path

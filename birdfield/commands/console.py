@@ -25,8 +25,13 @@ def progress(what: str, done: int, total: int) -> None:
         print(f"\r{what}: {done}/{total}", end=end, file=sys.stderr, flush=True)
 
 
-def show(observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names",
-         csv: Path | None = None) -> None:
+def show(
+    observations: Iterable["Observation"],
+    model_id: str,
+    json_lines: bool,
+    names: "Names",
+    csv: Path | None = None,
+) -> None:
     """Print observations as they come; a CSV file gets them at the end, also at an early one."""
     from birdfield.recognise.observation import to_csv, to_json, to_line
 
@@ -36,8 +41,12 @@ def show(observations: Iterable["Observation"], model_id: str, json_lines: bool,
             entry = to_json(observation, model_id)
             if csv:
                 rows.append(entry)
-            print(json.dumps(names.told(entry), ensure_ascii=False) if json_lines else
-                  to_line(entry, names), flush=True)
+            print(
+                json.dumps(names.told(entry), ensure_ascii=False)
+                if json_lines
+                else to_line(entry, names),
+                flush=True,
+            )
         whole = True
     finally:
         if csv and (whole or rows):  # without an answer an older file is left as it was
@@ -66,8 +75,9 @@ def check_output(file: Path | None, to_stdout: bool = False) -> None:
         check_place(file)
 
 
-def show_figures(figures: dict[str, Any], to_table: Callable[[dict[str, Any]], str],
-                 json_file: Path | None) -> None:
+def show_figures(
+    figures: dict[str, Any], to_table: Callable[[dict[str, Any]], str], json_file: Path | None
+) -> None:
     """Print figures as a table, and write them to a JSON file; where that is -, print JSON."""
     text = json.dumps(figures, indent=1)
     if json_file == Path("-"):

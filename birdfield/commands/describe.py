@@ -17,33 +17,46 @@ def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
     manifest = bundle.manifest
     scores = manifest.get("cross_validation", {})
     return {
-        "model": bundle.model_id, "folder": str(bundle.folder), "format": manifest["format"],
+        "model": bundle.model_id,
+        "folder": str(bundle.folder),
+        "format": manifest["format"],
         "species": [species.to_json() for species in gallery.species],
         "frontend": manifest["frontend"],
-        "image": manifest["image"], "audio": manifest["audio"], "towers": manifest["towers"],
+        "image": manifest["image"],
+        "audio": manifest["audio"],
+        "towers": manifest["towers"],
         "cross_validation": {key: scores.get(key) for key in (*SENSES, "late_fusion")},
-        "training": manifest["training"], "minimum_runtime": manifest["minimum_runtime"],
-        "data_licence": manifest.get("data_licence"), "licences": manifest["licences"],
-        "model_card": str(bundle.model_card) if bundle.model_card else None}
+        "training": manifest["training"],
+        "minimum_runtime": manifest["minimum_runtime"],
+        "data_licence": manifest.get("data_licence"),
+        "licences": manifest["licences"],
+        "model_card": str(bundle.model_card) if bundle.model_card else None,
+    }
 
 
 def to_text(entry: dict[str, Any]) -> str:
     """Write such an entry for a person."""
-    lines = [f"model {entry['model']} ({entry['folder']})",
-             f"  {len(entry['species'])} species: "
-             + ", ".join(species["label"] for species in entry["species"]),
-             f"  image: {entry['image']['backbone']}, {entry['image']['size_px']} px; "
-             f"sound: {entry['frontend']['name']}, {entry['audio']['rate_hz']} Hz"]
+    lines = [
+        f"model {entry['model']} ({entry['folder']})",
+        f"  {len(entry['species'])} species: "
+        + ", ".join(species["label"] for species in entry["species"]),
+        f"  image: {entry['image']['backbone']}, {entry['image']['size_px']} px; "
+        f"sound: {entry['frontend']['name']}, {entry['audio']['rate_hz']} Hz",
+    ]
     for tower, parity in entry["towers"].items():
-        lines.append(f"  {tower} tower: {parity['precision']}, {parity['size_bytes'] / 1e6:.1f} "
-                     f"MB, cosine to the trained one {parity['mean_cosine']:.4f} mean, "
-                     f"{parity['min_cosine']:.4f} least")
+        lines.append(
+            f"  {tower} tower: {parity['precision']}, {parity['size_bytes'] / 1e6:.1f} "
+            f"MB, cosine to the trained one {parity['mean_cosine']:.4f} mean, "
+            f"{parity['min_cosine']:.4f} least"
+        )
     for sense in SENSES:
         scores = entry["cross_validation"][sense]
         if scores and scores["n"]:
             low, high = scores["top1_ci95"]
-            lines.append(f"  top-1 by {sense}, out of fold: {scores['top1']:.3f} "
-                         f"[{low:.3f}, {high:.3f}], n = {scores['n']}")
+            lines.append(
+                f"  top-1 by {sense}, out of fold: {scores['top1']:.3f} "
+                f"[{low:.3f}, {high:.3f}], n = {scores['n']}"
+            )
     if entry["data_licence"]:
         lines.append(f"  licence of the data: {entry['data_licence']}")
     lines += [f"  licence: {line}" for line in entry["licences"]]
@@ -58,8 +71,12 @@ def species_rows(gallery: Gallery) -> list[dict[str, Any]]:
     rows = []
     for row, species in enumerate(gallery.species):
         held = np.unique(gallery.senses[gallery.owner == row])
-        rows.append({**species.to_json(),
-                     "senses": [SENSES[index] for index in held if SENSES[index] != "both"]})
+        rows.append(
+            {
+                **species.to_json(),
+                "senses": [SENSES[index] for index in held if SENSES[index] != "both"],
+            }
+        )
     return rows
 
 
@@ -67,14 +84,22 @@ def enrolment_lines(reports: Sequence[FileReport], name: str, dry_run: bool) -> 
     """Tell what enrolment found of each file, and what it did."""
     lines = []
     for report in reports:
-        others = ("the only one of its kind" if report.to_others is None
-                  else f"similarity to the others {report.to_others:.2f}")
-        nearest = ("" if report.nearest is None
-                   else f"; nearest other species {report.nearest} {report.nearest_similarity:.2f}")
+        others = (
+            "the only one of its kind"
+            if report.to_others is None
+            else f"similarity to the others {report.to_others:.2f}"
+        )
+        nearest = (
+            ""
+            if report.nearest is None
+            else f"; nearest other species {report.nearest} {report.nearest_similarity:.2f}"
+        )
         lines.append(f"{report.path}: {others}{nearest}{WARNINGS.get(report.warning or '', '')}")
     stored = sum(report.warning != "repeat" for report in reports)
-    lines.append(f"{name}: {stored} of {len(reports)} files "
-                 f"{'would be enrolled (dry run)' if dry_run else 'enrolled'}")
+    lines.append(
+        f"{name}: {stored} of {len(reports)} files "
+        f"{'would be enrolled (dry run)' if dry_run else 'enrolled'}"
+    )
     return lines
 
 

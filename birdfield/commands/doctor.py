@@ -18,16 +18,29 @@ if TYPE_CHECKING:
 
 def doctor(
     model: StationModelOption = None,
-    camera: Annotated[str | None, typer.Option(help="As watch takes it; else the "
-                                               "configuration's.")] = None,
-    microphone: Annotated[str | None, typer.Option(help="As watch takes it; else the "
-                                                   "configuration's.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The "
-                                                "configuration; else birdfield/birdfield.toml "
-                                                "below XDG_CONFIG_HOME.")] = None,
-    bundle: Annotated[Path | None, typer.Option(metavar="FILE.zip", help="Write what was found, "
-                                                "the configuration without passwords and the "
-                                                "journal's events, for a bug report.")] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="As watch takes it; else the configuration's.")
+    ] = None,
+    microphone: Annotated[
+        str | None, typer.Option(help="As watch takes it; else the configuration's.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="The configuration; else birdfield/birdfield.toml below XDG_CONFIG_HOME.",
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.zip",
+            help="Write what was found, "
+            "the configuration without passwords and the "
+            "journal's events, for a bug report.",
+        ),
+    ] = None,
     json_lines: JsonSwitch = False,
 ) -> None:
     """Check this machine and what a station needs: each line is ok, warn or fail."""
@@ -42,8 +55,9 @@ def doctor(
     except BirdfieldError as error:
         file = StationConfig()
         findings.append(Finding("configuration", "fail", str(error), "correct that line"))
-    choice = Choice(file, {"watch.model": model, "watch.camera": camera,
-                           "watch.microphone": microphone})
+    choice = Choice(
+        file, {"watch.model": model, "watch.camera": camera, "watch.microphone": microphone}
+    )
     _show(findings[0], json_lines)
     for finding in examine(choice):
         _show(finding, json_lines)
@@ -55,16 +69,20 @@ def doctor(
 
 
 def _show(finding: "Finding", json_lines: bool) -> None:
-    print(json.dumps(finding.to_json(), ensure_ascii=False) if json_lines else finding.to_line(),
-          flush=True)
+    print(
+        json.dumps(finding.to_json(), ensure_ascii=False) if json_lines else finding.to_line(),
+        flush=True,
+    )
 
 
 def _write(path: Path, findings: "list[Finding]", choice: "Choice") -> None:
     from birdfield.commands.config import lines_of
     from birdfield.doctor.debug_bundle import gather, write_bundle
 
-    write_bundle(path, gather(findings, "\n".join(lines_of(choice.config, place=False)),
-                              choice["journal.folder"]))
+    write_bundle(
+        path,
+        gather(findings, "\n".join(lines_of(choice.config, place=False)), choice["journal.folder"]),
+    )
 
 
 def examine(choice: "Choice") -> "Iterator[Finding]":
@@ -88,13 +106,16 @@ def examine(choice: "Choice") -> "Iterator[Finding]":
 
     crop = choice["watch.crop"]
     looks: dict[str, Callable[[], Finding]] = {
-        "versions": system.check_versions, "permissions": system.check_permissions,
+        "versions": system.check_versions,
+        "permissions": system.check_permissions,
         "disk": lambda: system.check_disk(choice["journal.folder"], retention_of(choice).free),
-        "clock": system.check_clock, "temperature": system.check_temperature,
+        "clock": system.check_clock,
+        "temperature": system.check_temperature,
         "memory": system.check_memory,
         "camera": lambda: check_camera(choice["watch.camera"], parse_crop(crop) if crop else None),
         "microphone": lambda: check_microphone(choice["watch.microphone"], rate_hz()),
-        "model": lambda: check_model(resolve_model(choice.model))}
+        "model": lambda: check_model(resolve_model(choice.model)),
+    }
     finding = None
     for name, look in looks.items():
         finding = guarded(name, look)

@@ -15,24 +15,36 @@ from birdfield.settings.bounds import MAX_COUNT
 if TYPE_CHECKING:
     from birdfield.model.names import Names
 
-JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The folder that watch "
-                                                 "--journal writes.")]
-SinceOption = Annotated[str | None, typer.Option(metavar="TIME", help="From then on, such as "
-                                                 "2026-05-01 or 2026-05-01T06:30, local time.")]
+JournalArgument = Annotated[
+    Path, typer.Argument(metavar="JOURNAL", help="The folder that watch --journal writes.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help="From then on, such as 2026-05-01 or 2026-05-01T06:30, local time."
+    ),
+]
 UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
 
 
 def visits(
     journal: JournalArgument,
-    species: Annotated[str | None, typer.Option(help="Of this species only, by its label or, with "
-                                                "--lang, its name; undecided for conflicting "
-                                                "evidence.")] = None,
+    species: Annotated[
+        str | None,
+        typer.Option(
+            help="Of this species only, by its label or, with "
+            "--lang, its name; undecided for conflicting "
+            "evidence."
+        ),
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    last: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, metavar="N",
-                                             help="The newest N only.")] = None,
-    events: Annotated[bool, typer.Option("--events", help="What happened to the station, in place "
-                                         "of visits.")] = False,
+    last: Annotated[
+        int | None, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="The newest N only.")
+    ] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="What happened to the station, in place of visits.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
     lang: LangOption = None,
     names_file: NamesOption = None,
@@ -58,9 +70,13 @@ def visits(
     check_output(csv)
     names, kept, count = names_of(lang, names_file), [], 0
     with reading(journal) as opened:
-        rows = (events_of(opened, from_time, to_time, last) if events else
-                visits_of(opened, Selection(species and names.label(species), from_time, to_time,
-                                            last)))
+        rows = (
+            events_of(opened, from_time, to_time, last)
+            if events
+            else visits_of(
+                opened, Selection(species and names.label(species), from_time, to_time, last)
+            )
+        )
         for row in rows:
             line = event_line(row) if events else visit_line(row, names)
             row = row if events else names.told(row)
@@ -96,15 +112,26 @@ def names_of(lang: str | None, path: Path | None) -> "Names":
 def export_visits(
     journal: JournalArgument,
     out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make.")],
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, "
-                                      "audacity or parquet.")] = "csv",
-    location: Annotated[str | None, typer.Option(metavar="LAT,LON,NAME", help="Where the station "
-                                                 "stands, in degrees, for eBird; else the "
-                                                 "configuration's.")] = None,
-    session: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, help="One watch only, by "
-                                                "its number.")] = None,
-    species: Annotated[str | None, typer.Option(help="Of this species only, by its label; "
-                                                "undecided for conflicting evidence.")] = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, audacity or parquet."),
+    ] = "csv",
+    location: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAT,LON,NAME",
+            help="Where the station stands, in degrees, for eBird; else the configuration's.",
+        ),
+    ] = None,
+    session: Annotated[
+        int | None, typer.Option(min=1, max=MAX_COUNT, help="One watch only, by its number.")
+    ] = None,
+    species: Annotated[
+        str | None,
+        typer.Option(
+            help="Of this species only, by its label; undecided for conflicting evidence."
+        ),
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
 ) -> None:
@@ -124,8 +151,9 @@ def export_visits(
         location = location or config["place.location"]
         names = Names(merged((), config["names.file"]))
     place = parse_location(location) if location else None
-    selection = Selection(species, parse_time(since, "--since"), parse_time(until, "--until"),
-                          session=session)
+    selection = Selection(
+        species, parse_time(since, "--since"), parse_time(until, "--until"), session=session
+    )
     with reading(journal) as opened:
         rows = exporting.with_scientific(list(visits_of(opened, selection)), names)
     exporting.export_visits(rows, form, place, out)
@@ -134,9 +162,15 @@ def export_visits(
 
 def rescore(
     journal: JournalArgument,
-    model: Annotated[Path | None, typer.Option("--model", help="The bundle that the journal was "
-                                               "written with, and its store as it is now; else "
-                                               "as watch finds it.")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            help="The bundle that the journal was "
+            "written with, and its store as it is now; else "
+            "as watch finds it.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
 ) -> None:
     """Answer again for past visits, after species were enrolled, renamed or removed.
@@ -159,15 +193,19 @@ def rescore(
         for other, number in check_models(opened, bundle.model_id):
             complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
     with reading(journal) if dry_run else closing(open_journal(journal)) as opened:
-        for each in rescore_visits(opened, encoder, gallery, bundle.model_id, rules,
-                                   dry_run, load_store(bundle).renamed):
+        for each in rescore_visits(
+            opened, encoder, gallery, bundle.model_id, rules, dry_run, load_store(bundle).renamed
+        ):
             count += 1
             none = "unknown" if each.first else "undecided"
-            print(f"visit {each.visit}: {each.before or none} -> {each.after or none} "
-                  f"{each.score:.2f}")
+            print(
+                f"visit {each.visit}: {each.before or none} -> {each.after or none} "
+                f"{each.score:.2f}"
+            )
         if count and not dry_run:
-            opened.add_events([(datetime.now(UTC), "rescored",
-                                f"{count} visits have another species now")])
+            opened.add_events(
+                [(datetime.now(UTC), "rescored", f"{count} visits have another species now")]
+            )
     print(f"{count} visits {'would have' if dry_run else 'have'} another species")
 
 
@@ -175,8 +213,14 @@ def report(
     journal: JournalArgument,
     since: SinceOption = None,
     until: UntilOption = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="DIR", help="Write a page to look "
-                    "at, DIR/index.html, with pictures and sonograms.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="DIR",
+            help="Write a page to look at, DIR/index.html, with pictures and sonograms.",
+        ),
+    ] = None,
     lang: LangOption = None,
     names_file: NamesOption = None,
 ) -> None:

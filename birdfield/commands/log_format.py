@@ -7,8 +7,13 @@ from datetime import UTC, datetime
 from birdfield.errors import UsageError
 
 # syslog(3)'s levels, which systemd reads from the start of a line: sd-daemon(3).
-PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3,
-            logging.CRITICAL: 2}
+PRIORITY = {
+    logging.DEBUG: 7,
+    logging.INFO: 6,
+    logging.WARNING: 4,
+    logging.ERROR: 3,
+    logging.CRITICAL: 2,
+}
 
 
 class ForPeople(logging.Formatter):
@@ -33,9 +38,12 @@ class ForPrograms(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write time, level, module and message."""
-        entry = {"time": datetime.fromtimestamp(record.created, UTC).isoformat(
-            timespec="milliseconds"), "level": record.levelname.lower(), "logger": record.name,
-            "message": record.getMessage()}
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)

@@ -17,23 +17,36 @@ from birdfield.errors import EXIT_STALLED, ConfigError, InputError, MissingError
 if TYPE_CHECKING:
     from birdfield.service.unit import Service
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
-                  help="Run the station as a systemd service that starts with the machine.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Run the station as a systemd service that starts with the machine.",
+)
 
-UnitDirOption = Annotated[Path | None, typer.Option(
-    "--unit-dir", metavar="DIR", help="The folder of the units; else /etc/systemd/system.")]
+UnitDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--unit-dir", metavar="DIR", help="The folder of the units; else /etc/systemd/system."
+    ),
+]
 
 
 @app.command()
 def install(
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The "
-                                                "configuration; else that of the user's "
-                                                "home.")] = None,
-    user: Annotated[str | None, typer.Option(metavar="NAME", help="The user that it runs as; "
-                                             "else who called sudo.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="The configuration; else that of the user's home."
+        ),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The user that it runs as; else who called sudo."),
+    ] = None,
     unit_dir: UnitDirOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the unit, and do "
-                                          "nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the unit, and do nothing.")
+    ] = False,
 ) -> None:
     """Check the configuration, write the unit, enable and start it."""
     from birdfield.atomic import write_file
@@ -69,11 +82,15 @@ def _service(config: Path | None, user: str | None) -> "Service":
     settled = load_config(path)
     journal = settled["journal.folder"]
     if journal is None:
-        raise ConfigError(f"{path}: has no journal.folder; a service without a journal leaves "
-                          "nothing behind")
+        raise ConfigError(
+            f"{path}: has no journal.folder; a service without a journal leaves nothing behind"
+        )
     # ~ is the home of whoever runs this, which may be root.
-    journal = Path(account.pw_dir, *journal.relative_to(Path.home()).parts) if (
-        journal.is_relative_to(Path.home())) else journal
+    journal = (
+        Path(account.pw_dir, *journal.relative_to(Path.home()).parts)
+        if (journal.is_relative_to(Path.home()))
+        else journal
+    )
     return Service((sys.executable, "-m", "birdfield"), name, path, journal)
 
 
@@ -81,8 +98,9 @@ def _require(folder: Path) -> None:
     from birdfield.service.unit import MARK, NAME
 
     if shutil.which("systemctl") is None:
-        raise MissingError("this machine has no systemd; run birdfield watch by what starts "
-                           "programs here")
+        raise MissingError(
+            "this machine has no systemd; run birdfield watch by what starts programs here"
+        )
     if not os.access(folder, os.W_OK):
         raise InputError(f"{folder}: cannot be written; run it with sudo")
     unit = folder / NAME
@@ -109,12 +127,14 @@ def _systemctl(*arguments: str) -> str:
     try:
         done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True)
     except OSError as error:
-        raise MissingError(f"systemctl cannot be run ({error.strerror}); this machine has no "
-                           "systemd") from error
+        raise MissingError(
+            f"systemctl cannot be run ({error.strerror}); this machine has no systemd"
+        ) from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
-        raise InputError(f"systemctl {' '.join(arguments)}: {reason}; see sudo journalctl -u "
-                         "birdfield")
+        raise InputError(
+            f"systemctl {' '.join(arguments)}: {reason}; see sudo journalctl -u birdfield"
+        )
     return done.stdout
 
 
@@ -125,9 +145,11 @@ def service_status() -> None:
 
     shown = _systemctl("show", NAME, "--property=ActiveState,SubState,NRestarts,ExecMainStatus")
     facts = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-    print(f"{NAME}: {facts.get('ActiveState')} ({facts.get('SubState')}), "
-          f"restarts: {facts.get('NRestarts')}, last exit code {facts.get('ExecMainStatus')}",
-          flush=True)
+    print(
+        f"{NAME}: {facts.get('ActiveState')} ({facts.get('SubState')}), "
+        f"restarts: {facts.get('NRestarts')}, last exit code {facts.get('ExecMainStatus')}",
+        flush=True,
+    )
     status()
 
 

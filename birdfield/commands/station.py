@@ -31,10 +31,15 @@ from birdfield.watch.visits import GAP_S
 
 log = logging.getLogger(__name__)
 
-OF_JOURNAL = {"--gap": "journal.gap_s", "--quiet": "quiet.hours",
-              "--keep-voices": "journal.keep_voices", "--keep-best": "journal.keep_best",
-              "--keep-days": "journal.keep_days", "--keep-gb": "journal.keep_gb",
-              "--keep-free-gb": "journal.keep_free_gb"}
+OF_JOURNAL = {
+    "--gap": "journal.gap_s",
+    "--quiet": "quiet.hours",
+    "--keep-voices": "journal.keep_voices",
+    "--keep-best": "journal.keep_best",
+    "--keep-days": "journal.keep_days",
+    "--keep-gb": "journal.keep_gb",
+    "--keep-free-gb": "journal.keep_free_gb",
+}
 
 
 def settings_of(choice: Choice) -> Settings:
@@ -49,39 +54,60 @@ def settings_of(choice: Choice) -> Settings:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
     choice.quiet()  # made again with the model's species, but refused before it is opened
     gap_s = choice["journal.gap_s"]
-    return Settings(GAP_S if gap_s is None else gap_s, choice["journal.keep_voices"],
-                    retention_of(choice), choice.latency)
+    return Settings(
+        GAP_S if gap_s is None else gap_s,
+        choice["journal.keep_voices"],
+        retention_of(choice),
+        choice.latency,
+    )
 
 
 def retention_of(choice: Choice) -> Retention:
     """Gather how much evidence a user wants kept."""
-    best, days, gb, free_gb = (choice[f"journal.keep_{name}"]
-                               for name in ("best", "days", "gb", "free_gb"))
-    return Retention(days, None if gb is None else round(gb * 1e9),
-                     KEEP_FREE if free_gb is None else round(free_gb * 1e9),
-                     KEEP_BEST if best is None else best)
+    best, days, gb, free_gb = (
+        choice[f"journal.keep_{name}"] for name in ("best", "days", "gb", "free_gb")
+    )
+    return Retention(
+        days,
+        None if gb is None else round(gb * 1e9),
+        KEEP_FREE if free_gb is None else round(free_gb * 1e9),
+        KEEP_BEST if best is None else best,
+    )
 
 
-def open_recorder(folder: Path, settings: Settings, model_id: str, encoder: Encoder,
-                  gallery: Gallery, camera: Camera | None, microphone: Microphone | None,
-                  rules: LiveRules) -> Recorder:
+def open_recorder(
+    folder: Path,
+    settings: Settings,
+    model_id: str,
+    encoder: Encoder,
+    gallery: Gallery,
+    camera: Camera | None,
+    microphone: Microphone | None,
+    rules: LiveRules,
+) -> Recorder:
     """Open a journal for a scene that is about to be watched."""
     if os.geteuid() == 0:
         log.warning("this is root, which a station does not need; run it as an ordinary user")
     live = any(source.live for source in (camera, microphone) if source is not None)
-    recorder = Recorder(open_journal(folder), encoder, gallery, model_id, settings, live,
-                        rules=rules)
-    recorder.start(datetime.now(UTC), camera.name if camera else None,
-                   microphone.name if microphone else None)
+    recorder = Recorder(
+        open_journal(folder), encoder, gallery, model_id, settings, live, rules=rules
+    )
+    recorder.start(
+        datetime.now(UTC), camera.name if camera else None, microphone.name if microphone else None
+    )
     return recorder
 
 
-def open_heart(model_id: str, camera: Camera | None, microphone: Microphone | None,
-               journal: Path | None) -> Heart:
+def open_heart(
+    model_id: str, camera: Camera | None, microphone: Microphone | None, journal: Path | None
+) -> Heart:
     """Start the sign of life; raises UsageError when its patience is no number."""
-    facts = {"model": model_id, "camera": camera.name if camera else None,
-             "microphone": microphone.name if microphone else None,
-             "journal": str(journal.absolute()) if journal else None}
+    facts = {
+        "model": model_id,
+        "camera": camera.name if camera else None,
+        "microphone": microphone.name if microphone else None,
+        "journal": str(journal.absolute()) if journal else None,
+    }
     return Heart(notifier(), status_folder(), facts, patience_s())
 
 
@@ -95,9 +121,15 @@ def metered(microphone: Microphone | None, encoder: Encoder) -> MeteredMicrophon
     return MeteredMicrophone(microphone, encoder.audio_spec.rate_hz) if microphone else None
 
 
-def view_scene(scene: Watch, model: str, meter: MeteredMicrophone | None,
-               recorder: Recorder | None, heart: Heart, folder: Path | None,
-               names: Names) -> None:
+def view_scene(
+    scene: Watch,
+    model: str,
+    meter: MeteredMicrophone | None,
+    recorder: Recorder | None,
+    heart: Heart,
+    folder: Path | None,
+    names: Names,
+) -> None:
     """Show a scene on the terminal while a recorder takes its windows, and a heart beats."""
     with ExitStack() as stack:
         journal = stack.enter_context(reading(folder)) if folder else None
@@ -105,8 +137,9 @@ def view_scene(scene: Watch, model: str, meter: MeteredMicrophone | None,
         show_view(view, recorded(scene, recorder, heart, view))
 
 
-def recorded(scene: Watch, recorder: Recorder | None, heart: Heart,
-             view: View | None = None) -> Iterator[Observation]:
+def recorded(
+    scene: Watch, recorder: Recorder | None, heart: Heart, view: View | None = None
+) -> Iterator[Observation]:
     """Yield a scene's observations, while a recorder takes its windows, and a heart beats."""
     try:
         for window in (view or scene).windows():

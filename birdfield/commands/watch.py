@@ -12,45 +12,95 @@ from birdfield.commands.console import show
 from birdfield.commands.options import JsonSwitch, LangOption, NamesOption, StationModelOption
 from birdfield.settings.bounds import MAX_COUNT, MAX_DAYS, MAX_GAP_S, MAX_GB
 
-ConfigOption = Annotated[Path | None, typer.Option(
-    "--config", metavar="FILE", help="The configuration; else birdfield/birdfield.toml below "
-    "XDG_CONFIG_HOME, where it is there. Flags override it.")]
-BlankOption = Annotated[list[str] | None, typer.Option(
-    metavar="X,Y,W,H", help="A part of the picture that is made black before anything looks at it; "
-    "may be given again.")]
-JournalOption = Annotated[Path | None, typer.Option(
-    metavar="DIR", help="Record visits, with picture and sound, in this folder.")]
-GapOption = Annotated[float | None, typer.Option(
-    min=1, max=MAX_GAP_S, metavar="SECONDS", help="Absence that ends a visit; else 30.")]
-QuietOption = Annotated[str | None, typer.Option(
-    metavar="HH:MM-HH:MM", help="Record no visits then, local time; or night: while the sun is "
-    "down at --location.")]
-LocationOption = Annotated[str | None, typer.Option(
-    metavar="LAT,LON", help="Where the station stands, in degrees.")]
-KeepVoicesOption = Annotated[bool, typer.Option(
-    "--keep-voices", help="Keep sound although somebody speaks.")]
-KeepBestOption = Annotated[int | None, typer.Option(
-    min=0, max=MAX_COUNT, metavar="N", help="Visits of each species whose picture and sound always "
-    "stay; else 10.")]
-KeepDaysOption = Annotated[float | None, typer.Option(
-    min=0, max=MAX_DAYS, metavar="DAYS", help="Delete older pictures and sounds.")]
-KeepGbOption = Annotated[float | None, typer.Option(
-    min=0, max=MAX_GB, metavar="GB", help="Delete the oldest beyond so much.")]
-KeepFreeOption = Annotated[float | None, typer.Option(
-    min=0, max=MAX_GB, metavar="GB", help="Delete the oldest, or keep none, to leave "
-    "so much free; else 0.5.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The configuration; else birdfield/birdfield.toml below "
+        "XDG_CONFIG_HOME, where it is there. Flags override it.",
+    ),
+]
+BlankOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="X,Y,W,H",
+        help="A part of the picture that is made black before anything looks at it; "
+        "may be given again.",
+    ),
+]
+JournalOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Record visits, with picture and sound, in this folder."),
+]
+GapOption = Annotated[
+    float | None,
+    typer.Option(
+        min=1, max=MAX_GAP_S, metavar="SECONDS", help="Absence that ends a visit; else 30."
+    ),
+]
+QuietOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HH:MM-HH:MM",
+        help="Record no visits then, local time; or night: while the sun is down at --location.",
+    ),
+]
+LocationOption = Annotated[
+    str | None, typer.Option(metavar="LAT,LON", help="Where the station stands, in degrees.")
+]
+KeepVoicesOption = Annotated[
+    bool, typer.Option("--keep-voices", help="Keep sound although somebody speaks.")
+]
+KeepBestOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=MAX_COUNT,
+        metavar="N",
+        help="Visits of each species whose picture and sound always stay; else 10.",
+    ),
+]
+KeepDaysOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=MAX_DAYS, metavar="DAYS", help="Delete older pictures and sounds."),
+]
+KeepGbOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=MAX_GB, metavar="GB", help="Delete the oldest beyond so much."),
+]
+KeepFreeOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=MAX_GB,
+        metavar="GB",
+        help="Delete the oldest, or keep none, to leave so much free; else 0.5.",
+    ),
+]
 
 
 def watch(
     model: StationModelOption = None,
-    camera: Annotated[str | None, typer.Option(help="Device number, video file, RTSP or MJPEG "
-                                               "URL, picamera2 or none; else 0.")] = None,
-    microphone: Annotated[str | None, typer.Option(help="Device name or number, sound file, RTSP "
-                                                   "or HTTP URL, or none; else default.")] = None,
-    crop: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="The part of the picture "
-                                             "to look at, in pixels.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Go through files as fast as they "
-                                                      "can be processed.")] = False,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            help="Device number, video file, RTSP or MJPEG URL, picamera2 or none; else 0."
+        ),
+    ] = None,
+    microphone: Annotated[
+        str | None,
+        typer.Option(
+            help="Device name or number, sound file, RTSP or HTTP URL, or none; else default."
+        ),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,W,H", help="The part of the picture to look at, in pixels."),
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Go through files as fast as they can be processed.")
+    ] = False,
     json_lines: JsonSwitch = False,
     config: ConfigOption = None,
     lang: LangOption = None,
@@ -78,12 +128,27 @@ def watch(
 
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
-    choice = Choice(load_config(find_config(config)), {
-        "watch.model": model, "watch.camera": camera, "watch.microphone": microphone,
-        "watch.crop": crop, "watch.blank": blank, "journal.folder": journal, "journal.gap_s": gap,
-        "quiet.hours": quiet, "place.location": location, "journal.keep_voices": keep_voices,
-        "journal.keep_best": keep_best, "journal.keep_days": keep_days, "journal.keep_gb": keep_gb,
-        "journal.keep_free_gb": keep_free_gb, "names.lang": lang, "names.file": names})
+    choice = Choice(
+        load_config(find_config(config)),
+        {
+            "watch.model": model,
+            "watch.camera": camera,
+            "watch.microphone": microphone,
+            "watch.crop": crop,
+            "watch.blank": blank,
+            "journal.folder": journal,
+            "journal.gap_s": gap,
+            "quiet.hours": quiet,
+            "place.location": location,
+            "journal.keep_voices": keep_voices,
+            "journal.keep_best": keep_best,
+            "journal.keep_days": keep_days,
+            "journal.keep_gb": keep_gb,
+            "journal.keep_free_gb": keep_free_gb,
+            "names.lang": lang,
+            "names.file": names,
+        },
+    )
     box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
     zones = [parse_crop(zone, "blank") for zone in choice["watch.blank"] or ()]
     settings = station.settings_of(choice)
@@ -99,14 +164,18 @@ def watch(
         for source in (eye, ear):
             if source is not None:
                 closing.callback(source.close)
-        scene = Watch(encoder, gallery, eye, ear, fast, rules, choice.latency,
-                      bundle.crop_margin)
+        scene = Watch(encoder, gallery, eye, ear, fast, rules, choice.latency, bundle.crop_margin)
         encoder.load(eye is not None, ear is not None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
         end_with_terminal(scene.stop)
-        recorder = (station.open_recorder(folder, settings, bundle.model_id, encoder, gallery,
-                                          eye, ear, rules) if folder else None)
+        recorder = (
+            station.open_recorder(
+                folder, settings, bundle.model_id, encoder, gallery, eye, ear, rules
+            )
+            if folder
+            else None
+        )
         heart = station.open_heart(bundle.model_id, eye, ear, folder)
         if viewing:
             station.view_scene(scene, bundle.folder.name, meter, recorder, heart, folder, known)

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from birdfield.model.gallery import Gallery
 
 NEEDED = ("tensorflow", "matplotlib", "sklearn")
-LicenceOption = Annotated[str | None, typer.Option(metavar="TEXT", help="The data's licence, "
-                                                   "a line that `info` prints.")]
+LicenceOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="The data's licence, a line that `info` prints.")
+]
 
 
 def require_tensorflow() -> None:
@@ -30,8 +31,10 @@ def require_tensorflow() -> None:
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise MissingError(f"{', '.join(missing)} is not installed; training and export need it: "
-                           "pip install 'birdfield[train]'")
+        raise MissingError(
+            f"{', '.join(missing)} is not installed; training and export need it: "
+            "pip install 'birdfield[train]'"
+        )
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -66,32 +69,46 @@ def open_run(path: Path) -> tuple["Encoder", "Gallery"]:
 
 
 def train(
-    image_dir: Annotated[Path, typer.Argument(metavar="IMAGE_DIR", help="Photographs, a folder a "
-                                                                        "species.")],
-    audio_dir: Annotated[Path, typer.Argument(metavar="AUDIO_DIR", help="Recordings, a folder a "
-                                                                        "species.")],
-    run: Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="The folder to "
-                                                                            "make.")],
-    image_backbone: Annotated[str, typer.Option(help="The convolutional base: vgg16 or "
-                                                     "efficientnet-lite0.")] = "vgg16",
-    frontend: Annotated[str, typer.Option(help="What reads the sound: yamnet or "
-                                               "birdnet.")] = "yamnet",
-    yamnet: Annotated[str | None, typer.Option(metavar="DIR|URL", help="A SavedModel in place of "
-                                               "the packaged YAMNet.")] = None,
-    image_weights: Annotated[Path | None, typer.Option(help="A Keras weights file in place of "
-                                                            "the packaged one.")] = None,
+    image_dir: Annotated[
+        Path, typer.Argument(metavar="IMAGE_DIR", help="Photographs, a folder a species.")
+    ],
+    audio_dir: Annotated[
+        Path, typer.Argument(metavar="AUDIO_DIR", help="Recordings, a folder a species.")
+    ],
+    run: Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="The folder to make.")],
+    image_backbone: Annotated[
+        str, typer.Option(help="The convolutional base: vgg16 or efficientnet-lite0.")
+    ] = "vgg16",
+    frontend: Annotated[
+        str, typer.Option(help="What reads the sound: yamnet or birdnet.")
+    ] = "yamnet",
+    yamnet: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|URL", help="A SavedModel in place of the packaged YAMNet."),
+    ] = None,
+    image_weights: Annotated[
+        Path | None, typer.Option(help="A Keras weights file in place of the packaged one.")
+    ] = None,
     names: Annotated[Path | None, typer.Option(help="CSV: label,scientific,lang,name.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides folds, batches and weights.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted "
-                                                          "run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse data with an unusable "
-                                                          "file.")] = False,
-    senses: Annotated[str, typer.Option(help="image, audio or both; the folder of the "
-                                             "other sense is not read.")] = "both",
-    no_bird: Annotated[tuple[Path, Path] | None, typer.Option(
-        metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird, in two flat "
-        "folders; else some made by code.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse data with an unusable file.")
+    ] = False,
+    senses: Annotated[
+        str, typer.Option(help="image, audio or both; the folder of the other sense is not read.")
+    ] = "both",
+    no_bird: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="IMAGE_DIR AUDIO_DIR",
+            help="Photographs and recordings of no bird, in two flat "
+            "folders; else some made by code.",
+        ),
+    ] = None,
     licence: LicenceOption = None,
 ) -> None:
     """Train the fused encoder; cross-validated by recording."""
@@ -105,8 +122,21 @@ def train(
     from birdfield_train.run import TrainConfig
     from birdfield_train.run import train as train_run
 
-    config = TrainConfig(image_dir, audio_dir, run, image_backbone, frontend, image_weights, yamnet,
-                         names, seed, strict, senses, no_bird, licence)
+    config = TrainConfig(
+        image_dir,
+        audio_dir,
+        run,
+        image_backbone,
+        frontend,
+        image_weights,
+        yamnet,
+        names,
+        seed,
+        strict,
+        senses,
+        no_bird,
+        licence,
+    )
     with _reporter() as reporter:
         train_run(config, reporter, resume, force)
     print(run)
@@ -121,8 +151,14 @@ def _reporter() -> Iterator[Any]:
     from birdfield_train.run import Reporter
 
     console = Console(stderr=True)
-    bars = Progress(TextColumn("{task.description:<11}"), BarColumn(), MofNCompleteColumn(),
-                    TimeElapsedColumn(), TextColumn("{task.fields[figures]}"), console=console)
+    bars = Progress(
+        TextColumn("{task.description:<11}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[figures]}"),
+        console=console,
+    )
     tasks: dict[str, Any] = {}
 
     def step(what: str, done: int, total: int, figures: str = "") -> None:
@@ -133,8 +169,13 @@ def _reporter() -> Iterator[Any]:
             print(f"{what}: {done}/{total} {figures}", file=sys.stderr)
 
     def epoch(stage: str, done: int, total: int, row: Mapping[str, float]) -> None:
-        step(stage, done, total, f"loss {row['loss']:.3f}  active {row['active']:.2f}  "
-             f"d_ap {row['d_ap']:.2f}  d_an {row['d_an']:.2f}  spread {row['spread']:.2f}")
+        step(
+            stage,
+            done,
+            total,
+            f"loss {row['loss']:.3f}  active {row['active']:.2f}  "
+            f"d_ap {row['d_ap']:.2f}  d_an {row['d_an']:.2f}  spread {row['spread']:.2f}",
+        )
 
     def say(sentence: str) -> None:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
@@ -146,8 +187,9 @@ def _reporter() -> Iterator[Any]:
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished training run.")],
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="NAME.birdfield", help="The "
-                                      "bundle to make.")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="NAME.birdfield", help="The bundle to make.")
+    ],
     image_precision: Annotated[str, typer.Option(help="int8, dynamic or float.")] = "int8",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     licence: LicenceOption = None,
@@ -155,11 +197,11 @@ def export(
     """Quantise a run's towers and pack them as a bundle for the Pi."""
     precisions = ("int8", "dynamic", "float")
     if image_precision not in precisions:
-        raise UsageError(f"image precision is {image_precision!r}; expected one of "
-                         f"{', '.join(precisions)}")
+        raise UsageError(
+            f"image precision is {image_precision!r}; expected one of {', '.join(precisions)}"
+        )
     require_tensorflow()
     from birdfield_export.pack import export as export_run
 
-    export_run(run, out, image_precision, force, lambda line: print(line, file=sys.stderr),
-               licence)
+    export_run(run, out, image_precision, force, lambda line: print(line, file=sys.stderr), licence)
     print(out)

@@ -24,8 +24,11 @@ def gather(findings: Sequence[Finding], configuration: str, journal: Path | None
         configuration: As `config show` prints it: without passwords.
         journal: Its folder, or None.
     """
-    texts = {"doctor.json": json.dumps([each.to_json() for each in findings], indent=1),
-             "packages.txt": packages(), "birdfield.toml": configuration}
+    texts = {
+        "doctor.json": json.dumps([each.to_json() for each in findings], indent=1),
+        "packages.txt": packages(),
+        "birdfield.toml": configuration,
+    }
     for name, path in (("cpuinfo.txt", "/proc/cpuinfo"), ("meminfo.txt", "/proc/meminfo")):
         try:
             texts[name] = Path(path).read_text(errors="replace")
@@ -41,14 +44,17 @@ def _of_journal(folder: Path) -> dict[str, str]:
     try:
         with reading(folder) as journal:
             events = list(events_of(journal, None, None, EVENTS))
-            counts = {table: journal.database.execute(
-                f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in ("sessions", "visits", "evidence", "embeddings", "events")}
+            counts = {
+                table: journal.database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("sessions", "visits", "evidence", "embeddings", "events")
+            }
             fault = journal.database.execute("PRAGMA quick_check").fetchone()[0]
     except BirdfieldError as error:
         return {"journal.json": json.dumps({"error": str(error)})}
-    return {"journal.json": json.dumps({"rows": counts, "quick_check": fault}),
-            "events.csv": events_csv(events)}
+    return {
+        "journal.json": json.dumps({"rows": counts, "quick_check": fault}),
+        "events.csv": events_csv(events),
+    }
 
 
 def write_bundle(path: Path, texts: Mapping[str, str]) -> None:

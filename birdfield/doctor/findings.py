@@ -29,8 +29,9 @@ class Finding:
 
     def to_line(self) -> str:
         """Write it for a person."""
-        return f"{self.state:<4}  {self.name}: {self.found}" + (f"; {self.todo}" if self.todo
-                                                                else "")
+        return f"{self.state:<4}  {self.name}: {self.found}" + (
+            f"; {self.todo}" if self.todo else ""
+        )
 
 
 def guarded(name: str, look: Callable[[], Finding]) -> Finding:
@@ -41,5 +42,9 @@ def guarded(name: str, look: Callable[[], Finding]) -> Finding:
         found, _, todo = str(error).rpartition("; ")
         return Finding(name, "fail", found or todo, todo if found else "set that right")
     except OSError as error:
-        return Finding(name, "fail", f"{error.filename or 'the system'}: "
-                       f"{error.strerror or error}", "see the system's log: dmesg")
+        return Finding(
+            name,
+            "fail",
+            f"{error.filename or 'the system'}: {error.strerror or error}",
+            "see the system's log: dmesg",
+        )

@@ -17,8 +17,15 @@ from birdfield.doctor.findings import Finding
 from birdfield.journal.retention import KEEP_FREE, free_bytes
 from birdfield.watch.thermal import read_celsius
 
-PACKAGES = ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "soundfile",
-            "soxr", "sounddevice")
+PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "soundfile",
+    "soxr",
+    "sounddevice",
+)
 OLDEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is younger: an earlier clock is wrong
 HOT_C, THROTTLED_C = 70.0, 80.0
 LOW_MB = 300
@@ -37,14 +44,21 @@ def installed(name: str) -> str | None:
 def check_versions() -> Finding:
     """Tell what is installed, and whether it is 64-bit."""
     versions = ", ".join(f"{name} {version}" for name in PACKAGES if (version := installed(name)))
-    found = (f"birdfield {__version__}, Python {platform.python_version()}, {platform.system()} "
-             f"{platform.release()} {platform.machine()}, {versions}")
+    found = (
+        f"birdfield {__version__}, Python {platform.python_version()}, {platform.system()} "
+        f"{platform.release()} {platform.machine()}, {versions}"
+    )
     if struct.calcsize("P") < 8:
-        return Finding("versions", "fail", f"{found}; this Python is 32-bit",
-                       "install the 64-bit Raspberry Pi OS")
+        return Finding(
+            "versions",
+            "fail",
+            f"{found}; this Python is 32-bit",
+            "install the 64-bit Raspberry Pi OS",
+        )
     if not (installed("ai-edge-litert") or installed("tflite-runtime")):
-        return Finding("versions", "fail", f"{found}; no TFLite runtime",
-                       "pip install ai-edge-litert")
+        return Finding(
+            "versions", "fail", f"{found}; no TFLite runtime", "pip install ai-edge-litert"
+        )
     return Finding("versions", "ok", found)
 
 
@@ -59,13 +73,21 @@ def check_disk(folder: Path | None, keep_free: int = KEEP_FREE) -> Finding:
             stream.write(b"\0" * 4096)
             stream.flush()
     except OSError as error:
-        return Finding("disk", "fail", f"{nearest} cannot be written ({error.strerror})",
-                       f"choose another folder, or: sudo chown $USER {nearest}")
+        return Finding(
+            "disk",
+            "fail",
+            f"{nearest} cannot be written ({error.strerror})",
+            f"choose another folder, or: sudo chown $USER {nearest}",
+        )
     free = free_bytes(nearest)
     found = f"{free / 1e9:.1f} GB are free at {nearest}"
     if free < keep_free:
-        return Finding("disk", "fail", f"{found}, less than the {keep_free / 1e9:.1f} that stay "
-                       "free", "delete something, or lower --keep-free-gb")
+        return Finding(
+            "disk",
+            "fail",
+            f"{found}, less than the {keep_free / 1e9:.1f} that stay free",
+            "delete something, or lower --keep-free-gb",
+        )
     if free < ROOMY * keep_free:
         return Finding("disk", "warn", found, "delete something, or set --keep-gb")
     return Finding("disk", "ok", found)
@@ -76,22 +98,34 @@ def check_clock(root: Path = ROOT, now: datetime | None = None) -> Finding:
     now = now or datetime.now(UTC)
     found = f"{now.astimezone():%Y-%m-%d %H:%M %Z}"
     if now < OLDEST:
-        return Finding("clock", "fail", f"{found}, before this program was made",
-                       "connect the network, or: sudo date -s 'YYYY-MM-DD HH:MM'")
+        return Finding(
+            "clock",
+            "fail",
+            f"{found}, before this program was made",
+            "connect the network, or: sudo date -s 'YYYY-MM-DD HH:MM'",
+        )
     if (root / "run/systemd/timesync/synchronized").exists() or _synchronised():
         return Finding("clock", "ok", f"{found}, set by the network")
     if (root / "dev/rtc0").exists():
         return Finding("clock", "ok", f"{found}, kept by a battery-backed clock")
-    return Finding("clock", "warn", f"{found}, neither set by the network nor kept by a battery",
-                   "sudo timedatectl set-ntp true, or add a clock with a battery")
+    return Finding(
+        "clock",
+        "warn",
+        f"{found}, neither set by the network nor kept by a battery",
+        "sudo timedatectl set-ntp true, or add a clock with a battery",
+    )
 
 
 def _synchronised() -> bool:
     if shutil.which("timedatectl") is None:
         return False
     try:
-        done = subprocess.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"],
-                              capture_output=True, text=True, timeout=5)
+        done = subprocess.run(
+            ["timedatectl", "show", "--property=NTPSynchronized", "--value"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.stdout.strip() == "yes"
@@ -102,11 +136,19 @@ def check_temperature(root: Path = ROOT) -> Finding:
     hottest = read_celsius(root / "sys/class/thermal")
     found = "no sensor" if hottest is None else f"{hottest:.0f} degrees Celsius"
     if _undervolted(root):
-        return Finding("temperature", "warn", f"{found}, and the voltage was too low",
-                       "use the power supply that the Pi's makers name")
+        return Finding(
+            "temperature",
+            "warn",
+            f"{found}, and the voltage was too low",
+            "use the power supply that the Pi's makers name",
+        )
     if hottest is not None and hottest >= HOT_C:
-        return Finding("temperature", "fail" if hottest >= THROTTLED_C else "warn", found,
-                       "give it shade, air or a heat sink; it slows down at 80")
+        return Finding(
+            "temperature",
+            "fail" if hottest >= THROTTLED_C else "warn",
+            found,
+            "give it shade, air or a heat sink; it slows down at 80",
+        )
     return Finding("temperature", "ok", found)
 
 
@@ -135,14 +177,22 @@ def check_permissions(root: Path = ROOT, user: int | None = None) -> Finding:
     """Tell whether this user is an ordinary one who may use cameras and microphones."""
     number = os.geteuid() if user is None else user
     if number == 0:
-        return Finding("permissions", "warn", "this is root, which a station does not need",
-                       "run it as an ordinary user")
+        return Finding(
+            "permissions",
+            "warn",
+            "this is root, which a station does not need",
+            "run it as an ordinary user",
+        )
     held = {grp.getgrgid(group).gr_name for group in os.getgroups() if _has_name(group)}
     wanted = {"video": any((root / "dev").glob("video*")), "audio": (root / "dev/snd").exists()}
     lacking = [name for name, there in wanted.items() if there and name not in held]
     if lacking:
-        return Finding("permissions", "warn", f"this user is not of {', '.join(lacking)}",
-                       f"sudo usermod -aG {','.join(lacking)} $USER, and log in again")
+        return Finding(
+            "permissions",
+            "warn",
+            f"this user is not of {', '.join(lacking)}",
+            f"sudo usermod -aG {','.join(lacking)} $USER, and log in again",
+        )
     return Finding("permissions", "ok", f"an ordinary user, of {', '.join(sorted(held)) or 'none'}")
 
 

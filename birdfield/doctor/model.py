@@ -41,8 +41,9 @@ def check_species(choice: Choice) -> Finding:
 PROBE = (sys.executable, "-m", "birdfield.doctor.probe")
 
 
-def check_inference(path: Path, command: Sequence[str] = PROBE,
-                    timeout_s: float = TIMEOUT_S) -> list[Finding]:
+def check_inference(
+    path: Path, command: Sequence[str] = PROBE, timeout_s: float = TIMEOUT_S
+) -> list[Finding]:
     """Run one inference in a process of its own.
 
     Args:
@@ -54,28 +55,61 @@ def check_inference(path: Path, command: Sequence[str] = PROBE,
         Whether it ran, and how fast against real time.
     """
     try:
-        done = subprocess.run([*command, str(path)], capture_output=True, text=True,
-                              timeout=timeout_s)
+        done = subprocess.run(
+            [*command, str(path)], capture_output=True, text=True, timeout=timeout_s
+        )
     except subprocess.TimeoutExpired:
-        return [Finding("inference", "fail", f"took more than {timeout_s:g} s",
-                        "this machine is too slow, or its disk or memory is failing")]
+        return [
+            Finding(
+                "inference",
+                "fail",
+                f"took more than {timeout_s:g} s",
+                "this machine is too slow, or its disk or memory is failing",
+            )
+        ]
     except OSError as error:
-        return [Finding("inference", "fail", f"{command[0]} cannot be run ({error.strerror})",
-                        "give this user the right to run it")]
+        return [
+            Finding(
+                "inference",
+                "fail",
+                f"{command[0]} cannot be run ({error.strerror})",
+                "give this user the right to run it",
+            )
+        ]
     if done.returncode == -signal.SIGILL:
-        return [Finding("inference", "fail", "illegal instruction: the TFLite runtime uses what "
-                        "this processor does not have", "install another one: pip install "
-                        "'birdfield[tflite-runtime]', then set BIRDFIELD_RUNTIME=tflite-runtime")]
+        return [
+            Finding(
+                "inference",
+                "fail",
+                "illegal instruction: the TFLite runtime uses what this processor does not have",
+                "install another one: pip install "
+                "'birdfield[tflite-runtime]', then set BIRDFIELD_RUNTIME=tflite-runtime",
+            )
+        ]
     if done.returncode < 0:
-        return [Finding("inference", "fail", f"was killed by {_name(-done.returncode)}",
-                        "free some memory, and install ai-edge-litert again")]
+        return [
+            Finding(
+                "inference",
+                "fail",
+                f"was killed by {_name(-done.returncode)}",
+                "free some memory, and install ai-edge-litert again",
+            )
+        ]
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return [Finding("inference", "fail", last.partition(": ")[2] or last,
-                        "install birdfield again, or copy the bundle again")]
+        return [
+            Finding(
+                "inference",
+                "fail",
+                last.partition(": ")[2] or last,
+                "install birdfield again, or copy the bundle again",
+            )
+        ]
     told = json.loads(done.stdout)
-    return [Finding("inference", "ok", "a picture and a sound went through"),
-            speed(told["window_s"], told["step_s"], told["backbone"])]
+    return [
+        Finding("inference", "ok", "a picture and a sound went through"),
+        speed(told["window_s"], told["step_s"], told["backbone"]),
+    ]
 
 
 def _name(number: int) -> str:

@@ -28,12 +28,23 @@ def main() -> None:
     for number in range(ROUNDS + 1):
         began_s, start_s = perf_counter(), number * 2 * spec.window_s  # no window knows another
         seen = see(encoder, rng.integers(0, 255, FRAME).astype(np.uint8))
-        heard = hear(encoder, rng.normal(0, 0.1, spec.window).astype(np.float32), start_s,
-                     start_s + spec.window_s)
+        heard = hear(
+            encoder,
+            rng.normal(0, 0.1, spec.window).astype(np.float32),
+            start_s,
+            start_s + spec.window_s,
+        )
         decide(encoder, gallery, seen.image, heard.audio)
         times.append(perf_counter() - began_s)
-    print(json.dumps({"window_s": sorted(times[1:])[ROUNDS // 2], "step_s": step_of(spec),
-                      "backbone": bundle.manifest["image"].get("backbone")}))
+    print(
+        json.dumps(
+            {
+                "window_s": sorted(times[1:])[ROUNDS // 2],
+                "step_s": step_of(spec),
+                "backbone": bundle.manifest["image"].get("backbone"),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -32,24 +32,40 @@ def check_camera(spec: str, box: Box | None = None, wait_s: float = WAIT_S) -> F
     name = mask_url(spec)
     device = f"/dev/video{spec}" if spec.isdecimal() else spec
     if device.startswith("/dev/") and not os.path.exists(device):
-        return Finding("camera", "fail", f"{device} is not there",
-                       "plug it in, or choose one of: birdfield devices")
+        return Finding(
+            "camera",
+            "fail",
+            f"{device} is not there",
+            "plug it in, or choose one of: birdfield devices",
+        )
     if device.startswith("/dev/") and not os.access(device, os.R_OK | os.W_OK):
-        return Finding("camera", "fail", f"{device} may not be opened by this user",
-                       "sudo usermod -aG video $USER, and log in again")
+        return Finding(
+            "camera",
+            "fail",
+            f"{device} may not be opened by this user",
+            "sudo usermod -aG video $USER, and log in again",
+        )
     camera = open_camera(spec, box)
     if camera is None:
         return Finding("camera", "ok", "none is wanted")
     with closing(camera):
         shot = _first(lambda: _newest(camera), wait_s)
     if shot is None:
-        return Finding("camera", "fail", f"{name} gave no picture in {wait_s:g} s",
-                       "check cable, address and password; is another program using it?")
+        return Finding(
+            "camera",
+            "fail",
+            f"{name} gave no picture in {wait_s:g} s",
+            "check cable, address and password; is another program using it?",
+        )
     height, width = shot.frame.shape[:2]
     fault = frame_fault(shot.frame, 0.0)
     if fault:
-        return Finding("camera", "warn", f"{name}, {width}x{height}, the picture is {fault}",
-                       "take the cap off, or look again by day")
+        return Finding(
+            "camera",
+            "warn",
+            f"{name}, {width}x{height}, the picture is {fault}",
+            "take the cap off, or look again by day",
+        )
     return Finding("camera", "ok", f"{name}, {width}x{height}")
 
 
@@ -78,10 +94,14 @@ def check_microphone(spec: str, rate_hz: int) -> Finding:
     with closing(microphone):
         waveform = _first(lambda: _heard(microphone), LISTEN_S + 3)
     if waveform is None:
-        return Finding("microphone", "fail", f"{name} gave no sound in {LISTEN_S + 3:g} s",
-                       "check address and password; is another program using it?" if url else
-                       "plug it in, or choose one of: birdfield devices; "
-                       "sudo usermod -aG audio $USER")
+        return Finding(
+            "microphone",
+            "fail",
+            f"{name} gave no sound in {LISTEN_S + 3:g} s",
+            "check address and password; is another program using it?"
+            if url
+            else "plug it in, or choose one of: birdfield devices; sudo usermod -aG audio $USER",
+        )
     device = microphone.live and not url
     return judge_sound(waveform, name, _rate_of(spec) if device else None)
 
@@ -113,12 +133,21 @@ def judge_sound(waveform: Waveform, name: str, rate_hz: float | None) -> Finding
     clipped = float((np.abs(waveform) >= FULL_SCALE).mean())
     found = f"{name}, {level:.0f} dBFS" + (f", {rate_hz:g} Hz" if rate_hz else "")
     if window_fault(waveform) == "silent":
-        return Finding("microphone", "fail", f"{found}, digital silence",
-                       "switch it on, or unmute it: alsamixer, F4")
+        return Finding(
+            "microphone",
+            "fail",
+            f"{found}, digital silence",
+            "switch it on, or unmute it: alsamixer, F4",
+        )
     if clipped > CLIPPED or level > LOUD_DBFS:
-        return Finding("microphone", "warn", f"{found}, {clipped:.1%} clipped",
-                       "turn its gain down: alsamixer, F4")
+        return Finding(
+            "microphone",
+            "warn",
+            f"{found}, {clipped:.1%} clipped",
+            "turn its gain down: alsamixer, F4",
+        )
     if level < QUIET_DBFS:
-        return Finding("microphone", "warn", f"{found}, very quiet",
-                       "turn its gain up: alsamixer, F4")
+        return Finding(
+            "microphone", "warn", f"{found}, very quiet", "turn its gain up: alsamixer, F4"
+        )
     return Finding("microphone", "ok", found)

@@ -31,8 +31,9 @@ class EmbeddedFiles:
     problems: tuple[str, ...]
 
 
-def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audio_dir: Path,
-                  progress: Progress) -> EmbeddedFiles:
+def embed_folders(
+    encoder: Encoder, labels: Sequence[str], image_dir: Path, audio_dir: Path, progress: Progress
+) -> EmbeddedFiles:
     """Embed every photograph and recording, all windows of a recording pooled.
 
     Args:
@@ -46,42 +47,56 @@ def embed_folders(encoder: Encoder, labels: Sequence[str], image_dir: Path, audi
         InputError: When a folder is missing, or a species is not in the gallery.
     """
     dataset = scan(image_dir, audio_dir)
-    dataset = replace(dataset, images=_as_spelt(dataset.images, labels),
-                      audio=_as_spelt(dataset.audio, labels))
+    dataset = replace(
+        dataset, images=_as_spelt(dataset.images, labels), audio=_as_spelt(dataset.audio, labels)
+    )
     found = {sample.label for sample in (*dataset.images, *dataset.audio)}
     unknown = sorted(found.difference(labels))
     if unknown:
-        raise InputError(f"the model does not know {some_of(unknown)}; enrol such species, or "
-                         "leave their folders out")
+        raise InputError(
+            f"the model does not know {some_of(unknown)}; enrol such species, or "
+            "leave their folders out"
+        )
     files = embed_dataset(encoder, labels, dataset, progress)
     if not files.image_paths and not files.audio_paths:
-        raise InputError(f"no usable file in {image_dir} or {audio_dir} "
-                         f"({files.problems[0] if files.problems else 'the folders are empty'})")
+        raise InputError(
+            f"no usable file in {image_dir} or {audio_dir} "
+            f"({files.problems[0] if files.problems else 'the folders are empty'})"
+        )
     return files
 
 
 def _as_spelt(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Sample, ...]:
     """Call species as the gallery does, where a folder spells them in another case."""
     spelt = {**{fold(label): label for label in labels}, **{label: label for label in labels}}
-    return tuple(replace(sample, label=spelt.get(
-        sample.label, spelt.get(fold(sample.label), sample.label))) for sample in samples)
+    return tuple(
+        replace(sample, label=spelt.get(sample.label, spelt.get(fold(sample.label), sample.label)))
+        for sample in samples
+    )
 
 
-def embed_dataset(encoder: Encoder, labels: Sequence[str], dataset: Dataset,
-                  progress: Progress) -> EmbeddedFiles:
+def embed_dataset(
+    encoder: Encoder, labels: Sequence[str], dataset: Dataset, progress: Progress
+) -> EmbeddedFiles:
     """Embed the files of a dataset, whose species are numbered by their place in `labels`."""
     problems = [f"{path}: not a file of this data set" for path in dataset.misnamed]
     index = {label: row for row, label in enumerate(labels)}
     recordings: dict[tuple[str, str], int] = {}
     (images, image_paths), (audio, audio_paths) = (
         _embed(encoder, dataset.samples(sense), index, recordings, problems, progress)
-        for sense in ("image", "audio"))
+        for sense in ("image", "audio")
+    )
     return EmbeddedFiles(images, audio, image_paths, audio_paths, tuple(problems))
 
 
-def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
-           recordings: dict[tuple[str, str], int], problems: list[str],
-           progress: Progress) -> tuple[Embedded, tuple[Path, ...]]:
+def _embed(
+    encoder: Encoder,
+    samples: Sequence[Sample],
+    index: dict[str, int],
+    recordings: dict[tuple[str, str], int],
+    problems: list[str],
+    progress: Progress,
+) -> tuple[Embedded, tuple[Path, ...]]:
     paths: list[Path] = []
     vectors: list[Vector] = []
     labels: list[int] = []
@@ -93,14 +108,18 @@ def _embed(encoder: Encoder, samples: Sequence[Sample], index: dict[str, int],
             problems.append(str(error))
             continue
         finally:
-            progress("photographs" if sample.sense == "image" else "recordings", count,
-                     len(samples))
+            progress(
+                "photographs" if sample.sense == "image" else "recordings", count, len(samples)
+            )
         vector = part.image if sample.sense == "image" else part.audio
         assert vector is not None  # embed_file gives what the file's ending says
         paths.append(sample.path)
         vectors.append(vector)
         labels.append(index[sample.label])
         groups.append(recordings.setdefault((sample.label, sample.recording), len(recordings)))
-    embedded = Embedded(np.array(vectors, np.float32).reshape(-1, DIM),
-                        np.array(labels, np.int64), np.array(groups, np.int64))
+    embedded = Embedded(
+        np.array(vectors, np.float32).reshape(-1, DIM),
+        np.array(labels, np.int64),
+        np.array(groups, np.int64),
+    )
     return embedded, tuple(paths)

@@ -11,8 +11,9 @@ BINS = 10  # of equal mass, for reliability
 QUERIES = 1024  # compared with all others at a time: memory grows with their number, not its square
 
 
-def retrieval(vectors: NDArray[np.float32], labels: NDArray[np.int64],
-              *units: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def retrieval(
+    vectors: NDArray[np.float32], labels: NDArray[np.int64], *units: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Score each vector as a query among the others ("A Metric Learning Reality Check", 3.2).
 
     What shares a photograph or a recording with the query is left out. A query whose species
@@ -46,8 +47,9 @@ def retrieval(vectors: NDArray[np.float32], labels: NDArray[np.int64],
     return recall, precision
 
 
-def bootstrap_ci95(correct: NDArray[np.bool_], *units: NDArray[np.int64],
-                   seed: int = 0) -> tuple[float, float]:
+def bootstrap_ci95(
+    correct: NDArray[np.bool_], *units: NDArray[np.int64], seed: int = 0
+) -> tuple[float, float]:
     """Find the 95 % interval of a mean, resampling the photographs and recordings behind it.
 
     A pair of a photograph and a recording counts as often as both were drawn, so pairs that
@@ -89,8 +91,9 @@ def auroc(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
     """
     if not len(known) or not len(unknown):
         return float("nan")
-    _, index, counts = np.unique(np.concatenate([known, unknown]), return_inverse=True,
-                                 return_counts=True)
+    _, index, counts = np.unique(
+        np.concatenate([known, unknown]), return_inverse=True, return_counts=True
+    )
     ranks = np.cumsum(counts) - (counts - 1) / 2  # from 1; of equal scores, their mean
     rank_sum = float(ranks[index[: len(known)]].sum())
     return (rank_sum - len(known) * (len(known) + 1) / 2) / (len(known) * len(unknown))
@@ -115,8 +118,9 @@ def fpr_at_95_tpr(known: NDArray[np.floating], unknown: NDArray[np.floating]) ->
     return float(np.mean(unknown >= np.sort(known)[len(known) - passing]))
 
 
-def oscr(known: NDArray[np.floating], correct: NDArray[np.bool_],
-         unknown: NDArray[np.floating]) -> float:
+def oscr(
+    known: NDArray[np.floating], correct: NDArray[np.bool_], unknown: NDArray[np.floating]
+) -> float:
     """Find the area under the correct classification rate over the false positive rate.
 
     Over all thresholds, the share of known samples that pass and are named right, against the
@@ -136,8 +140,9 @@ def oscr(known: NDArray[np.floating], correct: NDArray[np.bool_],
     return float(correct.mean()) * auroc(known[correct], unknown) if correct.any() else 0.0
 
 
-def reliability(scores: NDArray[np.floating],
-                correct: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
+def reliability(
+    scores: NDArray[np.floating], correct: NDArray[np.bool_]
+) -> list[tuple[float, float, int]]:
     """Compare what answers claim with how often they are right, in BINS bins of equal mass.
 
     Args:
@@ -149,8 +154,11 @@ def reliability(scores: NDArray[np.floating],
         fewer than BINS when there are fewer samples.
     """
     order = np.argsort(scores, kind="stable")
-    return [(float(scores[rows].mean()), float(correct[rows].mean()), len(rows))
-            for rows in np.array_split(order, BINS) if len(rows)]
+    return [
+        (float(scores[rows].mean()), float(correct[rows].mean()), len(rows))
+        for rows in np.array_split(order, BINS)
+        if len(rows)
+    ]
 
 
 def ece(bins: Sequence[tuple[float, float, int]]) -> float:

@@ -66,8 +66,14 @@ def find_noises(folder: Path) -> Noises:
     return Noises(files, tuple(problems))
 
 
-def measure_noise(encoder: Encoder, gallery: Gallery, files: EmbeddedFiles, noises: Noises,
-                  progress: Progress, seed: int = 0) -> list[dict[str, Any]]:
+def measure_noise(
+    encoder: Encoder,
+    gallery: Gallery,
+    files: EmbeddedFiles,
+    noises: Noises,
+    progress: Progress,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
     """Score pairs of a photograph and a recording under every noise, ratio and damage.
 
     SAMPLE pairs are drawn, as many of each species as there are. Recordings are cut to their first
@@ -102,14 +108,16 @@ def measure_noise(encoder: Encoder, gallery: Gallery, files: EmbeddedFiles, nois
     for condition, by_recording in heard.items():
         chosen = [pair for pair, row in enumerate(right) if int(row) in by_recording]
         for damage in DAMAGES:
-            pairs = [(seen[damage][int(left[pair])], by_recording[int(right[pair])])
-                     for pair in chosen]
+            pairs = [
+                (seen[damage][int(left[pair])], by_recording[int(right[pair])]) for pair in chosen
+            ]
             rows.append(_row(encoder, gallery, condition, damage, pairs, labels[chosen]))
     return rows
 
 
-def sample_pairs(images: Embedded, audio: Embedded,
-                 seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def sample_pairs(
+    images: Embedded, audio: Embedded, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw up to SAMPLE pairs, a pair of each species before the next of any; int64 [P] each.
 
     Which species have the last ones is drawn too: else those late in the alphabet never would.
@@ -122,17 +130,21 @@ def sample_pairs(images: Embedded, audio: Embedded,
     return left[kept], right[kept]
 
 
-def _shares(recordings: NDArray[np.int64], kinds: Sequence[str],
-            seed: int) -> dict[str, tuple[int, ...]]:
+def _shares(
+    recordings: NDArray[np.int64], kinds: Sequence[str], seed: int
+) -> dict[str, tuple[int, ...]]:
     """Deal recordings to kinds of noise, as many to each as MIXES allows, all equally often."""
     order = np.random.default_rng(seed).permutation(recordings)
     count = min(len(order), max(1, MIXES // (len(kinds) * len(SNRS_DB))))
-    return {kind: tuple(int(order[(place * count + step) % len(order)]) for step in range(count))
-            for place, kind in enumerate(kinds)}
+    return {
+        kind: tuple(int(order[(place * count + step) % len(order)]) for step in range(count))
+        for place, kind in enumerate(kinds)
+    }
 
 
-def _see_all(encoder: Encoder, paths: Sequence[Path], rows: NDArray[np.int64], seed: int,
-             progress: Progress) -> dict[str, dict[int, Part | None]]:
+def _see_all(
+    encoder: Encoder, paths: Sequence[Path], rows: NDArray[np.int64], seed: int, progress: Progress
+) -> dict[str, dict[int, Part | None]]:
     """Embed photographs at each damage; returns parts by damage and row."""
     seen: dict[str, dict[int, Part | None]] = {damage: {} for damage in DAMAGES}
     for done, row in enumerate(map(int, rows), 1):
@@ -149,13 +161,19 @@ def _to_camera_size(image: Frame) -> Frame:
     scale = SIDE_PX / min(image.shape[:2])
     if scale >= 1:
         return image
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA),
-                      np.uint8)
+    return np.asarray(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
-def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
-              shares: Mapping[str, tuple[int, ...]], seed: int,
-              progress: Progress) -> dict[Condition, dict[int, Part | None]]:
+def _hear_all(
+    encoder: Encoder,
+    paths: Sequence[Path],
+    noises: Noises,
+    shares: Mapping[str, tuple[int, ...]],
+    seed: int,
+    progress: Progress,
+) -> dict[Condition, dict[int, Part | None]]:
     """Embed recordings clean and in their share of noises; returns parts by condition and row."""
     conditions = [CLEAN, *((kind, snr_db) for kind in shares for snr_db in SNRS_DB)]
     heard: dict[Condition, dict[int, Part | None]] = {condition: {} for condition in conditions}
@@ -171,8 +189,9 @@ def _hear_all(encoder: Encoder, paths: Sequence[Path], noises: Noises,
             noise = read_audio(noises.files[kind][draw.integers(len(noises.files[kind]))], rate_hz)
             noise -= noise.mean()  # a microphone's offset is no noise, and would count as power
             for snr_db in SNRS_DB:
-                mixed = mix(waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)),
-                            rate_hz)
+                mixed = mix(
+                    waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)), rate_hz
+                )
                 heard[kind, snr_db][row] = _hear(encoder, mixed)
         progress("noisy recordings", done, len(rows))
     return heard
@@ -185,15 +204,34 @@ def _hear(encoder: Encoder, waveform: Waveform) -> Part | None:
         return None
 
 
-def _row(encoder: Encoder, gallery: Gallery, condition: Condition, damage: str,
-         pairs: Sequence[tuple[Part | None, Part | None]],
-         labels: NDArray[np.int64]) -> dict[str, Any]:
-    answers = np.array([[_answer(encoder, gallery, image, None),
-                         _answer(encoder, gallery, None, audio),
-                         _answer(encoder, gallery, image, audio)] for image, audio in pairs])
+def _row(
+    encoder: Encoder,
+    gallery: Gallery,
+    condition: Condition,
+    damage: str,
+    pairs: Sequence[tuple[Part | None, Part | None]],
+    labels: NDArray[np.int64],
+) -> dict[str, Any]:
+    answers = np.array(
+        [
+            [
+                _answer(encoder, gallery, image, None),
+                _answer(encoder, gallery, None, audio),
+                _answer(encoder, gallery, image, audio),
+            ]
+            for image, audio in pairs
+        ]
+    )
     image, audio, both = (mean(answers[:, column] == labels) for column in range(3))
-    return {"noise": condition[0], "snr_db": condition[1], "image_damage": damage,
-            "image_top1": image, "audio_top1": audio, "both_top1": both, "n": len(pairs)}
+    return {
+        "noise": condition[0],
+        "snr_db": condition[1],
+        "image_damage": damage,
+        "image_top1": image,
+        "audio_top1": audio,
+        "both_top1": both,
+        "n": len(pairs),
+    }
 
 
 def _answer(encoder: Encoder, gallery: Gallery, image: Part | None, audio: Part | None) -> int:

@@ -26,8 +26,9 @@ class Embedded:
     recordings: NDArray[np.int64]
 
 
-def draw_pairs(images: Embedded, audio: Embedded,
-               seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def draw_pairs(
+    images: Embedded, audio: Embedded, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair each species' photographs and recordings at random, seeded.
 
     Returns:
@@ -46,24 +47,31 @@ def draw_pairs(images: Embedded, audio: Embedded,
     return np.array(left, np.int64), np.array(right, np.int64)
 
 
-def pair_at_random(images: int, audio: int,
-                   rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pair_at_random(
+    images: int, audio: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair so many photographs and recordings, each at least once; rows, int64 [P] each."""
     pairs = max(images, audio) if images and audio else 0
     left, right = (np.resize(rng.permutation(count), pairs) for count in (images, audio))
     return left, right
 
 
-def fuse_senses(fuse: Fuse, images: Vectors, audio: Vectors, left: NDArray[np.int64],
-                right: NDArray[np.int64]) -> dict[str, Vectors]:
+def fuse_senses(
+    fuse: Fuse, images: Vectors, audio: Vectors, left: NDArray[np.int64], right: NDArray[np.int64]
+) -> dict[str, Vectors]:
     """Fuse photographs [N, 128], recordings [M, 128] and pairs of their rows [P], by SENSES."""
-    return {"image": fuse_rows(fuse, images, None), "audio": fuse_rows(fuse, None, audio),
-            "both": fuse_rows(fuse, images[left], audio[right])}
+    return {
+        "image": fuse_rows(fuse, images, None),
+        "audio": fuse_rows(fuse, None, audio),
+        "both": fuse_rows(fuse, images[left], audio[right]),
+    }
 
 
 def fuse_rows(fuse: Fuse, images: Vectors | None, audio: Vectors | None) -> Vectors:
     """Fuse tower vectors row by row; one side may be None. Returns float32 [N, 128]."""
     count = len(images if images is not None else audio if audio is not None else ())
-    rows = [fuse(None if images is None else images[row], None if audio is None else audio[row])
-            for row in range(count)]
+    rows = [
+        fuse(None if images is None else images[row], None if audio is None else audio[row])
+        for row in range(count)
+    ]
     return np.array(rows, np.float32).reshape(count, DIM)

@@ -61,20 +61,23 @@ class Scored:
     both_audio: NDArray[np.float32]
     gallery: Gallery
 
-    def with_calibration(self, calibration: Calibration,
-                         thresholds: NDArray[np.float32]) -> "Scored":
+    def with_calibration(
+        self, calibration: Calibration, thresholds: NDArray[np.float32]
+    ) -> "Scored":
         """Return the same similarities, read by another calibration and thresholds [S, 3]."""
         gallery = replace(self.gallery, calibration=calibration, thresholds=thresholds)
         image, audio, both = (
-            replace(scores, accepted=knownness(scores.similarities, scores.nobird, gallery,
-                                               sense) >= 0,
-                    probabilities=_probabilities(scores.similarities, gallery, sense))
-            for sense, scores in zip(SENSES, (self.image, self.audio, self.both), strict=True))
+            replace(
+                scores,
+                accepted=knownness(scores.similarities, scores.nobird, gallery, sense) >= 0,
+                probabilities=_probabilities(scores.similarities, gallery, sense),
+            )
+            for sense, scores in zip(SENSES, (self.image, self.audio, self.both), strict=True)
+        )
         return replace(self, image=image, audio=audio, both=both, gallery=gallery)
 
 
-def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
-          seed: int = 0) -> Scored:
+def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded, seed: int = 0) -> Scored:
     """Compare every test file, and pairs of them, with the gallery.
 
     Args:
@@ -86,49 +89,77 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded,
     """
     left, right = draw_pairs(images, audio, seed)
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
-    similarities = {sense: gallery.similarities(vectors, sense)
-                    for sense, vectors in fused.items()}
-    units = {"image": (images.recordings,), "audio": (audio.recordings,),
-             "both": (images.recordings[left], audio.recordings[right])}
+    similarities = {sense: gallery.similarities(vectors, sense) for sense, vectors in fused.items()}
+    units = {
+        "image": (images.recordings,),
+        "audio": (audio.recordings,),
+        "both": (images.recordings[left], audio.recordings[right]),
+    }
     labels = {"image": images.labels, "audio": audio.labels, "both": images.labels[left]}
-    image, heard, both = (_scores(gallery, sense, fused[sense], similarities[sense],
-                                  labels[sense], units[sense]) for sense in SENSES)
-    return Scored(image, heard, both, similarities["image"][left], similarities["audio"][right],
-                  gallery)
+    image, heard, both = (
+        _scores(gallery, sense, fused[sense], similarities[sense], labels[sense], units[sense])
+        for sense in SENSES
+    )
+    return Scored(
+        image, heard, both, similarities["image"][left], similarities["audio"][right], gallery
+    )
 
 
-def _scores(gallery: Gallery, sense: str, vectors: Vectors, similarities: NDArray[np.float32],
-            labels: NDArray[np.int64], units: tuple[NDArray[np.int64], ...]) -> Scores:
+def _scores(
+    gallery: Gallery,
+    sense: str,
+    vectors: Vectors,
+    similarities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    units: tuple[NDArray[np.int64], ...],
+) -> Scores:
     recall, precision = retrieval(vectors, labels, *units)
     nobird = gallery.nobird_similarity(vectors, sense)
-    return Scores(similarities, labels, units, recall, precision,
-                  knownness(similarities, nobird, gallery, sense) >= 0,
-                  _probabilities(similarities, gallery, sense), nobird)
+    return Scores(
+        similarities,
+        labels,
+        units,
+        recall,
+        precision,
+        knownness(similarities, nobird, gallery, sense) >= 0,
+        _probabilities(similarities, gallery, sense),
+        nobird,
+    )
 
 
-def _probabilities(similarities: NDArray[np.float32], gallery: Gallery,
-                   sense: str) -> NDArray[np.float64]:
+def _probabilities(
+    similarities: NDArray[np.float32], gallery: Gallery, sense: str
+) -> NDArray[np.float64]:
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
     return np.asarray(np.exp(log_softmax(similarities / temperature).max(axis=1)))
 
 
 def concatenate(parts: Sequence[Scored]) -> Scored:
     """Put the scores of several folds of one set of species together."""
-    def joined(scores: Sequence[Scores]) -> Scores:
-        return Scores(np.concatenate([part.similarities for part in scores]),
-                      np.concatenate([part.labels for part in scores]),
-                      tuple(np.concatenate(units)
-                            for units in zip(*(part.units for part in scores), strict=True)),
-                      np.concatenate([part.recall for part in scores]),
-                      np.concatenate([part.precision for part in scores]),
-                      np.concatenate([part.accepted for part in scores]),
-                      np.concatenate([part.probabilities for part in scores]),
-                      np.concatenate([part.nobird for part in scores]))
 
-    return Scored(joined([part.image for part in parts]), joined([part.audio for part in parts]),
-                  joined([part.both for part in parts]),
-                  np.concatenate([part.both_image for part in parts]),
-                  np.concatenate([part.both_audio for part in parts]), parts[0].gallery)
+    def joined(scores: Sequence[Scores]) -> Scores:
+        return Scores(
+            np.concatenate([part.similarities for part in scores]),
+            np.concatenate([part.labels for part in scores]),
+            tuple(
+                np.concatenate(units)
+                for units in zip(*(part.units for part in scores), strict=True)
+            ),
+            np.concatenate([part.recall for part in scores]),
+            np.concatenate([part.precision for part in scores]),
+            np.concatenate([part.accepted for part in scores]),
+            np.concatenate([part.probabilities for part in scores]),
+            np.concatenate([part.nobird for part in scores]),
+        )
+
+    return Scored(
+        joined([part.image for part in parts]),
+        joined([part.audio for part in parts]),
+        joined([part.both for part in parts]),
+        np.concatenate([part.both_image for part in parts]),
+        np.concatenate([part.both_audio for part in parts]),
+        parts[0].gallery,
+    )
 
 
 def late_fusion(scored: Scored, calibration: Calibration) -> NDArray[np.bool_]:
@@ -143,8 +174,9 @@ def late_fusion(scored: Scored, calibration: Calibration) -> NDArray[np.bool_]:
     return np.asarray(best == scored.both.labels)
 
 
-def report(scored: Scored, model_id: str, gallery_size: int,
-           late: NDArray[np.bool_]) -> dict[str, Any]:
+def report(
+    scored: Scored, model_id: str, gallery_size: int, late: NDArray[np.bool_]
+) -> dict[str, Any]:
     """Put an evaluation in the documented JSON form.
 
     Args:
@@ -157,20 +189,31 @@ def report(scored: Scored, model_id: str, gallery_size: int,
     both["image_top1"] = mean(scored.both_image.argmax(axis=1) == scored.both.labels)
     both["audio_top1"] = mean(scored.both_audio.argmax(axis=1) == scored.both.labels)
     tested = np.union1d(scored.image.labels, scored.audio.labels)
-    return {"format": FORMAT, "model": model_id, "gallery": gallery_size, "species": len(tested),
-            "image": _sense_report(scored.image), "audio": _sense_report(scored.audio),
-            "both": both, "late_fusion": {"top1": mean(late), "n": len(late)},
-            "ece": both["ece"]}
+    return {
+        "format": FORMAT,
+        "model": model_id,
+        "gallery": gallery_size,
+        "species": len(tested),
+        "image": _sense_report(scored.image),
+        "audio": _sense_report(scored.audio),
+        "both": both,
+        "late_fusion": {"top1": mean(late), "n": len(late)},
+        "ece": both["ece"],
+    }
 
 
 def _sense_report(scores: Scores) -> dict[str, Any]:
     bins = reliability(scores.probabilities, scores.correct)
-    return {"top1": mean(scores.correct),
-            "top1_ci95": [rounded(end) for end in bootstrap_ci95(scores.correct, *scores.units)],
-            "n": len(scores.labels),
-            "recall_at_1": mean(scores.recall[np.isfinite(scores.recall)]),
-            "map_at_r": mean(scores.precision[np.isfinite(scores.precision)]),
-            "accepted": mean(scores.accepted),
-            "ece": rounded(ece(bins)),
-            "reliability": [{"score": rounded(score), "accuracy": rounded(accuracy), "n": count}
-                            for score, accuracy, count in bins]}
+    return {
+        "top1": mean(scores.correct),
+        "top1_ci95": [rounded(end) for end in bootstrap_ci95(scores.correct, *scores.units)],
+        "n": len(scores.labels),
+        "recall_at_1": mean(scores.recall[np.isfinite(scores.recall)]),
+        "map_at_r": mean(scores.precision[np.isfinite(scores.precision)]),
+        "accepted": mean(scores.accepted),
+        "ece": rounded(ece(bins)),
+        "reliability": [
+            {"score": rounded(score), "accuracy": rounded(accuracy), "n": count}
+            for score, accuracy, count in bins
+        ],
+    }

@@ -36,8 +36,10 @@ def scan_unknown(labels: Sequence[str], image_dir: Path, audio_dir: Path) -> Dat
     folded = set(map(fold, labels))
     known = [label for label in dataset.labels if fold(label) in folded]
     if known:
-        raise InputError(f"the model knows {some_of(known)} of {image_dir} and {audio_dir}; "
-                         "--unknown expects species that it does not know; leave their folders out")
+        raise InputError(
+            f"the model knows {some_of(known)} of {image_dir} and {audio_dir}; "
+            "--unknown expects species that it does not know; leave their folders out"
+        )
     return dataset
 
 
@@ -54,21 +56,28 @@ class Separation:
     strange: NDArray[np.float32]
 
 
-def pair_unknown(files: EmbeddedFiles,
-                 seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pair_unknown(
+    files: EmbeddedFiles, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair photographs and recordings of one unknown species; returns rows, int64 [P] each."""
     return draw_pairs(files.images, files.audio, seed)
 
 
-def pair_no_bird(files: EmbeddedFiles,
-                 seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pair_no_bird(
+    files: EmbeddedFiles, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair what is no bird at random; no pairs when a sense is missing. Rows, int64 [P] each."""
-    return pair_at_random(len(files.image_paths), len(files.audio_paths),
-                          np.random.default_rng(seed))
+    return pair_at_random(
+        len(files.image_paths), len(files.audio_paths), np.random.default_rng(seed)
+    )
 
 
-def separate(fuse: Fuse, scored: Scored, files: EmbeddedFiles,
-             pairs: tuple[NDArray[np.int64], NDArray[np.int64]]) -> dict[str, Separation]:
+def separate(
+    fuse: Fuse,
+    scored: Scored,
+    files: EmbeddedFiles,
+    pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> dict[str, Separation]:
     """Give the scores behind the figures, by sense, to draw curves of.
 
     Args:
@@ -79,12 +88,14 @@ def separate(fuse: Fuse, scored: Scored, files: EmbeddedFiles,
     """
     left, right = pairs
     strange = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
-    return {sense: Separation(_known(scored, sense)[0], scores)
-            for sense, scores in strange.items()}
+    return {
+        sense: Separation(_known(scored, sense)[0], scores) for sense, scores in strange.items()
+    }
 
 
-def measure_unknown(fuse: Fuse, scored: Scored, files: EmbeddedFiles, labels: Sequence[str],
-                    seed: int = 0) -> dict[str, Any]:
+def measure_unknown(
+    fuse: Fuse, scored: Scored, files: EmbeddedFiles, labels: Sequence[str], seed: int = 0
+) -> dict[str, Any]:
     """Tell the test files from those of unknown species, by knownness.
 
     Near are species whose last word of the name a species of the gallery shares ("Coal Tit" and
@@ -105,26 +116,34 @@ def measure_unknown(fuse: Fuse, scored: Scored, files: EmbeddedFiles, labels: Se
     near = np.array([_family(label) in families for label in labels], bool)
     left, right = pair_unknown(files, seed)
     pairs = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
-    rows = {"image": files.images.labels, "audio": files.audio.labels,
-            "both": files.images.labels[left]}
+    rows = {
+        "image": files.images.labels,
+        "audio": files.audio.labels,
+        "both": files.images.labels[left],
+    }
     figures: dict[str, Any] = {}
     for sense, scores in pairs.items():
         known, correct = _known(scored, sense)
         is_near = near[rows[sense]]
-        figures[sense] = {**_separation(known, scores),
-                          "oscr": rounded(oscr(known, correct, scores)),
-                          "near": _part(known, scores[is_near]),
-                          "far": _part(known, scores[~is_near])}
+        figures[sense] = {
+            **_separation(known, scores),
+            "oscr": rounded(oscr(known, correct, scores)),
+            "near": _part(known, scores[is_near]),
+            "far": _part(known, scores[~is_near]),
+        }
     species = len(np.unique(rows["both"]))
     if species < MIN_SPECIES:
         del figures["both"]
-        figures["both_reason"] = (f"{species} unknown species with both photographs and "
-                                  f"recordings; expected at least {MIN_SPECIES}")
+        figures["both_reason"] = (
+            f"{species} unknown species with both photographs and "
+            f"recordings; expected at least {MIN_SPECIES}"
+        )
     return figures
 
 
-def measure_no_bird(fuse: Fuse, scored: Scored, files: EmbeddedFiles,
-                    seed: int = 0) -> dict[str, Any]:
+def measure_no_bird(
+    fuse: Fuse, scored: Scored, files: EmbeddedFiles, seed: int = 0
+) -> dict[str, Any]:
     """Tell the test files from photographs and recordings without a bird, by knownness.
 
     Each such file is in a pair, or in several where its sense has fewer files.
@@ -141,16 +160,23 @@ def measure_no_bird(fuse: Fuse, scored: Scored, files: EmbeddedFiles,
     """
     left, right = pair_no_bird(files, seed)
     scores = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
-    figures: dict[str, Any] = {sense: _separation(_known(scored, sense)[0], found)
-                               for sense, found in scores.items()}
+    figures: dict[str, Any] = {
+        sense: _separation(_known(scored, sense)[0], found) for sense, found in scores.items()
+    }
     if not len(left):
         del figures["both"]
         figures["both_reason"] = "no usable file of one sense; expected some of both"
     return figures
 
 
-def _scores(fuse: Fuse, gallery: Gallery, images: Embedded, left: NDArray[np.int64],
-            audio: Embedded, right: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+def _scores(
+    fuse: Fuse,
+    gallery: Gallery,
+    images: Embedded,
+    left: NDArray[np.int64],
+    audio: Embedded,
+    right: NDArray[np.int64],
+) -> dict[str, NDArray[np.float32]]:
     """Return the knownness of photographs, recordings and the given pairs of them."""
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
     return {sense: knownness_of(vectors, gallery, sense) for sense, vectors in fused.items()}
@@ -162,8 +188,11 @@ def _known(scored: Scored, sense: str) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def _separation(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> dict[str, Any]:
-    return {"auroc": rounded(auroc(known, unknown)),
-            "fpr95": rounded(fpr_at_95_tpr(known, unknown)), "n": len(unknown)}
+    return {
+        "auroc": rounded(auroc(known, unknown)),
+        "fpr95": rounded(fpr_at_95_tpr(known, unknown)),
+        "n": len(unknown),
+    }
 
 
 def _part(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> dict[str, Any]:

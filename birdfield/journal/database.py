@@ -110,8 +110,13 @@ class Journal:
         renewal: What was done about damage when it was opened, in a sentence; None when nothing.
     """
 
-    def __init__(self, folder: Path, database: sqlite3.Connection, lock: IO[str] | None = None,
-                 renewal: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: sqlite3.Connection,
+        lock: IO[str] | None = None,
+        renewal: str | None = None,
+    ) -> None:
         """Take what `open_journal` or `read_journal` opened."""
         self.folder, self.database, self.renewal = folder, database, renewal
         self._lock = lock
@@ -133,15 +138,30 @@ class Journal:
                 self.database.execute("ROLLBACK")
             raise
 
-    def start_session(self, model: str, camera: str | None, microphone: str | None,
-                      started: datetime, boot: str | None, latency: Latency = IN_TIME) -> int:
+    def start_session(
+        self,
+        model: str,
+        camera: str | None,
+        microphone: str | None,
+        started: datetime,
+        boot: str | None,
+        latency: Latency = IN_TIME,
+    ) -> int:
         """Begin a watch; visits and events belong to it from now on. Returns its id."""
         with self.transaction() as database:
             row = database.execute(
                 "INSERT INTO sessions (boot, started, model, camera, microphone, "
                 "camera_latency_s, microphone_latency_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (boot, utc_text(started), model, camera, microphone, latency.camera_s,
-                 latency.microphone_s))
+                (
+                    boot,
+                    utc_text(started),
+                    model,
+                    camera,
+                    microphone,
+                    latency.camera_s,
+                    latency.microphone_s,
+                ),
+            )
         self._session = row.lastrowid
         assert self._session is not None
         return self._session
@@ -157,19 +177,44 @@ class Journal:
                 "INSERT INTO visits (session, species, scientific, first_species, started, ended, "
                 "utc_offset_min, start_s, end_s, score, senses, agreement, windows, candidates) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._session, entry.species, entry.scientific, entry.species,
-                 utc_text(entry.started), utc_text(entry.ended), local_offset_min(entry.started),
-                 entry.start_s, entry.end_s, entry.score, entry.senses, entry.agreement,
-                 entry.windows, json.dumps(entry.candidates, ensure_ascii=False))).lastrowid
+                (
+                    self._session,
+                    entry.species,
+                    entry.scientific,
+                    entry.species,
+                    utc_text(entry.started),
+                    utc_text(entry.ended),
+                    local_offset_min(entry.started),
+                    entry.start_s,
+                    entry.end_s,
+                    entry.score,
+                    entry.senses,
+                    entry.agreement,
+                    entry.windows,
+                    json.dumps(entry.candidates, ensure_ascii=False),
+                ),
+            ).lastrowid
             database.executemany(
                 "INSERT INTO embeddings VALUES (?, ?, ?, ?)",
-                [(visit, sense, model, vector) for sense, vector in entry.embeddings.items()])
+                [(visit, sense, model, vector) for sense, vector in entry.embeddings.items()],
+            )
             database.executemany(
                 "INSERT INTO evidence (visit, kind, path, bytes, score, box, start_s, end_s) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(visit, file.kind, file.path, file.size, file.score,
-                  ",".join(map(str, file.box)) if file.box else None, file.start_s, file.end_s)
-                 for file in entry.evidence])
+                [
+                    (
+                        visit,
+                        file.kind,
+                        file.path,
+                        file.size,
+                        file.score,
+                        ",".join(map(str, file.box)) if file.box else None,
+                        file.start_s,
+                        file.end_s,
+                    )
+                    for file in entry.evidence
+                ],
+            )
         assert visit is not None
         return visit
 
@@ -178,7 +223,8 @@ class Journal:
         with self.transaction() as database:
             database.executemany(
                 "INSERT INTO events (session, time, kind, detail) VALUES (?, ?, ?, ?)",
-                [(self._session, utc_text(time), kind, detail) for time, kind, detail in events])
+                [(self._session, utc_text(time), kind, detail) for time, kind, detail in events],
+            )
 
     def shrink(self) -> None:
         """Bring what is in the log to the file, and give the log's space back where that works.
@@ -196,15 +242,19 @@ class Journal:
 
     def evidence_paths(self) -> list[str]:
         """List the files that visits have, below the folder."""
-        return [row["path"] for row in self.database.execute(
-            "SELECT path FROM evidence WHERE deleted IS NULL")]
+        return [
+            row["path"]
+            for row in self.database.execute("SELECT path FROM evidence WHERE deleted IS NULL")
+        ]
 
     def mark_missing(self, now: datetime) -> int:
         """Note as deleted what is not in the folder any more; returns how many files."""
         missing = [path for path in self.evidence_paths() if not (self.folder / path).exists()]
         with self.transaction() as database:
-            database.executemany("UPDATE evidence SET deleted = ? WHERE path = ?",
-                                 [(utc_text(now), path) for path in missing])
+            database.executemany(
+                "UPDATE evidence SET deleted = ? WHERE path = ?",
+                [(utc_text(now), path) for path in missing],
+            )
         return len(missing)
 
     def close(self) -> None:
@@ -231,15 +281,18 @@ def open_journal(folder: Path) -> Journal:
         path = folder / FILE
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise InputError(f"{folder}: no journal can be written here ({error.strerror}); "
-                         "expected a folder of one's own") from error
+        raise InputError(
+            f"{folder}: no journal can be written here ({error.strerror}); "
+            "expected a folder of one's own"
+        ) from error
     try:
         database, renewal = _checked(path)
         migrate(database, str(path))
     except sqlite3.Error as error:
         lock.close()
-        raise InputError(f"{path}: cannot be opened ({error}); check the disk, or choose another "
-                         "folder") from error
+        raise InputError(
+            f"{path}: cannot be opened ({error}); check the disk, or choose another folder"
+        ) from error
     except InputError:
         lock.close()
         raise
@@ -250,8 +303,9 @@ def _check_owner(folder: Path) -> None:
     """Refuse a folder in which somebody else could put links in place of evidence."""
     found = folder.stat()
     if found.st_mode & stat.S_IWOTH or found.st_uid not in (os.geteuid(), 0):
-        raise InputError(f"{folder}: others may write to it; expected a folder of one's own: "
-                         f"chmod 700 {folder}")
+        raise InputError(
+            f"{folder}: others may write to it; expected a folder of one's own: chmod 700 {folder}"
+        )
 
 
 def _lock(folder: Path) -> IO[str]:
@@ -260,8 +314,9 @@ def _lock(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise InputError(f"{folder}: another birdfield writes this journal; stop it, or choose "
-                         "another folder") from None
+        raise InputError(
+            f"{folder}: another birdfield writes this journal; stop it, or choose another folder"
+        ) from None
     return lock
 
 
@@ -269,8 +324,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     database = _with_rows(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None))
     try:
         # FULL: a commit is on the card before it is answered; with less, WAL may lose it.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
-                       f"wal_autocheckpoint = {WAL_PAGES}"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"wal_autocheckpoint = {WAL_PAGES}",
+        ):
             database.execute(f"PRAGMA {pragma}")
     except sqlite3.DatabaseError:
         database.close()
@@ -325,14 +384,17 @@ def read_journal(folder: Path) -> Journal:
     """
     path = folder / FILE
     if not path.is_file():
-        raise InputError(f"{folder}: no journal here; expected a folder that birdfield watch "
-                         "--journal wrote")
+        raise InputError(
+            f"{folder}: no journal here; expected a folder that birdfield watch --journal wrote"
+        )
     try:
         database = _with_rows(_connect_reader(path.resolve()))
         version = version_of(database, str(path))
         if version < len(MIGRATIONS):
-            raise InputError(f"{path}: journal version {version}, expected {len(MIGRATIONS)}; "
-                             f"birdfield watch --journal {folder} brings it up to date")
+            raise InputError(
+                f"{path}: journal version {version}, expected {len(MIGRATIONS)}; "
+                f"birdfield watch --journal {folder} brings it up to date"
+            )
     except sqlite3.Error as error:
         raise _unreadable(folder, error) from error
     return Journal(folder, database)
@@ -357,6 +419,9 @@ def _cannot_open(error: sqlite3.Error) -> bool:
 
 
 def _unreadable(folder: Path, error: sqlite3.Error) -> InputError:
-    advice = ("copy the folder to where you may write" if _cannot_open(error) else
-              f"birdfield watch --journal {folder} repairs what can be repaired")
+    advice = (
+        "copy the folder to where you may write"
+        if _cannot_open(error)
+        else f"birdfield watch --journal {folder} repairs what can be repaired"
+    )
     return InputError(f"{folder / FILE}: cannot be read ({error}); {advice}")

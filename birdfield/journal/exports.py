@@ -13,8 +13,18 @@ from birdfield.journal.queries import visits_csv
 from birdfield.model.names import Names
 from birdfield.settings.place import Location
 
-RAVEN_COLUMNS = ("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)",
-                 "Low Freq (Hz)", "High Freq (Hz)", "Species", "Score", "Begin Date Time")
+RAVEN_COLUMNS = (
+    "Selection",
+    "View",
+    "Channel",
+    "Begin Time (s)",
+    "End Time (s)",
+    "Low Freq (Hz)",
+    "High Freq (Hz)",
+    "Species",
+    "Score",
+    "Begin Date Time",
+)
 NYQUIST_HZ = 8000  # Raven wants a band: what YAMNet hears
 PROTOCOL = "Incidental"  # nobody stood there and counted: eBird's word for that
 
@@ -23,8 +33,10 @@ Visit = Mapping[str, Any]
 
 def with_scientific(visits: Sequence[Visit], names: Names) -> list[Visit]:
     """Give visits the scientific names that the model had not, as of enrolled species."""
-    return [{**visit, "scientific": visit["scientific"] or names.scientific(visit["species"] or "")}
-            for visit in visits]
+    return [
+        {**visit, "scientific": visit["scientific"] or names.scientific(visit["species"] or "")}
+        for visit in visits
+    ]
 
 
 def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
@@ -38,14 +50,18 @@ def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
         InputError: When a species has no scientific name.
     """
     if location is None:
-        raise UsageError("eBird wants to know where; add --location LATITUDE,LONGITUDE,NAME, "
-                         "or set place.location in birdfield.toml")
+        raise UsageError(
+            "eBird wants to know where; add --location LATITUDE,LONGITUDE,NAME, "
+            "or set place.location in birdfield.toml"
+        )
     named = [visit for visit in visits if visit["species"] is not None]
     nameless = sorted({visit["species"] for visit in named if not visit["scientific"]})
     if nameless:
-        raise InputError(f"eBird wants scientific names, and there is none of "
-                         f"{some_of(nameless)}; set names.file in birdfield.toml to a CSV with "
-                         "label,scientific,lang,name")
+        raise InputError(
+            f"eBird wants scientific names, and there is none of "
+            f"{some_of(nameless)}; set names.file in birdfield.toml to a CSV with "
+            "label,scientific,lang,name"
+        )
     days: dict[tuple[str, Any], list[Visit]] = {}
     for visit in named:
         day = datetime.fromisoformat(visit["started"]).date()
@@ -63,9 +79,27 @@ def _ebird_row(visits: Sequence[Visit], location: Location) -> list[Any]:
     genus, _, epithet = first["scientific"].partition(" ")
     best = max(visit["score"] for visit in visits)
     comment = f"birdfield: visits {len(visits)}; best score {best:.2f}; by machine"
-    return [first["species"], genus, epithet, "X", comment, location.name,
-            f"{location.latitude:.6f}", f"{location.longitude:.6f}", f"{started:%m/%d/%Y}",
-            f"{started:%H:%M}", "", "", PROTOCOL, 1, "", "N", "", "", ""]
+    return [
+        first["species"],
+        genus,
+        epithet,
+        "X",
+        comment,
+        location.name,
+        f"{location.latitude:.6f}",
+        f"{location.longitude:.6f}",
+        f"{started:%m/%d/%Y}",
+        f"{started:%H:%M}",
+        "",
+        "",
+        PROTOCOL,
+        1,
+        "",
+        "N",
+        "",
+        "",
+        "",
+    ]
 
 
 def to_raven(visits: Sequence[Visit]) -> bytes:
@@ -79,9 +113,20 @@ def to_raven(visits: Sequence[Visit]) -> bytes:
     writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
     writer.writerow(RAVEN_COLUMNS)
     for number, visit in enumerate(visits, 1):
-        writer.writerow([number, "Spectrogram 1", 1, f"{visit['start_s']:.3f}",
-                         f"{visit['end_s']:.3f}", 0, NYQUIST_HZ, _label(visit), visit["score"],
-                         visit["started"]])
+        writer.writerow(
+            [
+                number,
+                "Spectrogram 1",
+                1,
+                f"{visit['start_s']:.3f}",
+                f"{visit['end_s']:.3f}",
+                0,
+                NYQUIST_HZ,
+                _label(visit),
+                visit["score"],
+                visit["started"],
+            ]
+        )
     return stream.getvalue().encode()
 
 
@@ -92,8 +137,9 @@ def to_audacity(visits: Sequence[Visit]) -> bytes:
         InputError: When the visits are of several sessions.
     """
     _one_session(visits)
-    return "".join(f"{visit['start_s']:.6f}\t{visit['end_s']:.6f}\t{_label(visit)}\n"
-                   for visit in visits).encode()
+    return "".join(
+        f"{visit['start_s']:.6f}\t{visit['end_s']:.6f}\t{_label(visit)}\n" for visit in visits
+    ).encode()
 
 
 def _label(visit: Visit) -> str:
@@ -103,8 +149,10 @@ def _label(visit: Visit) -> str:
 def _one_session(visits: Sequence[Visit]) -> None:
     sessions = sorted({visit["session"] for visit in visits})
     if len(sessions) > 1:
-        raise InputError(f"these visits are of sessions {sessions[0]} to {sessions[-1]}, whose "
-                         "seconds each begin at 0; choose one with --session")
+        raise InputError(
+            f"these visits are of sessions {sessions[0]} to {sessions[-1]}, whose "
+            "seconds each begin at 0; choose one with --session"
+        )
 
 
 def to_parquet(visits: Sequence[Visit]) -> bytes:
@@ -114,24 +162,48 @@ def to_parquet(visits: Sequence[Visit]) -> bytes:
         MissingError: When pyarrow is not installed.
     """
     if importlib.util.find_spec("pyarrow") is None:
-        raise MissingError("Parquet needs the package pyarrow; "
-                           "run: pip install 'birdfield[parquet]'")
+        raise MissingError(
+            "Parquet needs the package pyarrow; run: pip install 'birdfield[parquet]'"
+        )
     import pyarrow
     import pyarrow.parquet
 
     stamp = pyarrow.timestamp("ms", tz="UTC")
-    texts = ("species", "scientific", "first_species", "senses", "agreement", "picture", "sound",
-             "sonogram", "model", "mark")
+    texts = (
+        "species",
+        "scientific",
+        "first_species",
+        "senses",
+        "agreement",
+        "picture",
+        "sound",
+        "sonogram",
+        "model",
+        "mark",
+    )
     candidate = pyarrow.struct([("species", pyarrow.string()), ("share", pyarrow.float64())])
     numbers = ("score", "clock_shift_s", "start_s", "end_s")
-    schema = pyarrow.schema([
-        ("id", pyarrow.int64()), ("session", pyarrow.int64()), ("started", stamp),
-        ("ended", stamp), ("windows", pyarrow.int64()),
-        *((name, pyarrow.string()) for name in texts),
-        *((name, pyarrow.float64()) for name in numbers),
-        ("candidates", pyarrow.list_(candidate))])
-    rows = [{name: (datetime.fromisoformat(visit[name]) if name in ("started", "ended")
-                    else visit[name]) for name in schema.names} for visit in visits]
+    schema = pyarrow.schema(
+        [
+            ("id", pyarrow.int64()),
+            ("session", pyarrow.int64()),
+            ("started", stamp),
+            ("ended", stamp),
+            ("windows", pyarrow.int64()),
+            *((name, pyarrow.string()) for name in texts),
+            *((name, pyarrow.float64()) for name in numbers),
+            ("candidates", pyarrow.list_(candidate)),
+        ]
+    )
+    rows = [
+        {
+            name: (
+                datetime.fromisoformat(visit[name]) if name in ("started", "ended") else visit[name]
+            )
+            for name in schema.names
+        }
+        for visit in visits
+    ]
     sink = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), sink)
     return sink.getvalue()
@@ -151,8 +223,7 @@ FORMATS: Mapping[str, Callable[[Sequence[Visit], Location | None], bytes]] = {
 }
 
 
-def export_visits(visits: Sequence[Visit], form: str, location: Location | None,
-                  out: Path) -> None:
+def export_visits(visits: Sequence[Visit], form: str, location: Location | None, out: Path) -> None:
     """Write visits to a file in one of FORMATS.
 
     Raises:

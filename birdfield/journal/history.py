@@ -137,26 +137,40 @@ def gather_history(journal: Journal, since: datetime | None, until: datetime | N
         since: From then on, aware; None is all.
         until: Before then.
     """
-    firsts = dict(tuple(row) for row in journal.database.execute(
-        "SELECT species, min(started) FROM visits WHERE species IS NOT NULL GROUP BY species"))
+    firsts = dict(
+        tuple(row)
+        for row in journal.database.execute(
+            "SELECT species, min(started) FROM visits WHERE species IS NOT NULL GROUP BY species"
+        )
+    )
     found: dict[str, Presence] = {}
     doubts: list[Visit] = []
     for visit in visits_of(journal, Selection(since=since, until=until), marked=False):
         label = visit["species"] or UNDECIDED
         if label not in found:
-            found[label] = Presence(label, visit["scientific"], visit, visit,
-                                    utc_text(began_at(visit)) <= firsts.get(label, NEVER))
+            found[label] = Presence(
+                label,
+                visit["scientific"],
+                visit,
+                visit,
+                utc_text(began_at(visit)) <= firsts.get(label, NEVER),
+            )
         found[label].add(visit)
         if label == UNDECIDED:
             doubts = [*doubts, visit][-DOUBTS:]
     rows = sorted(found.values(), key=lambda row: (row.label == UNDECIDED, -row.visits, row.label))
     first = journal.database.execute("SELECT min(started) FROM visits").fetchone()[0]
-    return History(tuple(rows), tuple(reversed(doubts)), _events(journal, since, until),
-                   datetime.fromisoformat(first).astimezone() if first else None)
+    return History(
+        tuple(rows),
+        tuple(reversed(doubts)),
+        _events(journal, since, until),
+        datetime.fromisoformat(first).astimezone() if first else None,
+    )
 
 
-def _events(journal: Journal, since: datetime | None,
-            until: datetime | None) -> dict[str, tuple[int, datetime]]:
+def _events(
+    journal: Journal, since: datetime | None, until: datetime | None
+) -> dict[str, tuple[int, datetime]]:
     events: dict[str, tuple[int, datetime]] = {}
     for event in events_of(journal, since, until):
         count, _ = events.get(event["kind"], (0, None))
@@ -169,7 +183,9 @@ def boxes_of(journal: Journal, visits: list[int]) -> dict[int, Box]:
     marks = ", ".join("?" * len(visits))
     rows = journal.database.execute(
         f"SELECT visit, box FROM evidence WHERE kind = 'picture' AND box IS NOT NULL "
-        f"AND visit IN ({marks})", visits)
+        f"AND visit IN ({marks})",
+        visits,
+    )
     boxes = {}
     for row in rows:
         left, top, width, height = map(int, row["box"].split(","))

@@ -25,8 +25,10 @@ def to_text(history: History, names: Names = LABELS) -> str:
 
 def _lines(history: History, names: Names) -> Iterator[str]:
     days = history.days()
-    yield (f"{history.visits} visits of {len(history.named)} species, {days[0]} to {days[-1]}, "
-           "by the hour in which they began")
+    yield (
+        f"{history.visits} visits of {len(history.named)} species, {days[0]} to {days[-1]}, "
+        "by the hour in which they began"
+    )
     yield ""
     yield f"{'':<{NAME_COLUMNS}}  visits  0     6     12    18     seen heard both  best"
     for row in history.species:
@@ -48,11 +50,15 @@ def _arrival(row: Presence, names: Names) -> str:
 
 
 def _line(row: Presence, names: Names) -> str:
-    hours = "".join("." if not count else str(count) if count <= MANY else "+"
-                    for count in row.hours)
-    senses = ("" if row.label == UNDECIDED else
-              f"{row.senses['image']:>4} {row.senses['audio']:>5} {row.senses['both']:>4}"
-              f"  {row.score:.2f}")
+    hours = "".join(
+        "." if not count else str(count) if count <= MANY else "+" for count in row.hours
+    )
+    senses = (
+        ""
+        if row.label == UNDECIDED
+        else f"{row.senses['image']:>4} {row.senses['audio']:>5} {row.senses['both']:>4}"
+        f"  {row.score:.2f}"
+    )
     name = fit(names.common(row.label), NAME_COLUMNS)
     return f"{name}  {row.visits:>6}  {hours}  {senses}".rstrip()
 
@@ -68,5 +74,11 @@ def fit(text: str, room: int) -> str:
 
 def columns(text: str) -> int:
     """Count the columns of a terminal that a text takes."""
-    return sum(0 if unicodedata.category(character) in NO_WIDTH else
-               2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    return sum(
+        0
+        if unicodedata.category(character) in NO_WIDTH
+        else 2
+        if unicodedata.east_asian_width(character) in "WF"
+        else 1
+        for character in text
+    )

@@ -55,8 +55,9 @@ class Keepsakes:
     picture: Picture | None = None
     sound: Sound | None = None
 
-    def offer_frame(self, frame: Frame, score: float, box: Box | None, start_s: float,
-                    end_s: float) -> None:
+    def offer_frame(
+        self, frame: Frame, score: float, box: Box | None, start_s: float, end_s: float
+    ) -> None:
         """Keep a frame, uint8 [H, W, 3] BGR, if it is better than what there is."""
         if self.picture is not None and score <= self.picture.score:
             return
@@ -75,14 +76,17 @@ def safe_name(species: str) -> str:
 
     Letters, marks and digits of every script stay; all else becomes `_`.
     """
-    kept = "".join(character if unicodedata.category(character)[0] in "LMN" else "_"
-                   for character in unicodedata.normalize("NFC", species))
+    kept = "".join(
+        character if unicodedata.category(character)[0] in "LMN" else "_"
+        for character in unicodedata.normalize("NFC", species)
+    )
     cut = kept.encode()[:NAME_BYTES].decode(errors="ignore").strip("_")
     return cut or "bird"
 
 
-def write_evidence(folder: Path, started: datetime, species: str | None,
-                   kept: Keepsakes) -> tuple[EvidenceFile, ...]:
+def write_evidence(
+    folder: Path, started: datetime, species: str | None, kept: Keepsakes
+) -> tuple[EvidenceFile, ...]:
     """Write what was kept of a visit below a journal's folder.
 
     Args:
@@ -97,8 +101,10 @@ def write_evidence(folder: Path, started: datetime, species: str | None,
     Raises:
         InputError: When the disk does not take it; nothing of it is left then.
     """
-    stem = (f"{FOLDER}/{started.astimezone(UTC):%Y-%m-%d/%H%M%S}_"
-            f"{safe_name(species or 'undecided')}_{secrets.token_hex(4)}")
+    stem = (
+        f"{FOLDER}/{started.astimezone(UTC):%Y-%m-%d/%H%M%S}_"
+        f"{safe_name(species or 'undecided')}_{secrets.token_hex(4)}"
+    )
     written: list[EvidenceFile] = []
     try:
         _make_folder(folder, (folder / stem).parent)
@@ -125,8 +131,15 @@ def _make_folder(root: Path, folder: Path) -> None:
 
 def _write(folder: Path, path: str, kind: str, data: bytes, of: Picture | Sound) -> EvidenceFile:
     write_file(folder / path, data, mode=0o600)
-    return EvidenceFile(kind, path, len(data), of.score, of.start_s, of.end_s,
-                        of.box if isinstance(of, Picture) else None)
+    return EvidenceFile(
+        kind,
+        path,
+        len(data),
+        of.score,
+        of.start_s,
+        of.end_s,
+        of.box if isinstance(of, Picture) else None,
+    )
 
 
 def _flac(sound: Sound) -> bytes:

@@ -8,7 +8,8 @@ RARE = 0.01  # of the visits up to then: a species with less is rare
 # Of each visit: how many of its species, and how many of any, were before it.
 EARLIER = (
     "SELECT id AS visit, row_number() OVER (PARTITION BY species ORDER BY started, id) - 1 AS own, "
-    "row_number() OVER (ORDER BY started, id) - 1 AS total FROM visits WHERE species IS NOT NULL")
+    "row_number() OVER (ORDER BY started, id) - 1 AS total FROM visits WHERE species IS NOT NULL"
+)
 
 
 def mark_of(own: int | None, total: int | None) -> str | None:
@@ -30,6 +31,6 @@ def mark_next(journal: Journal, species: str | None) -> str | None:
     if species is None:
         return None
     own, total = journal.database.execute(
-        "SELECT count(*) FILTER (WHERE species = ?), count(species) FROM visits",
-        (species,)).fetchone()
+        "SELECT count(*) FILTER (WHERE species = ?), count(species) FROM visits", (species,)
+    ).fetchone()
     return mark_of(own, total)

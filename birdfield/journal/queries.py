@@ -17,9 +17,28 @@ from birdfield.model.names import LABELS, Names
 from birdfield.model.species import fold
 from birdfield.recognise.observation import DECIMALS, harmless
 
-COLUMNS = ("id", "session", "started", "ended", "species", "scientific", "first_species", "score",
-           "senses", "agreement", "windows", "candidates", "clock_shift_s", "start_s", "end_s",
-           "picture", "sound", "sonogram", "model", "mark")
+COLUMNS = (
+    "id",
+    "session",
+    "started",
+    "ended",
+    "species",
+    "scientific",
+    "first_species",
+    "score",
+    "senses",
+    "agreement",
+    "windows",
+    "candidates",
+    "clock_shift_s",
+    "start_s",
+    "end_s",
+    "picture",
+    "sound",
+    "sonogram",
+    "model",
+    "mark",
+)
 MARKS = {None: "", "new": "  new here", "rare": "  rare here"}
 EVENT_COLUMNS = ("id", "session", "time", "kind", "detail", "clock_shift_s")
 SENSES = ("image", "audio", "both")
@@ -57,12 +76,15 @@ def parse_time(text: str | None, option: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{option} is {text!r}; expected a date or a time such as 2026-05-01 or "
-                         "2026-05-01T06:30") from error
+        raise UsageError(
+            f"{option} is {text!r}; expected a date or a time such as 2026-05-01 or "
+            "2026-05-01T06:30"
+        ) from error
 
 
-def visits_of(journal: Journal, selection: Selection,
-              marked: bool = True) -> Iterator[dict[str, Any]]:
+def visits_of(
+    journal: Journal, selection: Selection, marked: bool = True
+) -> Iterator[dict[str, Any]]:
     """Read visits in the order of their beginning, with their evidence; times are local.
 
     Marks cost a look at the whole journal, however few visits are wanted.
@@ -78,12 +100,15 @@ def visits_of(journal: Journal, selection: Selection,
         "FROM visits JOIN sessions ON sessions.id = session "
         f"LEFT JOIN ({earlier}) ON visit = visits.id "
         f"WHERE {' AND '.join(wheres)} ORDER BY started DESC, visits.id DESC {limit}) "
-        "ORDER BY started, id", values)
+        "ORDER BY started, id",
+        values,
+    )
     yield from _whole(rows, _visit, "visit")
 
 
-def _whole(rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], dict[str, Any]],
-           what: str) -> Iterator[dict[str, Any]]:
+def _whole(
+    rows: Iterable[sqlite3.Row], read: Callable[[sqlite3.Row], dict[str, Any]], what: str
+) -> Iterator[dict[str, Any]]:
     """Read rows; one of which a worn card has changed a bit does not hide the others."""
     for row in rows:
         try:
@@ -100,9 +125,13 @@ def _conditions(journal: Journal, selection: Selection) -> tuple[list[str], list
     if selection.species == "undecided":
         wheres.append("species IS NULL")
     elif selection.species is not None:
-        labels = [row["species"] for row in journal.database.execute(
-            "SELECT DISTINCT species FROM visits WHERE species IS NOT NULL")
-            if fold(row["species"]) == fold(selection.species)]
+        labels = [
+            row["species"]
+            for row in journal.database.execute(
+                "SELECT DISTINCT species FROM visits WHERE species IS NOT NULL"
+            )
+            if fold(row["species"]) == fold(selection.species)
+        ]
         wheres.append(f"species IN ({', '.join('?' * len(labels))})")
         values += labels
     if selection.session is not None:
@@ -122,25 +151,33 @@ def _visit(row: sqlite3.Row) -> dict[str, Any]:
     files = json.loads(row["files"])
     entry = {name: row[name] for name in COLUMNS if name in row.keys()}  # noqa: SIM118
     for name in ("started", "ended"):
-        entry[name] = datetime.fromisoformat(row[name]).astimezone(local).isoformat(
-            timespec="milliseconds")
+        entry[name] = (
+            datetime.fromisoformat(row[name]).astimezone(local).isoformat(timespec="milliseconds")
+        )
     entry["mark"] = mark_of(row["own"], row["total"])
     entry["score"] = round(row["score"], DECIMALS)
     entry["start_s"], entry["end_s"] = round(row["start_s"], 3), round(row["end_s"], 3)
-    entry["candidates"] = [{"species": species, "share": round(share, DECIMALS)}
-                           for species, share in json.loads(row["candidates"])]
+    entry["candidates"] = [
+        {"species": species, "share": round(share, DECIMALS)}
+        for species, share in json.loads(row["candidates"])
+    ]
     entry.update({kind: files.get(kind) for kind in ("picture", "sound", "sonogram")})
     return {name: entry[name] for name in COLUMNS}
 
 
-def events_of(journal: Journal, since: datetime | None, until: datetime | None,
-              last: int | None = None) -> Iterator[dict[str, Any]]:
+def events_of(
+    journal: Journal, since: datetime | None, until: datetime | None, last: int | None = None
+) -> Iterator[dict[str, Any]]:
     """Read events, or the newest so many, in the order in which they came."""
     rows = journal.database.execute(
         f"SELECT * FROM (SELECT {', '.join(EVENT_COLUMNS)} FROM events "
         "WHERE time >= ? AND time < ? ORDER BY id DESC LIMIT ?) ORDER BY id",
-        (utc_text(since) if since else "", utc_text(until) if until else "~",
-         -1 if last is None else last))
+        (
+            utc_text(since) if since else "",
+            utc_text(until) if until else "~",
+            -1 if last is None else last,
+        ),
+    )
     yield from _whole(rows, _event, "event")
 
 
@@ -153,15 +190,21 @@ def visit_line(entry: dict[str, Any], names: Names = LABELS) -> str:
     """Write a visit as a line for a person, with species by these names."""
     started, ended = (datetime.fromisoformat(entry[name]) for name in ("started", "ended"))
     nearest = [names.full(each["species"]) for each in entry["candidates"][:2]]
-    species = (names.full(entry["species"], entry["scientific"]) if entry["species"] else
-               f"unknown (nearest: {nearest[0]})" if entry["first_species"] else
-               f"undecided: {' or '.join(nearest)}")
+    species = (
+        names.full(entry["species"], entry["scientific"])
+        if entry["species"]
+        else f"unknown (nearest: {nearest[0]})"
+        if entry["first_species"]
+        else f"undecided: {' or '.join(nearest)}"
+    )
     kept = "+".join(kind for kind in ("picture", "sound") if entry[kind])
     corrected = "  (clock corrected)" if entry["clock_shift_s"] else ""
-    return (f"{started:%Y-%m-%d %H:%M:%S}-{ended:%H:%M:%S}  "
-            f"{species}  {entry['score']:.2f}  "
-            f"[{'image+audio' if entry['senses'] == 'both' else entry['senses']}]"
-            f"{f'  {kept}' if kept else ''}{MARKS[entry['mark']]}{corrected}")
+    return (
+        f"{started:%Y-%m-%d %H:%M:%S}-{ended:%H:%M:%S}  "
+        f"{species}  {entry['score']:.2f}  "
+        f"[{'image+audio' if entry['senses'] == 'both' else entry['senses']}]"
+        f"{f'  {kept}' if kept else ''}{MARKS[entry['mark']]}{corrected}"
+    )
 
 
 def event_line(entry: dict[str, Any]) -> str:

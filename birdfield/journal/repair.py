@@ -84,13 +84,16 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> int:
     if 0 < version <= len(MIGRATIONS):
         for table in TABLES:
             _copy_table(damaged, connection, table)
-    connection.execute("INSERT INTO sessions (id, started, model) SELECT session, min(started), '' "
-                       "FROM visits WHERE session NOT IN (SELECT id FROM sessions) "
-                       "GROUP BY session")
+    connection.execute(
+        "INSERT INTO sessions (id, started, model) SELECT session, min(started), '' "
+        "FROM visits WHERE session NOT IN (SELECT id FROM sessions) "
+        "GROUP BY session"
+    )
     for table in ("evidence", "embeddings"):
         connection.execute(f"DELETE FROM {table} WHERE visit NOT IN (SELECT id FROM visits)")
-    connection.execute("UPDATE events SET session = NULL "
-                       "WHERE session NOT IN (SELECT id FROM sessions)")
+    connection.execute(
+        "UPDATE events SET session = NULL WHERE session NOT IN (SELECT id FROM sessions)"
+    )
     connection.execute("COMMIT")
     connection.execute("PRAGMA foreign_keys = ON")
     damaged.close()
@@ -103,17 +106,21 @@ def _copy_table(damaged: sqlite3.Connection, connection: sqlite3.Connection, tab
         there = {row[1] for row in damaged.execute(f"PRAGMA table_info({table})")}
     except sqlite3.DatabaseError:
         return
-    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")
-               if row[1] in there]
+    columns = [
+        row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] in there
+    ]
     order = "visit" if table == "embeddings" else "rowid"
     marks = ", ".join("?" * len(columns))
     for direction in ("ASC", "DESC"):
         try:
-            for row in damaged.execute(f"SELECT {', '.join(columns)} FROM {table} "
-                                       f"ORDER BY {order} {direction}"):
+            for row in damaged.execute(
+                f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order} {direction}"
+            ):
                 try:
-                    connection.execute(f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) "
-                                       f"VALUES ({marks})", row)
+                    connection.execute(
+                        f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})",
+                        row,
+                    )
                 except sqlite3.IntegrityError:
                     continue  # what was read is no row of this table
         except sqlite3.DatabaseError:
@@ -121,8 +128,9 @@ def _copy_table(damaged: sqlite3.Connection, connection: sqlite3.Connection, tab
         return
 
 
-def renew(path: Path, connect: Callable[[Path], sqlite3.Connection],
-          fault: str) -> tuple[sqlite3.Connection, str]:
+def renew(
+    path: Path, connect: Callable[[Path], sqlite3.Connection], fault: str
+) -> tuple[sqlite3.Connection, str]:
     """Set a damaged journal aside and go on with what can be saved of it.
 
     Returns:
@@ -132,7 +140,9 @@ def renew(path: Path, connect: Callable[[Path], sqlite3.Connection],
     connection = connect(path)
     migrate(connection, str(path))
     saved = salvage(aside, connection)
-    sentence = (f"{path.name} was damaged ({fault}); it was set aside as {aside.name}, and "
-                f"{saved} visits of it were saved")
+    sentence = (
+        f"{path.name} was damaged ({fault}); it was set aside as {aside.name}, and "
+        f"{saved} visits of it were saved"
+    )
     log.error("%s", sentence)
     return connection, sentence

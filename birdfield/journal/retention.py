@@ -58,8 +58,9 @@ class Disk:
         paused: Whether there is no room for evidence now.
     """
 
-    def __init__(self, journal: Journal, retention: Retention,
-                 free: Callable[[Path], int] = free_bytes) -> None:
+    def __init__(
+        self, journal: Journal, retention: Retention, free: Callable[[Path], int] = free_bytes
+    ) -> None:
         """Watch over a journal's evidence; free tells what is left on the disk."""
         self._journal, self._retention, self._free = journal, retention, free
         self._wanted = max(retention.free, LEAST_FREE)
@@ -96,8 +97,12 @@ class Disk:
         self.paused = paused
         left = self._free(self._journal.folder) / 1e6
         if paused:
-            log.error("disk full: %.0f MB are free, %.0f MB are to stay free; recognition goes on, "
-                      "but no picture or sound is kept", left, self._wanted / 1e6)
+            log.error(
+                "disk full: %.0f MB are free, %.0f MB are to stay free; recognition goes on, "
+                "but no picture or sound is kept",
+                left,
+                self._wanted / 1e6,
+            )
         else:
             log.warning("disk has room again: %.0f MB are free; pictures and sounds are kept", left)
         return "disk full" if paused else "disk has room"
@@ -121,15 +126,18 @@ class Disk:
                 break
             remove_evidence(self._journal.folder, paths)
             with self._journal.transaction() as database:
-                database.execute("UPDATE evidence SET deleted = ? "
-                                 "WHERE visit = ? AND deleted IS NULL", (utc_text(now), visit))
+                database.execute(
+                    "UPDATE evidence SET deleted = ? WHERE visit = ? AND deleted IS NULL",
+                    (utc_text(now), visit),
+                )
             size -= bytes_
             count += 1
         if count < AT_ONCE:
             self._aged = now
         if count:
-            log.info("the pictures and sounds of %d visits were deleted to keep within bounds",
-                     count)
+            log.info(
+                "the pictures and sounds of %d visits were deleted to keep within bounds", count
+            )
         return count
 
     def _looked(self, now: datetime) -> bool:
@@ -142,7 +150,8 @@ class Disk:
 
     def _size(self) -> int:
         row = self._journal.database.execute(
-            "SELECT total(bytes) FROM evidence WHERE deleted IS NULL").fetchone()
+            "SELECT total(bytes) FROM evidence WHERE deleted IS NULL"
+        ).fetchone()
         return int(row[0])
 
     def _disposable(self) -> Iterator[tuple[int, str, list[str], int]]:
@@ -157,6 +166,8 @@ class Disk:
             "           PARTITION BY species ORDER BY agreement = 'agree' DESC, score DESC, "
             "           windows DESC, id DESC) AS place FROM visits JOIN kept ON visit = visits.id)"
             "SELECT id, started, paths, bytes FROM ranked WHERE place > ? OR species IS NULL "
-            "ORDER BY started LIMIT ?", (self._retention.best, AT_ONCE)).fetchall()
+            "ORDER BY started LIMIT ?",
+            (self._retention.best, AT_ONCE),
+        ).fetchall()
         for row in rows:
             yield row["id"], row["started"], json.loads(row["paths"]), row["bytes"]

@@ -88,8 +88,10 @@ def version_of(connection: sqlite3.Connection, name: str) -> int:
     if application != APPLICATION_ID and (application or version or _has_tables(connection)):
         raise InputError(f"{name}: a SQLite file, but no birdfield journal; choose another folder")
     if version > len(MIGRATIONS):
-        raise InputError(f"{name}: journal version {version}, but this birdfield knows versions up "
-                         f"to {len(MIGRATIONS)}; install the birdfield that wrote it")
+        raise InputError(
+            f"{name}: journal version {version}, but this birdfield knows versions up "
+            f"to {len(MIGRATIONS)}; install the birdfield that wrote it"
+        )
     return version
 
 
@@ -103,4 +105,5 @@ def migrate(connection: sqlite3.Connection, name: str) -> None:
         # executescript would commit at its start: the transaction is part of the script.
         connection.executescript(
             f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {version + 1}; COMMIT;")
+            f"PRAGMA user_version = {version + 1}; COMMIT;"
+        )

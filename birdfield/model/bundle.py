@@ -103,35 +103,43 @@ def load_bundle(folder: Path) -> Bundle:
         InputError: When it is no bundle, of another format, damaged or incomplete.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such model; expected a folder NAME.birdfield "
-                         "made by birdfield export")
+        raise InputError(
+            f"{folder}: no such model; expected a folder NAME.birdfield made by birdfield export"
+        )
     manifest = _read_manifest(folder / MANIFEST)
     if manifest.get("format") != FORMAT:
-        raise InputError(f"{folder}: bundle format {manifest.get('format')!r}, expected {FORMAT}; "
-                         "install the birdfield that made it, or export it again")
+        raise InputError(
+            f"{folder}: bundle format {manifest.get('format')!r}, expected {FORMAT}; "
+            "install the birdfield that made it, or export it again"
+        )
     _check_files(folder, manifest)
     bundle = Bundle(folder, manifest)
     try:
         _check_contract(manifest)
         bundle.calibration, bundle.image_spec, bundle.crop_margin  # noqa: B018  (fail at the door)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{folder / MANIFEST}: malformed ({error!r}); "
-                         "export the bundle again") from error
+        raise InputError(
+            f"{folder / MANIFEST}: malformed ({error!r}); export the bundle again"
+        ) from error
     return bundle
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_MANIFEST:
-            raise InputError(f"{path}: {path.stat().st_size:,} bytes; expected a manifest of at "
-                             f"most {MAX_MANIFEST:,}")
+            raise InputError(
+                f"{path}: {path.stat().st_size:,} bytes; expected a manifest of at "
+                f"most {MAX_MANIFEST:,}"
+            )
         manifest = json.loads(path.read_bytes())
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a bundle made by "
-                         "birdfield export") from error
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); expected a bundle made by birdfield export"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: damaged, no JSON ({error}); "
-                         "copy or export the bundle again") from error
+        raise InputError(
+            f"{path}: damaged, no JSON ({error}); copy or export the bundle again"
+        ) from error
     if not isinstance(manifest, dict):
         raise InputError(f"{path}: malformed; expected a JSON object; export the bundle again")
     return manifest
@@ -141,19 +149,24 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     listed = manifest.get("files")
     if not isinstance(listed, dict) or sorted({*listed} - OPTIONAL) != sorted(FILES):
         names = sorted(listed)[:8] if isinstance(listed, dict) else listed
-        raise InputError(f"{folder / MANIFEST}: lists {str(names)[:200]}, expected "
-                         f"{sorted(FILES)}; export the bundle again")
+        raise InputError(
+            f"{folder / MANIFEST}: lists {str(names)[:200]}, expected "
+            f"{sorted(FILES)}; export the bundle again"
+        )
     for name in listed:
         path = folder / name
         try:
             size = path.stat().st_size
             digest = file_sha256(path) if size <= MAX_FILE else "of a file too large to read"
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); "
-                             "copy the bundle again") from error
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); copy the bundle again"
+            ) from error
         if digest != listed[name]:
-            raise InputError(f"{path}: damaged: SHA-256 is {digest[:12]}..., the manifest says "
-                             f"{str(listed[name])[:12]}...; copy the bundle again")
+            raise InputError(
+                f"{path}: damaged: SHA-256 is {digest[:12]}..., the manifest says "
+                f"{str(listed[name])[:12]}...; copy the bundle again"
+            )
 
 
 def _check_contract(manifest: Mapping[str, Any]) -> None:
@@ -163,33 +176,43 @@ def _check_contract(manifest: Mapping[str, Any]) -> None:
     # The store's folder may be named by it, so a manifest does not choose it freely.
     expected = model_id(manifest["files"], manifest["frontend"]["sha256"])
     if manifest["model"] != expected:
-        raise ValueError(f"model id {str(manifest['model'])[:100]!r} is not that of its towers, "
-                         f"{expected!r}")
+        raise ValueError(
+            f"model id {str(manifest['model'])[:100]!r} is not that of its towers, {expected!r}"
+        )
 
 
 def _check_frontend(manifest: Mapping[str, Any]) -> None:
     """Check that this birdfield hears as the bundle's audio tower was trained to."""
     name, wanted = manifest["frontend"]["name"], manifest["yamnet"]["sha256"]
     if name not in SPECS:
-        raise InputError(f"this model hears by the frontend {str(name)[:100]!r}, expected one of "
-                         f"{', '.join(SPECS)}; install the birdfield that made it")
+        raise InputError(
+            f"this model hears by the frontend {str(name)[:100]!r}, expected one of "
+            f"{', '.join(SPECS)}; install the birdfield that made it"
+        )
     spec = SPECS[name]
     evidence = manifest["audio"].get("evidence", 0)
     if evidence != spec.evidence:
-        raise InputError(f"this model hears {str(evidence)[:100]} numbers of {name}'s classes, "
-                         f"this birdfield {spec.evidence}; train it again")
+        raise InputError(
+            f"this model hears {str(evidence)[:100]} numbers of {name}'s classes, "
+            f"this birdfield {spec.evidence}; train it again"
+        )
     if manifest["audio"] != spec.to_json():
-        raise ValueError(f"the sound of {name} is {str(manifest['audio'])[:200]}; "
-                         f"this birdfield has {spec.to_json()}")
+        raise ValueError(
+            f"the sound of {name} is {str(manifest['audio'])[:200]}; "
+            f"this birdfield has {spec.to_json()}"
+        )
     copied = manifest["files"].get(YAMNET_FILE)
     if wanted != (copied or PACKAGED_YAMNET_SHA256):
-        raise InputError(f"this model hears by the YAMNet {str(wanted)[:12]}..., this birdfield "
-                         f"carries {PACKAGED_YAMNET_SHA256[:12]}...; install the birdfield that "
-                         "made it, or export it again")
+        raise InputError(
+            f"this model hears by the YAMNet {str(wanted)[:12]}..., this birdfield "
+            f"carries {PACKAGED_YAMNET_SHA256[:12]}...; install the birdfield that "
+            "made it, or export it again"
+        )
     known = wanted if spec is YAMNET else BIRDNET_SHA256
     if manifest["frontend"]["sha256"] != known:
-        raise ValueError(f"its {name} is {str(manifest['frontend']['sha256'])[:12]}...; "
-                         f"expected {known[:12]}...")
+        raise ValueError(
+            f"its {name} is {str(manifest['frontend']['sha256'])[:12]}...; expected {known[:12]}..."
+        )
 
 
 def model_id(hashes: Mapping[str, str], frontend_sha256: str) -> str:

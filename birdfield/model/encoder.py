@@ -50,8 +50,14 @@ class Encoder(Protocol):
 class BundleEncoder:
     """The TFLite towers of one bundle, each loaded on first use. Not thread-safe."""
 
-    def __init__(self, folder: Path, image_spec: ImageSpec, audio_spec: AudioSpec, yamnet: Path,
-                 threads: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        image_spec: ImageSpec,
+        audio_spec: AudioSpec,
+        yamnet: Path,
+        threads: int = 1,
+    ) -> None:
         """Take the towers from a bundle's folder, whose files were checked by the bundle."""
         self.audio_spec = audio_spec
         self._folder = folder
@@ -124,8 +130,11 @@ class BundleEncoder:
             raise ValueError("fuse needs an image vector or an audio vector; got neither")
         zero = np.zeros(DIM, np.float32)
         presence = np.array([[image is not None, audio is not None]], np.float32)
-        fused = self._fusion(image=(zero if image is None else image)[None],
-                             audio=(zero if audio is None else audio)[None], presence=presence)
+        fused = self._fusion(
+            image=(zero if image is None else image)[None],
+            audio=(zero if audio is None else audio)[None],
+            presence=presence,
+        )
         return unit(fused["embedding"][0])
 
 

@@ -16,9 +16,15 @@ from birdfield.model.species import Species
 
 MAX_SPECIES = 100_000
 NEARER = 0.05  # in cosine, that a species must be nearer than what no bird is
-ARRAYS = {"species": ("uint8", 1), "vectors": ("float32", 2), "owner": ("int32", 1),
-          "senses": ("uint8", 1), "thresholds": ("float32", 2),
-          "nobird_vectors": ("float32", 2), "nobird_senses": ("uint8", 1)}
+ARRAYS = {
+    "species": ("uint8", 1),
+    "vectors": ("float32", 2),
+    "owner": ("int32", 1),
+    "senses": ("uint8", 1),
+    "thresholds": ("float32", 2),
+    "nobird_vectors": ("float32", 2),
+    "nobird_senses": ("uint8", 1),
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,11 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that manifests hold."""
-        return {"temperature": dict(zip(SENSES, self.temperature, strict=True)),
-                "threshold": dict(zip(SENSES, self.threshold, strict=True)),
-                "late_weight": self.late_weight}
+        return {
+            "temperature": dict(zip(SENSES, self.temperature, strict=True)),
+            "threshold": dict(zip(SENSES, self.threshold, strict=True)),
+            "late_weight": self.late_weight,
+        }
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Calibration":
@@ -48,8 +56,9 @@ class Calibration:
         image, audio, both = (float(entry["temperature"][sense]) for sense in SENSES)
         seen, heard, joint = (float(entry["threshold"][sense]) for sense in SENSES)
         calibration = cls((image, audio, both), (seen, heard, joint), float(entry["late_weight"]))
-        values = np.array([*calibration.temperature, *calibration.threshold,
-                           calibration.late_weight])
+        values = np.array(
+            [*calibration.temperature, *calibration.threshold, calibration.late_weight]
+        )
         if not np.isfinite(values).all() or min(calibration.temperature) <= 0:
             raise ValueError(f"calibration {entry!r} is out of range")
         return calibration
@@ -138,15 +147,22 @@ class Gallery:
     def dump(self) -> bytes:
         """Return the content of `species.npz`."""
         entries = json.dumps([species.to_json() for species in self.species], ensure_ascii=False)
-        return dump_arrays({"species": np.frombuffer(entries.encode(), np.uint8),
-                            "vectors": self.vectors, "owner": self.owner, "senses": self.senses,
-                            "thresholds": self.thresholds,
-                            "nobird_vectors": self.nobird_vectors,
-                            "nobird_senses": self.nobird_senses})
+        return dump_arrays(
+            {
+                "species": np.frombuffer(entries.encode(), np.uint8),
+                "vectors": self.vectors,
+                "owner": self.owner,
+                "senses": self.senses,
+                "thresholds": self.thresholds,
+                "nobird_vectors": self.nobird_vectors,
+                "nobird_senses": self.nobird_senses,
+            }
+        )
 
 
-def knownness(similarities: NDArray[np.float32], nobird: NDArray[np.float32], gallery: Gallery,
-              sense: str) -> NDArray[np.float32]:
+def knownness(
+    similarities: NDArray[np.float32], nobird: NDArray[np.float32], gallery: Gallery, sense: str
+) -> NDArray[np.float32]:
     """Tell how surely each sample is of a species of the gallery, and not unknown.
 
     It is how far the nearest species is above its threshold; where what no bird is comes within
@@ -171,8 +187,12 @@ def knownness(similarities: NDArray[np.float32], nobird: NDArray[np.float32], ga
 
 def knownness_of(vectors: Vectors, gallery: Gallery, sense: str) -> NDArray[np.float32]:
     """Compare vectors [Q, 128] with a gallery, and tell as `knownness` how surely each is known."""
-    return knownness(gallery.similarities(vectors, sense),
-                     gallery.nobird_similarity(vectors, sense), gallery, sense)
+    return knownness(
+        gallery.similarities(vectors, sense),
+        gallery.nobird_similarity(vectors, sense),
+        gallery,
+        sense,
+    )
 
 
 def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
@@ -183,9 +203,16 @@ def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
     """
     arrays = load_arrays(data, ARRAYS, name)
     species = parse_species(arrays["species"].tobytes(), name)
-    gallery = Gallery(species, arrays["vectors"], arrays["owner"], arrays["senses"],
-                      arrays["thresholds"], calibration, arrays["nobird_vectors"],
-                      arrays["nobird_senses"])
+    gallery = Gallery(
+        species,
+        arrays["vectors"],
+        arrays["owner"],
+        arrays["senses"],
+        arrays["thresholds"],
+        calibration,
+        arrays["nobird_vectors"],
+        arrays["nobird_senses"],
+    )
     _check(gallery, name)
     return gallery
 
@@ -199,25 +226,36 @@ def parse_species(data: bytes, name: str) -> tuple[Species, ...]:
     try:
         species = tuple(Species.from_json(entry) for entry in json.loads(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{name}: its list of species is malformed ({error!r}); "
-                         "restore it from a copy") from error
+        raise InputError(
+            f"{name}: its list of species is malformed ({error!r}); restore it from a copy"
+        ) from error
     if len(species) > MAX_SPECIES or len({entry.label for entry in species}) != len(species):
-        raise InputError(f"{name}: holds {len(species):,} species, some twice; expected at most "
-                         f"{MAX_SPECIES:,}, each once")
+        raise InputError(
+            f"{name}: holds {len(species):,} species, some twice; expected at most "
+            f"{MAX_SPECIES:,}, each once"
+        )
     return species
 
 
 def _check(gallery: Gallery, name: str) -> None:
     count, rows = len(gallery.species), len(gallery.vectors)
-    fits = (gallery.vectors.shape == (rows, DIM) and gallery.owner.shape == (rows,)
-            and gallery.senses.shape == (rows,) and gallery.thresholds.shape == (count, 3)
-            and (gallery.owner >= 0).all() and (gallery.owner < count).all()
-            and (gallery.senses < len(SENSES)).all() and np.isfinite(gallery.thresholds).all()
-            and np.allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-3)
-            and gallery.nobird_vectors.shape == (len(gallery.nobird_senses), DIM)
-            and (gallery.nobird_senses < len(SENSES)).all()
-            and np.allclose(np.linalg.norm(gallery.nobird_vectors, axis=1), 1.0, atol=1e-3))
+    fits = (
+        gallery.vectors.shape == (rows, DIM)
+        and gallery.owner.shape == (rows,)
+        and gallery.senses.shape == (rows,)
+        and gallery.thresholds.shape == (count, 3)
+        and (gallery.owner >= 0).all()
+        and (gallery.owner < count).all()
+        and (gallery.senses < len(SENSES)).all()
+        and np.isfinite(gallery.thresholds).all()
+        and np.allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-3)
+        and gallery.nobird_vectors.shape == (len(gallery.nobird_senses), DIM)
+        and (gallery.nobird_senses < len(SENSES)).all()
+        and np.allclose(np.linalg.norm(gallery.nobird_vectors, axis=1), 1.0, atol=1e-3)
+    )
     if not fits:
-        raise InputError(f"{name}: {rows} prototypes of shape {list(gallery.vectors.shape)} for "
-                         f"{count} species do not fit; expected unit vectors [M, {DIM}]; "
-                         "restore it from a copy")
+        raise InputError(
+            f"{name}: {rows} prototypes of shape {list(gallery.vectors.shape)} for "
+            f"{count} species do not fit; expected unit vectors [M, {DIM}]; "
+            "restore it from a copy"
+        )

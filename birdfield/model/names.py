@@ -15,8 +15,9 @@ def sort_key(name: str) -> tuple[str, str]:
 
     Ä comes with A, as a dictionary has it; the order of a language of its own is not known.
     """
-    plain = "".join(each for each in unicodedata.normalize("NFKD", name)
-                    if not unicodedata.combining(each))
+    plain = "".join(
+        each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each)
+    )
     return plain.casefold(), unicodedata.normalize("NFC", name)
 
 
@@ -84,8 +85,10 @@ def _language(species: Iterable[Species], wanted: str) -> str:
         for known in held:
             if known.casefold() == lang.casefold():
                 return known
-    raise UsageError(f"no species has a name in the language {wanted!r}; expected one of "
-                     f"{', '.join(sorted(held)) or 'a names CSV: --names FILE'}")
+    raise UsageError(
+        f"no species has a name in the language {wanted!r}; expected one of "
+        f"{', '.join(sorted(held)) or 'a names CSV: --names FILE'}"
+    )
 
 
 def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
@@ -98,8 +101,13 @@ def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
     found = []
     for known in species:
         more = given.get(fold(known.label), known)
-        found.append(replace(known, scientific=more.scientific or known.scientific,
-                             names={**known.names, **more.names}))
+        found.append(
+            replace(
+                known,
+                scientific=more.scientific or known.scientific,
+                names={**known.names, **more.names},
+            )
+        )
     labels = {fold(known.label) for known in found}
     return [*found, *(more for folded, more in given.items() if folded not in labels)]
 

@@ -34,9 +34,11 @@ def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str
     Returns:
         Pairs of one of SENSES and a unit vector [128].
     """
-    made = {"image": [fuse(vector, None) for vector in images],
-            "audio": [fuse(None, vector) for vector in audio],
-            "both": [fuse(pool(images), pool(audio))] if len(images) and len(audio) else []}
+    made = {
+        "image": [fuse(vector, None) for vector in images],
+        "audio": [fuse(None, vector) for vector in audio],
+        "both": [fuse(pool(images), pool(audio))] if len(images) and len(audio) else [],
+    }
     return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in made.items() if rows]
 
 
@@ -56,8 +58,9 @@ def seen_alone(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:
     return [("image", fuse(vector, None)) for vector in images] if len(images) <= FEW else []
 
 
-def reaching(made: list[tuple[str, Vector]], photographs: int,
-             reach: float = REACH) -> list[tuple[str, Vector]]:
+def reaching(
+    made: list[tuple[str, Vector]], photographs: int, reach: float = REACH
+) -> list[tuple[str, Vector]]:
     """Lengthen the prototype of both of a new species, so that it stands beside those of many.
 
     The mean of k samples of a class, brought to length 1, has a cosine to another sample that is
@@ -73,12 +76,19 @@ def reaching(made: list[tuple[str, Vector]], photographs: int,
         `made` with another prototype of both, if there is one.
     """
     length = 1 + (reach - 1) * min(1.0, FEW / max(photographs, 1))
-    return [(sense, vector * np.float32(length) if sense == "both" else vector)
-            for sense, vector in made]
+    return [
+        (sense, vector * np.float32(length) if sense == "both" else vector)
+        for sense, vector in made
+    ]
 
 
-def steadied(made: list[tuple[str, Vector]], recordings: int, factory: Vectors,
-             senses: NDArray[np.uint8], prior: float = SOUND_PRIOR) -> list[tuple[str, Vector]]:
+def steadied(
+    made: list[tuple[str, Vector]],
+    recordings: int,
+    factory: Vectors,
+    senses: NDArray[np.uint8],
+    prior: float = SOUND_PRIOR,
+) -> list[tuple[str, Vector]]:
     """Draw what the pairs of an enrolled species fuse to towards what an average sound would do.
 
     One or two recordings say little of how a species sounds; taken at their word they make pairs

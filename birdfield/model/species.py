@@ -33,8 +33,9 @@ class Species:
         """Read such an entry; raises KeyError, TypeError, AttributeError or InputError."""
         names = {str(lang): clean_name(name) for lang, name in entry.get("names", {}).items()}
         scientific = entry.get("scientific")
-        return cls(clean_name(entry["label"]),
-                   clean_name(scientific) if scientific else None, names)
+        return cls(
+            clean_name(entry["label"]), clean_name(scientific) if scientific else None, names
+        )
 
 
 def clean_name(name: str) -> str:
@@ -45,12 +46,16 @@ def clean_name(name: str) -> str:
     """
     cleaned = " ".join(unicodedata.normalize("NFC", name.replace("_", " ")).split())
     if not cleaned or len(cleaned) > MAX_NAME:
-        raise InputError(f"species name {name[:40]!r} has {len(cleaned)} characters; "
-                         f"expected 1 to {MAX_NAME}")
-    if any(unicodedata.category(character) in ("Cc", "Cs") or character in BIDI
-           for character in cleaned):
-        raise InputError(f"species name {name[:40]!r} holds a control character; "
-                         "expected printable text")
+        raise InputError(
+            f"species name {name[:40]!r} has {len(cleaned)} characters; expected 1 to {MAX_NAME}"
+        )
+    if any(
+        unicodedata.category(character) in ("Cc", "Cs") or character in BIDI
+        for character in cleaned
+    ):
+        raise InputError(
+            f"species name {name[:40]!r} holds a control character; expected printable text"
+        )
     return cleaned
 
 
@@ -73,8 +78,10 @@ def read_names(path: Path) -> dict[str, Species]:
             reader = csv.DictReader(stream)
             missing = {"label", "scientific", "lang", "name"} - set(reader.fieldnames or ())
             if missing:
-                raise InputError(f"{path}: no column {', '.join(sorted(missing))}; "
-                                 "expected label,scientific,lang,name")
+                raise InputError(
+                    f"{path}: no column {', '.join(sorted(missing))}; "
+                    "expected label,scientific,lang,name"
+                )
             return _merge_names(reader, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error

@@ -71,13 +71,21 @@ class Store:
 
     def dump(self) -> bytes:
         """Return the content of the store's file: a line with its checksum, then the rest."""
-        entries = {"model": self.model, "removed": sorted(self.removed),
-                   "renamed": dict(self.renamed),
-                   "enrolled": [entry.to_json() for entry in self.enrolled.values()]}
+        entries = {
+            "model": self.model,
+            "removed": sorted(self.removed),
+            "renamed": dict(self.renamed),
+            "enrolled": [entry.to_json() for entry in self.enrolled.values()],
+        }
         vectors = [entry.vectors for entry in self.enrolled.values()]
-        body = dump_arrays({
-            "entries": np.frombuffer(json.dumps(entries, ensure_ascii=False).encode(), np.uint8),
-            "vectors": np.concatenate([np.zeros((0, DIM), np.float32), *vectors])})
+        body = dump_arrays(
+            {
+                "entries": np.frombuffer(
+                    json.dumps(entries, ensure_ascii=False).encode(), np.uint8
+                ),
+                "vectors": np.concatenate([np.zeros((0, DIM), np.float32), *vectors]),
+            }
+        )
         return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
@@ -88,15 +96,22 @@ def parse_store(data: bytes, name: str) -> Store:
         InputError: When it is damaged or not a store.
     """
     head, _, body = data.partition(b"\n")
-    if not head.startswith(MAGIC) or head[len(MAGIC):] != hashlib.sha256(body).hexdigest().encode():
-        raise InputError(f"{name}: the store is damaged (its checksum does not fit); "
-                         "restore it from a copy, or move it away to start anew")
+    if (
+        not head.startswith(MAGIC)
+        or head[len(MAGIC) :] != hashlib.sha256(body).hexdigest().encode()
+    ):
+        raise InputError(
+            f"{name}: the store is damaged (its checksum does not fit); "
+            "restore it from a copy, or move it away to start anew"
+        )
     arrays = load_arrays(body, ARRAYS, name)
     try:
         return _from_arrays(json.loads(arrays["entries"].tobytes()), arrays["vectors"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{name}: the store is malformed ({error}); "
-                         "restore it from a copy, or move it away to start anew") from error
+        raise InputError(
+            f"{name}: the store is malformed ({error}); "
+            "restore it from a copy, or move it away to start anew"
+        ) from error
 
 
 def _from_arrays(entries: Mapping[str, Any], vectors: NDArray[np.float32]) -> Store:
@@ -106,15 +121,22 @@ def _from_arrays(entries: Mapping[str, Any], vectors: NDArray[np.float32]) -> St
         species = Species.from_json(entry["species"])
         hashes, senses = tuple(map(str, entry["hashes"])), tuple(map(str, entry["senses"]))
         rows = vectors[start : start + len(hashes)]
-        if len(hashes) != len(senses) or rows.shape != (len(hashes), DIM) or not set(senses) <= {
-                "image", "audio"}:
+        if (
+            len(hashes) != len(senses)
+            or rows.shape != (len(hashes), DIM)
+            or not set(senses) <= {"image", "audio"}
+        ):
             raise ValueError(f"the samples of {species.label!r} do not fit each other")
         enrolled[species.label] = Enrolled(species, hashes, senses, rows)
         start += len(hashes)
     if start != len(vectors) or not np.isfinite(vectors).all():
         raise ValueError(f"{len(vectors)} vectors for {start} samples")
-    return Store(str(entries["model"]), enrolled, frozenset(map(str, entries["removed"])),
-                 {str(old): str(new) for old, new in entries["renamed"].items()})
+    return Store(
+        str(entries["model"]),
+        enrolled,
+        frozenset(map(str, entries["removed"])),
+        {str(old): str(new) for old, new in entries["renamed"].items()},
+    )
 
 
 def store_path(bundle: Bundle) -> Path:
@@ -153,14 +175,19 @@ def left_behind(bundle: Bundle, known: Gallery) -> list[str]:
     earlier = set(stores.glob(STARTER_STORE.format("*") + "/species.store")) - {store_path(bundle)}
     for path in sorted(earlier):
         try:
-            lost = [label for label in parse_store(path.read_bytes(), str(path)).enrolled
-                    if fold(label) not in labels]
+            lost = [
+                label
+                for label in parse_store(path.read_bytes(), str(path)).enrolled
+                if fold(label) not in labels
+            ]
         except (InputError, OSError):
             continue
         if lost:
-            told.append(f"{path}: the starter that this package had before was taught "
-                        f"{', '.join(lost)}, and this one was not; enrol them again, or remove "
-                        f"{path.parent}")
+            told.append(
+                f"{path}: the starter that this package had before was taught "
+                f"{', '.join(lost)}, and this one was not; enrol them again, or remove "
+                f"{path.parent}"
+            )
     return told
 
 
@@ -173,16 +200,19 @@ def load_store(bundle: Bundle) -> Store:
     path = store_path(bundle)
     try:
         if path.stat().st_size > MAX_STORE:
-            raise InputError(f"{path}: {path.stat().st_size:,} bytes; expected a store of at most "
-                             f"{MAX_STORE:,}")
+            raise InputError(
+                f"{path}: {path.stat().st_size:,} bytes; expected a store of at most {MAX_STORE:,}"
+            )
         store = parse_store(path.read_bytes(), str(path))
     except FileNotFoundError:
         return Store(bundle.model_id)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if store.model != bundle.model_id:
-        raise InputError(f"{path}: holds vectors of model {store.model}, but the bundle is model "
-                         f"{bundle.model_id}; move the store away and enrol its species again")
+        raise InputError(
+            f"{path}: holds vectors of model {store.model}, but the bundle is model "
+            f"{bundle.model_id}; move the store away and enrol its species again"
+        )
     return store
 
 
@@ -222,19 +252,26 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
             species.append(entry.species)
         audio = entry.of_sense("audio")
         images = entry.of_sense("image")
-        made = steadied(prototypes_of(fuse, images, audio), len(audio), factory.vectors,
-                        factory.senses)
+        made = steadied(
+            prototypes_of(fuse, images, audio), len(audio), factory.vectors, factory.senses
+        )
         if index[label] >= len(factory.species):
             made = reaching(made, len(images))
         for sense, vector in made + seen_alone(fuse, images):
             vectors.append(vector[None])
             owner.append(np.array([index[label]], np.int32))
             senses.append(np.array([SENSES.index(sense)], np.uint8))
-    added = np.tile(np.array(bundle.calibration.threshold, np.float32),
-                    (len(species) - len(factory.species), 1))
-    return replace(factory, species=tuple(species), vectors=np.concatenate(vectors),
-                   owner=np.concatenate(owner), senses=np.concatenate(senses),
-                   thresholds=np.concatenate([factory.thresholds, added]))
+    added = np.tile(
+        np.array(bundle.calibration.threshold, np.float32), (len(species) - len(factory.species), 1)
+    )
+    return replace(
+        factory,
+        species=tuple(species),
+        vectors=np.concatenate(vectors),
+        owner=np.concatenate(owner),
+        senses=np.concatenate(senses),
+        thresholds=np.concatenate([factory.thresholds, added]),
+    )
 
 
 def _changed(factory: Gallery, store: Store) -> Gallery:
@@ -242,8 +279,16 @@ def _changed(factory: Gallery, store: Store) -> Gallery:
     kept = np.array([entry.label not in store.removed for entry in factory.species], bool)
     rows = kept[factory.owner]
     place = np.cumsum(kept) - 1
-    species = tuple(replace(entry, label=store.renamed.get(entry.label, entry.label))
-                    for entry, keep in zip(factory.species, kept, strict=True) if keep)
-    return replace(factory, species=species, vectors=factory.vectors[rows],
-                   owner=place[factory.owner[rows]].astype(np.int32), senses=factory.senses[rows],
-                   thresholds=factory.thresholds[kept])
+    species = tuple(
+        replace(entry, label=store.renamed.get(entry.label, entry.label))
+        for entry, keep in zip(factory.species, kept, strict=True)
+        if keep
+    )
+    return replace(
+        factory,
+        species=species,
+        vectors=factory.vectors[rows],
+        owner=place[factory.owner[rows]].astype(np.int32),
+        senses=factory.senses[rows],
+        thresholds=factory.thresholds[kept],
+    )

@@ -44,8 +44,10 @@ class Stream:
         last, hop = self._patches, self._spec.hop
         for shift in range(len(last)):
             count = min(len(last) - shift, len(wanted))
-            if (np.array_equal(last[shift], wanted[0])
-                    and np.array_equal(last[shift + count - 1], wanted[count - 1])
-                    and np.array_equal(last[shift : shift + count, :hop], wanted[:count, :hop])):
+            if (
+                np.array_equal(last[shift], wanted[0])
+                and np.array_equal(last[shift + count - 1], wanted[count - 1])
+                and np.array_equal(last[shift : shift + count, :hop], wanted[:count, :hop])
+            ):
                 return shift
         return len(last)

@@ -40,8 +40,10 @@ def interpreter_class() -> Any:
             continue
         log.info("TFLite runtime: %s", name)
         return module.Interpreter
-    raise MissingError(f"no TFLite runtime is installed ({wanted or 'any'} was asked for); "
-                       f"run: pip install {wanted or 'ai-edge-litert'}")
+    raise MissingError(
+        f"no TFLite runtime is installed ({wanted or 'any'} was asked for); "
+        f"run: pip install {wanted or 'ai-edge-litert'}"
+    )
 
 
 class TfliteModel:
@@ -66,7 +68,8 @@ class TfliteModel:
             self._run = self._interpreter.get_signature_runner(SIGNATURE)
             self.inputs: dict[str, tuple[int, ...]] = {
                 name: tuple(int(size) for size in detail["shape"])
-                for name, detail in self._run.get_input_details().items()}
+                for name, detail in self._run.get_input_details().items()
+            }
             self.outputs = frozenset(self._run.get_output_details())
         except (OSError, ValueError, RuntimeError) as error:
             raise _load_error(path, error) from error
@@ -118,11 +121,14 @@ class PlainModel:
         """Run once on values of the input's shape; all outputs, copies, in the file's order."""
         self._interpreter.set_tensor(self._input, values)
         self._interpreter.invoke()
-        return [np.array(self._interpreter.get_tensor(output), np.float32)
-                for output in self._outputs]
+        return [
+            np.array(self._interpreter.get_tensor(output), np.float32) for output in self._outputs
+        ]
 
 
 def _load_error(path: Path, error: Exception) -> InputError:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-    return InputError(f"{path}: this TFLite runtime cannot load it ({first_line}); "
-                      "update ai-edge-litert or export the bundle again")
+    return InputError(
+        f"{path}: this TFLite runtime cannot load it ({first_line}); "
+        "update ai-edge-litert or export the bundle again"
+    )

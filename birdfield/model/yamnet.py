@@ -33,8 +33,9 @@ class Yamnet:
             InputError: When it is another model, or a conversion from before the bands.
         """
         self._path = path
-        packaged = path == PACKAGED_YAMNET or (path.is_file()
-                                               and self.sha256 == PACKAGED_YAMNET_SHA256)
+        packaged = path == PACKAGED_YAMNET or (
+            path.is_file() and self.sha256 == PACKAGED_YAMNET_SHA256
+        )
         model = LogMelYamnet(threads) if packaged else WaveformYamnet(path, threads)
         self._stream = Stream(YAMNET, model.embed)
 
@@ -66,15 +67,21 @@ class WaveformYamnet:
         """Load the file; raises InputError when it is another model."""
         self._model = TfliteModel(path, threads)
         if self._model.inputs != {"waveform": (YAMNET.patch,)}:
-            raise InputError(f"{path}: takes {self._model.inputs}; "
-                             f"expected waveform [{YAMNET.patch}]")
+            raise InputError(
+                f"{path}: takes {self._model.inputs}; expected waveform [{YAMNET.patch}]"
+            )
         if self._model.outputs != OUTPUTS:
-            raise InputError(f"{path}: gives {', '.join(sorted(self._model.outputs))}; expected "
-                             f"{', '.join(sorted(OUTPUTS))}; train again with this birdfield")
+            raise InputError(
+                f"{path}: gives {', '.join(sorted(self._model.outputs))}; expected "
+                f"{', '.join(sorted(OUTPUTS))}; train again with this birdfield"
+            )
 
     def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed patches [T, 15600]; returns [T, 5641]: embedding, bands, scores."""
         results = [self._model(waveform=np.ascontiguousarray(patch)) for patch in patches]
-        return np.concatenate([np.concatenate([result[name] for name in
-                                               ("embeddings", "bands", "scores")], axis=1)
-                               for result in results])
+        return np.concatenate(
+            [
+                np.concatenate([result[name] for name in ("embeddings", "bands", "scores")], axis=1)
+                for result in results
+            ]
+        )

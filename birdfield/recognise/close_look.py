@@ -44,8 +44,9 @@ class CloseLook:
         whole = self._encoder.image_vector(next(parts))
         if not self._gallery.species or self._knownness(whole) >= 0:
             return whole
-        looks = [(self._knownness(vector), vector)
-                 for vector in map(self._encoder.image_vector, parts)]
+        looks = [
+            (self._knownness(vector), vector) for vector in map(self._encoder.image_vector, parts)
+        ]
         sure, part = max(looks, key=lambda look: look[0])
         return part if sure >= SURE else whole
 

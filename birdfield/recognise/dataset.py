@@ -55,8 +55,12 @@ class Dataset:
         return self.images if sense == "image" else self.audio
 
 
-def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None = None,
-         senses: Collection[str] = ("image", "audio")) -> Dataset:
+def scan(
+    image_dir: Path,
+    audio_dir: Path,
+    names: Mapping[str, Species] | None = None,
+    senses: Collection[str] = ("image", "audio"),
+) -> Dataset:
     """List two folders of species folders; a species may be in one of them only.
 
     Args:
@@ -74,11 +78,14 @@ def scan(image_dir: Path, audio_dir: Path, names: Mapping[str, Species] | None =
     images, audio = (_joined(found) for found in (images, audio))
     labels = sorted({sample.label for sample in (*images, *audio)})
     if not labels:
-        raise InputError(f"no species in {image_dir} or {audio_dir}; expected a folder a species "
-                         "with photographs in the first and recordings in the second")
+        raise InputError(
+            f"no species in {image_dir} or {audio_dir}; expected a folder a species "
+            "with photographs in the first and recordings in the second"
+        )
     known = names or {}
-    species = tuple(replace(known.get(fold(label), Species(label)), label=label)
-                    for label in labels)
+    species = tuple(
+        replace(known.get(fold(label), Species(label)), label=label) for label in labels
+    )
     return Dataset(species, tuple(images), tuple(audio), tuple(misnamed))
 
 
@@ -106,8 +113,12 @@ def _scan_sense(folder: Path, sense: str, misnamed: list[Path]) -> list[Sample]:
 def _joined(samples: list[Sample]) -> list[Sample]:
     """Count a whole file, `<recording>.ext`, as the recording that others are clips of."""
     cut = {(sample.label, sample.recording) for sample in samples}
-    return [replace(sample, recording=sample.path.stem)
-            if (sample.label, sample.path.stem) in cut else sample for sample in samples]
+    return [
+        replace(sample, recording=sample.path.stem)
+        if (sample.label, sample.path.stem) in cut
+        else sample
+        for sample in samples
+    ]
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -115,8 +126,9 @@ def _inside(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); let yourself read it, or "
-                         "move it away") from error
+        raise InputError(
+            f"{folder}: cannot be read ({error.strerror}); let yourself read it, or move it away"
+        ) from error
 
 
 def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
@@ -140,13 +152,16 @@ def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
         if path.name.startswith("."):
             continue
         if path.suffix.lower() in SUFFIXES[sense] and path.is_file():
-            samples.append(Sample(path, path.stem.partition("__")[0], sense,
-                                  f"{sense}:{path.name}"))
+            samples.append(
+                Sample(path, path.stem.partition("__")[0], sense, f"{sense}:{path.name}")
+            )
         else:
             misnamed.append(path)
     if not samples:
-        raise InputError(f"{folder}: holds no {WHAT[sense]}; expected <kind>__<n>"
-                         f"{sorted(SUFFIXES[sense])[-1]} or the like, without folders in between")
+        raise InputError(
+            f"{folder}: holds no {WHAT[sense]}; expected <kind>__<n>"
+            f"{sorted(SUFFIXES[sense])[-1]} or the like, without folders in between"
+        )
     return samples, misnamed
 
 
@@ -191,8 +206,9 @@ def fold_of(samples: Sequence[Sample], folds: Mapping[tuple[str, str], int]) -> 
     return np.array([folds[sample.label, sample.recording] for sample in samples], np.int64)
 
 
-def scan_background(image_dir: Path, audio_dir: Path,
-                 senses: Collection[str] = ("image", "audio")) -> Dataset:
+def scan_background(
+    image_dir: Path, audio_dir: Path, senses: Collection[str] = ("image", "audio")
+) -> Dataset:
     """List two flat folders of photographs and recordings without a bird, their kinds as species.
 
     Args:
@@ -206,5 +222,4 @@ def scan_background(image_dir: Path, audio_dir: Path,
     images, misnamed = scan_flat(image_dir, "image") if "image" in senses else ([], [])
     audio, others = scan_flat(audio_dir, "audio") if "audio" in senses else ([], [])
     kinds = sorted({sample.label for sample in (*images, *audio)})
-    return Dataset(tuple(map(Species, kinds)), tuple(images), tuple(audio),
-                   (*misnamed, *others))
+    return Dataset(tuple(map(Species, kinds)), tuple(images), tuple(audio), (*misnamed, *others))

@@ -49,8 +49,11 @@ class Decision:
 
 def sense_of(image: object | None, audio: object | None) -> str:
     """Name what is there: "image", "audio" or "both"."""
-    return "both" if image is not None and audio is not None else (
-        "image" if image is not None else "audio")
+    return (
+        "both"
+        if image is not None and audio is not None
+        else ("image" if image is not None else "audio")
+    )
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -59,9 +62,15 @@ def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None,
-           image_quality: float = 1.0, audio_quality: float = 1.0,
-           birdless: bool = False) -> Decision:
+def decide(
+    encoder: Encoder,
+    gallery: Gallery,
+    image: Vector | None,
+    audio: Vector | None,
+    image_quality: float = 1.0,
+    audio_quality: float = 1.0,
+    birdless: bool = False,
+) -> Decision:
     """Answer for what was seen, heard or both.
 
     Args:
@@ -77,8 +86,9 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
         InputError: When the gallery is empty.
     """
     if not gallery.species:
-        raise InputError("the model knows no species; enrol one: "
-                         "birdfield enrol MODEL \"Species name\" FILES...")
+        raise InputError(
+            'the model knows no species; enrol one: birdfield enrol MODEL "Species name" FILES...'
+        )
     sense = sense_of(image, audio)
     fused = encoder.fuse(image, audio)[None]
     rows = gallery.similarities(fused, sense)
@@ -94,18 +104,22 @@ def decide(encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vect
     surely = float(knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0])
     known = surely >= 0 and not (birdless and sense == "audio")
     return Decision(
-        gallery.labels[best] if known else None, float(probabilities[best]),
+        gallery.labels[best] if known else None,
+        float(probabilities[best]),
         min(similarity, 1.0),  # to a prototype longer than 1 it may be more
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
         ("image", "audio") if sense == "both" else (sense,),
         tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),
         _agreement(encoder, gallery, image, audio),
-        None if image is None else image_quality, None if audio is None else audio_quality,
-        surely)
+        None if image is None else image_quality,
+        None if audio is None else audio_quality,
+        surely,
+    )
 
 
-def _agreement(encoder: Encoder, gallery: Gallery, image: Vector | None,
-               audio: Vector | None) -> str:
+def _agreement(
+    encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None
+) -> str:
     if image is None or audio is None:
         return "single"
     seen = gallery.similarities(encoder.fuse(image, None)[None], "image").argmax()

@@ -52,8 +52,9 @@ def sense_of_file(path: Path) -> str:
     if suffix in AUDIO_SUFFIXES:
         return "audio"
     endings = " ".join(sorted(IMAGE_SUFFIXES | AUDIO_SUFFIXES))
-    raise InputError(f"{path}: neither a photograph nor a recording by its ending; "
-                     f"expected one of {endings}")
+    raise InputError(
+        f"{path}: neither a photograph nor a recording by its ending; expected one of {endings}"
+    )
 
 
 def embed_file(encoder: Encoder, path: Path) -> Iterator[Part]:
@@ -73,8 +74,14 @@ def see(encoder: Encoder, frame: Frame) -> Part:
     return Part(encoder.image_vector(frame), None, quality=picture_quality(frame))
 
 
-def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float,
-         alone: bool = True, birds_only: bool = False) -> Part:
+def hear(
+    encoder: Encoder,
+    waveform: Waveform,
+    start_s: float,
+    end_s: float,
+    alone: bool = True,
+    birds_only: bool = False,
+) -> Part:
     """Embed a usable window of sound at the frontend's rate, float32 [N].
 
     Beside a picture the classes decide nothing, and may cost a run of YAMNet: unless the sound is
@@ -83,8 +90,15 @@ def hear(encoder: Encoder, waveform: Waveform, start_s: float, end_s: float,
     heard = encoder.hear(waveform)
     birdless = alone and is_birdless(heard.classes)
     vector = None if birdless and birds_only else encoder.audio_vector(heard.frames)
-    return Part(None, vector, start_s, end_s, sound_quality(waveform, encoder.audio_spec.rate_hz),
-                birdless, heard)
+    return Part(
+        None,
+        vector,
+        start_s,
+        end_s,
+        sound_quality(waveform, encoder.audio_spec.rate_hz),
+        birdless,
+        heard,
+    )
 
 
 def read_photograph(path: Path) -> Frame:

@@ -50,8 +50,9 @@ class _Candidate:
     vector: Vector
 
 
-def enrol(bundle: Bundle, encoder: Encoder, species: Species, paths: Sequence[Path],
-          dry_run: bool = False) -> list[FileReport]:
+def enrol(
+    bundle: Bundle, encoder: Encoder, species: Species, paths: Sequence[Path], dry_run: bool = False
+) -> list[FileReport]:
     """Add a species, or more samples of one, to the store beside a bundle.
 
     Args:
@@ -81,11 +82,13 @@ def enrol(bundle: Bundle, encoder: Encoder, species: Species, paths: Sequence[Pa
 
 def _embed(encoder: Encoder, path: Path) -> _Candidate:
     sense = sense_of_file(path)
-    vectors = [part.image if part.image is not None else part.audio
-               for part in embed_file(encoder, path)]
+    vectors = [
+        part.image if part.image is not None else part.audio for part in embed_file(encoder, path)
+    ]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return _Candidate(path, sense, digest, pool([vector for vector in vectors
-                                                 if vector is not None]))
+    return _Candidate(
+        path, sense, digest, pool([vector for vector in vectors if vector is not None])
+    )
 
 
 def _fresh(candidates: Sequence[_Candidate], known: Sequence[str]) -> list[_Candidate]:
@@ -97,8 +100,9 @@ def _fresh(candidates: Sequence[_Candidate], known: Sequence[str]) -> list[_Cand
     return fresh
 
 
-def _with_samples(store: Store, species: Species, known: Enrolled | None,
-                  fresh: Sequence[_Candidate]) -> Store:
+def _with_samples(
+    store: Store, species: Species, known: Enrolled | None, fresh: Sequence[_Candidate]
+) -> Store:
     hashes = tuple(candidate.digest for candidate in fresh)
     senses = tuple(candidate.sense for candidate in fresh)
     vectors = np.stack([candidate.vector for candidate in fresh])
@@ -109,25 +113,45 @@ def _with_samples(store: Store, species: Species, known: Enrolled | None,
     return replace(store, enrolled={**store.enrolled, species.label: entry})
 
 
-def _reports(bundle: Bundle, store: Store, encoder: Encoder, label: str,
-             candidates: Sequence[_Candidate], fresh: Sequence[_Candidate],
-             known: Enrolled | None) -> list[FileReport]:
+def _reports(
+    bundle: Bundle,
+    store: Store,
+    encoder: Encoder,
+    label: str,
+    candidates: Sequence[_Candidate],
+    fresh: Sequence[_Candidate],
+    known: Enrolled | None,
+) -> list[FileReport]:
     gallery = merged_gallery(bundle, store, encoder.fuse)
     reports = []
     for candidate in candidates:
-        others = [other.vector for other in fresh
-                  if other.digest != candidate.digest and other.sense == candidate.sense]
+        others = [
+            other.vector
+            for other in fresh
+            if other.digest != candidate.digest and other.sense == candidate.sense
+        ]
         if known:
-            others += [vector for vector, sense, digest
-                       in zip(known.vectors, known.senses, known.hashes, strict=True)
-                       if digest != candidate.digest and sense == candidate.sense]
+            others += [
+                vector
+                for vector, sense, digest in zip(
+                    known.vectors, known.senses, known.hashes, strict=True
+                )
+                if digest != candidate.digest and sense == candidate.sense
+            ]
         similar = float(np.mean(np.stack(others) @ candidate.vector)) if others else None
         nearest, similarity = _nearest(gallery, encoder, candidate, label)
-        warning = ("repeat" if candidate not in fresh else
-                   "outlier" if _is_outlier(similar, others) else
-                   "look-alike" if similarity is not None and similarity > LOOK_ALIKE else None)
-        reports.append(FileReport(candidate.path, candidate.sense, similar, nearest, similarity,
-                                  warning))
+        warning = (
+            "repeat"
+            if candidate not in fresh
+            else "outlier"
+            if _is_outlier(similar, others)
+            else "look-alike"
+            if similarity is not None and similarity > LOOK_ALIKE
+            else None
+        )
+        reports.append(
+            FileReport(candidate.path, candidate.sense, similar, nearest, similarity, warning)
+        )
     return reports
 
 
@@ -141,8 +165,9 @@ def _is_outlier(similar: float | None, others: Sequence[Vector]) -> bool:
     return similar < float(between.mean()) - limit
 
 
-def _nearest(gallery: Gallery, encoder: Encoder, candidate: _Candidate,
-             label: str) -> tuple[str | None, float | None]:
+def _nearest(
+    gallery: Gallery, encoder: Encoder, candidate: _Candidate, label: str
+) -> tuple[str | None, float | None]:
     image = candidate.vector if candidate.sense == "image" else None
     audio = candidate.vector if candidate.sense == "audio" else None
     similarities = gallery.similarities(encoder.fuse(image, audio)[None], candidate.sense)[0]
@@ -163,13 +188,18 @@ def rename_species(bundle: Bundle, old: str, new: str) -> None:
         labels = current_labels(bundle, store)
         old = _found(old, labels)
         if new == old or fold(new) in [fold(label) for label in labels if label != old]:
-            raise InputError(f"species {new!r} exists already; remove it first or choose "
-                             "another name")
-        enrolled = {new if label == old else label:
-                    replace(entry, species=replace(entry.species, label=new))
-                    if label == old else entry for label, entry in store.enrolled.items()}
-        held[0] = replace(store, enrolled=enrolled,
-                          renamed=_renamed(bundle, store, old, new))
+            raise InputError(
+                f"species {new!r} exists already; remove it first or choose another name"
+            )
+        enrolled = {
+            new if label == old else label: replace(
+                entry, species=replace(entry.species, label=new)
+            )
+            if label == old
+            else entry
+            for label, entry in store.enrolled.items()
+        }
+        held[0] = replace(store, enrolled=enrolled, renamed=_renamed(bundle, store, old, new))
 
 
 def remove_species(bundle: Bundle, label: str) -> None:
@@ -182,15 +212,21 @@ def remove_species(bundle: Bundle, label: str) -> None:
         store = held[0]
         label = _found(label, current_labels(bundle, store))
         enrolled = {name: entry for name, entry in store.enrolled.items() if name != label}
-        gone = {name for name in bundle.factory_gallery().labels
-                if store.renamed.get(name, name) == label}
+        gone = {
+            name
+            for name in bundle.factory_gallery().labels
+            if store.renamed.get(name, name) == label
+        }
         held[0] = replace(store, enrolled=enrolled, removed=store.removed | gone)
 
 
 def current_labels(bundle: Bundle, store: Store) -> list[str]:
     """List the labels that a model answers with now."""
-    factory = [store.renamed.get(label, label) for label in bundle.factory_gallery().labels
-               if label not in store.removed]
+    factory = [
+        store.renamed.get(label, label)
+        for label in bundle.factory_gallery().labels
+        if label not in store.removed
+    ]
     return sorted({*factory, *store.enrolled})
 
 
@@ -205,8 +241,10 @@ def _renamed(bundle: Bundle, store: Store, old: str, new: str) -> dict[str, str]
 def _known_as(bundle: Bundle, store: Store, species: Species) -> Species:
     """Return a species as the model spells it; one that was removed comes back with its names."""
     spelt = {fold(label): label for label in current_labels(bundle, store)}
-    factory = [replace(each, label=store.renamed.get(each.label, each.label))
-               for each in bundle.factory_gallery().species]
+    factory = [
+        replace(each, label=store.renamed.get(each.label, each.label))
+        for each in bundle.factory_gallery().species
+    ]
     folded = fold(species.label)
     entry = {fold(each.label): each for each in factory}.get(folded, species)
     return replace(entry, label=spelt.get(folded, entry.label))
@@ -217,5 +255,4 @@ def _found(label: str, labels: Sequence[str]) -> str:
     for known in labels:
         if fold(known) == fold(label):
             return known
-    raise InputError(f"no species {label!r}; the model knows {len(labels)}: "
-                     f"{some_of(labels)}")
+    raise InputError(f"no species {label!r}; the model knows {len(labels)}: {some_of(labels)}")

@@ -25,11 +25,13 @@ def list_files(paths: Iterable[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(place for place in path.rglob("*")
-                            if place.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES
-                            and not any(part.startswith(".")
-                                        for part in place.relative_to(path).parts)
-                            and place.is_file())
+            inside = sorted(
+                place
+                for place in path.rglob("*")
+                if place.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES
+                and not any(part.startswith(".") for part in place.relative_to(path).parts)
+                and place.is_file()
+            )
             if not inside:
                 raise InputError(f"{path}: no photograph or recording in this folder")
             files += inside
@@ -41,8 +43,9 @@ def list_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def identify_file(encoder: Encoder, gallery: Gallery, path: Path,
-                  pooled: bool = False) -> Iterator[Observation]:
+def identify_file(
+    encoder: Encoder, gallery: Gallery, path: Path, pooled: bool = False
+) -> Iterator[Observation]:
     """Answer for one file: a recording gets an answer for each of its windows, or one.
 
     Args:
@@ -60,9 +63,16 @@ def identify_file(encoder: Encoder, gallery: Gallery, path: Path,
     for part in parts:
         seen = str(path) if part.image is not None else None
         heard = str(path) if part.audio is not None else None
-        yield Observation(datetime.now(UTC), part.start_s, part.end_s,
-                          decide(encoder, gallery, part.image, part.audio, part.quality,
-                                 part.quality, part.birdless), seen, heard)
+        yield Observation(
+            datetime.now(UTC),
+            part.start_s,
+            part.end_s,
+            decide(
+                encoder, gallery, part.image, part.audio, part.quality, part.quality, part.birdless
+            ),
+            seen,
+            heard,
+        )
 
 
 def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) -> Observation:
@@ -72,16 +82,25 @@ def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) 
         InputError: When one of them is not what it should be, or cannot be used.
     """
     if sense_of_file(image) != "image":
-        raise InputError(f"{image}: --image takes a photograph; "
-                         f"expected one of {' '.join(sorted(IMAGE_SUFFIXES))}")
+        raise InputError(
+            f"{image}: --image takes a photograph; "
+            f"expected one of {' '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     if sense_of_file(audio) != "audio":
-        raise InputError(f"{audio}: --audio takes a recording; "
-                         f"expected one of {' '.join(sorted(AUDIO_SUFFIXES))}")
+        raise InputError(
+            f"{audio}: --audio takes a recording; "
+            f"expected one of {' '.join(sorted(AUDIO_SUFFIXES))}"
+        )
     seen = pool_parts(embed_file(encoder, image))
     heard = pool_parts(embed_file(encoder, audio))
-    return Observation(datetime.now(UTC), heard.start_s, heard.end_s,
-                       decide(encoder, gallery, seen.image, heard.audio, seen.quality,
-                              heard.quality), str(image), str(audio))
+    return Observation(
+        datetime.now(UTC),
+        heard.start_s,
+        heard.end_s,
+        decide(encoder, gallery, seen.image, heard.audio, seen.quality, heard.quality),
+        str(image),
+        str(audio),
+    )
 
 
 def pool_parts(parts: Iterable[Part]) -> Part:
@@ -105,5 +124,11 @@ def pool_parts(parts: Iterable[Part]) -> Part:
     if total is None:
         raise InputError("nothing to pool; expected at least one window")
     vector = unit(total)
-    return Part(vector if sense_is_image else None, None if sense_is_image else vector,
-                start_s, end_s, qualities / count, birdless)
+    return Part(
+        vector if sense_is_image else None,
+        None if sense_is_image else vector,
+        start_s,
+        end_s,
+        qualities / count,
+        birdless,
+    )

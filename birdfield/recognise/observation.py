@@ -11,9 +11,26 @@ from birdfield.model.names import LABELS, Names
 from birdfield.recognise.decide import Decision
 
 DECIMALS = 4
-COLUMNS = ("time", "image", "audio", "start_s", "end_s", "species", "score", "similarity",
-           "margin", "unknown", "senses", "agreement", "image_quality", "audio_quality", "top1",
-           "top2", "top3", "model")
+COLUMNS = (
+    "time",
+    "image",
+    "audio",
+    "start_s",
+    "end_s",
+    "species",
+    "score",
+    "similarity",
+    "margin",
+    "unknown",
+    "senses",
+    "agreement",
+    "image_quality",
+    "audio_quality",
+    "top1",
+    "top2",
+    "top3",
+    "model",
+)
 
 
 @dataclass(frozen=True)
@@ -52,10 +69,13 @@ def to_json(observation: Observation, model_id: str) -> dict[str, Any]:
         "unknown": decision.unknown,
         "senses": list(decision.senses),
         "agreement": decision.agreement,
-        "quality": {"image": _rounded(decision.image_quality),
-                    "audio": _rounded(decision.audio_quality)},
-        "top": [{"species": species, "score": round(score, DECIMALS)}
-                for species, score in decision.top],
+        "quality": {
+            "image": _rounded(decision.image_quality),
+            "audio": _rounded(decision.audio_quality),
+        },
+        "top": [
+            {"species": species, "score": round(score, DECIMALS)} for species, score in decision.top
+        ],
         "model": model_id,
     }
 
@@ -67,8 +87,7 @@ def _rounded(value: float | None) -> float | None:
 def to_line(entry: dict[str, Any], names: Names = LABELS) -> str:
     """Write such an entry as a line for a person, with species by these names."""
     files = " + ".join(name for name in entry["file"].values() if name)
-    when = ("" if entry["start_s"] is None
-            else f"  {entry['start_s']:.1f}-{entry['end_s']:.1f} s")
+    when = "" if entry["start_s"] is None else f"  {entry['start_s']:.1f}-{entry['end_s']:.1f} s"
     top = ", ".join(f"{names.full(row['species'])} {row['score']:.2f}" for row in entry["top"])
     answer = f"unknown (nearest: {top})" if entry["unknown"] else top
     doubt = "; sight and sound disagree" if entry["agreement"] == "disagree" else ""
@@ -88,7 +107,12 @@ def to_csv(entries: Sequence[dict[str, Any]]) -> str:
     for entry in entries:
         tops = {f"top{rank}": row["species"] for rank, row in enumerate(entry["top"], 1)}
         qualities = {f"{sense}_quality": value for sense, value in entry["quality"].items()}
-        row = {**{name: entry[name] for name in COLUMNS if name in entry}, **entry["file"],
-               **qualities, **tops, "senses": "+".join(entry["senses"])}
+        row = {
+            **{name: entry[name] for name in COLUMNS if name in entry},
+            **entry["file"],
+            **qualities,
+            **tops,
+            "senses": "+".join(entry["senses"]),
+        }
         writer.writerow({name: harmless(value) for name, value in row.items()})
     return stream.getvalue()

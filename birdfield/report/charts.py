@@ -40,13 +40,27 @@ def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         scores = [row["score"] for row in bins]
         accuracies = [row["accuracy"] for row in bins]
         axes.plot(scores, accuracies, color=COLOURS[sense], linestyle=LINES[sense], linewidth=1)
-        axes.scatter(scores, accuracies, [12 + 60 * row["n"] / most for row in bins],
-                     color=COLOURS[sense], marker=MARKERS[sense], alpha=0.75, clip_on=False)
+        axes.scatter(
+            scores,
+            accuracies,
+            [12 + 60 * row["n"] / most for row in bins],
+            color=COLOURS[sense],
+            marker=MARKERS[sense],
+            alpha=0.75,
+            clip_on=False,
+        )
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
-        said = "; ".join(f"score {row['score']:.2f}: {row['accuracy']:.2f} of {row['n']}"
-                         for row in bins)
-        charts.append((sense, to_svg(axes, f"reliability-{sense}",
-                                     f"Reliability of {NAMES[sense].lower()}. {said}.")))
+        said = "; ".join(
+            f"score {row['score']:.2f}: {row['accuracy']:.2f} of {row['n']}" for row in bins
+        )
+        charts.append(
+            (
+                sense,
+                to_svg(
+                    axes, f"reliability-{sense}", f"Reliability of {NAMES[sense].lower()}. {said}."
+                ),
+            )
+        )
     return charts
 
 
@@ -60,15 +74,28 @@ def draw_rejection(evidence: Evidence) -> str:
         kept = scores.correct[np.argsort(-excess, kind="stable")]
         count = np.arange(1, len(kept) + 1)
         rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))
-        axes.plot((count / len(kept))[rows], (np.cumsum(kept) / count)[rows],
-                  color=COLOURS[sense], linestyle=LINES[sense], linewidth=WIDTHS[sense],
-                  label=SHORT[sense])
+        axes.plot(
+            (count / len(kept))[rows],
+            (np.cumsum(kept) / count)[rows],
+            color=COLOURS[sense],
+            linestyle=LINES[sense],
+            linewidth=WIDTHS[sense],
+            label=SHORT[sense],
+        )
         share = float(scores.accepted.mean())
         right = float(scores.correct[scores.accepted].mean()) if share else 0.0
-        axes.plot([share], [right], color=COLOURS[sense], marker=MARKERS[sense], markersize=8,
-                  markeredgecolor=INK)
-        said.append(f"{NAMES[sense]}: at the model's thresholds {share:.2f} are answered, of "
-                    f"which {right:.2f} are right")
+        axes.plot(
+            [share],
+            [right],
+            color=COLOURS[sense],
+            marker=MARKERS[sense],
+            markersize=8,
+            markeredgecolor=INK,
+        )
+        said.append(
+            f"{NAMES[sense]}: at the model's thresholds {share:.2f} are answered, of "
+            f"which {right:.2f} are right"
+        )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
     add_legend(axes)
     return to_svg(axes, "rejection", "Accuracy of accepted answers. " + "; ".join(said) + ".")
@@ -92,16 +119,26 @@ def draw_roc(separations: Mapping[str, Separation], name: str, what: str) -> str
             continue
         truth = np.concatenate([np.ones(len(found.known)), np.zeros(len(found.strange))])
         wrong, right, _ = roc_curve(truth, np.concatenate([found.known, found.strange]))
-        axes.plot(wrong, right, color=COLOURS[sense], linestyle=LINES[sense],
-                  linewidth=WIDTHS[sense], label=SHORT[sense])
+        axes.plot(
+            wrong,
+            right,
+            color=COLOURS[sense],
+            linestyle=LINES[sense],
+            linewidth=WIDTHS[sense],
+            label=SHORT[sense],
+        )
         drawn.append(NAMES[sense].lower())
     if not drawn:
         return None
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
     add_legend(axes)
-    return to_svg(axes, f"roc-{name}", f"Receiver operating characteristic, known birds against "
-                                       f"{what}, by {', '.join(drawn)}; areas are in the table.")
+    return to_svg(
+        axes,
+        f"roc-{name}",
+        f"Receiver operating characteristic, known birds against "
+        f"{what}, by {', '.join(drawn)}; areas are in the table.",
+    )
 
 
 def draw_noise(rows: Sequence[Mapping[str, Any]]) -> str | None:
@@ -115,25 +152,49 @@ def draw_noise(rows: Sequence[Mapping[str, Any]]) -> str | None:
     levels = sorted({row["snr_db"] for row in rows if row["snr_db"] is not None})
     if not levels:
         return None
-    ticks: list[float | None] = [*levels, None] if any(
-        row["snr_db"] is None for row in rows) else [*levels]
+    ticks: list[float | None] = (
+        [*levels, None] if any(row["snr_db"] is None for row in rows) else [*levels]
+    )
     axes = new_axes("bird above noise, dB", "top-1")
     said = []
     for sense in SENSES:
-        found = [[row[f"{sense}_top1"] for row in rows if row["snr_db"] == level
-                  and row.get(f"{sense}_top1") is not None] for level in ticks]
+        found = [
+            [
+                row[f"{sense}_top1"]
+                for row in rows
+                if row["snr_db"] == level and row.get(f"{sense}_top1") is not None
+            ]
+            for level in ticks
+        ]
         places = [place for place, values in enumerate(found) if values]
         if not places:
             continue
         means = [float(np.mean(found[place])) for place in places]
-        axes.fill_between(places, [min(found[place]) for place in places],
-                          [max(found[place]) for place in places], color=COLOURS[sense],
-                          alpha=0.15, linewidth=0)
-        axes.plot(places, means, color=COLOURS[sense], marker=MARKERS[sense], markersize=5,
-                  linestyle=LINES[sense], linewidth=WIDTHS[sense], label=SHORT[sense])
-        said.append(f"{NAMES[sense]}: " + ", ".join(
-            f"{_level(ticks[place])} {mean:.2f}"
-            for place, mean in zip(places, means, strict=True)))
+        axes.fill_between(
+            places,
+            [min(found[place]) for place in places],
+            [max(found[place]) for place in places],
+            color=COLOURS[sense],
+            alpha=0.15,
+            linewidth=0,
+        )
+        axes.plot(
+            places,
+            means,
+            color=COLOURS[sense],
+            marker=MARKERS[sense],
+            markersize=5,
+            linestyle=LINES[sense],
+            linewidth=WIDTHS[sense],
+            label=SHORT[sense],
+        )
+        said.append(
+            f"{NAMES[sense]}: "
+            + ", ".join(
+                f"{_level(ticks[place])} {mean:.2f}"
+                for place, mean in zip(places, means, strict=True)
+            )
+        )
     axes.set_xticks(range(len(ticks)), [_level(level) for level in ticks])
     axes.set_ylim(-0.02, 1.05)
     add_legend(axes)

@@ -46,7 +46,11 @@ def draw_matrix(counts: NDArray[np.int64], labels: tuple[str, ...]) -> Matrix:
     shown = np.sort(involved[np.argsort(-mistakes[involved], kind="stable")[:MOST]])
     totals = counts.sum(axis=1)
     part = counts[np.ix_(shown, shown)]
-    return Matrix(tuple(labels[index] for index in shown),
-                  tuple(Cell(int(row), int(column), int(part[row, column]),
-                             int(totals[shown[row]])) for row, column in np.argwhere(part)),
-                  len(involved))
+    return Matrix(
+        tuple(labels[index] for index in shown),
+        tuple(
+            Cell(int(row), int(column), int(part[row, column]), int(totals[shown[row]]))
+            for row, column in np.argwhere(part)
+        ),
+        len(involved),
+    )

@@ -63,16 +63,30 @@ def draw_map(evidence: Evidence) -> Map | None:
     if len(joined) < 5:
         return None
     places = _flatten(joined)
-    points = [Point(x, y, int(species[row]), kinds[row],
-                    f"{gallery.labels[species[row]]}: {paths[row].name}")
-              for (x, y), row in zip(places.tolist(), kept, strict=False)]
+    points = [
+        Point(
+            x,
+            y,
+            int(species[row]),
+            kinds[row],
+            f"{gallery.labels[species[row]]}: {paths[row].name}",
+        )
+        for (x, y), row in zip(places.tolist(), kept, strict=False)
+    ]
     owners = gallery.owner[rows]
-    prototypes = [Point(x, y, int(owner), "prototype",
-                        f"{gallery.labels[owner]}: prototype by {SENSES[gallery.senses[row]]}")
-                  for (x, y), owner, row in zip(places[len(kept):].tolist(), owners, rows,
-                                                strict=True)]
-    return Map((*points, *prototypes), _place_labels(prototypes, gallery.labels),
-               len(vectors) - len(kept))
+    prototypes = [
+        Point(
+            x,
+            y,
+            int(owner),
+            "prototype",
+            f"{gallery.labels[owner]}: prototype by {SENSES[gallery.senses[row]]}",
+        )
+        for (x, y), owner, row in zip(places[len(kept) :].tolist(), owners, rows, strict=True)
+    ]
+    return Map(
+        (*points, *prototypes), _place_labels(prototypes, gallery.labels), len(vectors) - len(kept)
+    )
 
 
 def _flatten(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -92,15 +106,19 @@ def _place_labels(prototypes: list[Point], names: tuple[str, ...]) -> tuple[Labe
     for index in dict.fromkeys(point.species for point in prototypes):
         own = [point for point in prototypes if point.species == index]
         # Near the prototype that has most of the others around it: the middle may be empty.
-        anchor = min(own, key=lambda point: sum(
-            np.hypot(point.x - other.x, point.y - other.y) for other in own))
+        anchor = min(
+            own,
+            key=lambda point: sum(np.hypot(point.x - other.x, point.y - other.y) for other in own),
+        )
         text = names[index] if len(names[index]) <= 24 else f"{names[index][:23]}…"
         half = width_px * len(text) / 2
         x = min(max(anchor.x, half), WIDTH - half)
         for shift in (0, *(sign * step for step in range(1, 9) for sign in (-1, 1))):
             y = anchor.y - 9 + shift * line_px * 0.8
-            if not any(x - half < right and left < x + half and abs(y - base) < line_px
-                       for left, right, base in taken):
+            if not any(
+                x - half < right and left < x + half and abs(y - base) < line_px
+                for left, right, base in taken
+            ):
                 break
         taken.append((x - half, x + half, y))
         labels.append(Label(round(x, 1), round(y, 1), index, text))

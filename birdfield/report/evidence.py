@@ -57,8 +57,9 @@ class Evidence:
 
     def scores(self, sense: str) -> Scores:
         """Return the scores by one of SENSES."""
-        return {"image": self.scored.image, "audio": self.scored.audio,
-                "both": self.scored.both}[sense]
+        return {"image": self.scored.image, "audio": self.scored.audio, "both": self.scored.both}[
+            sense
+        ]
 
     def answers(self, sense: str) -> NDArray[np.int64]:
         """Return the nearest species of each sample, accepted or not, int64 [N]."""

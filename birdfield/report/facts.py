@@ -23,11 +23,20 @@ def model_facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("Image size", f"{image['size_px']} px" if "size_px" in image else None),
         ("Sound frontend", _entry(manifest, "frontend").get("name")),
         ("Sample rate", f"{sound['rate_hz']} Hz" if "rate_hz" in sound else None),
-        ("Precision of towers", ", ".join(
-            f"{name} {tower['precision']}" for name, tower in _entry(manifest, "towers").items()
-            if isinstance(tower, Mapping) and "precision" in tower)),
-        ("Trained on", ", ".join(f"{value:,} {name}" for name, value in trained.items()
-                                 if isinstance(value, int))),
+        (
+            "Precision of towers",
+            ", ".join(
+                f"{name} {tower['precision']}"
+                for name, tower in _entry(manifest, "towers").items()
+                if isinstance(tower, Mapping) and "precision" in tower
+            ),
+        ),
+        (
+            "Trained on",
+            ", ".join(
+                f"{value:,} {name}" for name, value in trained.items() if isinstance(value, int)
+            ),
+        ),
         ("Species it can answer", evidence.figures["gallery"]),
         ("Licences", "; ".join(map(str, manifest.get("licences") or ()))),
     ]
@@ -40,8 +49,11 @@ def data_facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("Data id", data_id(evidence)),
         ("Species tested", str(evidence.figures["species"])),
         ("Photographs", f"{len(evidence.images.labels):,}"),
-        ("Recordings", f"{len(set(evidence.audio.recordings.tolist())):,} in "
-                       f"{len(evidence.audio.labels):,} files"),
+        (
+            "Recordings",
+            f"{len(set(evidence.audio.recordings.tolist())):,} in "
+            f"{len(evidence.audio.labels):,} files",
+        ),
         ("Pairs of the two", f"{len(evidence.scored.both.labels):,}"),
         ("Files left out", str(len(evidence.problems))),
     ]
@@ -49,8 +61,9 @@ def data_facts(evidence: Evidence) -> list[tuple[str, str]]:
 
 def data_id(evidence: Evidence) -> str:
     """Derive an id from the test files' species, names and order; equal files, equal id."""
-    lines = [f"{path.parent.name}/{path.name}"
-             for path in (*evidence.image_paths, *evidence.audio_paths)]
+    lines = [
+        f"{path.parent.name}/{path.name}" for path in (*evidence.image_paths, *evidence.audio_paths)
+    ]
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
 
 

@@ -32,15 +32,19 @@ def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
     """
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise MissingError(f"{', '.join(missing)} is not installed; a report needs it: "
-                           "pip install 'birdfield[report]'")
+        raise MissingError(
+            f"{', '.join(missing)} is not installed; a report needs it: "
+            "pip install 'birdfield[report]'"
+        )
     check_folder_place(folder)
     if not folder.exists():
         return
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else None
     if found not in (set(), files):
-        raise InputError(f"{folder} exists already and is no report (it would hold "
-                         f"{' and '.join(sorted(files))} alone); choose another name")
+        raise InputError(
+            f"{folder} exists already and is no report (it would hold "
+            f"{' and '.join(sorted(files))} alone); choose another name"
+        )
 
 
 def write_report(folder: Path, evidence: Evidence) -> None:

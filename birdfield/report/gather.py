@@ -17,9 +17,16 @@ from birdfield.paths import resolve_model
 from birdfield.report.evidence import Evidence
 
 
-def gather(fuse: Fuse, gallery: Gallery, files: EmbeddedFiles, scored: Scored,
-           figures: Mapping[str, Any], model: Path, argv: Sequence[str],
-           separations: Mapping[str, Mapping[str, Separation]]) -> Evidence:
+def gather(
+    fuse: Fuse,
+    gallery: Gallery,
+    files: EmbeddedFiles,
+    scored: Scored,
+    figures: Mapping[str, Any],
+    model: Path,
+    argv: Sequence[str],
+    separations: Mapping[str, Mapping[str, Separation]],
+) -> Evidence:
     """Gather what an evaluation measured.
 
     Args:
@@ -33,12 +40,18 @@ def gather(fuse: Fuse, gallery: Gallery, files: EmbeddedFiles, scored: Scored,
         separations: "unknown" and "no_bird" as far as measured, each by sense.
     """
     return Evidence(
-        figures, scored,
+        figures,
+        scored,
         replace(files.images, vectors=fuse_rows(fuse, files.images.vectors, None)),
         replace(files.audio, vectors=fuse_rows(fuse, None, files.audio.vectors)),
-        files.image_paths, files.audio_paths, gallery,
-        shlex.join([Path(argv[0]).name, *argv[1:]]), read_summary(model), files.problems,
-        separations)
+        files.image_paths,
+        files.audio_paths,
+        gallery,
+        shlex.join([Path(argv[0]).name, *argv[1:]]),
+        read_summary(model),
+        files.problems,
+        separations,
+    )
 
 
 def read_summary(model: Path) -> Mapping[str, Any]:

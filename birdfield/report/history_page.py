@@ -56,8 +56,7 @@ def check_history(folder: Path) -> None:
     check_folder(folder, NEEDED, {PAGE})
 
 
-def write_history(folder: Path, journal: Journal, history: History,
-                  names: Names = LABELS) -> None:
+def write_history(folder: Path, journal: Journal, history: History, names: Names = LABELS) -> None:
     """Write the page; an older one is replaced when the new one is whole.
 
     Raises:
@@ -75,25 +74,38 @@ def build_history(journal: Journal, history: History, names: Names = LABELS) -> 
     from birdfield.report.template import render
 
     spans = history.spans() if history.visits else ()
-    return render("history.html", journal=journal.folder.resolve().name, history=history,
-                  days=history.days() if history.visits else (), spans=spans,
-                  by_hour=_heat({row.label: tuple(row.hours) for row in history.species}),
-                  by_day=_heat({row.label: tuple(sum(row.days[day] for day in span)
-                                                 for span in spans) for row in history.species}),
-                  hours=[(f"{hour:02d}", f"{hour:02d}:00 to {hour:02d}:59")
-                         for hour in range(HOURS)],
-                  span_names=[_span_name(spans, index) for index in range(len(spans))],
-                  senses=history.senses(), by=BY, began_at=began_at, names=names,
-                  cards=_cards(journal, history.named[:MOST]),
-                  left_out=max(len(history.named) - MOST, 0))
+    return render(
+        "history.html",
+        journal=journal.folder.resolve().name,
+        history=history,
+        days=history.days() if history.visits else (),
+        spans=spans,
+        by_hour=_heat({row.label: tuple(row.hours) for row in history.species}),
+        by_day=_heat(
+            {
+                row.label: tuple(sum(row.days[day] for day in span) for span in spans)
+                for row in history.species
+            }
+        ),
+        hours=[(f"{hour:02d}", f"{hour:02d}:00 to {hour:02d}:59") for hour in range(HOURS)],
+        span_names=[_span_name(spans, index) for index in range(len(spans))],
+        senses=history.senses(),
+        by=BY,
+        began_at=began_at,
+        names=names,
+        cards=_cards(journal, history.named[:MOST]),
+        left_out=max(len(history.named) - MOST, 0),
+    )
 
 
 def _span_name(spans: Sequence[Sequence[date]], index: int) -> tuple[str, str]:
     """Name a column: the day, with its month where that is new; and the whole, for a pointer."""
     first, last = spans[index][0], spans[index][-1]
     new = not index or spans[index - 1][0].month != first.month
-    return (f"{first:%d\n%b}" if new else f"{first:%d}",
-            f"{first}" if first == last else f"{first} to {last}")
+    return (
+        f"{first:%d\n%b}" if new else f"{first:%d}",
+        f"{first}" if first == last else f"{first} to {last}",
+    )
 
 
 def _heat(counts: Mapping[str, tuple[int, ...]]) -> tuple[Heat, ...]:
@@ -104,8 +116,14 @@ def _heat(counts: Mapping[str, tuple[int, ...]]) -> tuple[Heat, ...]:
 def _cards(journal: Journal, species: tuple[Presence, ...]) -> list[Card]:
     shown = [visit for row in species for visit in row.best]
     boxes = boxes_of(journal, [visit["id"] for visit in shown])
-    return [Card(visit, _uri(journal, visit["picture"], boxes.get(visit["id"])),
-                 _uri(journal, visit["sonogram"], None)) for visit in shown]
+    return [
+        Card(
+            visit,
+            _uri(journal, visit["picture"], boxes.get(visit["id"])),
+            _uri(journal, visit["sonogram"], None),
+        )
+        for visit in shown
+    ]
 
 
 def _uri(journal: Journal, path: str | None, box: Box | None) -> str | None:

@@ -53,12 +53,19 @@ def worst_mistakes(evidence: Evidence, sense: str) -> list[Mistake]:
         shown |= files
         truth = scores.labels[row]
         own = float(probabilities[row, truth])
-        mistakes.append(Mistake(
-            evidence.gallery.labels[truth], evidence.gallery.labels[answers[row]],
-            float(probabilities[row].max()), own, 1 + int((probabilities[row] > own).sum()),
-            bool(scores.accepted[row]), picture_uri(image) if image else None,
-            spectrogram_uri(audio) if audio else None,
-            tuple(f"{path.parent.name}/{path.name}" for path in (image, audio) if path)))
+        mistakes.append(
+            Mistake(
+                evidence.gallery.labels[truth],
+                evidence.gallery.labels[answers[row]],
+                float(probabilities[row].max()),
+                own,
+                1 + int((probabilities[row] > own).sum()),
+                bool(scores.accepted[row]),
+                picture_uri(image) if image else None,
+                spectrogram_uri(audio) if audio else None,
+                tuple(f"{path.parent.name}/{path.name}" for path in (image, audio) if path),
+            )
+        )
         if len(mistakes) == MOST:
             break
     return mistakes

@@ -27,13 +27,20 @@ def undamaged(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def damages(rows: Sequence[Mapping[str, Any]]) -> list[Condition]:
     """Give top-1 for each damage to the picture, with clean sound, the undamaged one first."""
     clean = [row for row in rows if row["noise"] in NONE]
-    names = list(dict.fromkeys(str(row.get("image_damage")) for row in clean
-                               if row.get("image_damage") not in NONE))
+    names = list(
+        dict.fromkeys(
+            str(row.get("image_damage")) for row in clean if row.get("image_damage") not in NONE
+        )
+    )
     if not names:
         return []
-    return [_condition("no damage", undamaged(clean)),
-            *(_condition(name, [row for row in clean if str(row.get("image_damage")) == name])
-              for name in names)]
+    return [
+        _condition("no damage", undamaged(clean)),
+        *(
+            _condition(name, [row for row in clean if str(row.get("image_damage")) == name])
+            for name in names
+        ),
+    ]
 
 
 def worst_kinds(rows: Sequence[Mapping[str, Any]], most: int = 5) -> list[Condition]:
@@ -45,16 +52,23 @@ def worst_kinds(rows: Sequence[Mapping[str, Any]], most: int = 5) -> list[Condit
     for row in undamaged(rows):
         if row["noise"] not in NONE and row.get("audio_top1") is not None:
             kinds.setdefault(row["noise"], []).append(row)
-    levels = {kind: sorted(found, key=lambda row: float(row["snr_db"]))
-              for kind, found in kinds.items()}
-    lost = {kind: found[-1]["audio_top1"] - found[0]["audio_top1"]
-            for kind, found in levels.items()}
-    return [_condition(kind, kinds[kind])
-            for kind in sorted(lost, key=lambda kind: -lost[kind])[:most]]
+    levels = {
+        kind: sorted(found, key=lambda row: float(row["snr_db"])) for kind, found in kinds.items()
+    }
+    lost = {
+        kind: found[-1]["audio_top1"] - found[0]["audio_top1"] for kind, found in levels.items()
+    }
+    return [
+        _condition(kind, kinds[kind]) for kind in sorted(lost, key=lambda kind: -lost[kind])[:most]
+    ]
 
 
 def _condition(name: str, rows: Sequence[Mapping[str, Any]]) -> Condition:
-    values = {sense: [row[f"{sense}_top1"] for row in rows
-                      if row.get(f"{sense}_top1") is not None] for sense in SENSES}
-    return Condition(str(name).replace("_", " "), {sense: float(np.mean(found)) if found else None
-                                 for sense, found in values.items()})
+    values = {
+        sense: [row[f"{sense}_top1"] for row in rows if row.get(f"{sense}_top1") is not None]
+        for sense in SENSES
+    }
+    return Condition(
+        str(name).replace("_", " "),
+        {sense: float(np.mean(found)) if found else None for sense, found in values.items()},
+    )

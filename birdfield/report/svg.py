@@ -13,8 +13,12 @@ SIZE_INCHES = (4.2, 3.0)  # 403 x 288 px on a screen: a phone's width, half a pa
 # Stand-ins that matplotlib draws with, for the page's colours, which it cannot know.
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
 COLOURS = {"image": "#040404", "audio": "#050505", "both": "#060606", "late": "#070707"}
-VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line",
-             **{colour: sense for sense, colour in COLOURS.items()}}
+VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    LINE: "line",
+    **{colour: sense for sense, colour in COLOURS.items()},
+}
 # A sense has its marker and its line as well as its colour: no colour is needed to read a chart.
 MARKERS = {"image": "o", "audio": "^", "both": "s", "late": "D"}
 LINES = {"image": "-", "audio": "--", "both": "-", "late": ":"}
@@ -36,9 +40,17 @@ def new_axes(xlabel: str, ylabel: str) -> Axes:
 def add_legend(axes: Axes) -> None:
     """Name the lines that have a label, above the chart."""
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
-                    frameon=False, fontsize=10, labelcolor=INK, handlelength=2.4,
-                    borderaxespad=0.2, columnspacing=1.4)
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=3,
+            frameon=False,
+            fontsize=10,
+            labelcolor=INK,
+            handlelength=2.4,
+            borderaxespad=0.2,
+            columnspacing=1.4,
+        )
 
 
 def to_svg(axes: Axes, name: str, description: str) -> str:
@@ -55,9 +67,14 @@ def to_svg(axes: Axes, name: str, description: str) -> str:
         assert figure is not None  # made by `new_axes`
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
-    text = text[text.index("<svg"):]
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?=\"[^\"]*\""
-                  r"| font-family: [^;\"]*;", "", text, flags=re.DOTALL)
+    text = text[text.index("<svg") :]
+    text = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?=\"[^\"]*\""
+        r"| font-family: [^;\"]*;",
+        "",
+        text,
+        flags=re.DOTALL,
+    )
     text = re.sub(r' (width|height)="[0-9.]+pt"', "", text, count=2)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", text)
     for stand_in, variable in VARIABLES.items():

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from birdfield.model.encoder import SENSES
 from birdfield.report.evidence import Evidence
 
-NAMES = {"image": "Sight", "audio": "Sound", "both": "Sight and sound",
-         "late": "Late fusion of the two"}
+NAMES = {
+    "image": "Sight",
+    "audio": "Sound",
+    "both": "Sight and sound",
+    "late": "Late fusion of the two",
+}
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,19 @@ def headlines(figures: Mapping[str, Any]) -> list[Headline]:
     for sense in (*SENSES, "late"):
         entry = figures["late_fusion" if sense == "late" else sense]
         low, high = entry.get("top1_ci95", (None, None))
-        rows.append(Headline(sense, NAMES[sense], entry["top1"], low, high, entry["n"],
-                             entry.get("recall_at_1"), entry.get("map_at_r"), entry.get("ece")))
+        rows.append(
+            Headline(
+                sense,
+                NAMES[sense],
+                entry["top1"],
+                low,
+                high,
+                entry["n"],
+                entry.get("recall_at_1"),
+                entry.get("map_at_r"),
+                entry.get("ece"),
+            )
+        )
     return rows
 
 
@@ -94,11 +109,16 @@ def missing_senses(figures: Mapping[str, Any]) -> list[tuple[str, str, float, fl
     both = figures["both"]
     if not both["n"]:
         return []
-    rows = [("both", "Both senses", both["top1"]),
-            ("image", "Hearing is missing: sight alone", both["image_top1"]),
-            ("audio", "Sight is missing: sound alone", both["audio_top1"]),
-            ("late", "Both, each judged alone and then joined (late fusion)",
-             figures["late_fusion"]["top1"])]
+    rows = [
+        ("both", "Both senses", both["top1"]),
+        ("image", "Hearing is missing: sight alone", both["image_top1"]),
+        ("audio", "Sight is missing: sound alone", both["audio_top1"]),
+        (
+            "late",
+            "Both, each judged alone and then joined (late fusion)",
+            figures["late_fusion"]["top1"],
+        ),
+    ]
     return [(sense, text, top1, top1 - both["top1"]) for sense, text, top1 in rows]
 
 
@@ -110,15 +130,22 @@ def species_rows(evidence: Evidence) -> list[SpeciesRow]:
     rows = []
     for index in sorted({int(label) for sense in SENSES for label in truths[sense]}):
         given = {sense: answers[sense][truths[sense] == index] for sense in SENSES}
-        wrong = Counter(int(answer) for sense in SENSES for answer in given[sense]
-                        if answer != index)
+        wrong = Counter(
+            int(answer) for sense in SENSES for answer in given[sense] if answer != index
+        )
         confusion = max(wrong, key=lambda answer: wrong[answer], default=None)
-        rows.append(SpeciesRow(
-            labels[index], evidence.gallery.species[index].scientific,
-            {sense: Tally(len(given[sense]), int((given[sense] == index).sum()))
-             for sense in SENSES},
-            None if confusion is None else labels[confusion],
-            0 if confusion is None else wrong[confusion]))
+        rows.append(
+            SpeciesRow(
+                labels[index],
+                evidence.gallery.species[index].scientific,
+                {
+                    sense: Tally(len(given[sense]), int((given[sense] == index).sum()))
+                    for sense in SENSES
+                },
+                None if confusion is None else labels[confusion],
+                0 if confusion is None else wrong[confusion],
+            )
+        )
     return rows
 
 
@@ -129,11 +156,16 @@ def confusion_counts(evidence: Evidence, sense: str) -> NDArray[np.int64]:
     return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
-def frequent_confusions(counts: NDArray[np.int64], labels: tuple[str, ...], sense: str,
-                        most: int) -> list[Confusion]:
+def frequent_confusions(
+    counts: NDArray[np.int64], labels: tuple[str, ...], sense: str, most: int
+) -> list[Confusion]:
     """List the confusions with the largest share of their species' samples, by one sense."""
     totals = counts.sum(axis=1)
     wrong = [(truth, answer) for truth, answer in np.argwhere(counts) if truth != answer]
     wrong.sort(key=lambda cell: (-counts[cell] / totals[cell[0]], -counts[cell], *cell))
-    return [Confusion(sense, labels[truth], labels[answer], int(counts[truth, answer]),
-                      int(totals[truth])) for truth, answer in wrong[:most]]
+    return [
+        Confusion(
+            sense, labels[truth], labels[answer], int(counts[truth, answer]), int(totals[truth])
+        )
+        for truth, answer in wrong[:most]
+    ]

@@ -15,15 +15,24 @@ FOLDER = Path(__file__).parent
 
 def render(template: str, **content: Any) -> str:
     """Fill a template; every name that comes from outside is escaped."""
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True,
-                              lstrip_blocks=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
     environment.filters["percent"] = percent
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
         style=(FOLDER / "page.css").read_text(encoding="utf-8"),
-        script=script, script_digest=digest, version=__version__,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"), **content)
+        script=script,
+        script_digest=digest,
+        version=__version__,
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        **content,
+    )
 
 
 def percent(value: float) -> str:

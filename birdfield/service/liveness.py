@@ -39,8 +39,9 @@ def patience_s() -> float | None:
     except ValueError:
         patience = 0.0
     if not 1 <= patience < 1e6:
-        raise UsageError(f"BIRDFIELD_WATCHDOG_S is {wanted!r}; expected a number of seconds "
-                         "from 1 on")
+        raise UsageError(
+            f"BIRDFIELD_WATCHDOG_S is {wanted!r}; expected a number of seconds from 1 on"
+        )
     return patience
 
 
@@ -52,8 +53,14 @@ def _die() -> None:
 class Heart:
     """Tells the service manager and the status file of each window. Not thread-safe."""
 
-    def __init__(self, notifier: Notifier, folder: Path, facts: Mapping[str, Any],
-                 patience: float | None, die: Callable[[], None] = _die) -> None:
+    def __init__(
+        self,
+        notifier: Notifier,
+        folder: Path,
+        facts: Mapping[str, Any],
+        patience: float | None,
+        die: Callable[[], None] = _die,
+    ) -> None:
         """Start; the first beat makes the service ready.
 
         Args:
@@ -65,8 +72,14 @@ class Heart:
         """
         self._notifier, self._folder, self._die = notifier, folder, die
         self._entry: dict[str, Any] = {
-            "started": _now(), "windows": 0, "skipped": 0, "visits": 0,
-            "last": None, "faults": {}, **facts}
+            "started": _now(),
+            "windows": 0,
+            "skipped": 0,
+            "visits": 0,
+            "last": None,
+            "faults": {},
+            **facts,
+        }
         sweep(folder)
         self._written_s = -WRITE_S
         self._beats = 0
@@ -74,8 +87,9 @@ class Heart:
         self._stop = threading.Event()
         self._thread = None
         if patience is not None:
-            self._thread = threading.Thread(target=self._listen, args=(patience,), name="heart",
-                                            daemon=True)
+            self._thread = threading.Thread(
+                target=self._listen, args=(patience,), name="heart", daemon=True
+            )
             self._thread.start()
 
     def beat(self, window: Window, skipped: int, visits: int) -> None:
@@ -84,12 +98,20 @@ class Heart:
             self._notifier.send(READY=1)
         self._beats += 1
         changed = dict(window.faults) != self._entry["faults"]
-        self._entry |= {"windows": self._beats, "skipped": skipped, "visits": visits,
-                        "faults": dict(window.faults)}
+        self._entry |= {
+            "windows": self._beats,
+            "skipped": skipped,
+            "visits": visits,
+            "faults": dict(window.faults),
+        }
         decision = window.observation.decision if window.observation else None
         if decision is not None and decision.species is not None:
-            self._entry["last"] = {"species": decision.species, "score": round(decision.score, 4),
-                                   "senses": list(decision.senses), "time": _now()}
+            self._entry["last"] = {
+                "species": decision.species,
+                "score": round(decision.score, 4),
+                "senses": list(decision.senses),
+                "time": _now(),
+            }
         self._notifier.send(WATCHDOG=1, STATUS=self._words())
         if changed or time.monotonic() - self._written_s >= WRITE_S:
             self._write()
@@ -97,8 +119,12 @@ class Heart:
     def _words(self) -> str:
         last, faults = self._entry["last"], self._entry["faults"]
         lost = ", ".join(f"{name} {fault}" for name, fault in faults.items() if fault)
-        return "; ".join(filter(None, (f"{last['species']} at {last['time'][11:19]} UTC"
-                                       if last else "watching", lost)))
+        return "; ".join(
+            filter(
+                None,
+                (f"{last['species']} at {last['time'][11:19]} UTC" if last else "watching", lost),
+            )
+        )
 
     def _write(self) -> None:
         self._written_s = time.monotonic()
@@ -116,8 +142,9 @@ class Heart:
             missed = missed + 1 if self._beats == beats and beats else 0
             beats = self._beats
             if missed >= POLLS:
-                log.critical("the analysis stands still for %.0f s: ending, to be started again",
-                             patience)
+                log.critical(
+                    "the analysis stands still for %.0f s: ending, to be started again", patience
+                )
                 self._die()
                 return
 

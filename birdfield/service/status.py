@@ -41,8 +41,9 @@ def write_status(folder: Path, entry: Mapping[str, Any]) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         os.fchmod(descriptor, 0o644)  # whatever the umask: it holds no picture, sound or password
-        json.dump({**entry, "pid": os.getpid(), "born": _born(os.getpid())}, stream,
-                  ensure_ascii=False)
+        json.dump(
+            {**entry, "pid": os.getpid(), "born": _born(os.getpid())}, stream, ensure_ascii=False
+        )
     os.replace(draft, path)
 
 
@@ -106,15 +107,22 @@ def read_statuses() -> list[dict[str, Any]]:
     Raises:
         InputError: When there is none at all.
     """
-    paths = [path for folder in sorted({SERVICE_FOLDER, status_folder()})
-             for path in folder.glob("status-*.json")]
+    paths = [
+        path
+        for folder in sorted({SERVICE_FOLDER, status_folder()})
+        for path in folder.glob("status-*.json")
+    ]
     found = [entry for entry in map(_read, paths) if entry]
     if not found:
-        raise InputError("no station is running here; start one: birdfield watch, or "
-                         "sudo birdfield service install")
+        raise InputError(
+            "no station is running here; start one: birdfield watch, or "
+            "sudo birdfield service install"
+        )
     living = [entry for entry in found if _lives(entry)]
-    return sorted(living or [max(found, key=lambda entry: _at(entry, "updated"))],
-                  key=lambda entry: _at(entry, "started"))
+    return sorted(
+        living or [max(found, key=lambda entry: _at(entry, "updated"))],
+        key=lambda entry: _at(entry, "started"),
+    )
 
 
 def age_s(entry: Mapping[str, Any]) -> float:
@@ -132,11 +140,13 @@ def state_of(entry: Mapping[str, Any]) -> str:
 def status_lines(entry: Mapping[str, Any]) -> list[str]:
     """Write a status for a person."""
     last = entry["last"]
-    lines = [f"{state_of(entry)} since {entry['started']}, process {entry['pid']}, updated "
-             f"{age_s(entry):.0f} s ago",
-             f"windows: {entry['windows']}, skipped: {entry['skipped']}, model {entry['model']}",
-             "last: " + (f"{last['species']} {last['score']:.2f} at {last['time']}" if last
-                         else "nothing yet")]
+    lines = [
+        f"{state_of(entry)} since {entry['started']}, process {entry['pid']}, updated "
+        f"{age_s(entry):.0f} s ago",
+        f"windows: {entry['windows']}, skipped: {entry['skipped']}, model {entry['model']}",
+        "last: "
+        + (f"{last['species']} {last['score']:.2f} at {last['time']}" if last else "nothing yet"),
+    ]
     for name, fault in entry["faults"].items():
         lines.append(f"{name} {entry[name]}: {fault or 'usable'}")
     if entry["journal"]:

@@ -34,8 +34,9 @@ class Service:
 def quoted(text: str) -> str:
     """Write a word as systemd reads it; raises UsageError when that cannot be."""
     if not text.isprintable():
-        raise UsageError(f"{text!r} cannot stand in a unit; expected a path without control "
-                         "characters")
+        raise UsageError(
+            f"{text!r} cannot stand in a unit; expected a path without control characters"
+        )
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"'
 
@@ -47,8 +48,11 @@ def existing_groups() -> list[str]:
 
 def unit_text(service: Service) -> str:
     """Write the unit."""
-    command = " ".join(map(quoted, (*service.program, "--log", "systemd", "watch", "--config",
-                                    str(service.config))))
+    command = " ".join(
+        map(
+            quoted, (*service.program, "--log", "systemd", "watch", "--config", str(service.config))
+        )
+    )
     devices = "\n".join(f"DeviceAllow={device} rw" for device in DEVICES)
     # A path of this setting is not subject to $, and is relative to nothing.
     journal = quoted(str(service.journal)).replace("$$", "$")
@@ -66,7 +70,7 @@ NotifyAccess=main
 ExecStart={command}
 ExecReload=/bin/kill -HUP $MAINPID
 User={service.user}
-SupplementaryGroups={' '.join(existing_groups())}
+SupplementaryGroups={" ".join(existing_groups())}
 # One sign of life a window; without, the analysis stands still.
 WatchdogSec={WATCHDOG_S}
 TimeoutStartSec=180

@@ -43,8 +43,9 @@ def read_checklist(path: Path) -> Checklist:
             reader = csv.DictReader(stream)
             missing = {"species", "weeks"} - set(reader.fieldnames or ())
             if missing:
-                raise InputError(f"{path}: no column {', '.join(sorted(missing))}; "
-                                 "expected species,weeks")
+                raise InputError(
+                    f"{path}: no column {', '.join(sorted(missing))}; expected species,weeks"
+                )
             for row in reader:
                 if is_blank(row):
                     continue
@@ -72,8 +73,12 @@ def parse_weeks(text: str, where: str) -> frozenset[int]:
         found = re.fullmatch(r"(\d{1,2})(?:-(\d{1,2}))?", part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if not (1 <= first <= WEEKS and 1 <= last <= WEEKS):
-            raise InputError(f"{where}: weeks are {text!r}; expected such as 14-40 or 45-8, "
-                             f"from 1 to {WEEKS}")
-        weeks.update(range(first, last + 1) if first <= last else
-                     {*range(first, WEEKS + 1), *range(1, last + 1)})
+            raise InputError(
+                f"{where}: weeks are {text!r}; expected such as 14-40 or 45-8, from 1 to {WEEKS}"
+            )
+        weeks.update(
+            range(first, last + 1)
+            if first <= last
+            else {*range(first, WEEKS + 1), *range(1, last + 1)}
+        )
     return frozenset(weeks) or ALL_YEAR

@@ -27,6 +27,8 @@ def parse_location(text: str) -> Location:
         latitude = longitude = float("nan")
     # Written so that what is no number is refused too.
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise UsageError(f"--location is {text!r}; expected degrees north and east, and a name if "
-                         "you like, such as 52.5,13.4,Garden")
+        raise UsageError(
+            f"--location is {text!r}; expected degrees north and east, and a name if "
+            "you like, such as 52.5,13.4,Garden"
+        )
     return Location(latitude, longitude, parts[2].strip() if len(parts) > 2 else "Garden")

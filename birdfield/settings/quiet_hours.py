@@ -49,8 +49,9 @@ def parse_quiet(text: str, location: tuple[float, float] | None) -> Quiet:
         return Quiet(latitude=location[0], longitude=location[1])
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text)
     if not found:
-        raise UsageError(f"--quiet is {text!r}; expected HH:MM-HH:MM, such as 22:00-04:30, "
-                         f"or {NIGHT}")
+        raise UsageError(
+            f"--quiet is {text!r}; expected HH:MM-HH:MM, such as 22:00-04:30, or {NIGHT}"
+        )
     first, second, third, fourth = map(int, found.groups())
     return Quiet(time(first, second), time(third, fourth))
 
@@ -75,5 +76,9 @@ def sun_height_deg(now: datetime, latitude: float, longitude: float) -> float:
     declination = math.asin(math.sin(tilt) * math.sin(ecliptic))
     sidereal = math.radians(280.46062 + 360.9856474 * days + longitude)
     north, hour = math.radians(latitude), sidereal - ascension
-    return math.degrees(math.asin(math.sin(north) * math.sin(declination)
-                                  + math.cos(north) * math.cos(declination) * math.cos(hour)))
+    return math.degrees(
+        math.asin(
+            math.sin(north) * math.sin(declination)
+            + math.cos(north) * math.cos(declination) * math.cos(hour)
+        )
+    )

@@ -52,8 +52,13 @@ class Reloader:
         refused: How often it was not.
     """
 
-    def __init__(self, config: StationConfig, settle: Callable[[StationConfig], Rules],
-                 live: LiveRules, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        config: StationConfig,
+        settle: Callable[[StationConfig], Rules],
+        live: LiveRules,
+        poll_s: float = POLL_S,
+    ) -> None:
         """Follow a configuration.
 
         Args:

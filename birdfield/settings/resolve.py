@@ -27,8 +27,9 @@ class Choice:
     def __init__(self, config: StationConfig, flags: Mapping[str, Any]) -> None:
         """Take a configuration, and flags by the keys that they override; None is not given."""
         self.config = config
-        self._flags = {key: value for key, value in flags.items()
-                       if value is not None and value is not False}
+        self._flags = {
+            key: value for key, value in flags.items() if value is not None and value is not False
+        }
 
     def __getitem__(self, key: str) -> Any:
         """Return what was chosen for a key."""
@@ -56,13 +57,18 @@ class Choice:
         hours, text = self.of_journal("quiet.hours"), self["place.location"]
         place = parse_location(text) if text else None
         try:
-            return (parse_quiet(hours, (place.latitude, place.longitude) if place else None)
-                    if hours else None)
+            return (
+                parse_quiet(hours, (place.latitude, place.longitude) if place else None)
+                if hours
+                else None
+            )
         except UsageError as error:
             if "quiet.hours" in self._flags:
                 raise
-            raise ConfigError(f"{self.config.where('quiet', 'hours')} is {hours!r}, which goes by "
-                              "the sun; set place.location") from error
+            raise ConfigError(
+                f"{self.config.where('quiet', 'hours')} is {hours!r}, which goes by "
+                "the sun; set place.location"
+            ) from error
 
     def rules(self, config: StationConfig, species: Sequence[Species]) -> Rules:
         """Make the rules of a configuration, under these flags.

@@ -88,8 +88,9 @@ class LiveRules:
         return kept[3]
 
 
-def rules_of(config: StationConfig, species: Sequence[Species],
-             quiet: Quiet | None) -> tuple[Rules, list[str]]:
+def rules_of(
+    config: StationConfig, species: Sequence[Species], quiet: Quiet | None
+) -> tuple[Rules, list[str]]:
     """Make the rules that a configuration asks for.
 
     Args:
@@ -109,8 +110,10 @@ def rules_of(config: StationConfig, species: Sequence[Species],
     def label(name: str, *path: str) -> str:
         if fold(name) not in known:
             close = difflib.get_close_matches(fold(name), known, 1)
-            strangers.append(f"{config.where(*path)} names {name!r}, which the model does not know"
-                             + (f"; did you mean {known[close[0]]}?" if close else ""))
+            strangers.append(
+                f"{config.where(*path)} names {name!r}, which the model does not know"
+                + (f"; did you mean {known[close[0]]}?" if close else "")
+            )
         return known.get(fold(name), name)
 
     def labels(key: str) -> Iterable[str]:
@@ -121,24 +124,32 @@ def rules_of(config: StationConfig, species: Sequence[Species],
 
     checklist = read_checklist(path) if (path := config["species.checklist"]) else None
     if checklist and not any(name in known for name in checklist.weeks):
-        raise InputError(f"{path}: the model knows none of its species; expected them by label, "
-                         "scientific name, or a name of the model's or of names.file")
+        raise InputError(
+            f"{path}: the model knows none of its species; expected them by label, "
+            "scientific name, or a name of the model's or of names.file"
+        )
     return Rules(
-        frozenset(labels("species.include")) or None, frozenset(labels("species.exclude")),
-        config["species.threshold"], by_label("species.thresholds"),  # type: ignore[arg-type]
+        frozenset(labels("species.include")) or None,
+        frozenset(labels("species.exclude")),
+        config["species.threshold"],
+        by_label("species.thresholds"),  # type: ignore[arg-type]
         by_label("species.snooze"),  # type: ignore[arg-type]
         prior(checklist, species, config["species.unexpected"]) if checklist else None,
-        quiet), strangers
+        quiet,
+    ), strangers
 
 
 def _called(species: Species) -> list[str]:
     """Return what a species goes by, folded."""
-    return [fold(name) for name in (*species.names.values(), species.scientific or species.label,
-                                    species.label)]
+    return [
+        fold(name)
+        for name in (*species.names.values(), species.scientific or species.label, species.label)
+    ]
 
 
-def prior(checklist: Checklist, species: Sequence[Species],
-          unexpected: float) -> Callable[[int], NDArray[np.float64]]:
+def prior(
+    checklist: Checklist, species: Sequence[Species], unexpected: float
+) -> Callable[[int], NDArray[np.float64]]:
     """Turn a checklist into a prior, by week.
 
     Args:
@@ -146,8 +157,10 @@ def prior(checklist: Checklist, species: Sequence[Species],
         species: Of the model.
         unexpected: What a species counts in a week in which it is not on the list; 1 on it.
     """
-    weeks = [frozenset[int]().union(*(checklist.weeks.get(name, frozenset())
-                                      for name in _called(each))) for each in species]
+    weeks = [
+        frozenset[int]().union(*(checklist.weeks.get(name, frozenset()) for name in _called(each)))
+        for each in species
+    ]
 
     def log_prior(week: int) -> NDArray[np.float64]:
         return np.log([1.0 if week in expected else unexpected for expected in weeks])

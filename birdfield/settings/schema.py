@@ -59,6 +59,7 @@ def _number(least: float, most: float, whole: bool = False) -> Reader:
         right = isinstance(value, int) or (isinstance(value, float) and not whole)
         _refuse(right and not isinstance(value, bool) and least <= value <= most)
         return value  # type: ignore[no-any-return]
+
     return read
 
 
@@ -71,6 +72,7 @@ def _by_label(read: Reader) -> Reader:
     def read_all(value: Any) -> dict[str, Any]:
         _refuse(isinstance(value, dict))
         return {_text(label): read(inner) for label, inner in value.items()}
+
     return read_all
 
 
@@ -105,39 +107,42 @@ def _location(value: Any) -> str:
     return str(value)
 
 
-_ZONE = "X,Y,W,H in pixels, such as \"100,50,640,480\""
+_ZONE = 'X,Y,W,H in pixels, such as "100,50,640,480"'
 _SHARE = _number(0, 1)
 KEYS: Mapping[str, Key] = {
     "watch.model": Key("the folder of a bundle, as text", _text),
     "watch.camera": Key("a device's number, a path, a URL or none, as text", _text, "0"),
-    "watch.microphone": Key("a device's name or number, a file, default or none, as text", _text,
-                            "default"),
+    "watch.microphone": Key(
+        "a device's name or number, a file, default or none, as text", _text, "default"
+    ),
     "watch.camera_latency_s": Key("a number of seconds from 0 to 10", _number(0, MAX_LATENCY_S), 0),
-    "watch.microphone_latency_s": Key("a number of seconds from 0 to 10",
-                                      _number(0, MAX_LATENCY_S), 0),
+    "watch.microphone_latency_s": Key(
+        "a number of seconds from 0 to 10", _number(0, MAX_LATENCY_S), 0
+    ),
     "watch.crop": Key(_ZONE, _crop),
     "watch.blank": Key(f"a list of {_ZONE}", _blank),
     "journal.folder": Key("a folder, as text", _text),
     "journal.gap_s": Key("a number of seconds from 1 to 86400", _number(1, MAX_GAP_S)),
     "journal.keep_voices": Key("true or false", _flag, False),
-    "journal.keep_best": Key("a whole number from 0 to 1000000",
-                             _number(0, MAX_COUNT, whole=True)),
+    "journal.keep_best": Key("a whole number from 0 to 1000000", _number(0, MAX_COUNT, whole=True)),
     "journal.keep_days": Key("a number of days from 0 to 36500", _number(0, MAX_DAYS)),
     "journal.keep_gb": Key("a number of GB from 0 to 1000000", _number(0, MAX_GB)),
     "journal.keep_free_gb": Key("a number of GB from 0 to 1000000", _number(0, MAX_GB)),
-    "place.location": Key("degrees north and east, such as \"52.5,13.4\"", _location),
+    "place.location": Key('degrees north and east, such as "52.5,13.4"', _location),
     "names.file": Key("a names CSV, as text", _text),
-    "names.lang": Key("a language's code in that file, such as \"de\"", _text),
-    "quiet.hours": Key("HH:MM-HH:MM, such as \"22:00-04:30\", or \"night\"", _hours, live=True),
+    "names.lang": Key('a language\'s code in that file, such as "de"', _text),
+    "quiet.hours": Key('HH:MM-HH:MM, such as "22:00-04:30", or "night"', _hours, live=True),
     "species.include": Key("a list of species", _labels, (), live=True),
     "species.exclude": Key("a list of species", _labels, (), live=True),
     "species.threshold": Key("a number from 0 to 1", _SHARE, 0.0, live=True),
     "species.checklist": Key("a CSV file, as text", _text, live=True),
     "species.unexpected": Key("a number from 0.0001 to 1", _number(1e-4, 1), 0.1, live=True),
-    "species.thresholds": Key("species, each with a number from 0 to 1", _by_label(_SHARE), {},
-                              live=True),
-    "species.snooze": Key("species, each with a day such as 2026-06-01", _by_label(_day), {},
-                          live=True),
+    "species.thresholds": Key(
+        "species, each with a number from 0 to 1", _by_label(_SHARE), {}, live=True
+    ),
+    "species.snooze": Key(
+        "species, each with a day such as 2026-06-01", _by_label(_day), {}, live=True
+    ),
 }
 PATHS = ("watch.model", "journal.folder", "names.file", "species.checklist")
 
@@ -162,8 +167,10 @@ class StationConfig:
 
     def where(self, *path: str) -> str:
         """Name a key with its file and line, for a message."""
-        line = next((self.lines[path[:end]] for end in range(len(path), 0, -1)
-                     if path[:end] in self.lines), None)
+        line = next(
+            (self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines),
+            None,
+        )
         name = "".join(each if each.isprintable() else "?" for each in ".".join(path))
         return f"{self.path}, line {line}: {name[:100]}"
 
@@ -191,8 +198,9 @@ def load_config(path: Path | None) -> StationConfig:
     try:
         entries = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not TOML ({error}); birdfield config init shows how it "
-                          "looks") from error
+        raise ConfigError(
+            f"{path}: not TOML ({error}); birdfield config init shows how it looks"
+        ) from error
     raw = StationConfig(path, lines=key_lines(text))
     return StationConfig(path, _check(raw, entries), raw.lines)
 
@@ -202,12 +210,15 @@ def _read(path: Path) -> str:
         if not path.is_file():
             raise ConfigError(f"{path}: no such file; birdfield config init writes one")
         if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path}: {path.stat().st_size:,} bytes; expected at most "
-                              f"{MAX_BYTES:,}")
+            raise ConfigError(
+                f"{path}: {path.stat().st_size:,} bytes; expected at most {MAX_BYTES:,}"
+            )
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the station's user the "
-                          "right to read it") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give the station's user the "
+            "right to read it"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text; save it as UTF-8") from error
 
@@ -249,5 +260,4 @@ def _value(raw: StationConfig, table: str, name: str, value: Any) -> Any:
         return read
     except (ValueError, OverflowError, RuntimeError, BirdfieldError) as error:
         got = repr(mask_url(culprit)) if isinstance(culprit, str) else mask_url(repr(culprit))
-        raise ConfigError(f"{raw.where(*path)} is {got[:100]}; expected "
-                          f"{key.expected}") from error
+        raise ConfigError(f"{raw.where(*path)} is {got[:100]}; expected {key.expected}") from error

@@ -66,14 +66,20 @@ class AudioSpec:
     def count(self, samples: int) -> int:
         """Count the patches of so many samples: 1 at least."""
         beyond = max(0, samples - self.patch)
-        return 1 + (-(-beyond // self.hop) if self.padded
-                    else (2 * beyond + self.hop) // (2 * self.hop))
+        return 1 + (
+            -(-beyond // self.hop) if self.padded else (2 * beyond + self.hop) // (2 * self.hop)
+        )
 
     def to_json(self) -> dict[str, int | str]:
         """Return the form that manifests hold."""
         entries: dict[str, int | str] = {
-            "rate_hz": self.rate_hz, "patch_samples": self.patch, "hop_samples": self.hop,
-            "frames": self.frames, "dim": self.dim, "unit": "waveform -1..1"}
+            "rate_hz": self.rate_hz,
+            "patch_samples": self.patch,
+            "hop_samples": self.hop,
+            "frames": self.frames,
+            "dim": self.dim,
+            "unit": "waveform -1..1",
+        }
         return {**entries, "evidence": self.evidence} if self.evidence else entries
 
 
@@ -84,8 +90,11 @@ class Resampler:
         """Convert from one sample rate to another."""
         import soxr
 
-        self._stream = (None if from_hz == to_hz else
-                        soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ"))
+        self._stream = (
+            None
+            if from_hz == to_hz
+            else soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
+        )
 
     def push(self, block: Waveform, last: bool = False) -> Waveform:
         """Convert the next block.
@@ -131,8 +140,10 @@ def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).rstrip(".")
-        raise InputError(f"{path}: not a recording that can be decoded ({reason}); "
-                         "expected WAV, FLAC, OGG, MP3 or AIFF") from error
+        raise InputError(
+            f"{path}: not a recording that can be decoded ({reason}); "
+            "expected WAV, FLAC, OGG, MP3 or AIFF"
+        ) from error
 
 
 def _resampled(path: Path, sound: "soundfile.SoundFile", rate_hz: int) -> Iterator[Waveform]:
@@ -141,8 +152,10 @@ def _resampled(path: Path, sound: "soundfile.SoundFile", rate_hz: int) -> Iterat
     # Not sound.blocks: where a header promises more than there is, it gives uninitialised memory.
     while len(block := sound.read(size, dtype="float32", always_2d=True)):
         if not np.isfinite(block).all():
-            raise InputError(f"{path}: holds samples that are no finite numbers; "
-                             "expected -1..1; record or convert it again")
+            raise InputError(
+                f"{path}: holds samples that are no finite numbers; "
+                "expected -1..1; record or convert it again"
+            )
         yield resampler.push(to_mono(block))
     yield resampler.push(np.zeros(0, np.float32), last=True)
 
@@ -197,8 +210,7 @@ def read_start(path: Path, rate_hz: int, length_s: float) -> Waveform:
     return np.concatenate(held)[:wanted]
 
 
-def windows(blocks: Iterable[Waveform],
-            spec: AudioSpec) -> Iterator[tuple[int, Waveform]]:
+def windows(blocks: Iterable[Waveform], spec: AudioSpec) -> Iterator[tuple[int, Waveform]]:
     """Cut a stream of samples into the audio tower's windows, in bounded memory.
 
     Consecutive windows share no patch; the last one is moved back, in whole hops, to be full.

@@ -21,8 +21,13 @@ STREAKS, STREAK_LENGTH = 60, (0.05, 0.2)
 STREAK_SHARE = 0.35  # of white in a streak
 
 
-def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Generator,
-        rate_hz: int = 16_000) -> Waveform:
+def mix(
+    waveform: Waveform,
+    noise: Waveform,
+    snr_db: float,
+    rng: np.random.Generator,
+    rate_hz: int = 16_000,
+) -> Waveform:
     """Lay a random cut of noise under a recording at a signal-to-noise ratio.
 
     The signal's power is that of its active frames, whose energy is above the median: where calls
@@ -44,8 +49,10 @@ def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Gener
         ValueError: When one of them is empty.
     """
     if not len(waveform) or not len(noise):
-        raise ValueError(f"mixing {len(waveform)} samples with {len(noise)} of noise; "
-                         "expected at least one of each")
+        raise ValueError(
+            f"mixing {len(waveform)} samples with {len(noise)} of noise; "
+            "expected at least one of each"
+        )
     cut = _cut(noise, len(waveform), rng).astype(np.float64)
     power = float(np.mean(cut**2))
     wanted = active_power(waveform, rate_hz) / 10 ** (snr_db / 10)
@@ -56,8 +63,9 @@ def mix(waveform: Waveform, noise: Waveform, snr_db: float, rng: np.random.Gener
 def _cut(noise: Waveform, length: int, rng: np.random.Generator) -> Waveform:
     spare = len(noise) - length
     start = int(rng.integers(spare + 1 if spare >= 0 else len(noise)))
-    return noise[start : start + length] if spare >= 0 else np.resize(np.roll(noise, -start),
-                                                                      length)
+    return (
+        noise[start : start + length] if spare >= 0 else np.resize(np.roll(noise, -start), length)
+    )
 
 
 def active_power(waveform: Waveform, rate_hz: int = 16_000) -> float:
@@ -111,7 +119,8 @@ def _cover(frame: Frame, rng: np.random.Generator) -> Frame:
     angle = rng.uniform(0, 2 * math.pi)
     rows, columns = np.mgrid[:height, :width]
     side = (columns - (width - 1) / 2) * math.cos(angle) + (rows - (height - 1) / 2) * math.sin(
-        angle)
+        angle
+    )
     covered = frame.copy()
     covered[side > 0] = frame.reshape(-1, 3).mean(axis=0).astype(np.uint8)
     return covered
@@ -123,21 +132,24 @@ def _rain(frame: Frame, rng: np.random.Generator) -> Frame:
     shorter = min(height, width)
     streaks = np.zeros((height, width), np.float32)
     slant = rng.uniform(-0.3, 0.3)
-    for x, y, share in rng.uniform((0, 0, STREAK_LENGTH[0]), (width, height, STREAK_LENGTH[1]),
-                                   (STREAKS, 3)):
+    for x, y, share in rng.uniform(
+        (0, 0, STREAK_LENGTH[0]), (width, height, STREAK_LENGTH[1]), (STREAKS, 3)
+    ):
         end = (int(x + slant * share * shorter), int(y + share * shorter))
         cv2.line(streaks, (int(x), int(y)), end, STREAK_SHARE, max(1, shorter // 200), cv2.LINE_AA)
     dry = frame.astype(np.float32)
     wet = np.asarray(dry + (255 - dry) * streaks[..., None], np.float32)
     soft = np.asarray(cv2.GaussianBlur(wet, (0, 0), BLUR_SIGMA * shorter), np.float32)
-    for x, y, share in rng.uniform((0, 0, DROP_RADIUS[0]), (width, height, DROP_RADIUS[1]),
-                                   (DROPS, 3)):
+    for x, y, share in rng.uniform(
+        (0, 0, DROP_RADIUS[0]), (width, height, DROP_RADIUS[1]), (DROPS, 3)
+    ):
         _drop(wet, soft, (x, y), share * shorter)
     return _to_frame(wet)
 
 
-def _drop(wet: NDArray[np.float32], soft: NDArray[np.float32], centre: tuple[float, float],
-          radius: float) -> None:
+def _drop(
+    wet: NDArray[np.float32], soft: NDArray[np.float32], centre: tuple[float, float], radius: float
+) -> None:
     """Draw one drop: a small lens that shows a wide part of the scene upside down."""
     height, width = wet.shape[:2]
     x, y = centre
@@ -155,5 +167,10 @@ def _to_frame(values: NDArray[np.float32]) -> Frame:
 
 
 _DAMAGE: dict[str, Callable[[Frame, np.random.Generator], Frame]] = {
-    "clean": _clean, "blur": _blur, "dark": _dark, "half-covered": _cover, "rain": _rain}
+    "clean": _clean,
+    "blur": _blur,
+    "dark": _dark,
+    "half-covered": _cover,
+    "rain": _rain,
+}
 DAMAGES = tuple(_DAMAGE)

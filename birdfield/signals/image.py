@@ -40,10 +40,15 @@ class ImageSpec:
     def from_json(cls, entry: Mapping[str, Any]) -> "ImageSpec":
         """Read the spec of a manifest; raises KeyError, TypeError or ValueError when malformed."""
         blue, green, red = (float(value) for value in entry["mean"])
-        spec = cls(int(entry["size_px"]), str(entry["order"]), (blue, green, red),
-                   float(entry["scale"]))
-        if (not 16 <= spec.size_px <= 1024 or spec.order not in ("BGR", "RGB") or spec.scale <= 0
-                or not np.isfinite([*spec.mean, spec.scale]).all()):
+        spec = cls(
+            int(entry["size_px"]), str(entry["order"]), (blue, green, red), float(entry["scale"])
+        )
+        if (
+            not 16 <= spec.size_px <= 1024
+            or spec.order not in ("BGR", "RGB")
+            or spec.scale <= 0
+            or not np.isfinite([*spec.mean, spec.scale]).all()
+        ):
             raise ValueError(f"image input {entry!r} is out of range")
         return spec
 
@@ -68,11 +73,13 @@ def decode_image(data: bytes, name: str) -> Frame:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise InputError(f"{name}: not decodable as a picture of at most "
-                         f"{MAX_PIXELS // 1_000_000} megapixels") from error
+        raise InputError(
+            f"{name}: not decodable as a picture of at most {MAX_PIXELS // 1_000_000} megapixels"
+        ) from error
     if image is None:
-        raise InputError(f"{name}: not a picture that can be decoded; "
-                         "expected JPEG, PNG, WebP or BMP")
+        raise InputError(
+            f"{name}: not a picture that can be decoded; expected JPEG, PNG, WebP or BMP"
+        )
     return np.asarray(image, np.uint8)
 
 
@@ -94,15 +101,15 @@ def _scan_start(data: bytes) -> int:
     """
     place = 2
     for _ in range(MAX_SEGMENTS):
-        marker = data[place + 1:place + 2]
-        if data[place:place + 1] != b"\xff" or marker == b"\xd9":
+        marker = data[place + 1 : place + 2]
+        if data[place : place + 1] != b"\xff" or marker == b"\xd9":
             break
         if marker == b"\xff":  # any number of them may stand before a marker
             place += 1
         elif marker == b"\x01" or b"\xd0" <= marker <= b"\xd8":  # these have no length
             place += 2
         else:
-            place += 2 + max(2, int.from_bytes(data[place + 2:place + 4], "big"))
+            place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
         if marker == b"\xda":
             break
     return place
@@ -120,8 +127,9 @@ def read_image(path: Path) -> Frame:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: {size:,} bytes; expected a photograph of at most "
-                             f"{MAX_FILE_BYTES:,} bytes")
+            raise InputError(
+                f"{path}: {size:,} bytes; expected a photograph of at most {MAX_FILE_BYTES:,} bytes"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error

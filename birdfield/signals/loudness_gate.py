@@ -27,7 +27,7 @@ def octave_levels(waveform: Waveform, rate_hz: int) -> NDArray[np.float32]:
     size = round(FRAME_S * rate_hz)
     frames = waveform[: len(waveform) // size * size].reshape(-1, size)
     window = np.hanning(size).astype(np.float32)
-    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 * (2 / (size * (window ** 2).sum()))
+    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 * (2 / (size * (window**2).sum()))
     edges = [round(edge * size / rate_hz) for edge in BANDS_HZ]
     bands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
     return np.asarray(10 * np.log10(bands + 1e-12), np.float32)

@@ -113,8 +113,12 @@ def square_around(box: Box, shape: tuple[int, ...], margin: float = 1.0) -> Box 
     if max(width, height) > min(rows, columns):
         return None
     side = min(max(round(margin * max(width, height)), CROP_PX), rows, columns)
-    return (min(max(left + (width - side) // 2, 0), columns - side),
-            min(max(top + (height - side) // 2, 0), rows - side), side, side)
+    return (
+        min(max(left + (width - side) // 2, 0), columns - side),
+        min(max(top + (height - side) // 2, 0), rows - side),
+        side,
+        side,
+    )
 
 
 class MotionGate:
@@ -177,8 +181,9 @@ class MotionGate:
             return
         rise = np.abs(change - self._earlier) - self._flicker
         new = time_s - self._started_s < WARM_UP_S
-        rates = np.where(rise > 0, _rate(passed_s, NEW_S if new else RESTLESS_S),
-                         _rate(passed_s, CALM_S))
+        rates = np.where(
+            rise > 0, _rate(passed_s, NEW_S if new else RESTLESS_S), _rate(passed_s, CALM_S)
+        )
         self._flicker += rates.astype(np.float32) * rise
         self._earlier, self._earlier_s = change, time_s
 

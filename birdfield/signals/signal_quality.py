@@ -38,8 +38,9 @@ def picture_quality(frame: Frame) -> float:
     luma = cv2.resize(green, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
     edges = np.asarray(cv2.Laplacian(luma, cv2.CV_32F), np.float32)
     # The blocks that have most of both tell: a bird before a blurred background is in focus.
-    most_edges, most_shape = (float(np.quantile(_blocks(values, BLOCK_PX).std(axis=1), 0.9))
-                              for values in (edges, luma))
+    most_edges, most_shape = (
+        float(np.quantile(_blocks(values, BLOCK_PX).std(axis=1), 0.9)) for values in (edges, luma)
+    )
     sharp = _ramp(float(np.log(most_edges / (most_shape + 1) + 1e-4)), SHARP)
     bright = _ramp(float(np.quantile(luma, 0.95)) / 255, BRIGHT)
     even = float((_blocks(luma, CELL_PX).std(axis=1) < EVEN_LUMA).mean())
@@ -62,8 +63,9 @@ def sound_quality(waveform: Waveform, rate_hz: int) -> float:
     power = np.abs(np.fft.rfft(frames * np.hanning(size).astype(np.float32), axis=1)) ** 2
     loudness_db = 10 * np.log10(_band(power, BIRDS_HZ, rate_hz) + 1e-12)
     quiet_db, loud_db = np.quantile(loudness_db, (0.2, 0.9))
-    wind = (_band(power, WIND_HZ, rate_hz).sum()
-            / (_band(power, (WIND_HZ[0], rate_hz // 2), rate_hz).sum() + 1e-12))
+    wind = _band(power, WIND_HZ, rate_hz).sum() / (
+        _band(power, (WIND_HZ[0], rate_hz // 2), rate_hz).sum() + 1e-12
+    )
     return _ramp(float(loud_db - quiet_db), CONTRAST_DB) * (1 - _ramp(float(wind), WIND))
 
 
@@ -78,8 +80,9 @@ def _blocks(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return values.reshape(count, size, count, size).swapaxes(1, 2).reshape(-1, size * size)
 
 
-def _band(power: NDArray[np.floating], band_hz: tuple[int, int],
-          rate_hz: int) -> NDArray[np.floating]:
+def _band(
+    power: NDArray[np.floating], band_hz: tuple[int, int], rate_hz: int
+) -> NDArray[np.floating]:
     """Sum the power [T, F] of a band, [T]."""
     first, last = (round(edge * (power.shape[1] - 1) * 2 / rate_hz) for edge in band_hz)
     return np.asarray(power[:, first : last + 1].sum(axis=1))

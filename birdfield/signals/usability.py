@@ -17,6 +17,7 @@ SILENT_SHARE = 0.999  # of the samples; the rest may be the click of a mute swit
 FULL_SCALE = 0.999  # of 1.0
 CLIPPED_SHARE = 0.5  # of the samples
 
+
 def frame_fault(frame: Frame, previous_change_s: float) -> str | None:
     """Tell why a frame is of no use.
 
@@ -67,7 +68,10 @@ class ChangeTimer:
         """Take the next frame and its time; returns the seconds since the picture changed."""
         before, self._previous = self._previous, frame
         # Every sixteenth row tells nearly all changes at a fraction of the cost.
-        if (before is None or not np.array_equal(before[::16], frame[::16])
-                or not np.array_equal(before, frame)):
+        if (
+            before is None
+            or not np.array_equal(before[::16], frame[::16])
+            or not np.array_equal(before, frame)
+        ):
             self._changed_s = time_s
         return time_s - self._changed_s

@@ -33,10 +33,14 @@ HOT_C = 68.0
 SHADES = " ░▒▓█"  # where a terminal has no colours
 # Dark to bright, even to those who see no red or no green: points of the colour map "viridis".
 RAMP = np.array([(20, 20, 30), (68, 40, 110), (49, 104, 142), (53, 183, 121), (253, 231, 37)])
-COLOURS = [Color.from_rgb(*(np.interp(place, range(len(RAMP)), RAMP[:, part]) for part in range(3)))
-           for place in np.linspace(0, len(RAMP) - 1, 12)]  # few: terminals are slow to change
-AGREEMENT = {"agree": ("sight and sound agree", "green"),
-             "disagree": ("sight and sound disagree", "yellow")}
+COLOURS = [
+    Color.from_rgb(*(np.interp(place, range(len(RAMP)), RAMP[:, part]) for part in range(3)))
+    for place in np.linspace(0, len(RAMP) - 1, 12)
+]  # few: terminals are slow to change
+AGREEMENT = {
+    "agree": ("sight and sound agree", "green"),
+    "disagree": ("sight and sound disagree", "yellow"),
+}
 ALONE = {"image": "by sight alone", "audio": "by sound alone"}
 BY = {"image": "seen", "audio": "heard", "both": "seen, heard"}
 
@@ -51,29 +55,41 @@ def draw(view: View, width: int, height: int, colours: bool) -> RenderableType:
         meter = _meter(level, inner)
         if height >= LOW:
             sound = Group(*_strip(strip[-inner:], colours), meter)
-            parts.append(Layout(_panel(sound, f"Sound, the last {inner * COLUMN_S:.0f} s"),
-                                size=SOUND_LINES))
+            parts.append(
+                Layout(_panel(sound, f"Sound, the last {inner * COLUMN_S:.0f} s"), size=SOUND_LINES)
+            )
         else:
             parts.append(Layout(_panel(meter, "Sound"), size=3))
     middle = Layout(minimum_size=6)
-    middle.split_row(Layout(_panel(_now(view), "Now"), size=width // 2),
-                     Layout(_panel(_recent(view.recent, view.names, max(height, 1)),
-                                     _recent_title(view))))
-    parts += [middle, Layout(_panel(_health(view.health()), "Station"), size=4),
-              Layout(_messages(view.messages), size=2 if height >= LOW else 1)]
+    middle.split_row(
+        Layout(_panel(_now(view), "Now"), size=width // 2),
+        Layout(_panel(_recent(view.recent, view.names, max(height, 1)), _recent_title(view))),
+    )
+    parts += [
+        middle,
+        Layout(_panel(_health(view.health()), "Station"), size=4),
+        Layout(_messages(view.messages), size=2 if height >= LOW else 1),
+    ]
     layout.split_column(*parts)
     return layout
 
 
 def _panel(content: RenderableType, title: str) -> Panel:
-    return Panel(content, title=Text(title, "bold"), title_align="left", box=box.ROUNDED,
-                 border_style="bright_black")
+    return Panel(
+        content,
+        title=Text(title, "bold"),
+        title_align="left",
+        box=box.ROUNDED,
+        border_style="bright_black",
+    )
 
 
 def _title(view: View, width: int) -> Text:
     passed_s = int(time.monotonic() - view.began_s)
-    right = (f"{view.time.astimezone():%Y-%m-%d %H:%M:%S}   "
-             f"{passed_s // 3600}:{passed_s // 60 % 60:02d}:{passed_s % 60:02d}  Ctrl-C ends ")
+    right = (
+        f"{view.time.astimezone():%Y-%m-%d %H:%M:%S}   "
+        f"{passed_s // 3600}:{passed_s // 60 % 60:02d}:{passed_s % 60:02d}  Ctrl-C ends "
+    )
     left = Text.assemble((" birdfield ", "bold green"), (view.model, "bright_black"))
     left.truncate(max(width - len(right) - 1, 11), overflow="ellipsis")
     return left.append(right.rjust(width - left.cell_len), "bright_black")
@@ -107,12 +123,18 @@ def _style(upper: int, lower: int) -> Style:
 def _meter(level: Level, width: int) -> Text:
     bar = width - 27
     filled = round(bar * (1 - level.rms_db / FLOOR_DB))
-    colour = ("red" if level.peak_db >= CLIPPED_DB else
-              "yellow" if level.rms_db >= LOUD_DB else "green")
+    colour = (
+        "red" if level.peak_db >= CLIPPED_DB else "yellow" if level.rms_db >= LOUD_DB else "green"
+    )
     told = "clipped" if level.peak_db >= CLIPPED_DB else f"peak {level.peak_db:.0f} dB"
-    return Text.assemble(("level ", "bright_black"), ("━" * filled, colour),
-                         ("─" * (bar - filled), "bright_black"),
-                         f" {level.rms_db:4.0f} dB, ", f"{told:<12}", no_wrap=True)
+    return Text.assemble(
+        ("level ", "bright_black"),
+        ("━" * filled, colour),
+        ("─" * (bar - filled), "bright_black"),
+        f" {level.rms_db:4.0f} dB, ",
+        f"{told:<12}",
+        no_wrap=True,
+    )
 
 
 def _now(view: View) -> RenderableType:
@@ -121,17 +143,21 @@ def _now(view: View) -> RenderableType:
         return Text("Nothing yet: nothing moved, no bird was heard.", "bright_black")
     if view.idle_s >= NOW_S:
         name = view.names.common(decision.species) if decision.species else "unknown"
-        return Text.assemble(("Nothing moves, no bird is heard.\n\n", "bright_black"),
-                             ("Before: ", "bright_black"), name,
-                             (f", {view.idle_s:.0f} s ago", "bright_black"))
+        return Text.assemble(
+            ("Nothing moves, no bird is heard.\n\n", "bright_black"),
+            ("Before: ", "bright_black"),
+            name,
+            (f", {view.idle_s:.0f} s ago", "bright_black"),
+        )
     return Group(_answer(decision, view.names), _top(decision, view.names), _agreement(decision))
 
 
 class _Name:
     """A species' name in a line of its own, with the scientific one beside where that fits."""
 
-    def __init__(self, names: Names, species: str, scientific: str | None = None,
-                 style: str = "") -> None:
+    def __init__(
+        self, names: Names, species: str, scientific: str | None = None, style: str = ""
+    ) -> None:
         self._name, self._beside = names.common(species), names.beside(species, scientific)
         self._style = style
 
@@ -157,8 +183,9 @@ def _top(decision: Decision, names: Names) -> Table:
     table.add_column(width=BAR // 2, no_wrap=True)
     table.add_column(width=4, justify="right")
     for species, score in decision.top:
-        table.add_row(_Name(names, species), Text("━" * round(score * BAR / 2), "green"),
-                      f"{score:.2f}")
+        table.add_row(
+            _Name(names, species), Text("━" * round(score * BAR / 2), "green"), f"{score:.2f}"
+        )
     return table
 
 
@@ -206,5 +233,9 @@ def _health(health: Health) -> Text:
 
 def _messages(messages: Iterable[str]) -> Text:
     # A layout draws a placeholder for what is empty.
-    return Text("\n".join(f" {line}" for line in list(messages)[-2:]) or " ", "bright_black",
-                no_wrap=True, overflow="ellipsis")
+    return Text(
+        "\n".join(f" {line}" for line in list(messages)[-2:]) or " ",
+        "bright_black",
+        no_wrap=True,
+        overflow="ellipsis",
+    )

@@ -31,11 +31,14 @@ class Level:
 
 def level_of(waveform: Waveform) -> Level:
     """Measure float32 [N], N >= 1."""
+
     def decibel(value: float) -> float:
         return max(20 * float(np.log10(max(value, 1e-9))), FLOOR_DB)
 
-    return Level(decibel(float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))),
-                 decibel(float(np.abs(waveform).max())))
+    return Level(
+        decibel(float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))),
+        decibel(float(np.abs(waveform).max())),
+    )
 
 
 def columns_of(waveform: Waveform, rate_hz: int) -> NDArray[np.float32]:
@@ -55,8 +58,10 @@ def columns_of(waveform: Waveform, rate_hz: int) -> NDArray[np.float32]:
     power = np.abs(np.fft.rfft(pieces * window, axis=1) / (window.sum() / 2)) ** 2
     hz = np.fft.rfftfreq(size, 1 / rate_hz)
     edges = np.searchsorted(hz, np.linspace(LOW_HZ, HIGH_HZ, BANDS + 1))
-    bands = np.stack([power[:, low:high].sum(axis=1)
-                      for low, high in zip(edges[:-1], edges[1:], strict=True)], axis=1)
+    bands = np.stack(
+        [power[:, low:high].sum(axis=1) for low, high in zip(edges[:-1], edges[1:], strict=True)],
+        axis=1,
+    )
     level_db = 10 * np.log10(bands + 1e-12)
     return np.clip((level_db - FLOOR_DB) / (TOP_DB - FLOOR_DB), 0, 1).astype(np.float32)
 
@@ -112,12 +117,12 @@ class MeteredMicrophone:
                 self._level = Level()
                 return
             end_s = start_s + len(waveform) / self._rate_hz
-            new = waveform[max(round((self._heard_s - start_s) * self._rate_hz), 0):]
+            new = waveform[max(round((self._heard_s - start_s) * self._rate_hz), 0) :]
             columns = columns_of(new, self._rate_hz)
             # What does not fill a column waits for the next call.
             waiting_s = len(new) / self._rate_hz - len(columns) * COLUMN_S
             self._heard_s = max(self._heard_s, end_s - waiting_s)
-            self._level = level_of(waveform[-round(LEVEL_S * self._rate_hz):])
+            self._level = level_of(waveform[-round(LEVEL_S * self._rate_hz) :])
             self._strip = np.concatenate([self._strip, columns])[-COLUMNS:]
 
     def shown(self) -> tuple[Level, NDArray[np.float32]]:

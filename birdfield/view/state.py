@@ -69,8 +69,14 @@ class Health:
 class View:
     """A scene as it is watched; `take` belongs to one thread, all else is read from another."""
 
-    def __init__(self, scene: Watch, model: str, microphone: MeteredMicrophone | None,
-                 journal: Journal | None, names: Names = LABELS) -> None:
+    def __init__(
+        self,
+        scene: Watch,
+        model: str,
+        microphone: MeteredMicrophone | None,
+        journal: Journal | None,
+        names: Names = LABELS,
+    ) -> None:
         """Watch over a scene's windows.
 
         Args:
@@ -138,22 +144,38 @@ class View:
     def _read(self, journal: Journal) -> None:
         version = int(journal.database.execute("PRAGMA data_version").fetchone()[0])
         # Without an offset first: summer time may have begun since.
-        midnight = self.time.astimezone().replace(
-            hour=0, minute=0, second=0, microsecond=0, tzinfo=None).astimezone()
+        midnight = (
+            self.time.astimezone()
+            .replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+            .astimezone()
+        )
         if (version, midnight) == self._shown:  # nobody wrote since
             return
         visits = list(visits_of(journal, Selection(since=midnight), marked=False))
         self.today = Counter(visit["species"] for visit in visits)
-        self.recent = tuple(Sighting(datetime.fromisoformat(visit["started"]), visit["species"],
-                                     visit["scientific"], visit["senses"])
-                            for visit in reversed(visits[-RECENT:]))
+        self.recent = tuple(
+            Sighting(
+                datetime.fromisoformat(visit["started"]),
+                visit["species"],
+                visit["scientific"],
+                visit["senses"],
+            )
+            for visit in reversed(visits[-RECENT:])
+        )
         self._shown = version, midnight
 
     def health(self) -> Health:
         """Look how the station does now."""
         scene = self._scene
-        return Health(self._faults, scene.skipped, scene.rested, scene.idle, self._windows,
-                      thermal.read_celsius(thermal.ZONES), _memory_mb())
+        return Health(
+            self._faults,
+            scene.skipped,
+            scene.rested,
+            scene.idle,
+            self._windows,
+            thermal.read_celsius(thermal.ZONES),
+            _memory_mb(),
+        )
 
 
 def _memory_mb() -> float | None:

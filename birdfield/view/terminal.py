@@ -20,8 +20,11 @@ REFRESH_HZ = 2  # drawing is not free, and most of what is shown changes each 2.
 
 def can_show(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal that can show more than lines."""
-    return (stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-            and (stream.encoding or "").lower().replace("-", "") == "utf8")
+    return (
+        stream.isatty()
+        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+        and (stream.encoding or "").lower().replace("-", "") == "utf8"
+    )
 
 
 def end_with_terminal(stop: Callable[[], None]) -> None:
@@ -70,13 +73,17 @@ def show_view(view: View, observations: Iterator[Observation]) -> None:
         for _ in observations:
             pass
     health = view.health()
-    console.print(f"{health.windows} windows, {view.answers} answers; idle {health.idle}, skipped "
-                  f"{health.skipped}, rested {health.rested}", highlight=False)
+    console.print(
+        f"{health.windows} windows, {view.answers} answers; idle {health.idle}, skipped "
+        f"{health.skipped}, rested {health.rested}",
+        highlight=False,
+    )
 
 
 @contextmanager
 def _pausing(live: "Live") -> Iterator[None]:
     """Give the terminal back also while Ctrl-Z stops the process."""
+
     def pause(*_: object) -> None:
         live.stop()
         os.kill(os.getpid(), signal.SIGSTOP)  # goes on here after `fg`

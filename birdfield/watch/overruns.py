@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 SOUND, LATE, HOT = "sound overrun", "windows skipped", "windows rested"  # kinds of events
-WORDS = {SOUND: "times the sound system dropped samples", LATE: "windows, as processing was late",
-         HOT: "windows, as the machine was hot"}
+WORDS = {
+    SOUND: "times the sound system dropped samples",
+    LATE: "windows, as processing was late",
+    HOT: "windows, as the machine was hot",
+}
 CALM_S = 60.0  # without another, after which a stretch is over
 
 
@@ -17,8 +20,9 @@ class Stretches:
         self._counts: dict[str, int] = {}
         self._open: dict[str, tuple[int, float, float]] = {}  # count, first and last time
 
-    def take(self, counts: Mapping[str, int], now: datetime,
-             scene_s: float) -> list[tuple[datetime, str, str]]:
+    def take(
+        self, counts: Mapping[str, int], now: datetime, scene_s: float
+    ) -> list[tuple[datetime, str, str]]:
         """Take how often each has happened so far.
 
         Args:
@@ -35,15 +39,19 @@ class Stretches:
             if grown:
                 so_far, began_s, _ = self._open.get(kind, (0, scene_s, scene_s))
                 self._open[kind] = so_far + grown, began_s, scene_s
-        return self._tell([kind for kind, (*_, last_s) in self._open.items()
-                           if scene_s - last_s >= CALM_S], now, scene_s)
+        return self._tell(
+            [kind for kind, (*_, last_s) in self._open.items() if scene_s - last_s >= CALM_S],
+            now,
+            scene_s,
+        )
 
     def close(self, now: datetime, scene_s: float) -> list[tuple[datetime, str, str]]:
         """Return the events of those that are still open, at the end of the scene."""
         return self._tell(list(self._open), now, scene_s)
 
-    def _tell(self, kinds: list[str], now: datetime,
-              scene_s: float) -> list[tuple[datetime, str, str]]:
+    def _tell(
+        self, kinds: list[str], now: datetime, scene_s: float
+    ) -> list[tuple[datetime, str, str]]:
         events = []
         for kind in kinds:
             count, began_s, last_s = self._open.pop(kind)

@@ -69,16 +69,22 @@ def with_pre_roll(before: Window | None, window: Window, spec: AudioSpec, score:
     """
     assert window.waveform is not None
     rate_hz = spec.rate_hz
-    plain = Sound(window.waveform, rate_hz, score, window.start_s,
-                  window.start_s + len(window.waveform) / rate_hz)
+    plain = Sound(
+        window.waveform,
+        rate_hz,
+        score,
+        window.start_s,
+        window.start_s + len(window.waveform) / rate_hz,
+    )
     if before is None or before.waveform is None or before.end_s <= window.start_s:
         return plain
     # Only of two whole windows is it known that they are of one piece.
     if min(len(before.waveform), len(window.waveform)) < spec.window:
         return plain
     pre_roll = before.waveform[: round((window.start_s - before.start_s) * rate_hz)]
-    return replace(plain, waveform=np.concatenate([pre_roll, window.waveform]),
-                   start_s=before.start_s)
+    return replace(
+        plain, waveform=np.concatenate([pre_roll, window.waveform]), start_s=before.start_s
+    )
 
 
 class Recorder:
@@ -88,11 +94,17 @@ class Recorder:
         written: How many visits.
     """
 
-    def __init__(self, journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
-                 settings: Settings = Settings(), live: bool = True,
-                 clock_offset_s: Callable[[], float] = (
-                     lambda: time.time() - time.monotonic() - slept_s()),
-                 rules: LiveRules | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        encoder: Encoder,
+        gallery: Gallery,
+        model: str,
+        settings: Settings = Settings(),
+        live: bool = True,
+        clock_offset_s: Callable[[], float] = (lambda: time.time() - time.monotonic() - slept_s()),
+        rules: LiveRules | None = None,
+    ) -> None:
         """Take an open journal; `start` begins a session in it.
 
         Args:
@@ -138,13 +150,16 @@ class Recorder:
             missing = self._journal.mark_missing(now)
             self._check_disk(now)
             before_s = last_offset_s(self._journal, self._boot) if self._boot else None
-            self._journal.start_session(self._model, camera, microphone, now, self._boot,
-                                        self._settings.latency)
+            self._journal.start_session(
+                self._model, camera, microphone, now, self._boot, self._settings.latency
+            )
             self._note_clock()
             self._begun_offset_s = self._offset_s()
         except sqlite3.Error as error:
-            raise InputError(f"{folder}: the journal cannot be written ({error}); free some space "
-                             "or choose another folder") from error
+            raise InputError(
+                f"{folder}: the journal cannot be written ({error}); free some space "
+                "or choose another folder"
+            ) from error
         if before_s is not None and abs(self._offset_s() - before_s) > JUMP_S:
             self._jumped(now, self._offset_s() - before_s)
         if self._journal.renewal:
@@ -185,12 +200,16 @@ class Recorder:
         """End the session: write the visits that are going on, and close the journal."""
         self._finish()
         if self._latest is not None:
-            self._note(self._latest.time, "stopped", f"{self._gate.withheld} windows of sound were "
-                       "withheld for speech")
+            self._note(
+                self._latest.time,
+                "stopped",
+                f"{self._gate.withheld} windows of sound were withheld for speech",
+            )
         self._write_waiting()
         if self._visits_waiting:
-            log.error("%d visits were lost: the journal could not be written",
-                      len(self._visits_waiting))
+            log.error(
+                "%d visits were lost: the journal could not be written", len(self._visits_waiting)
+            )
         self._journal.close()
 
     def _finish(self) -> None:
@@ -214,18 +233,32 @@ class Recorder:
         if rules.quiet is not None and rules.quiet.at(window.time):
             return []
         gallery = self._rules.weigh(self._gallery, window.time)
-        return [claim for claim in claims_of(self._encoder, gallery, window)
-                if rules.allow(claim.species, claim.score, window.time)]
+        return [
+            claim
+            for claim in claims_of(self._encoder, gallery, window)
+            if rules.allow(claim.species, claim.score, window.time)
+        ]
 
     def _keep(self, kept: Keepsakes, claim: Claim, window: Window, may_keep: bool) -> None:
         if self._disk.paused:
             return
         if "image" in claim.senses and window.frame is not None:
-            kept.offer_frame(window.frame, claim.score * window.seen.quality, window.box,
-                             window.start_s, window.end_s)
+            kept.offer_frame(
+                window.frame,
+                claim.score * window.seen.quality,
+                window.box,
+                window.start_s,
+                window.end_s,
+            )
         if "audio" in claim.senses and window.waveform is not None and may_keep:
-            kept.offer_sound(with_pre_roll(self._before, window, self._encoder.audio_spec,
-                                           claim.score * window.heard.quality))
+            kept.offer_sound(
+                with_pre_roll(
+                    self._before,
+                    window,
+                    self._encoder.audio_spec,
+                    claim.score * window.heard.quality,
+                )
+            )
 
     def _write(self, visit: Visit) -> None:
         latest = self._latest
@@ -235,8 +268,12 @@ class Recorder:
             self._check_disk(latest.time)
         if not self._disk.paused:
             try:
-                entry = replace(entry, evidence=write_evidence(
-                    self._journal.folder, entry.started, entry.species, visit.kept))
+                entry = replace(
+                    entry,
+                    evidence=write_evidence(
+                        self._journal.folder, entry.started, entry.species, visit.kept
+                    ),
+                )
             except InputError as error:
                 log.error("%s", error)
                 self._note_disk(latest.time, self._disk.full())
@@ -252,10 +289,19 @@ class Recorder:
 
         senses = "both" if len(visit.senses) > 1 else next(iter(visit.senses))
         return VisitEntry(
-            visit.species, self._scientific.get(visit.species or ""), wall(visit.start_s),
-            wall(visit.end_s), visit.start_s, visit.end_s, visit.score, senses, visit.agreement,
-            visit.windows, visit.candidates,
-            {sense: stored(vector) for sense, vector in visit.vectors.items()})
+            visit.species,
+            self._scientific.get(visit.species or ""),
+            wall(visit.start_s),
+            wall(visit.end_s),
+            visit.start_s,
+            visit.end_s,
+            visit.score,
+            senses,
+            visit.agreement,
+            visit.windows,
+            visit.candidates,
+            {sense: stored(vector) for sense, vector in visit.vectors.items()},
+        )
 
     def _write_waiting(self) -> None:
         """Write what is waiting; what a full disk refuses waits on, without its evidence."""
@@ -265,9 +311,15 @@ class Recorder:
                 self._journal.add_visit(self._visits_waiting[0], self._model)
                 entry = self._visits_waiting.popleft()
                 self.written += 1
-                log.info("visit: %s, %s to %s, %.2f by %s%s", entry.species or "undecided",
-                         f"{entry.started:%H:%M:%S}", f"{entry.ended:%H:%M:%S}", entry.score,
-                         entry.senses, f", {mark} here" if mark else "")
+                log.info(
+                    "visit: %s, %s to %s, %.2f by %s%s",
+                    entry.species or "undecided",
+                    f"{entry.started:%H:%M:%S}",
+                    f"{entry.ended:%H:%M:%S}",
+                    entry.score,
+                    entry.senses,
+                    f", {mark} here" if mark else "",
+                )
             if self._events_waiting:
                 self._journal.add_events(list(self._events_waiting))
                 self._events_waiting.clear()
@@ -318,15 +370,22 @@ class Recorder:
         self._faults = dict(window.faults)
 
     def _jumped(self, now: datetime, jump_s: float) -> None:
-        log.warning("the clock jumped by %+.0f s; the times of this boot's visits are corrected",
-                    jump_s)
+        log.warning(
+            "the clock jumped by %+.0f s; the times of this boot's visits are corrected", jump_s
+        )
         assert self._boot is not None  # files have no clock that jumps
         moved = timedelta(seconds=jump_s)
         self._visits_waiting = deque(
-            (replace(entry, started=entry.started + moved, ended=entry.ended + moved)
-             for entry in self._visits_waiting), MAX_WAITING)
-        self._events_waiting = deque(((then + moved, kind, detail) for then, kind, detail
-                                      in self._events_waiting), MAX_WAITING)
+            (
+                replace(entry, started=entry.started + moved, ended=entry.ended + moved)
+                for entry in self._visits_waiting
+            ),
+            MAX_WAITING,
+        )
+        self._events_waiting = deque(
+            ((then + moved, kind, detail) for then, kind, detail in self._events_waiting),
+            MAX_WAITING,
+        )
         try:
             correct_times(self._journal, self._boot, jump_s)
             self._note_clock()

@@ -51,21 +51,30 @@ def check_models(journal: Journal, model: str) -> list[tuple[str, int]]:
         InputError: When none of its visits is of this model.
     """
     rows = journal.database.execute(
-        "SELECT model, count(DISTINCT visit) AS visits FROM embeddings GROUP BY model").fetchall()
+        "SELECT model, count(DISTINCT visit) AS visits FROM embeddings GROUP BY model"
+    ).fetchall()
     counts = {str(row["model"]): int(row["visits"]) for row in rows}
     others = [(other, count) for other, count in counts.items() if other != model]
     if model not in counts:
         held = ", ".join(other for other, _ in others)
         raise InputError(
             f"{journal.folder}: holds vectors of model {held}, but the bundle is model {model}; "
-            "name the bundle that they were made with" if others else
-            f"{journal.folder}: holds no vectors yet; there is nothing to score again")
+            "name the bundle that they were made with"
+            if others
+            else f"{journal.folder}: holds no vectors yet; there is nothing to score again"
+        )
     return others
 
 
-def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
-            rules: Rules | None = None, dry_run: bool = False,
-            renamed: Mapping[str, str] = MappingProxyType({})) -> Iterator[Rescored]:
+def rescore(
+    journal: Journal,
+    encoder: Encoder,
+    gallery: Gallery,
+    model: str,
+    rules: Rules | None = None,
+    dry_run: bool = False,
+    renamed: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Rescored]:
     """Answer again for each visit whose vectors this model made, and write what changed.
 
     `first_species` stays what was answered when the bird was there, and so do the `candidates` of
@@ -91,13 +100,22 @@ def rescore(journal: Journal, encoder: Encoder, gallery: Gallery, model: str,
             except (ValueError, TypeError):  # a worn card has changed a bit
                 log.warning("visit %d is damaged, and left alone", row["id"])
                 continue
-            decision = decide(encoder, live.weigh(gallery, started), _vector(row, "image"),
-                              _vector(row, "audio"))
+            decision = decide(
+                encoder, live.weigh(gallery, started), _vector(row, "image"), _vector(row, "audio")
+            )
             species = _answer(row, wavered, decision, renamed)
             wanted = species is None or rules.allow(species, decision.score, started)
             if wanted and species != row["species"]:
-                changed.append(Rescored(row["id"], row["species"], species, decision.score,
-                                        decision.top, row["first_species"]))
+                changed.append(
+                    Rescored(
+                        row["id"],
+                        row["species"],
+                        species,
+                        decision.score,
+                        decision.top,
+                        row["first_species"],
+                    )
+                )
         if not dry_run:
             _write(journal, changed, scientific)
         yield from changed
@@ -109,11 +127,14 @@ def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
         "max(CASE WHEN sense = 'image' THEN vector END) AS image, "
         "max(CASE WHEN sense = 'audio' THEN vector END) AS audio "
         "FROM visits JOIN embeddings ON visit = visits.id AND model = ? WHERE visits.id > ? "
-        "GROUP BY visits.id ORDER BY visits.id LIMIT ?", (model, last, BATCH)).fetchall()
+        "GROUP BY visits.id ORDER BY visits.id LIMIT ?",
+        (model, last, BATCH),
+    ).fetchall()
 
 
-def _answer(row: sqlite3.Row, wavered: Sequence[str], decision: Decision,
-            renamed: Mapping[str, str]) -> str | None:
+def _answer(
+    row: sqlite3.Row, wavered: Sequence[str], decision: Decision, renamed: Mapping[str, str]
+) -> str | None:
     """Name the species of a visit by its mean vector, as far as that tells more than its windows.
 
     A visit may be of a species of which no window was sure enough, and nor is their mean. Between
@@ -147,7 +168,16 @@ def _write(journal: Journal, changed: list[Rescored], scientific: dict[str, str 
             database.executemany(
                 "UPDATE visits SET species = ?, scientific = ?, score = ?, candidates = "
                 "CASE WHEN first_species IS NULL THEN candidates ELSE ? END WHERE id = ?",
-                [(each.after, scientific.get(each.after or ""), each.score,
-                  json.dumps(each.top, ensure_ascii=False), each.visit) for each in changed])
+                [
+                    (
+                        each.after,
+                        scientific.get(each.after or ""),
+                        each.score,
+                        json.dumps(each.top, ensure_ascii=False),
+                        each.visit,
+                    )
+                    for each in changed
+                ],
+            )
     except sqlite3.Error as error:
         raise InputError(f"{journal.folder}: the journal cannot be written ({error})") from error

@@ -114,10 +114,17 @@ class SenseLog:
 class Watch:
     """A camera and a microphone, watched together. Not thread-safe, except stop()."""
 
-    def __init__(self, encoder: Encoder, gallery: Gallery, camera: Camera | None,
-                 microphone: Microphone | None, fast: bool = False,
-                 rules: LiveRules | None = None, latency: Latency = IN_TIME,
-                 crop_margin: float = 1.0) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        gallery: Gallery,
+        camera: Camera | None,
+        microphone: Microphone | None,
+        fast: bool = False,
+        rules: LiveRules | None = None,
+        latency: Latency = IN_TIME,
+        crop_margin: float = 1.0,
+    ) -> None:
         """Take the sources; nothing is read before `observations`.
 
         Args:
@@ -138,8 +145,10 @@ class Watch:
             raise UsageError("there is neither a camera nor a microphone; name one of them")
         self._live = any(source.live for source in sources)
         if fast and self._live:
-            raise UsageError("a live camera or microphone cannot be watched faster than time "
-                             "passes; leave out --fast or name files only")
+            raise UsageError(
+                "a live camera or microphone cannot be watched faster than time "
+                "passes; leave out --fast or name files only"
+            )
         self._encoder, self._gallery = encoder, gallery
         self._rules = rules or LiveRules()
         spec = encoder.audio_spec
@@ -197,8 +206,9 @@ class Watch:
         newest = math.floor((now_s - self._late_s - self._window_s) / self._step_s)
         late = max(newest - (index + 1), 0) if self._live else 0
         if late and not self.skipped:
-            log.warning("processing takes longer than %g s a window; windows are skipped",
-                        self._step_s)
+            log.warning(
+                "processing takes longer than %g s a window; windows are skipped", self._step_s
+            )
         self.skipped += late
         hot = self._live and self._heat.update()
         if self._camera is not None:
@@ -223,24 +233,50 @@ class Watch:
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
         seen = NOTHING if shot is None else see(self._encoder, shot.subject)
-        heard = NOTHING if waveform is None else hear(self._encoder, waveform, start_s, end_s,
-                                                      alone=shot is None, birds_only=True)
-        window = Window(clock.utc(end_s), start_s, end_s, faults, waveform=waveform, seen=seen,
-                        heard=heard, slept_s=slept_s())
+        heard = (
+            NOTHING
+            if waveform is None
+            else hear(self._encoder, waveform, start_s, end_s, alone=shot is None, birds_only=True)
+        )
+        window = Window(
+            clock.utc(end_s),
+            start_s,
+            end_s,
+            faults,
+            waveform=waveform,
+            seen=seen,
+            heard=heard,
+            slept_s=slept_s(),
+        )
         if shot is not None:
             window = replace(window, frame=shot.frame, box=shot.box)
         if seen.image is None and heard.audio is None:
             self.idle += 1
             return window
-        decision = decide(self._encoder, self._rules.weigh(self._gallery, window.time), seen.image,
-                          heard.audio, seen.quality, heard.quality)
+        decision = decide(
+            self._encoder,
+            self._rules.weigh(self._gallery, window.time),
+            seen.image,
+            heard.audio,
+            seen.quality,
+            heard.quality,
+        )
         decision = self._rules.current.judge(decision, window.time)
-        return replace(window, observation=Observation(
-            window.time, start_s, end_s, decision, self._camera.name if self._camera else None,
-            self._microphone.name if self._microphone else None))
+        return replace(
+            window,
+            observation=Observation(
+                window.time,
+                start_s,
+                end_s,
+                decision,
+                self._camera.name if self._camera else None,
+                self._microphone.name if self._microphone else None,
+            ),
+        )
 
-    def _look(self, origin_s: float, start_s: float,
-              end_s: float) -> tuple[Shot | None, str | None]:
+    def _look(
+        self, origin_s: float, start_s: float, end_s: float
+    ) -> tuple[Shot | None, str | None]:
         """Return the shot of what moved in the window; None when nothing did, or with a fault."""
         if self._camera is None:
             return None, None
@@ -253,11 +289,15 @@ class Watch:
             return None, self._camera.loss or fault
         if shot.still:
             return None, None
-        return (replace(shot, box=square_around(shot.box, shot.frame.shape, self._crop_margin))
-                if shot.box else shot), None
+        return (
+            replace(shot, box=square_around(shot.box, shot.frame.shape, self._crop_margin))
+            if shot.box
+            else shot
+        ), None
 
-    def _listen(self, origin_s: float, start_s: float,
-                end_s: float) -> tuple[Waveform | None, str | None]:
+    def _listen(
+        self, origin_s: float, start_s: float, end_s: float
+    ) -> tuple[Waveform | None, str | None]:
         """Return what stood out in the window, None when nothing did, or why that is not known."""
         if self._microphone is None:
             return None, None

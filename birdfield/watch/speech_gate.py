@@ -45,8 +45,9 @@ class SpeechGate:
             self._spoken.append((window.start_s - NEIGHBOUR_S, window.end_s + NEIGHBOUR_S))
         self._held.append(window)
         # The next window to come starts after this one: it can reach NEIGHBOUR_S back from there.
-        while self._held and (self._open_to_all
-                              or self._held[0].end_s <= window.start_s - NEIGHBOUR_S):
+        while self._held and (
+            self._open_to_all or self._held[0].end_s <= window.start_s - NEIGHBOUR_S
+        ):
             yield self._release()
 
     def flush(self) -> Iterator[tuple[Window, bool]]:
@@ -58,7 +59,8 @@ class SpeechGate:
         window = self._held.popleft()
         while self._spoken and self._spoken[0][1] <= window.start_s:
             self._spoken.popleft()
-        spoken = any(start_s < window.end_s and window.start_s < end_s
-                     for start_s, end_s in self._spoken)
+        spoken = any(
+            start_s < window.end_s and window.start_s < end_s for start_s, end_s in self._spoken
+        )
         self.withheld += spoken
         return window, not spoken

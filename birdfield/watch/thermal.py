@@ -39,8 +39,9 @@ class Heat:
         if celsius is None:
             self.hot = False
         elif not self.hot and celsius >= HOT_C:
-            log.warning("the machine is at %.0f degrees Celsius; every second window is left out",
-                        celsius)
+            log.warning(
+                "the machine is at %.0f degrees Celsius; every second window is left out", celsius
+            )
             self.hot = True
         elif self.hot and celsius < COOL_C:
             log.info("the machine is at %.0f degrees Celsius again; no window is left out", celsius)

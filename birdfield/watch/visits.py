@@ -132,8 +132,9 @@ class Visit:
     def rival(self) -> str | None:
         """Name the species that this one does not lead by enough, or None."""
         own = self.tally.get(self.species or "", 0.0)
-        others = [(mass, species) for species, mass in self.tally.items()
-                  if species != self.species]
+        others = [
+            (mass, species) for species, mass in self.tally.items() if species != self.species
+        ]
         mass, species = max(others, default=(0.0, ""))
         return species if own < SHARE * (own + mass) else None
 
@@ -163,8 +164,11 @@ class Visit:
 
 def first_s(claim: Claim, window: Window) -> float:
     """Tell when a claim's bird was there first: a frame is of the end of its window."""
-    return window.start_s if "audio" in claim.senses else max(window.start_s,
-                                                              window.end_s - DECISION_S)
+    return (
+        window.start_s
+        if "audio" in claim.senses
+        else max(window.start_s, window.end_s - DECISION_S)
+    )
 
 
 class Visits:
@@ -180,13 +184,15 @@ class Visits:
         self._gap_s, self._enough = gap_s, ENOUGH * DECISION_S / step_s
         self._open: dict[str, Visit] = {}
 
-    def take(self, window: Window, claims: Sequence[Claim],
-             keep_sound: bool = True) -> list[tuple[Visit, Claim]]:
+    def take(
+        self, window: Window, claims: Sequence[Claim], keep_sound: bool = True
+    ) -> list[tuple[Visit, Claim]]:
         """Pool the next window; returns the visit that each of its claims belongs to."""
         joined = []
         for claim in claims:
-            visit = self._open.setdefault(claim.species, Visit(
-                claim.species, first_s(claim, window), window.end_s))
+            visit = self._open.setdefault(
+                claim.species, Visit(claim.species, first_s(claim, window), window.end_s)
+            )
             visit.add(claim, window, keep_sound)
             joined.append((visit, claim))
         for claim in claims:

@@ -41,17 +41,27 @@ def main() -> None:
             for fold in range(FOLDS):
                 split, tested = samples.split(fold), samples.tested("image", fold)
                 asked = [samples.features["image"][int(row)] for row in tested]
-                fitter = Fitter(split, backbone.channels, frontend.spec,
-                                FitConfig(image_rate=share), seed)
+                fitter = Fitter(
+                    split, backbone.channels, frontend.spec, FitConfig(image_rate=share), seed
+                )
                 for epoch in EPOCHS:
                     fitter.run(epoch, lambda *_: None)
                     found = by_sight.nearest_means(
-                        fitter.heads.embed_images(split.images), split.image_labels,
-                        fitter.heads.embed_images(asked))
+                        fitter.heads.embed_images(split.images),
+                        split.image_labels,
+                        fitter.heads.embed_images(asked),
+                    )
                     right[epoch] += list(found == samples.labels["image"][tested])
-            rows += [{"seed": seed, "image_rate": share, "epochs": epoch,
-                      "image": round(float(np.mean(values)), 4), "n": len(values)}
-                     for epoch, values in right.items()]
+            rows += [
+                {
+                    "seed": seed,
+                    "image_rate": share,
+                    "epochs": epoch,
+                    "image": round(float(np.mean(values)), 4),
+                    "n": len(values),
+                }
+                for epoch, values in right.items()
+            ]
             print(rows[-len(EPOCHS) :], flush=True)
     triplet_start.write_rows(out, rows)
 

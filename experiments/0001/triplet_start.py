@@ -34,14 +34,22 @@ def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> Scored:
     """Score the held-out fold with prototypes of the others."""
     split = samples.split(fold)
     fusion = heads.fusion_weights().with_gain(GAIN)
-    gallery = build_gallery(fusion.fuse, samples.species, heads.embed_images(split.images),
-                            split.image_labels, heads.embed_audio(split.audio),
-                            split.audio_labels)
+    gallery = build_gallery(
+        fusion.fuse,
+        samples.species,
+        heads.embed_images(split.images),
+        split.image_labels,
+        heads.embed_audio(split.audio),
+        split.audio_labels,
+    )
     tested = {}
     for sense, embed in (("image", heads.embed_images), ("audio", heads.embed_audio)):
         rows = samples.tested(sense, fold)
-        tested[sense] = Embedded(embed([samples.features[sense][int(row)] for row in rows]),
-                                 samples.labels[sense][rows], samples.recordings[sense][rows])
+        tested[sense] = Embedded(
+            embed([samples.features[sense][int(row)] for row in rows]),
+            samples.labels[sense][rows],
+            samples.recordings[sense][rows],
+        )
     return score(fusion.fuse, gallery, tested["image"], tested["audio"], seed)
 
 
@@ -67,20 +75,41 @@ def main() -> None:
             for rate in rates:
                 results: dict[int, list[Scored]] = {epoch: [] for epoch in EPOCHS}
                 for fold in range(FOLDS):
-                    fitter = Fitter(samples.split(fold), backbone.channels, frontend.spec,
-                                    FitConfig(learning_rate=rate), seed)
+                    fitter = Fitter(
+                        samples.split(fold),
+                        backbone.channels,
+                        frontend.spec,
+                        FitConfig(learning_rate=rate),
+                        seed,
+                    )
                     if start == "random":
                         fitter.heads.set_weights(
-                            Heads(backbone.channels, frontend.spec).get_weights())
+                            Heads(backbone.channels, frontend.spec).get_weights()
+                        )
                     for epoch in EPOCHS:
                         fitter.run(epoch, lambda *_: None)
                         results[epoch].append(score_fold(samples, fold, fitter.heads, seed))
                 for epoch, parts in results.items():
-                    top1 = {sense: round(float(np.mean(np.concatenate(
-                        [getattr(part, sense).correct for part in parts]))), 4)
-                        for sense in ("image", "audio", "both")}
-                    rows.append({"seed": seed, "start": start, "learning_rate": rate,
-                                 "epochs": epoch, **top1})
+                    top1 = {
+                        sense: round(
+                            float(
+                                np.mean(
+                                    np.concatenate([getattr(part, sense).correct for part in parts])
+                                )
+                            ),
+                            4,
+                        )
+                        for sense in ("image", "audio", "both")
+                    }
+                    rows.append(
+                        {
+                            "seed": seed,
+                            "start": start,
+                            "learning_rate": rate,
+                            "epochs": epoch,
+                            **top1,
+                        }
+                    )
                     print(rows[-1], flush=True)
     write_rows(out, rows)
 

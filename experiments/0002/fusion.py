@@ -43,8 +43,11 @@ def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float]
     tested = {}
     for sense, embed in (("image", heads.embed_images), ("audio", heads.embed_audio)):
         rows = samples.tested(sense, fold)
-        tested[sense] = Embedded(embed([samples.features[sense][int(row)] for row in rows]),
-                                 samples.labels[sense][rows], samples.recordings[sense][rows])
+        tested[sense] = Embedded(
+            embed([samples.features[sense][int(row)] for row in rows]),
+            samples.labels[sense][rows],
+            samples.recordings[sense][rows],
+        )
     left, right = draw_pairs(tested["image"], tested["audio"], seed)
     image, audio = tested["image"].vectors[left], tested["audio"].vectors[right]
     truth = tested["image"].labels[left]
@@ -61,8 +64,9 @@ def main() -> None:
     """Measure every way."""
     images, audio, out = map(Path, sys.argv[1:4])
     dataset = scan(images, audio)
-    features = extract(dataset, get_backbone("vgg16"), open_frontend("yamnet", PACKAGED_YAMNET),
-                       lambda *_: None)
+    features = extract(
+        dataset, get_backbone("vgg16"), open_frontend("yamnet", PACKAGED_YAMNET), lambda *_: None
+    )
     rows = []
     for seed in SEEDS:
         samples = index_samples(features, dataset.species, seed)

@@ -38,8 +38,10 @@ def main() -> None:
             peak = int(frames.mean(axis=1).argmax())
             start = max(0, min(peak, len(frames) - length))
             short = frames[start : start + length]
-            vectors = {"repeated": encoder.audio_vector(fit_frames(short, YAMNET.frames)),
-                       "masked": unit(masked.predict_on_batch(short[None])[0])}
+            vectors = {
+                "repeated": encoder.audio_vector(fit_frames(short, YAMNET.frames)),
+                "masked": unit(masked.predict_on_batch(short[None])[0]),
+            }
             for way, vector in vectors.items():
                 nearest = gallery.similarities(encoder.fuse(None, vector)[None], "audio")[0]
                 right.setdefault((way, length), []).append(int(nearest.argmax()) == label)

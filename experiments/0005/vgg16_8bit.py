@@ -45,8 +45,10 @@ def main() -> None:
             found = nearest_means(heads.embed_images(split.images), split.image_labels, tested)
             right.append(found == samples.labels["image"][rows])
         pooled[name] = unit(np.stack([feature.load() for feature in features.images]))
-        print(f"{name}: image top-1 {np.concatenate(right).mean():.4f}, "
-              f"n = {sum(map(len, right))}", flush=True)
+        print(
+            f"{name}: image top-1 {np.concatenate(right).mean():.4f}, n = {sum(map(len, right))}",
+            flush=True,
+        )
     cosine = (pooled["8-bit"] * pooled["float"]).sum(axis=1)
     print(f"cosine of pooled features: {cosine.mean():.5f} mean, {cosine.min():.5f} least")
 

@@ -28,29 +28,35 @@ FOLDS, SEED = 5, 0
 Windows = list[NDArray[np.float32]]
 
 
-def summaries(frames: NDArray[np.float32], step: int, count: int,
-              peak: bool) -> NDArray[np.float32]:
+def summaries(
+    frames: NDArray[np.float32], step: int, count: int, peak: bool
+) -> NDArray[np.float32]:
     """Pool each window of a recording, float32 [W, 1024 or 2048]."""
     coarse = frames[::step]
-    cut = np.stack([fit_frames(coarse[start : start + count], count)
-                    for start in window_starts(len(coarse), count)])
+    cut = np.stack(
+        [
+            fit_frames(coarse[start : start + count], count)
+            for start in window_starts(len(coarse), count)
+        ]
+    )
     mean = cut.mean(axis=1)
     return np.concatenate([mean, cut.max(axis=1)], axis=1) if peak else mean
 
 
-def top1(pooled: Windows, labels: NDArray[np.int64], folds: NDArray[np.int64],
-         shrinkage: float) -> float:
+def top1(
+    pooled: Windows, labels: NDArray[np.int64], folds: NDArray[np.int64], shrinkage: float
+) -> float:
     """Score each fold by the nearest species' mean of the others."""
     right = 0
     for fold in range(FOLDS):
         trained = np.flatnonzero(folds != fold)
         rows = np.concatenate([np.full(len(pooled[row]), labels[row]) for row in trained])
-        kernel, bias = discriminant(np.concatenate([pooled[row] for row in trained]), rows, DIM,
-                                    shrinkage)
+        kernel, bias = discriminant(
+            np.concatenate([pooled[row] for row in trained]), rows, DIM, shrinkage
+        )
         vectors = np.stack([pool(list(unit(windows @ kernel + bias))) for windows in pooled])
         species = np.unique(labels[trained])
-        means = np.stack([pool(list(vectors[trained][labels[trained] == own]))
-                          for own in species])
+        means = np.stack([pool(list(vectors[trained][labels[trained] == own])) for own in species])
         tested = np.flatnonzero(folds == fold)
         right += int((species[(vectors[tested] @ means.T).argmax(axis=1)] == labels[tested]).sum())
     return right / len(labels)
@@ -64,8 +70,12 @@ def main() -> None:
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio], np.int64)
     path = find_birdnet()
     model = PlainModel(path, threads=2, content=read_birdnet(path))
-    frames = [np.concatenate([model(patch[None]) for patch in patches(
-        read_audio(sample.path, FINE.rate_hz), FINE)]) for sample in dataset.audio]
+    frames = [
+        np.concatenate(
+            [model(patch[None]) for patch in patches(read_audio(sample.path, FINE.rate_hz), FINE)]
+        )
+        for sample in dataset.audio
+    ]
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["hop_s", "patches", "pooling", "shrinkage", "n", "audio_top1"])
@@ -73,8 +83,14 @@ def main() -> None:
             for peak in (True, False):
                 pooled = [summaries(one, step, count, peak) for one in frames]
                 for shrinkage in SHRINKAGES:
-                    row = [step / 2, count, "mean and peak" if peak else "mean", shrinkage,
-                           len(labels), round(top1(pooled, labels, folds, shrinkage), 4)]
+                    row = [
+                        step / 2,
+                        count,
+                        "mean and peak" if peak else "mean",
+                        shrinkage,
+                        len(labels),
+                        round(top1(pooled, labels, folds, shrinkage), 4),
+                    ]
                     writer.writerow(row)
                     print(*row, flush=True)
 

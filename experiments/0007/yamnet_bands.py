@@ -35,20 +35,29 @@ class Inner:
     def __init__(self) -> None:
         """Find the layers: the convolutions in their order, the depthwise ones left out."""
         self._model = Interpreter(
-            str(PACKAGED_YAMNET), experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+            str(PACKAGED_YAMNET),
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
         self._model.allocate_tensors()
-        ends = [operation["outputs"][0] for operation in self._model._get_ops_details()
-                if operation["op_name"] == "CONV_2D"]
+        ends = [
+            operation["outputs"][0]
+            for operation in self._model._get_ops_details()
+            if operation["op_name"] == "CONV_2D"
+        ]
         self._layers = {f"layer {layer}": ends[layer - 1] for layer in LAYERS}
-        self._embedding = next(detail["index"] for detail in self._model.get_output_details()
-                               if tuple(detail["shape"]) == (1, 1024))
+        self._embedding = next(
+            detail["index"]
+            for detail in self._model.get_output_details()
+            if tuple(detail["shape"]) == (1, 1024)
+        )
 
     def __call__(self, waveform: Array) -> dict[str, Array]:
         """Embed float32 [N] at 16 kHz; returns [T, F] by what is read."""
         found = [self._read(patch) for patch in patches(waveform, YAMNET)]
-        return {name: np.stack([one[name] for one in found]).astype(np.float16)
-                for name in found[0]}
+        return {
+            name: np.stack([one[name] for one in found]).astype(np.float16) for name in found[0]
+        }
 
     def _read(self, patch: Array) -> dict[str, Array]:
         self._model.set_tensor(self._model.get_input_details()[0]["index"], patch)
@@ -86,14 +95,22 @@ def main() -> None:
     for one in read:
         one[both] = np.concatenate([one["embedding"], one["layer 5"]], axis=1)
     choices = [*((name, False) for name in read[0]), (both, True)]
-    table = [["read", "standardised", "numbers", "n", *(f"seed_{seed}" for seed in SEEDS), "mean",
-              "sd"]]
+    table = [
+        ["read", "standardised", "numbers", "n", *(f"seed_{seed}" for seed in SEEDS), "mean", "sd"]
+    ]
     print(*table[0], sep=",")
     for name, standardised in choices:
         scores = list(top1(dataset, [one[name] for one in read], standardised))
         figures = [*scores, float(np.mean(scores)), float(np.std(scores))]
-        table.append([name, str(standardised).lower(), str(read[0][name].shape[1]),
-                      str(len(read)), *(f"{figure:.4f}" for figure in figures)])
+        table.append(
+            [
+                name,
+                str(standardised).lower(),
+                str(read[0][name].shape[1]),
+                str(len(read)),
+                *(f"{figure:.4f}" for figure in figures),
+            ]
+        )
         print(*table[-1], sep=",", flush=True)
     if len(sys.argv) > 2:
         with open(sys.argv[2], "w", newline="") as stream:

@@ -70,39 +70,62 @@ def recordings(encoder: Encoder, samples: tuple[Sample, ...], noises: Noises) ->
         for step in range(KINDS):
             files = noises.files[kinds[(row * KINDS + step) % len(kinds)]]
             noise = read_audio(files[row % len(files)], rate_hz)
-            sounds += [(f"{snr_db} dB", mix(waveform, noise, snr_db,
-                                            np.random.default_rng((SEED, row, step)), rate_hz))
-                       for snr_db in SNRS_DB]
+            sounds += [
+                (
+                    f"{snr_db} dB",
+                    mix(waveform, noise, snr_db, np.random.default_rng((SEED, row, step)), rate_hz),
+                )
+                for snr_db in SNRS_DB
+            ]
         for condition, sound in sounds:
             try:
-                yield Tried(sample.label, condition, pool_parts(embed_sound(encoder, [sound],
-                                                                            "recording")))
+                yield Tried(
+                    sample.label, condition, pool_parts(embed_sound(encoder, [sound], "recording"))
+                )
             except InputError:
                 continue
 
 
-def fuse(fusion: TfliteModel, image: Vector | None, audio: Vector | None, image_weight: float,
-         audio_weight: float) -> Vector:
+def fuse(
+    fusion: TfliteModel,
+    image: Vector | None,
+    audio: Vector | None,
+    image_weight: float,
+    audio_weight: float,
+) -> Vector:
     """Fuse as `BundleEncoder.fuse`, by presences between 0 and 1: only their ratio counts."""
     presence = np.array([[image is not None, audio is not None]], np.float32)
     if presence.all():
         weights = np.array([[image_weight, audio_weight]], np.float32)
         presence = weights / weights.max() if weights.any() else presence
     zero = np.zeros(DIM, np.float32)
-    fused = fusion(image=(zero if image is None else image)[None],
-                   audio=(zero if audio is None else audio)[None], presence=presence)
+    fused = fusion(
+        image=(zero if image is None else image)[None],
+        audio=(zero if audio is None else audio)[None],
+        presence=presence,
+    )
     return unit(fused["embedding"][0])
 
 
-def right(fusion: TfliteModel, gallery: Gallery, image: Tried | None, audio: Tried | None,
-          seen: Weigh, heard: Weigh) -> bool:
+def right(
+    fusion: TfliteModel,
+    gallery: Gallery,
+    image: Tried | None,
+    audio: Tried | None,
+    seen: Weigh,
+    heard: Weigh,
+) -> bool:
     """Tell whether the nearest species is the true one."""
     one = image or audio
     assert one is not None
     sense = "both" if image and audio else "image" if image else "audio"
-    fused = fuse(fusion, image.part.image if image else None,
-                 audio.part.audio if audio else None, seen(image) if image else 1.0,
-                 heard(audio) if audio else 1.0)
+    fused = fuse(
+        fusion,
+        image.part.image if image else None,
+        audio.part.audio if audio else None,
+        seen(image) if image else 1.0,
+        heard(audio) if audio else 1.0,
+    )
     return gallery.labels[int(gallery.similarities(fused[None], sense)[0].argmax())] == one.label
 
 
@@ -113,9 +136,11 @@ def ramp(floor: float) -> Weigh:
 
 def known(floor: float) -> Weigh:
     """Weigh a sound by its true ratio to the noise, which nobody knows: from 20 dB on by 1."""
+
     def weigh(tried: Tried) -> float:
         snr_db = 20.0 if tried.condition == "clean" else float(tried.condition.split()[0])
         return floor + (1 - floor) * (snr_db + 5) / 25
+
     return weigh
 
 
@@ -139,29 +164,59 @@ def pairs(images: list[Tried], audio: list[Tried], half: set[str]) -> list[tuple
     return found
 
 
-def top1(fusion: TfliteModel, gallery: Gallery, chosen: list[tuple[Tried, Tried]], seen: Weigh,
-         heard: Weigh) -> dict[tuple[str, str], tuple[float, int]]:
+def top1(
+    fusion: TfliteModel,
+    gallery: Gallery,
+    chosen: list[tuple[Tried, Tried]],
+    seen: Weigh,
+    heard: Weigh,
+) -> dict[tuple[str, str], tuple[float, int]]:
     """Score pairs by both senses; returns the share of right answers and n by condition."""
     answers: dict[tuple[str, str], list[bool]] = {}
     for image, audio in chosen:
         answers.setdefault((image.condition, audio.condition), []).append(
-            right(fusion, gallery, image, audio, seen, heard))
+            right(fusion, gallery, image, audio, seen, heard)
+        )
     return {key: (float(np.mean(rows)), len(rows)) for key, rows in answers.items()}
 
 
-def by_quality(fusion: TfliteModel, gallery: Gallery, tried: list[Tried],
-               sense: str) -> Iterator[list[Any]]:
+def by_quality(
+    fusion: TfliteModel, gallery: Gallery, tried: list[Tried], sense: str
+) -> Iterator[list[Any]]:
     """Tell how often a sense alone is right, from the worst fifth of qualities to the best."""
-    answers = np.array([right(fusion, gallery, one_ if sense == "image" else None,
-                              one_ if sense == "audio" else None, one, one) for one_ in tried])
+    answers = np.array(
+        [
+            right(
+                fusion,
+                gallery,
+                one_ if sense == "image" else None,
+                one_ if sense == "audio" else None,
+                one,
+                one,
+            )
+            for one_ in tried
+        ]
+    )
     qualities = np.array([one_.part.quality for one_ in tried])
     for rows in np.array_split(np.argsort(qualities, kind="stable"), BINS):
-        yield [f"{sense} alone", f"quality {qualities[rows].mean():.2f}", "", len(rows),
-               round(float(answers[rows].mean()), 3), ""]
+        yield [
+            f"{sense} alone",
+            f"quality {qualities[rows].mean():.2f}",
+            "",
+            len(rows),
+            round(float(answers[rows].mean()), 3),
+            "",
+        ]
     for condition in dict.fromkeys(one_.condition for one_ in tried):
         own = [row for row, one_ in enumerate(tried) if one_.condition == condition]
-        yield [f"{sense} alone", condition, f"quality {qualities[own].mean():.2f}", len(own),
-               round(float(answers[own].mean()), 3), ""]
+        yield [
+            f"{sense} alone",
+            condition,
+            f"quality {qualities[own].mean():.2f}",
+            len(own),
+            round(float(answers[own].mean()), 3),
+            "",
+        ]
     area = auroc(qualities[answers], qualities[~answers])
     yield [f"{sense} alone", "AUROC of quality", "", len(tried), round(area, 3), ""]
 
@@ -179,23 +234,36 @@ def main() -> None:
     fitted, reported = set(shared[::2]), set(shared[1::2])
     rows: list[list[Any]] = []
     for sense, tried in (("image", images), ("audio", audio)):
-        rows += by_quality(fusion, gallery, [one_ for one_ in tried if one_.label in fitted],
-                           sense)
+        rows += by_quality(fusion, gallery, [one_ for one_ in tried if one_.label in fitted], sense)
     for half, labels in (("chosen on", fitted), ("the other", reported)):
         chosen = pairs(images, audio, labels)
         tries: list[tuple[str, str, Weigh, Weigh]] = [
-            (f"from {floor}", "1", ramp(floor), one) for floor in IMAGE_FLOORS]
-        tries += [("1", f"{way} from {floor}", one, make(floor)) for floor in AUDIO_FLOORS[1:]
-                  for way, make in (("quality", ramp), ("true ratio", known))]
+            (f"from {floor}", "1", ramp(floor), one) for floor in IMAGE_FLOORS
+        ]
+        tries += [
+            ("1", f"{way} from {floor}", one, make(floor))
+            for floor in AUDIO_FLOORS[1:]
+            for way, make in (("quality", ramp), ("true ratio", known))
+        ]
         for sight, sound, seen, heard in tries:
             scores = top1(fusion, gallery, chosen, seen, heard)
-            rows.append([half, sight, sound, len(chosen), "",
-                         round(float(np.mean([share for share, _ in scores.values()])), 4)])
+            rows.append(
+                [
+                    half,
+                    sight,
+                    sound,
+                    len(chosen),
+                    "",
+                    round(float(np.mean([share for share, _ in scores.values()])), 4),
+                ]
+            )
     chosen = pairs(images, audio, reported)
     before = top1(fusion, gallery, chosen, one, one)
     after = top1(fusion, gallery, chosen, ramp(REPORTED_FLOOR), one)
-    rows += [["reported", *key, count, round(share, 3), round(after[key][0], 3)]
-             for key, (share, count) in sorted(before.items())]
+    rows += [
+        ["reported", *key, count, round(share, 3), round(after[key][0], 3)]
+        for key, (share, count) in sorted(before.items())
+    ]
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["half", "picture", "sound", "n", "top1_unweighted", "top1_weighted"])

@@ -78,33 +78,66 @@ def main() -> None:
     run_folder, no_bird, birds, out = map(Path, sys.argv[1:5])
     run = Run(run_folder)
     encoder, gallery = RunEncoder(run), run.gallery()
-    bare = replace(gallery, nobird_vectors=gallery.nobird_vectors[:0],
-                   nobird_senses=gallery.nobird_senses[:0])
+    bare = replace(
+        gallery, nobird_vectors=gallery.nobird_vectors[:0], nobird_senses=gallery.nobird_senses[:0]
+    )
     paths = [sample.path for sample in scan_flat(no_bird, "audio")[0]]
-    tuned, counted = (listen(encoder, (one for path in half for one in cut(path, encoder)))
-                      for half in (paths[::2], paths[1::2]))
+    tuned, counted = (
+        listen(encoder, (one for path in half for one in cut(path, encoder)))
+        for half in (paths[::2], paths[1::2])
+    )
     hour = listen(encoder, an_hour(paths[1::2], encoder))
     samples = scan(birds, birds, senses=["audio"]).audio
-    found = [(gallery.labels.index(sample.label), listen(encoder, cut(sample.path, encoder)))
-             for sample in samples]
+    found = [
+        (gallery.labels.index(sample.label), listen(encoder, cut(sample.path, encoder)))
+        for sample in samples
+    ]
     truth = np.concatenate([np.full(len(rows[1]), label) for label, rows in found])
-    known: Rows = tuple(np.concatenate(parts) for parts in zip(*(rows for _, rows in found),
-                                                               strict=True))  # type: ignore[assignment]
+    known: Rows = tuple(
+        np.concatenate(parts) for parts in zip(*(rows for _, rows in found), strict=True)
+    )  # type: ignore[assignment]
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["no_bird_prototypes", "quiet", "clear", "tuned_false", "tuned_n",
-                         "counted_false", "counted_n", "hour_false", "hour_n", "hour_upper_95",
-                         "birds_heard", "birds_answered", "birds_right", "birds_n"])
+        writer.writerow(
+            [
+                "no_bird_prototypes",
+                "quiet",
+                "clear",
+                "tuned_false",
+                "tuned_n",
+                "counted_false",
+                "counted_n",
+                "hour_false",
+                "hour_n",
+                "hour_upper_95",
+                "birds_heard",
+                "birds_answered",
+                "birds_right",
+                "birds_n",
+            ]
+        )
         for name, used in (("no", bare), ("yes", gallery)):
             for gate in (NO_GATE, *CHOICES):
-                false = [int((answers(used, rows, gate) >= 0).sum())
-                         for rows in (tuned, counted, hour)]
+                false = [
+                    int((answers(used, rows, gate) >= 0).sum()) for rows in (tuned, counted, hour)
+                ]
                 said = answers(used, known, gate)
                 heard = known[1] >= np.where(known[2] >= bird_gate.LOUD, gate[1], gate[0])
-                row = [name, *gate, false[0], len(tuned[1]), false[1], len(counted[1]), false[2],
-                       len(hour[1]), round(float(chi2.ppf(0.95, 2 * (false[2] + 1)) / 2), 2),
-                       round(float(heard.mean()), 4), round(float((said >= 0).mean()), 4),
-                       round(float((said == truth).mean()), 4), len(truth)]
+                row = [
+                    name,
+                    *gate,
+                    false[0],
+                    len(tuned[1]),
+                    false[1],
+                    len(counted[1]),
+                    false[2],
+                    len(hour[1]),
+                    round(float(chi2.ppf(0.95, 2 * (false[2] + 1)) / 2), 2),
+                    round(float(heard.mean()), 4),
+                    round(float((said >= 0).mean()), 4),
+                    round(float((said == truth).mean()), 4),
+                    len(truth),
+                ]
                 writer.writerow(row)
                 print(*row, flush=True)
 

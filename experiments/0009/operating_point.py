@@ -68,8 +68,11 @@ def listen(encoder: Encoder, gallery: Gallery, pieces: Iterable[Piece]) -> list[
 
 def named(answers: Sequence[Answer], least: float) -> list[Answer]:
     """List the answers that name a species when so much knownness is asked for."""
-    return [answer for answer in answers
-            if answer.decision is not None and answer.decision.knownness >= least]
+    return [
+        answer
+        for answer in answers
+        if answer.decision is not None and answer.decision.knownness >= least
+    ]
 
 
 def visits(encoder: Encoder, gallery: Gallery, answers: Sequence[Answer]) -> list[Visit]:
@@ -79,8 +82,14 @@ def visits(encoder: Encoder, gallery: Gallery, answers: Sequence[Answer]) -> lis
         start_s = index * DECISION_S
         window = Window(time, start_s, start_s + encoder.audio_spec.window_s)
         if answer.decision is not None:
-            window = Window(time, start_s, window.end_s, {}, Observation(
-                time, start_s, window.end_s, answer.decision, None, None), heard=answer.part)
+            window = Window(
+                time,
+                start_s,
+                window.end_s,
+                {},
+                Observation(time, start_s, window.end_s, answer.decision, None, None),
+                heard=answer.part,
+            )
         going_on.take(window, claims_of(encoder, gallery, window))
         found += going_on.ended(window.end_s)
     return [visit for visit in (*found, *going_on.close()) if visit.species is not None]
@@ -99,26 +108,32 @@ def kind_of(path: Path) -> str:
 def cut(paths: Sequence[Path], encoder: Encoder) -> Iterator[Piece]:
     """Cut files into windows."""
     for path in paths:
-        for _, waveform in windows(read_blocks(path, encoder.audio_spec.rate_hz),
-                                   encoder.audio_spec):
+        for _, waveform in windows(
+            read_blocks(path, encoder.audio_spec.rate_hz), encoder.audio_spec
+        ):
             yield waveform, kind_of(path)
 
 
-def garden(paths: Sequence[Path], made: Sequence[Path], encoder: Encoder,
-           seed: int) -> Iterator[Piece]:
+def garden(
+    paths: Sequence[Path], made: Sequence[Path], encoder: Encoder, seed: int
+) -> Iterator[Piece]:
     """Play HOURS of pieces, in windows of a live microphone."""
     rng = np.random.default_rng(seed)
     rate_hz, window = encoder.audio_spec.rate_hz, encoder.audio_spec.window
-    files, drawn = ([(read_audio(path, rate_hz), kind_of(path)) for path in some]
-                    for some in (paths, made))
+    files, drawn = (
+        [(read_audio(path, rate_hz), kind_of(path)) for path in some] for some in (paths, made)
+    )
     step, piece = round(DECISION_S * rate_hz), round(PIECE_S * rate_hz)
     held = np.zeros(0, np.float32)
     for _ in range(round(HOURS * 3600 / PIECE_S)):
         first = drawn if rng.random() < MADE else files
-        (one, kind), (other, beside) = first[rng.integers(len(first))], files[
-            rng.integers(len(files))]
-        held = np.concatenate([held, mix(np.resize(one, piece), other, rng.choice(SNRS_DB), rng,
-                                         rate_hz)])
+        (one, kind), (other, beside) = (
+            first[rng.integers(len(first))],
+            files[rng.integers(len(files))],
+        )
+        held = np.concatenate(
+            [held, mix(np.resize(one, piece), other, rng.choice(SNRS_DB), rng, rate_hz)]
+        )
         while len(held) >= window:
             yield held[:window], f"{kind}+{beside}"
             held = held[step:]
@@ -135,27 +150,44 @@ def main() -> None:
             made = sorted(write_nothing(Path(folder) / name, seed + 1)[1].iterdir())
             files[name] = listen(encoder, gallery, cut([*paths, *made], encoder))
             hours[name] = listen(encoder, gallery, garden(paths, made, encoder, seed))
-    heard = {sample: listen(encoder, gallery, cut([sample.path], encoder))
-             for sample in scan(birds, birds, senses=["audio"]).audio}
+    heard = {
+        sample: listen(encoder, gallery, cut([sample.path], encoder))
+        for sample in scan(birds, birds, senses=["audio"]).audio
+    }
     total = sum(map(len, heard.values()))
     rows = []
     for least in map(float, GRID):
         row: dict[str, float] = {"least_knownness": least}
         for name in files:
             rate, upper = per_hour(len(named(hours[name], least)))
-            row |= {f"{name}_files_named": len(named(files[name], least)),
-                    f"{name}_files_n": len(files[name]), f"{name}_named_per_hour": rate,
-                    f"{name}_upper_95": upper}
-        said = [(sample.label, answer.decision.top[0][0]) for sample, answers in heard.items()
-                for answer in named(answers, least) if answer.decision]
-        rows.append(row | {"birds_named": round(len(said) / total, 4), "birds_right": round(
-            sum(label == species for label, species in said) / total, 4), "birds_n": total})
+            row |= {
+                f"{name}_files_named": len(named(files[name], least)),
+                f"{name}_files_n": len(files[name]),
+                f"{name}_named_per_hour": rate,
+                f"{name}_upper_95": upper,
+            }
+        said = [
+            (sample.label, answer.decision.top[0][0])
+            for sample, answers in heard.items()
+            for answer in named(answers, least)
+            if answer.decision
+        ]
+        rows.append(
+            row
+            | {
+                "birds_named": round(len(said) / total, 4),
+                "birds_right": round(sum(label == species for label, species in said) / total, 4),
+                "birds_n": total,
+            }
+        )
         print(*rows[-1].values(), flush=True)
     for name, answers in hours.items():
         stays = visits(encoder, gallery, answers)
         kinds = Counter(answer.kinds for answer in named(answers, 0))
-        print(f"{name}: {len(stays)} visits in {HOURS:g} h, {per_hour(len(stays))} an hour; "
-              f"windows named at 0, by kinds: {kinds.most_common(12)}")
+        print(
+            f"{name}: {len(stays)} visits in {HOURS:g} h, {per_hour(len(stays))} an hour; "
+            f"windows named at 0, by kinds: {kinds.most_common(12)}"
+        )
     with out.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -68,9 +68,11 @@ def as_enrolled(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -
 
 def longer(reach: float) -> Way:
     """Lengthen the prototype of both."""
+
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-        return (reaching(prior(1)(fuse, gallery, images, audio), len(images), reach)
-                + seen_alone(fuse, images))
+        return reaching(prior(1)(fuse, gallery, images, audio), len(images), reach) + seen_alone(
+            fuse, images
+        )
 
     return make
 
@@ -82,9 +84,15 @@ def mean(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
 
 def prior(recordings: float) -> Way:
     """Draw pairs towards an average sound that counts as many recordings."""
+
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-        return steadied(mean(fuse, gallery, images, audio), len(audio), gallery.vectors,
-                        gallery.senses, recordings)
+        return steadied(
+            mean(fuse, gallery, images, audio),
+            len(audio),
+            gallery.vectors,
+            gallery.senses,
+            recordings,
+        )
 
     return make
 
@@ -103,15 +111,19 @@ def mean_and_each(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors)
 
 def shrunk(share: float) -> Way:
     """Move the mean towards the centre of all species, or away from it where share < 0."""
+
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-        return [(sense, unit(vector + share * _centre(gallery, sense)))
-                for sense, vector in mean(fuse, gallery, images, audio)]
+        return [
+            (sense, unit(vector + share * _centre(gallery, sense)))
+            for sense, vector in mean(fuse, gallery, images, audio)
+        ]
 
     return make
 
 
 def projected(kept: int) -> Way:
     """Keep of the mean what lies in the directions in which factory species differ most."""
+
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
         made = []
         for sense, vector in mean(fuse, gallery, images, audio):
@@ -134,12 +146,21 @@ def translated(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) ->
 
 
 WAYS: Mapping[str, Way] = {
-    "as enrolled": as_enrolled, "of length 1": longer(1.0), "of length 1.05": longer(1.05),
-    "of length 1.15": longer(1.15), "mean": mean, "prior of 1": prior(1),
-    "prior of 2": prior(2), "prior of 6": prior(6),
-    "each": each, "mean and each": mean_and_each, "towards the centre, 0.2": shrunk(0.2),
-    "away from the centre, 0.2": shrunk(-0.2), "projected on 40": projected(40),
-    "translated": translated}
+    "as enrolled": as_enrolled,
+    "of length 1": longer(1.0),
+    "of length 1.05": longer(1.05),
+    "of length 1.15": longer(1.15),
+    "mean": mean,
+    "prior of 1": prior(1),
+    "prior of 2": prior(2),
+    "prior of 6": prior(6),
+    "each": each,
+    "mean and each": mean_and_each,
+    "towards the centre, 0.2": shrunk(0.2),
+    "away from the centre, 0.2": shrunk(-0.2),
+    "projected on 40": projected(40),
+    "translated": translated,
+}
 
 
 def embed(encoder: Encoder, gallery: Gallery, folders: list[Path]) -> Files:
@@ -148,8 +169,10 @@ def embed(encoder: Encoder, gallery: Gallery, folders: list[Path]) -> Files:
     strange = set(old.labels) - set(gallery.labels) or set(new.labels) & set(gallery.labels)
     if strange:
         raise SystemExit(f"old species must be known and new ones unknown: {sorted(strange)}")
-    known, fresh = (embed_dataset(encoder, labels, dataset, lambda *_: None)
-                    for labels, dataset in ((gallery.labels, old), (tuple(new.labels), new)))
+    known, fresh = (
+        embed_dataset(encoder, labels, dataset, lambda *_: None)
+        for labels, dataset in ((gallery.labels, old), (tuple(new.labels), new))
+    )
     for problem in (*known.problems, *fresh.problems):
         print("skipped", problem)
     return Files((known.images, known.audio), (fresh.images, fresh.audio), tuple(new.labels))
@@ -158,8 +181,10 @@ def embed(encoder: Encoder, gallery: Gallery, folders: list[Path]) -> Files:
 def keep(path: Path, files: Files) -> None:
     """Write the embeddings."""
     arrays: dict[str, Any] = {
-        f"{part}{index}": _pack(side) for part, pair in (("old", files.old), ("new", files.new))
-        for index, side in enumerate(pair)}
+        f"{part}{index}": _pack(side)
+        for part, pair in (("old", files.old), ("new", files.new))
+        for index, side in enumerate(pair)
+    }
     np.savez(path, labels=np.array(files.labels), **arrays)
 
 
@@ -170,9 +195,14 @@ def _pack(side: Embedded) -> NDArray[np.float64]:
 def kept(path: Path) -> Files:
     """Read what `keep` wrote."""
     with np.load(path) as saved:
-        sides = [Embedded(saved[name][:, :-2].astype(np.float32),
-                          saved[name][:, -2].astype(np.int64), saved[name][:, -1].astype(np.int64))
-                 for name in ("old0", "old1", "new0", "new1")]
+        sides = [
+            Embedded(
+                saved[name][:, :-2].astype(np.float32),
+                saved[name][:, -2].astype(np.int64),
+                saved[name][:, -1].astype(np.int64),
+            )
+            for name in ("old0", "old1", "new0", "new1")
+        ]
         return Files((sides[0], sides[1]), (sides[2], sides[3]), tuple(map(str, saved["labels"])))
 
 
@@ -180,10 +210,13 @@ def test_sets(fuse: Fuse, images: Embedded, audio: Embedded, seed: int) -> dict[
     """Fuse test files by image, by audio and in pairs."""
     left, right = draw_pairs(images, audio, seed)
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
-    return {"image": Tested(fused["image"], images.labels, (images.recordings,)),
-            "audio": Tested(fused["audio"], audio.labels, (audio.recordings,)),
-            "both": Tested(fused["both"], images.labels[left],
-                           (images.recordings[left], audio.recordings[right]))}
+    return {
+        "image": Tested(fused["image"], images.labels, (images.recordings,)),
+        "audio": Tested(fused["audio"], audio.labels, (audio.recordings,)),
+        "both": Tested(
+            fused["both"], images.labels[left], (images.recordings[left], audio.recordings[right])
+        ),
+    }
 
 
 def draw(side: Embedded, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -200,58 +233,91 @@ def part_of(side: Embedded, rows: NDArray[np.bool_]) -> Embedded:
     return Embedded(side.vectors[rows], side.labels[rows], side.recordings[rows])
 
 
-def with_new(fuse: Fuse, gallery: Gallery, way: Way, labels: tuple[str, ...],
-             images: Embedded, audio: Embedded) -> Gallery:
+def with_new(
+    fuse: Fuse,
+    gallery: Gallery,
+    way: Way,
+    labels: tuple[str, ...],
+    images: Embedded,
+    audio: Embedded,
+) -> Gallery:
     """Add the new species after the old ones."""
     first = len(gallery.species)
-    made = [(first + row, sense, vector) for row in range(len(labels))
-            for sense, vector in way(fuse, gallery, images.vectors[images.labels == row],
-                                     audio.vectors[audio.labels == row])]
+    made = [
+        (first + row, sense, vector)
+        for row in range(len(labels))
+        for sense, vector in way(
+            fuse, gallery, images.vectors[images.labels == row], audio.vectors[audio.labels == row]
+        )
+    ]
     thresholds = np.tile(np.array(gallery.calibration.threshold, np.float32), (len(labels), 1))
     return replace(
-        gallery, species=(*gallery.species, *map(Species, labels)),
+        gallery,
+        species=(*gallery.species, *map(Species, labels)),
         vectors=np.concatenate([gallery.vectors, *(vector[None] for _, _, vector in made)]),
         owner=np.concatenate([gallery.owner, np.array([row for row, _, _ in made], np.int32)]),
-        senses=np.concatenate([gallery.senses, np.array([SENSES.index(sense)
-                                                         for _, sense, _ in made], np.uint8)]),
-        thresholds=np.concatenate([gallery.thresholds, thresholds]))
+        senses=np.concatenate(
+            [gallery.senses, np.array([SENSES.index(sense) for _, sense, _ in made], np.uint8)]
+        ),
+        thresholds=np.concatenate([gallery.thresholds, thresholds]),
+    )
 
 
-def answers(gallery: Gallery, tested: Tested, sense: str,
-            shift: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+def answers(
+    gallery: Gallery, tested: Tested, sense: str, shift: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell which samples are right, right among the species from `shift` on, and not unknown."""
     similarities = gallery.similarities(tested.vectors, sense)
-    return (similarities.argmax(axis=1) == tested.labels + shift,
-            similarities[:, shift:].argmax(axis=1) == tested.labels,
-            knownness(similarities, gallery.nobird_similarity(tested.vectors, sense), gallery,
-                      sense) >= 0)
+    return (
+        similarities.argmax(axis=1) == tested.labels + shift,
+        similarities[:, shift:].argmax(axis=1) == tested.labels,
+        knownness(similarities, gallery.nobird_similarity(tested.vectors, sense), gallery, sense)
+        >= 0,
+    )
 
 
-def measure(fuse: Fuse, gallery: Gallery, files: Files,
-            ways: Mapping[str, Way]) -> Iterator[dict[str, Any]]:
+def measure(
+    fuse: Fuse, gallery: Gallery, files: Files, ways: Mapping[str, Way]
+) -> Iterator[dict[str, Any]]:
     """Measure every way with every number of files; yields rows of the table."""
     old = test_sets(fuse, *files.old, seed=0)
     before = {sense: answers(gallery, old[sense], sense, 0)[0] for sense in SENSES}
     for photographs in PHOTOGRAPHS:
         for recordings in RECORDINGS:
             for name, way in ways.items():
-                yield from _measure_way(fuse, gallery, files, old, before, photographs,
-                                        recordings, name, way)
+                yield from _measure_way(
+                    fuse, gallery, files, old, before, photographs, recordings, name, way
+                )
 
 
-def _measure_way(fuse: Fuse, gallery: Gallery, files: Files, old: Mapping[str, Tested],
-                 before: Mapping[str, NDArray[np.bool_]], photographs: int, recordings: int,
-                 name: str, way: Way) -> Iterator[dict[str, Any]]:
+def _measure_way(
+    fuse: Fuse,
+    gallery: Gallery,
+    files: Files,
+    old: Mapping[str, Tested],
+    before: Mapping[str, NDArray[np.bool_]],
+    photographs: int,
+    recordings: int,
+    name: str,
+    way: Way,
+) -> Iterator[dict[str, Any]]:
     right: dict[tuple[str, str], list[NDArray[np.bool_]]] = {}
     known: dict[str, list[NDArray[np.bool_]]] = {}
     among: dict[str, list[NDArray[np.bool_]]] = {}
     units: dict[str, list[tuple[NDArray[np.int64], ...]]] = {}
     for seed in range(DRAWS):
         rng = np.random.default_rng(seed)
-        rows = [draw(side, count, rng)
-                for side, count in zip(files.new, (photographs, recordings), strict=True)]
-        added = with_new(fuse, gallery, way, files.labels,
-                         *(part_of(side, own) for side, own in zip(files.new, rows, strict=True)))
+        rows = [
+            draw(side, count, rng)
+            for side, count in zip(files.new, (photographs, recordings), strict=True)
+        ]
+        added = with_new(
+            fuse,
+            gallery,
+            way,
+            files.labels,
+            *(part_of(side, own) for side, own in zip(files.new, rows, strict=True)),
+        )
         images, audio = (part_of(side, ~own) for side, own in zip(files.new, rows, strict=True))
         new = test_sets(fuse, images, audio, seed)
         for sense in SENSES:
@@ -265,14 +331,22 @@ def _measure_way(fuse: Fuse, gallery: Gallery, files: Files, old: Mapping[str, T
         pooled = np.concatenate(right["new", sense])
         low, high = bootstrap_ci95(pooled, *map(np.concatenate, zip(*units[sense], strict=True)))
         after = float(np.mean(right["old", sense]))
-        yield {"photographs": photographs, "recordings": recordings, "way": name, "sense": sense,
-               "new_top1": round(float(pooled.mean()), 4), "low": round(low, 4),
-               "high": round(high, 4), "n": len(pooled),
-               "among_new": round(float(np.concatenate(among[sense]).mean()), 4),
-               "new_answered": round(float(np.concatenate(known[sense]).mean()), 4),
-               "old_before": round(float(before[sense].mean()), 4), "old_after": round(after, 4),
-               "old_n": len(before[sense]),
-               "chance": round(1 / (len(gallery.species) + len(files.labels)), 4)}
+        yield {
+            "photographs": photographs,
+            "recordings": recordings,
+            "way": name,
+            "sense": sense,
+            "new_top1": round(float(pooled.mean()), 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "n": len(pooled),
+            "among_new": round(float(np.concatenate(among[sense]).mean()), 4),
+            "new_answered": round(float(np.concatenate(known[sense]).mean()), 4),
+            "old_before": round(float(before[sense].mean()), 4),
+            "old_after": round(after, 4),
+            "old_n": len(before[sense]),
+            "chance": round(1 / (len(gallery.species) + len(files.labels)), 4),
+        }
 
 
 def main() -> None:
@@ -292,8 +366,9 @@ def main() -> None:
         files = embed(encoder, gallery, given.folders)
         if given.vectors:
             keep(given.vectors, files)
-    rows = list(measure(encoder.fuse, gallery, files,
-                        {given.way: WAYS[given.way]} if given.way else WAYS))
+    rows = list(
+        measure(encoder.fuse, gallery, files, {given.way: WAYS[given.way]} if given.way else WAYS)
+    )
     with given.out.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -301,9 +376,11 @@ def main() -> None:
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1))
     for row in rows:
-        print("{photographs} + {recordings}  {way:26} {sense:5}  new {new_top1:.3f} [{low:.3f}, "
-              "{high:.3f}] n {n}  answered {new_answered:.3f}  old {old_before:.3f} -> "
-              "{old_after:.3f}".format(**row))
+        print(
+            "{photographs} + {recordings}  {way:26} {sense:5}  new {new_top1:.3f} [{low:.3f}, "
+            "{high:.3f}] n {n}  answered {new_answered:.3f}  old {old_before:.3f} -> "
+            "{old_after:.3f}".format(**row)
+        )
 
 
 if __name__ == "__main__":

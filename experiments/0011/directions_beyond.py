@@ -40,8 +40,12 @@ def pooled(folder: Path) -> Pooled:
             samples.append(sample)
         except InputError:
             continue
-    features = np.concatenate([np.asarray(model.predict_on_batch(np.stack(
-        pictures[start : start + BATCH]))) for start in range(0, len(pictures), BATCH)])
+    features = np.concatenate(
+        [
+            np.asarray(model.predict_on_batch(np.stack(pictures[start : start + BATCH])))
+            for start in range(0, len(pictures), BATCH)
+        ]
+    )
     features[:, features.shape[1] // 2 :] *= IMAGE_PEAK_WEIGHT
     labels = [sample.label for sample in samples]
     _, owners = np.unique(labels, return_inverse=True)
@@ -59,8 +63,9 @@ def measure(old: Pooled, new: Pooled, shrinkage: float, beyond: float) -> list[f
     kept, count = folds != 0, owners.max() + 1
     projection.BEYOND = beyond
     kernel, bias = projection.discriminant(features[kept], owners[kept], DIM, shrinkage)
-    trained, tested, fresh = (unit(part @ kernel + bias) for part in (
-        features[kept], features[~kept], new[0]))
+    trained, tested, fresh = (
+        unit(part @ kernel + bias) for part in (features[kept], features[~kept], new[0])
+    )
     known = np.stack([unit(trained[owners[kept] == row].mean(axis=0)) for row in range(count)])
     results = []
     for draw in range(DRAWS):
@@ -69,8 +74,9 @@ def measure(old: Pooled, new: Pooled, shrinkage: float, beyond: float) -> list[f
         enrolled = np.stack([unit(fresh[rows[:SHOTS]].mean(axis=0)) for rows in chosen])
         left = np.concatenate([rows[SHOTS:] for rows in chosen])
         gallery = np.concatenate([known, enrolled])
-        results.append([top1(fresh[left], gallery, new[1][left] + count),
-                        top1(tested, gallery, owners[~kept])])
+        results.append(
+            [top1(fresh[left], gallery, new[1][left] + count), top1(tested, gallery, owners[~kept])]
+        )
     return [top1(tested, known, owners[~kept]), *np.mean(results, axis=0)]
 
 
@@ -81,8 +87,13 @@ def main() -> None:
     rows: list[tuple[object, ...]] = [("shrinkage", "beyond", "old_before", "new", "old_after")]
     for shrinkage in (0.3, 0.5, 0.7):
         for beyond in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0):
-            rows.append((shrinkage, beyond, *(round(value, 3) for value in measure(
-                old, new, shrinkage, beyond))))
+            rows.append(
+                (
+                    shrinkage,
+                    beyond,
+                    *(round(value, 3) for value in measure(old, new, shrinkage, beyond)),
+                )
+            )
             print(*rows[-1], flush=True)
     if len(sys.argv) > 2:
         with open(sys.argv[2], "w", newline="") as stream:

@@ -20,8 +20,9 @@ SHARES = (1.0, 0.3, 0.1, 0.05)
 SIZE_PX = (960, 1280)
 
 
-def place(photograph: np.ndarray, scene: np.ndarray, share: float,
-          rng: np.random.Generator) -> np.ndarray:
+def place(
+    photograph: np.ndarray, scene: np.ndarray, share: float, rng: np.random.Generator
+) -> np.ndarray:
     """Set a photograph into a scene at random; at a share of 1 it is left as it is."""
     if share == 1.0:
         return photograph
@@ -29,10 +30,13 @@ def place(photograph: np.ndarray, scene: np.ndarray, share: float,
     rows, columns = photograph.shape[:2]
     scale = np.sqrt(share * SIZE_PX[0] * SIZE_PX[1] / (rows * columns))
     scale = min(scale, SIZE_PX[0] / rows, SIZE_PX[1] / columns)
-    small = cv2.resize(photograph, (int(columns * scale), int(rows * scale)),
-                       interpolation=cv2.INTER_AREA)
-    top, left = (int(rng.integers(whole - part + 1))
-                 for whole, part in zip(SIZE_PX, small.shape, strict=False))
+    small = cv2.resize(
+        photograph, (int(columns * scale), int(rows * scale)), interpolation=cv2.INTER_AREA
+    )
+    top, left = (
+        int(rng.integers(whole - part + 1))
+        for whole, part in zip(SIZE_PX, small.shape, strict=False)
+    )
     picture[top : top + len(small), left : left + small.shape[1]] = small
     return picture
 
@@ -41,8 +45,10 @@ def main(model: str, images: str, scenes: str, out: str) -> None:
     """Measure every share."""
     bundle = load_bundle(Path(model))
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
-    photographs = [(read_photograph(sample.path), gallery.labels.index(sample.label))
-                   for sample in scan(Path(images), Path(images), senses=["image"]).images]
+    photographs = [
+        (read_photograph(sample.path), gallery.labels.index(sample.label))
+        for sample in scan(Path(images), Path(images), senses=["image"]).images
+    ]
     backgrounds = [read_photograph(sample.path) for sample in scan_flat(Path(scenes), "image")[0]]
     with Path(out).open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -57,8 +63,13 @@ def main(model: str, images: str, scenes: str, out: str) -> None:
                 fused = encoder.fuse(vector, None)[None]
                 right.append(int(gallery.similarities(fused, "image")[0].argmax()) == label)
             low, high = bootstrap_ci95(np.array(right), np.arange(len(right)))
-            row = [share, round(float(np.mean(right)), 4), round(low, 4), round(high, 4),
-                   len(right)]
+            row = [
+                share,
+                round(float(np.mean(right)), 4),
+                round(low, 4),
+                round(high, 4),
+                len(right),
+            ]
             writer.writerow(row)
             print(*row, flush=True)
 

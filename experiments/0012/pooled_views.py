@@ -35,35 +35,52 @@ def main() -> None:
     tails.mkdir(parents=True, exist_ok=True)
     dataset = scan(images, audio)
     backbone = get_backbone("efficientnet-lite0")
-    features = extract(dataset, backbone, open_frontend("yamnet", PACKAGED_YAMNET),
-                       lambda *_: None)
+    features = extract(dataset, backbone, open_frontend("yamnet", PACKAGED_YAMNET), lambda *_: None)
     samples = index_samples(features, dataset.species, SEED)
     right: dict[int, list[bool]] = {others: [] for others in OTHERS}
     for fold in range(FOLDS):
         split, tested = samples.split(fold), samples.tested("image", fold)
-        tail = tuned_tail(backbone, split.images, split.image_labels, SEED + 1 + fold,
-                          tails / f"fold{fold}-tail.npz", lambda *_: None)
+        tail = tuned_tail(
+            backbone,
+            split.images,
+            split.image_labels,
+            SEED + 1 + fold,
+            tails / f"fold{fold}-tail.npz",
+            lambda *_: None,
+        )
         assert tail is not None
-        views = np.stack([feature.load_pooled()
-                          for feature in tail.pool(split.images, max(OTHERS))])
-        asked = np.stack([feature.load() for feature in tail.pool(
-            [samples.features["image"][int(row)] for row in tested])])
+        views = np.stack(
+            [feature.load_pooled() for feature in tail.pool(split.images, max(OTHERS))]
+        )
+        asked = np.stack(
+            [
+                feature.load()
+                for feature in tail.pool([samples.features["image"][int(row)] for row in tested])
+            ]
+        )
         labels = samples.labels["image"][tested]
         for others in OTHERS:
             used = views[:, : others + 1]
             kernel, bias = weighted_discriminant(
-                used.reshape(-1, used.shape[-1]), np.repeat(split.image_labels, others + 1),
-                IMAGE_PEAK_WEIGHT)
-            found = by_sight.nearest_means(unit(views[:, 0] @ kernel + bias), split.image_labels,
-                                           unit(asked @ kernel + bias))
+                used.reshape(-1, used.shape[-1]),
+                np.repeat(split.image_labels, others + 1),
+                IMAGE_PEAK_WEIGHT,
+            )
+            found = by_sight.nearest_means(
+                unit(views[:, 0] @ kernel + bias), split.image_labels, unit(asked @ kernel + bias)
+            )
             right[others] += list(found == labels)
-        print({others: round(float(np.mean(values)), 4) for others, values in right.items()},
-              flush=True)
+        print(
+            {others: round(float(np.mean(values)), 4) for others, values in right.items()},
+            flush=True,
+        )
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["views", "top1", "n"])
-        writer.writerows([1 + others, round(float(np.mean(values)), 4), len(values)]
-                         for others, values in right.items())
+        writer.writerows(
+            [1 + others, round(float(np.mean(values)), 4), len(values)]
+            for others, values in right.items()
+        )
 
 
 if __name__ == "__main__":

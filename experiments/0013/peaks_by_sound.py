@@ -32,15 +32,20 @@ def pool_windows(frames: Iterable[np.ndarray], count: int) -> tuple[np.ndarray, 
     """
     pooled, owner = [], []
     for row, own in enumerate(frames):
-        windows = np.stack([fit_frames(own[start : start + count], count)
-                            for start in window_starts(len(own), count)])
+        windows = np.stack(
+            [
+                fit_frames(own[start : start + count], count)
+                for start in window_starts(len(own), count)
+            ]
+        )
         pooled.append(np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1))
         owner += [row] * len(windows)
     return np.concatenate(pooled).astype(np.float32), np.array(owner)
 
 
-def top1(fit: Fit, windows: np.ndarray, owner: np.ndarray, labels: np.ndarray,
-         folds: np.ndarray) -> float:
+def top1(
+    fit: Fit, windows: np.ndarray, owner: np.ndarray, labels: np.ndarray, folds: np.ndarray
+) -> float:
     """Count the recordings whose species' mean over the other folds is the nearest.
 
     `fit` makes the map of windows of what it is given: windows and the species of each.
@@ -49,12 +54,12 @@ def top1(fit: Fit, windows: np.ndarray, owner: np.ndarray, labels: np.ndarray,
     for fold in range(FOLDS):
         own = folds[owner] != fold
         projected = fit(windows[own], labels[owner[own]])(windows)
-        vectors = unit(np.stack([projected[owner == row].mean(axis=0)
-                                 for row in range(len(labels))]))
+        vectors = unit(
+            np.stack([projected[owner == row].mean(axis=0) for row in range(len(labels))])
+        )
         trained = folds != fold
         species = np.unique(labels[trained])
-        means = unit(np.stack([vectors[trained & (labels == one)].mean(axis=0)
-                               for one in species]))
+        means = unit(np.stack([vectors[trained & (labels == one)].mean(axis=0) for one in species]))
         found = species[(vectors[~trained] @ means.T).argmax(axis=1)]
         right += int((found == labels[~trained]).sum())
     return right / len(labels)
@@ -62,6 +67,7 @@ def top1(fit: Fit, windows: np.ndarray, owner: np.ndarray, labels: np.ndarray,
 
 def discriminant_of(shrinkage: float) -> Fit:
     """Project by the discriminant, each window to length 1."""
+
     def fit(windows: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         kernel, bias = discriminant(windows, labels, DIM, shrinkage)
         return lambda rows: unit(rows @ kernel + bias)
@@ -76,19 +82,34 @@ def main(data: str, frontend: str, out: str | None = None) -> None:
     model = open_frontend(frontend, PACKAGED_YAMNET)
     told = model.spec.dim - model.spec.evidence  # evidence came later, by 0019
     windows, owner = pool_windows(
-        (model.embed(read_audio(sample.path, model.spec.rate_hz))[:, :told]
-         for sample in dataset.audio), model.spec.frames)
-    folds = [fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed))
-             for seed in SEEDS]
+        (
+            model.embed(read_audio(sample.path, model.spec.rate_hz))[:, :told]
+            for sample in dataset.audio
+        ),
+        model.spec.frames,
+    )
+    folds = [
+        fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed))
+        for seed in SEEDS
+    ]
     rows = []
     for weight in PEAK_WEIGHTS:
         weighted = windows.copy()
         weighted[:, windows.shape[1] // 2 :] *= weight
         for shrinkage in SHRINKAGES:
-            found = [top1(discriminant_of(shrinkage), weighted, owner, labels, one)
-                     for one in folds]
-            rows.append([frontend, weight, shrinkage, len(labels),
-                         round(float(np.mean(found)), 4), round(float(np.std(found, ddof=1)), 4)])
+            found = [
+                top1(discriminant_of(shrinkage), weighted, owner, labels, one) for one in folds
+            ]
+            rows.append(
+                [
+                    frontend,
+                    weight,
+                    shrinkage,
+                    len(labels),
+                    round(float(np.mean(found)), 4),
+                    round(float(np.std(found, ddof=1)), 4),
+                ]
+            )
             print(*rows[-1], flush=True)
     if out:
         with Path(out).open("a", newline="") as file:

@@ -47,8 +47,13 @@ from birdfield_train.towers import set_projection
 EPOCHS, GAIN = 2, 0.45
 VERSIONS = 2  # of a recording: the plain one and one other
 SENSES = ("image", "audio", "both")
-POOLINGS = {"mean and max": ("mean", "max"), "mean": ("mean",), "max": ("max",),
-            "GeM": ("gem",), "GeM and max": ("gem", "max")}
+POOLINGS = {
+    "mean and max": ("mean", "max"),
+    "mean": ("mean",),
+    "max": ("max",),
+    "GeM": ("gem",),
+    "GeM and max": ("gem", "max"),
+}
 GEM_POWER = 3.0
 NONE = np.zeros(0, np.int64)  # labels
 BATCH = 32  # photographs in the base at a time
@@ -88,8 +93,9 @@ VARIANTS = (
     Variant("loss", "proxy-anchor beside triplets", loss="proxy-anchor"),
     Variant("loss", "normalised softmax beside triplets", loss="softmax"),
     Variant("rate", "as now at 3e-4", FitConfig(learning_rate=3e-4)),
-    Variant("rate", "softmax beside triplets at 3e-4", FitConfig(learning_rate=3e-4),
-            loss="softmax"),
+    Variant(
+        "rate", "softmax beside triplets at 3e-4", FitConfig(learning_rate=3e-4), loss="softmax"
+    ),
     *(Variant("margin", f"{margin:g}", FitConfig(margin=margin)) for margin in (0.05, 0.15, 0.2)),
     *(Variant("image pooling", name, pooling=name) for name in list(POOLINGS)[1:]),
     *(Variant("share of both", f"{share:g}", both_share=share) for share in (1.0, 0.25)),
@@ -120,10 +126,17 @@ class Recording(Feature):
 def hear(dataset: Dataset, noise_dir: Path) -> list[Feature]:
     """Embed the recordings and their versions, or take them from the cache."""
     noises = [sample.path for sample in scan_flat(noise_dir, "audio")[0]]
-    found = extract(replace(dataset, images=()), get_backbone("efficientnet-lite0"),
-                    open_frontend("yamnet", PACKAGED_YAMNET), lambda *_: None, noises)
-    return [Recording(feature.sample, feature.cached, versions=feature.load_versions()[:VERSIONS])
-            for feature in found.audio]
+    found = extract(
+        replace(dataset, images=()),
+        get_backbone("efficientnet-lite0"),
+        open_frontend("yamnet", PACKAGED_YAMNET),
+        lambda *_: None,
+        noises,
+    )
+    return [
+        Recording(feature.sample, feature.cached, versions=feature.load_versions()[:VERSIONS])
+        for feature in found.audio
+    ]
 
 
 def look(dataset: Dataset) -> dict[str, list[Feature]]:
@@ -132,15 +145,24 @@ def look(dataset: Dataset) -> dict[str, list[Feature]]:
     base = backbone.build()
     pooled: dict[str, list[NDArray[np.float32]]] = {"mean": [], "max": [], "gem": []}
     for start in range(0, len(dataset.images), BATCH):
-        maps = base.predict_on_batch(np.stack([
-            preprocess(read_photograph(sample.path), backbone.spec)
-            for sample in dataset.images[start : start + BATCH]]))
+        maps = base.predict_on_batch(
+            np.stack(
+                [
+                    preprocess(read_photograph(sample.path), backbone.spec)
+                    for sample in dataset.images[start : start + BATCH]
+                ]
+            )
+        )
         pooled["mean"] += list(maps.mean(axis=(1, 2)))
         pooled["max"] += list(maps.max(axis=(1, 2)))
         pooled["gem"] += list((maps**GEM_POWER).mean(axis=(1, 2)) ** (1 / GEM_POWER))
-    return {name: [Feature(sample, Path(), tuned=_side_by_side([pooled[part][row] for part in own]))
-                   for row, sample in enumerate(dataset.images)]
-            for name, own in POOLINGS.items()}
+    return {
+        name: [
+            Feature(sample, Path(), tuned=_side_by_side([pooled[part][row] for part in own]))
+            for row, sample in enumerate(dataset.images)
+        ]
+        for name, own in POOLINGS.items()
+    }
 
 
 def _side_by_side(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -151,8 +173,9 @@ def _side_by_side(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.concatenate(parts).astype(np.float32)
 
 
-def multi_similarity(embeddings: tf.Tensor, positives: tf.Tensor,
-                     negatives: tf.Tensor) -> tf.Tensor:
+def multi_similarity(
+    embeddings: tf.Tensor, positives: tf.Tensor, negatives: tf.Tensor
+) -> tf.Tensor:
     """Weigh mined pairs by how similar they are, among all pairs of their anchor."""
     cosine = tf.matmul(embeddings, embeddings, transpose_b=True)
     nearest = tf.reduce_max(tf.where(negatives, cosine, -2.0), axis=1, keepdims=True)
@@ -177,8 +200,9 @@ def proxy_anchor(embeddings: tf.Tensor, labels: tf.Tensor, proxies: tf.Tensor) -
 def softmax(embeddings: tf.Tensor, labels: tf.Tensor, proxies: tf.Tensor) -> tf.Tensor:
     """Classify by the cosine to a proxy of each species."""
     cosine = tf.matmul(embeddings, tf.math.l2_normalize(proxies, 1), transpose_b=True)
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels, cosine / TEMPERATURE))
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, cosine / TEMPERATURE)
+    )
 
 
 HELPERS = {"proxy-anchor": proxy_anchor, "softmax": softmax}
@@ -195,8 +219,9 @@ class VariantFitter(Fitter):
         taken = [] if variant.tokens == "learnt" else [id(token) for token in tokens]
         self._slow = [weight for weight in self.heads.trainable if id(weight) not in taken]
         self._proxies = tf.Variable(np.zeros((species, DIM), np.float32))
-        self._quick = ([self._proxies] * (variant.loss in HELPERS)
-                       + tokens * (variant.tokens == "fast"))
+        self._quick = [self._proxies] * (variant.loss in HELPERS) + tokens * (
+            variant.tokens == "fast"
+        )
         self._runner = keras.optimizers.Adam(variant.config.learning_rate)
         self._runner.build(self._slow)
         self._sprinter = keras.optimizers.Adam(FAST * variant.config.learning_rate)
@@ -207,8 +232,13 @@ class VariantFitter(Fitter):
     def begin(self, split: Split, start: Weights, seed: int) -> None:
         """Forget what was learnt and start on another split."""
         self._seed, self.epoch, self.history = seed, 0, []
-        self._maker = BatchMaker(split, self._config.species_per_batch,
-                                 self._config.samples_per_species, self._channels, YAMNET)
+        self._maker = BatchMaker(
+            split,
+            self._config.species_per_batch,
+            self._config.samples_per_species,
+            self._channels,
+            YAMNET,
+        )
         self.heads.set_weights(start)
         for value, fresh in zip(self._state, self._fresh, strict=True):
             value.assign(fresh)
@@ -217,15 +247,34 @@ class VariantFitter(Fitter):
             self._fusion.image_kernel.assign(layer[:DIM])
             self._fusion.audio_kernel.assign(layer[DIM:])
         if self.variant.loss in HELPERS:
-            gallery = build_gallery(self.heads.fusion_weights().fuse, [Species("")] * split.species,
-                                    self.heads.embed_images(split.images), split.image_labels,
-                                    self.heads.embed_audio(split.audio), split.audio_labels)
-            self._proxies.assign(unit(np.stack([
-                gallery.vectors[gallery.owner == row].mean(axis=0)
-                for row in range(split.species)])))
+            gallery = build_gallery(
+                self.heads.fusion_weights().fuse,
+                [Species("")] * split.species,
+                self.heads.embed_images(split.images),
+                split.image_labels,
+                self.heads.embed_audio(split.audio),
+                split.audio_labels,
+            )
+            self._proxies.assign(
+                unit(
+                    np.stack(
+                        [
+                            gallery.vectors[gallery.owner == row].mean(axis=0)
+                            for row in range(split.species)
+                        ]
+                    )
+                )
+            )
 
-    def _step(self, mining: str, pooled: tf.Tensor, sequences: tf.Tensor, presence: tf.Tensor,
-              labels: tf.Tensor, recordings: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _step(
+        self,
+        mining: str,
+        pooled: tf.Tensor,
+        sequences: tf.Tensor,
+        presence: tf.Tensor,
+        labels: tf.Tensor,
+        recordings: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         positives, negatives = pair_masks(labels, recordings)
         with tf.GradientTape() as tape:
             embeddings = self.heads(pooled, sequences, presence)
@@ -249,11 +298,15 @@ def with_pooling(started: Heads, heads: Heads, split: Split) -> Weights:
     heads.audio.set_weights(started.audio.get_weights())
     seen, heard = heads.embed_images(split.images), started.embed_audio(split.audio)
     shared = np.intersect1d(split.image_labels, split.audio_labels)
-    rotation = alignment(*(unit(np.stack([vectors[labels == row].mean(axis=0) for row in shared]))
-                           for vectors, labels in ((heard, split.audio_labels),
-                                                   (seen, split.image_labels))))
-    (mean, bias), (peak,) = (heads.audio.get_layer(f"audio_{kind}_projection").get_weights()
-                             for kind in ("mean", "peak"))
+    rotation = alignment(
+        *(
+            unit(np.stack([vectors[labels == row].mean(axis=0) for row in shared]))
+            for vectors, labels in ((heard, split.audio_labels), (seen, split.image_labels))
+        )
+    )
+    (mean, bias), (peak,) = (
+        heads.audio.get_layer(f"audio_{kind}_projection").get_weights() for kind in ("mean", "peak")
+    )
     set_projection(heads.audio, "audio", np.concatenate([mean, peak]) @ rotation, bias @ rotation)
     return heads.get_weights()
 
@@ -265,17 +318,29 @@ def of_senses(split: Split, senses: tuple[str, ...]) -> Split:
     return split if "audio" in senses else replace(split, audio=[], audio_labels=NONE)
 
 
-def score_fold(samples: Indexed, split: Split, fold: int, heads: Heads, senses: tuple[str, ...],
-               seed: int) -> Scored:
+def score_fold(
+    samples: Indexed, split: Split, fold: int, heads: Heads, senses: tuple[str, ...], seed: int
+) -> Scored:
     """Score the held-out fold with prototypes of the others."""
     fuse = heads.fusion_weights().with_gain(GAIN).fuse
-    gallery = build_gallery(fuse, samples.species, heads.embed_images(split.images),
-                            split.image_labels, heads.embed_audio(split.audio), split.audio_labels)
+    gallery = build_gallery(
+        fuse,
+        samples.species,
+        heads.embed_images(split.images),
+        split.image_labels,
+        heads.embed_audio(split.audio),
+        split.audio_labels,
+    )
     tested: list[Embedded] = []
     for sense, embed in (("image", heads.embed_images), ("audio", heads.embed_audio)):
         rows = samples.tested(sense, fold)[: None if sense in senses else 0]
-        tested.append(Embedded(embed([samples.features[sense][int(row)] for row in rows]),
-                               samples.labels[sense][rows], samples.recordings[sense][rows]))
+        tested.append(
+            Embedded(
+                embed([samples.features[sense][int(row)] for row in rows]),
+                samples.labels[sense][rows],
+                samples.recordings[sense][rows],
+            )
+        )
     images, audio = tested
     return score(fuse, gallery, images, audio, seed)
 
@@ -283,12 +348,15 @@ def score_fold(samples: Indexed, split: Split, fold: int, heads: Heads, senses: 
 class Ablations:
     """Fitters of all variants, and what they are fitted to."""
 
-    def __init__(self, dataset: Dataset, images: Mapping[str, list[Feature]],
-                 audio: list[Feature]) -> None:
+    def __init__(
+        self, dataset: Dataset, images: Mapping[str, list[Feature]], audio: list[Feature]
+    ) -> None:
         self._dataset, self._images, self._audio = dataset, images, audio
         self._channels = {name: len(found[0].load()) // 2 for name, found in images.items()}
-        self._fitters = [VariantFitter(variant, self._channels[variant.pooling],
-                                       len(dataset.species)) for variant in VARIANTS]
+        self._fitters = [
+            VariantFitter(variant, self._channels[variant.pooling], len(dataset.species))
+            for variant in VARIANTS
+        ]
 
     def run(self, seed: int, fold: int) -> Results:
         """Fit and score every variant in one fold."""
@@ -296,20 +364,24 @@ class Ablations:
         starts: Starts = {}
         for fitter in self._fitters:
             variant = fitter.variant
-            samples = index_samples(FeatureSet(tuple(self._images[variant.pooling]),
-                                               tuple(self._audio), ()),
-                                    self._dataset.species, seed)
+            samples = index_samples(
+                FeatureSet(tuple(self._images[variant.pooling]), tuple(self._audio), ()),
+                self._dataset.species,
+                seed,
+            )
             whole = samples.split(fold)
             if variant.pooling not in starts:
-                starts[variant.pooling] = self._start(variant.pooling, whole, seed + 1 + fold,
-                                                      starts)
+                starts[variant.pooling] = self._start(
+                    variant.pooling, whole, seed + 1 + fold, starts
+                )
             split = of_senses(whole, variant.senses)
             fitter.begin(split, starts[variant.pooling], seed + 1 + fold)
             with patch.object(batches, "BOTH_SHARE", variant.both_share):
                 fitter.run(variant.epochs, lambda *_: None)
             scored = score_fold(samples, split, fold, fitter.heads, variant.senses, seed)
             found[f"{variant.group}: {variant.name}"] = {
-                sense: getattr(scored, sense).correct for sense in SENSES}
+                sense: getattr(scored, sense).correct for sense in SENSES
+            }
             if variant is AS_NOW:
                 late = (scored.both_image + GAIN * scored.both_audio).argmax(axis=1)
                 found[LATE] = {**found[NOW], "both": late == scored.both.labels}
@@ -333,8 +405,12 @@ def rows_of(seed: int, fold: int, found: Results) -> list[list[object]]:
         row: list[object] = [seed, fold, name]
         for sense, right in senses.items():
             now = found[NOW][sense][: len(right)]
-            row += [int(right.sum()), len(right), int((right & ~now).sum()),
-                    int((now & ~right).sum())]
+            row += [
+                int(right.sum()),
+                len(right),
+                int((right & ~now).sum()),
+                int((now & ~right).sum()),
+            ]
         rows.append(row)
     return rows
 
@@ -352,12 +428,23 @@ def summarise(path: Path) -> None:
         table = np.stack([found for (name, _), found in counts.items() if name == variant])
         right, n, won, lost = np.moveaxis(table, 2, 0)  # [seeds, senses] each
         top1, apart = right / np.maximum(n, 1), 100 * (won - lost) / np.maximum(n, 1)
-        width = 196 * np.sqrt(np.maximum(won + lost - (won - lost)**2 / np.maximum(n, 1), 0)).mean(
-            axis=0) / np.maximum(n.mean(axis=0), 1)
-        print(variant, *(f"{top1[:, row].mean():.3f} ± {top1[:, row].std(ddof=1):.3f} "
-                         f"({apart[:, row].mean():+.1f} ± {apart[:, row].std(ddof=1):.1f}, "
-                         f"95 % ± {width[row]:.1f}, n {n[:, row].mean():.0f})"
-                         if n[:, row].any() else "-" for row in range(3)), sep=" | ")
+        width = (
+            196
+            * np.sqrt(np.maximum(won + lost - (won - lost) ** 2 / np.maximum(n, 1), 0)).mean(axis=0)
+            / np.maximum(n.mean(axis=0), 1)
+        )
+        print(
+            variant,
+            *(
+                f"{top1[:, row].mean():.3f} ± {top1[:, row].std(ddof=1):.3f} "
+                f"({apart[:, row].mean():+.1f} ± {apart[:, row].std(ddof=1):.1f}, "
+                f"95 % ± {width[row]:.1f}, n {n[:, row].mean():.0f})"
+                if n[:, row].any()
+                else "-"
+                for row in range(3)
+            ),
+            sep=" | ",
+        )
 
 
 def main(data: str, out: str, *seeds: str) -> None:
@@ -365,9 +452,21 @@ def main(data: str, out: str, *seeds: str) -> None:
     root, path = Path(data), Path(out)
     dataset = scan(root / "train" / "images", root / "train" / "audio")
     if not path.exists():
-        path.write_text(",".join(["seed", "fold", "variant", *(
-            f"{sense}_{what}" for sense in SENSES for what in ("right", "n", "won", "lost"))])
-            + "\n")
+        path.write_text(
+            ",".join(
+                [
+                    "seed",
+                    "fold",
+                    "variant",
+                    *(
+                        f"{sense}_{what}"
+                        for sense in SENSES
+                        for what in ("right", "n", "won", "lost")
+                    ),
+                ]
+            )
+            + "\n"
+        )
     done = {tuple(row[:2]) for row in csv.reader(path.open())}
     if seeds:
         ablations = Ablations(dataset, look(dataset), hear(dataset, root / "negatives" / "audio"))

@@ -41,14 +41,24 @@ Array = NDArray[np.float32]
 
 def rebuild(content: bytes) -> tf.Module:
     """Build a network from the weights of its file, layer by layer."""
-    whole = Interpreter(model_content=content, experimental_op_resolver_type=(
-        OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES), experimental_preserve_all_tensors=True)
+    whole = Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=(OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES),
+        experimental_preserve_all_tensors=True,
+    )
     whole.allocate_tensors()
     shapes = {detail["index"]: detail["shape"] for detail in whole.get_tensor_details()}
-    steps = [(row["op_name"], list(row["inputs"]), list(row["outputs"]),
-              [whole.get_tensor(place) for place in row["inputs"][1:3]]
-              if row["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED") else [])
-             for row in whole._get_ops_details()]
+    steps = [
+        (
+            row["op_name"],
+            list(row["inputs"]),
+            list(row["outputs"]),
+            [whole.get_tensor(place) for place in row["inputs"][1:3]]
+            if row["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+            else [],
+        )
+        for row in whole._get_ops_details()
+    ]
 
     class Patch(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([1, 96, 64, 1], tf.float32, name="log_mel")])
@@ -79,10 +89,15 @@ def rebuild(content: bytes) -> tf.Module:
                 else:
                     value = tf.reshape(value, [1, -1])
                 made[outputs[0]] = value
-            by_size = {made[detail["index"]].shape[-1]: made[detail["index"]]
-                       for detail in whole.get_output_details()}
-            return {"a_scores": by_size[521], "b_bands": by_size[4096],
-                    "c_embeddings": by_size[EMBEDDING]}
+            by_size = {
+                made[detail["index"]].shape[-1]: made[detail["index"]]
+                for detail in whole.get_output_details()
+            }
+            return {
+                "a_scores": by_size[521],
+                "b_bands": by_size[4096],
+                "c_embeddings": by_size[EMBEDDING],
+            }
 
     return Patch()
 
@@ -91,13 +106,17 @@ def static(content: bytes, spectrograms: list[Array], wide: bool) -> bytes:
     """Convert with int8 weights; activations of 16 bits where `wide`."""
     module = rebuild(content)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [module.embed.get_concrete_function()], module)
+        [module.embed.get_concrete_function()], module
+    )
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([frames[None, ..., None]]
-                                                for frames in spectrograms)
+    converter.representative_dataset = lambda: (
+        [frames[None, ..., None]] for frames in spectrograms
+    )
     converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8 if wide
-        else tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        if wide
+        else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+    ]
     return bytes(converter.convert())
 
 
@@ -122,8 +141,9 @@ def top1(dataset: Dataset, fitted: list[Array], read: list[Array]) -> float:
         kernel, bias = discriminant(own[kept], labels[owner[kept]], DIM, AUDIO_SHRINKAGE)
         placed, asked = unit(own @ kernel + bias), unit(other @ kernel + bias)
         species = np.unique(labels[folds != fold])
-        means = unit(np.stack([placed[kept & (labels[owner] == one)].mean(axis=0)
-                               for one in species]))
+        means = unit(
+            np.stack([placed[kept & (labels[owner] == one)].mean(axis=0) for one in species])
+        )
         for row in np.flatnonzero(folds == fold):
             mean = asked[owner == row].mean(axis=0)
             right += species[(means @ mean).argmax()] == labels[row]
@@ -133,8 +153,12 @@ def top1(dataset: Dataset, fitted: list[Array], read: list[Array]) -> float:
 def windows_of(rows: Array) -> Array:
     """Pool a recording's patches by windows: mean and maximum, [W, 10240]."""
     rows = rows[:, : YAMNET.dim]
-    cut = np.stack([fit_frames(rows[start : start + YAMNET.frames], YAMNET.frames)
-                    for start in window_starts(len(rows), YAMNET.frames)])
+    cut = np.stack(
+        [
+            fit_frames(rows[start : start + YAMNET.frames], YAMNET.frames)
+            for start in window_starts(len(rows), YAMNET.frames)
+        ]
+    )
     return np.concatenate([cut.mean(axis=1), cut.max(axis=1)], axis=1)
 
 
@@ -154,38 +178,72 @@ def main(data: Path, out: Path) -> None:
     """Measure each variant and write a row for each kind of sound."""
     dataset = scan(data / "images", data / "audio")
     rng = np.random.default_rng(0)
-    spectrograms = [spectrograms_of(read_audio(sample.path, YAMNET.rate_hz)[:MOST])
-                    for sample in dataset.audio]
+    spectrograms = [
+        spectrograms_of(read_audio(sample.path, YAMNET.rate_hz)[:MOST]) for sample in dataset.audio
+    ]
     picked = rng.permutation(len(spectrograms))
-    ranges = [spectrograms[row][int(rng.integers(len(spectrograms[row])))]
-              for row in picked[:CALIBRATION]]
+    ranges = [
+        spectrograms[row][int(rng.integers(len(spectrograms[row])))] for row in picked[:CALIBRATION]
+    ]
     tested = {
         "birds": [spectrograms[row] for row in picked[CALIBRATION:]],
-        "no bird": [spectrograms_of(read_audio(path, YAMNET.rate_hz)[:MOST])
-                    for path in sorted((data.parent / "negatives" / "audio").iterdir())[::3]],
-        "silence and noise": [spectrograms_of(rng.normal(0, level, MOST).astype(np.float32))
-                              for level in (0, 0.001, 0.1)]}
+        "no bird": [
+            spectrograms_of(read_audio(path, YAMNET.rate_hz)[:MOST])
+            for path in sorted((data.parent / "negatives" / "audio").iterdir())[::3]
+        ],
+        "silence and noise": [
+            spectrograms_of(rng.normal(0, level, MOST).astype(np.float32))
+            for level in (0, 0.001, 0.1)
+        ],
+    }
     content = pack(cut(PACKAGED_YAMNET.read_bytes()))
-    files = {"float": content, "static int8": static(content, ranges, wide=False),
-             "static int8, activations of 16 bits": static(content, ranges, wide=True),
-             "int8 kernels": PACKAGED_YAMNET_INT8.read_bytes()}
+    files = {
+        "float": content,
+        "static int8": static(content, ranges, wide=False),
+        "static int8, activations of 16 bits": static(content, ranges, wide=True),
+        "int8 kernels": PACKAGED_YAMNET_INT8.read_bytes(),
+    }
     models = {name: PlainModel(Path(name), 1, file) for name, file in files.items()}
     medians = times_ms(list(models.values()), ranges[0])
     exact = [np.stack([run(models["float"], frames) for frames in own]) for own in spectrograms]
     fitted = [windows_of(rows) for rows in exact]
-    table = [["variant", "size_bytes", "ms", "top1", "sound", "patches", "embedding_mean",
-              "embedding_least", "bands_mean", "bands_least", "same_birdless"]]
+    table = [
+        [
+            "variant",
+            "size_bytes",
+            "ms",
+            "top1",
+            "sound",
+            "patches",
+            "embedding_mean",
+            "embedding_least",
+            "bands_mean",
+            "bands_least",
+            "same_birdless",
+        ]
+    ]
     for (name, model), median in zip(models.items(), medians, strict=True):
         step = 8 if name.endswith("bits") else 1  # no fast kernels: too slow for all recordings
-        read = [windows_of(np.stack([run(model, frames) for frames in own]))
-                for own in spectrograms] if step == 1 else []
+        read = (
+            [windows_of(np.stack([run(model, frames) for frames in own])) for own in spectrograms]
+            if step == 1
+            else []
+        )
         right = f"{top1(dataset, fitted, read):.4f}" if read else ""
         for sound, recordings in tested.items():
-            pairs = [(np.stack([run(models["float"], frames) for frames in own]),
-                      np.stack([run(model, frames) for frames in own]))
-                     for own in recordings[::step]]
-            same = np.mean([is_birdless(one[:, YAMNET.dim :]) == is_birdless(other[:, YAMNET.dim :])
-                            for one, other in pairs])
+            pairs = [
+                (
+                    np.stack([run(models["float"], frames) for frames in own]),
+                    np.stack([run(model, frames) for frames in own]),
+                )
+                for own in recordings[::step]
+            ]
+            same = np.mean(
+                [
+                    is_birdless(one[:, YAMNET.dim :]) == is_birdless(other[:, YAMNET.dim :])
+                    for one, other in pairs
+                ]
+            )
             one, other = (np.concatenate(rows) for rows in zip(*pairs, strict=True))
             row = [name, len(files[name]), f"{median:.2f}", right, sound, len(one)]
             for part in (slice(EMBEDDING), slice(EMBEDDING, YAMNET.dim)):

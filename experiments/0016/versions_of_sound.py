@@ -28,14 +28,22 @@ VERSIONS, SNRS_DB = (0, 1, 3), (10, 0)
 def pooled(frontend: Frontend, waveform: np.ndarray) -> np.ndarray:
     """Give mean and peak of each window, [W, 2 dim]."""
     frames, count = frontend.embed(waveform), YAMNET.frames
-    windows = np.stack([fit_frames(frames[start : start + count], count)
-                        for start in window_starts(len(frames), count)])
+    windows = np.stack(
+        [
+            fit_frames(frames[start : start + count], count)
+            for start in window_starts(len(frames), count)
+        ]
+    )
     return np.concatenate([windows.mean(axis=1), windows.max(axis=1)], axis=1).astype(np.float32)
 
 
-def top1(trained: list[list[np.ndarray]], clean: list[np.ndarray],
-         tested: dict[str, list[np.ndarray]], labels: np.ndarray,
-         folds: np.ndarray) -> dict[str, float]:
+def top1(
+    trained: list[list[np.ndarray]],
+    clean: list[np.ndarray],
+    tested: dict[str, list[np.ndarray]],
+    labels: np.ndarray,
+    folds: np.ndarray,
+) -> dict[str, float]:
     """Count right answers by the nearest species' mean of the other folds, by condition."""
     right = dict.fromkeys(tested, 0)
     for fold in range(FOLDS):
@@ -44,13 +52,18 @@ def top1(trained: list[list[np.ndarray]], clean: list[np.ndarray],
         kernel, bias = weighted_discriminant(
             np.concatenate([found for found, _ in windows]),
             np.concatenate([np.full(len(found), label) for found, label in windows]),
-            AUDIO_PEAK_WEIGHT)
-        vectors = {name: unit(np.stack([unit(found @ kernel + bias).mean(axis=0)
-                                        for found in rows]))
-                   for name, rows in {**tested, "prototypes": clean}.items()}
+            AUDIO_PEAK_WEIGHT,
+        )
+        vectors = {
+            name: unit(np.stack([unit(found @ kernel + bias).mean(axis=0) for found in rows]))
+            for name, rows in {**tested, "prototypes": clean}.items()
+        }
         species = np.unique(labels[own])
-        means = unit(np.stack([vectors["prototypes"][own][labels[own] == one].mean(axis=0)
-                               for one in species]))
+        means = unit(
+            np.stack(
+                [vectors["prototypes"][own][labels[own] == one].mean(axis=0) for one in species]
+            )
+        )
         for name in tested:
             out = folds == fold
             answers = species[(vectors[name][out] @ means.T).argmax(axis=1)]
@@ -67,24 +80,44 @@ def main(data: str, noise_dir: str, out: str) -> None:
     noises = [sample.path for sample in scan_flat(Path(noise_dir), "audio")[0]]
     seen, unseen = noises[::2], [read_audio(path, YAMNET.rate_hz) for path in noises[1::2]]
     clean = [pooled(frontend, waveform) for waveform in waveforms]
-    versions = [[pooled(frontend, augment_sound(waveform, YAMNET.rate_hz, seen,
-                                                np.random.default_rng([turn, row])))
-                 for row, waveform in enumerate(waveforms)] for turn in range(max(VERSIONS))]
+    versions = [
+        [
+            pooled(
+                frontend,
+                augment_sound(waveform, YAMNET.rate_hz, seen, np.random.default_rng([turn, row])),
+            )
+            for row, waveform in enumerate(waveforms)
+        ]
+        for turn in range(max(VERSIONS))
+    ]
     tested = {"clean": clean}
     for snr_db in SNRS_DB:
         draws = [np.random.default_rng([snr_db, row]) for row in range(len(waveforms))]
         tested[f"{snr_db} dB"] = [
             pooled(frontend, mix(waveform, unseen[int(rng.integers(len(unseen)))], snr_db, rng))
-            for waveform, rng in zip(waveforms, draws, strict=True)]
+            for waveform, rng in zip(waveforms, draws, strict=True)
+        ]
     with Path(out).open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["versions", *tested, "n"])
         for count in VERSIONS:
-            found = [top1([clean, *versions[:count]], clean, tested, labels,
-                          fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio],
-                                                              FOLDS, seed))) for seed in SEEDS]
-            row = [count, *(round(float(np.mean([one[name] for one in found])), 4)
-                            for name in tested), len(labels)]
+            found = [
+                top1(
+                    [clean, *versions[:count]],
+                    clean,
+                    tested,
+                    labels,
+                    fold_of(
+                        dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed)
+                    ),
+                )
+                for seed in SEEDS
+            ]
+            row = [
+                count,
+                *(round(float(np.mean([one[name] for one in found])), 4) for name in tested),
+                len(labels),
+            ]
             writer.writerow(row)
             stream.flush()
             print(*row, flush=True)

@@ -37,18 +37,31 @@ def main() -> None:
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for margin, found in told.items():
-            cutting = replace(bundle, manifest={**bundle.manifest, "image": {
-                **image, "crop_margin": margin}})
-            found.append((watch_garden(scene, ("image",), encoder, cutting), tuple(
-                stay for stay in garden.stays if stay.photographs)))
+            cutting = replace(
+                bundle, manifest={**bundle.manifest, "image": {**image, "crop_margin": margin}}
+            )
+            found.append(
+                (
+                    watch_garden(scene, ("image",), encoder, cutting),
+                    tuple(stay for stay in garden.stays if stay.photographs),
+                )
+            )
         print(f"garden {number + 1}", flush=True)
     rows = []
     for margin, found in told.items():
         whole, *groups = tabulate(found)
         sizes = {row["group"]: row["recall"] for row in groups if row["group"].startswith("size")}
-        rows.append({"margin": margin, "there": whole["there"], "named": whole["named"],
-                     "right": whole["found"], "precision": whole["precision"],
-                     "recall": whole["recall"], **sizes})
+        rows.append(
+            {
+                "margin": margin,
+                "there": whole["there"],
+                "named": whole["named"],
+                "right": whole["found"],
+                "precision": whole["precision"],
+                "recall": whole["recall"],
+                **sizes,
+            }
+        )
         print(*rows[-1].values(), flush=True)
     write_rows(out, rows)
 

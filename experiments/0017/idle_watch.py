@@ -59,8 +59,10 @@ def network_camera(jpegs: list[bytes]) -> Iterator[tuple[int, list[float]]]:
                 jpeg = jpegs[number % len(jpegs)]
                 number += 1
                 try:
-                    self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
-                                     b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg))
+                    self.wfile.write(
+                        b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
+                        b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
+                    )
                 except OSError:
                     return
                 sent_s.append(time.monotonic())
@@ -94,12 +96,29 @@ def measure(model: Path, folder: Path, busy: bool, sound: Any, length_s: float) 
         soundfile.write(folder / "sound.wav", sound, 16_000)
     pulse = PulseAudio(folder)
     with pulse.running(), network_camera(pictures(busy)) as (port, sent_s):
-        player = None if sound is None else subprocess.Popen(
-            ["paplay", str(folder / "sound.wav")], env=pulse.env)
+        player = (
+            None
+            if sound is None
+            else subprocess.Popen(["paplay", str(folder / "sound.wav")], env=pulse.env)
+        )
         watch = subprocess.Popen(
-            [sys.executable, "-c", "from birdfield.cli import main; main()", "watch", "--model",
-             str(model.resolve()), "--camera", f"http://127.0.0.1:{port}/", "--microphone",
-             "default", "--json"], env=pulse.env, stdout=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-c",
+                "from birdfield.cli import main; main()",
+                "watch",
+                "--model",
+                str(model.resolve()),
+                "--camera",
+                f"http://127.0.0.1:{port}/",
+                "--microphone",
+                "default",
+                "--json",
+            ],
+            env=pulse.env,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         try:
             time.sleep(SETTLE_S)
             before_s, started_s = cpu_s(watch.pid), time.monotonic()
@@ -126,16 +145,17 @@ def main() -> None:
     chirp = 0.2 * np.sin(2 * np.pi * (3500 + 800 * np.sin(2 * np.pi * 9 * seconds)) * seconds)
     song = hiss + chirp * (seconds % 0.7 < 0.3)
     rows = []
-    for scene, busy, sound in (("still, quiet noise", False, hiss),
-                               ("still, digital silence", False, None),
-                               ("all moves, a song", True, song)):
+    for scene, busy, sound in (
+        ("still, quiet noise", False, hiss),
+        ("still, digital silence", False, None),
+        ("all moves, a song", True, song),
+    ):
         with tempfile.TemporaryDirectory() as folder:
             rows.append([scene, *measure(model, Path(folder), busy, sound, length_s)])
         print(*rows[-1], sep=",", flush=True)
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["scene", "share_of_core", "resident_mb", "frames_hz",
-                         "observations"])
+        writer.writerow(["scene", "share_of_core", "resident_mb", "frames_hz", "observations"])
         writer.writerows(rows)
 
 

@@ -30,7 +30,7 @@ BACKGROUNDS = ("Wind", "Rain", "Traffic", "Air_conditioner_hum", "Sea_waves", "T
 
 
 def at_level(sound: Any, level_db: float) -> Any:
-    return sound * (10 ** (level_db / 20) / max(float(np.sqrt((sound ** 2).mean())), 1e-9))
+    return sound * (10 ** (level_db / 20) / max(float(np.sqrt((sound**2).mean())), 1e-9))
 
 
 def background(data: Path, kind: str, length_s: float, rng: np.random.Generator) -> Any:
@@ -51,7 +51,7 @@ def passed(gate: LoudnessGate, sound: Any, from_s: float) -> list[tuple[Any, boo
     length, found = round(YAMNET.window_s * RATE_HZ), []
     for index in range(int((len(sound) / RATE_HZ - YAMNET.window_s) / DECISION_S) + 1):
         start_s = index * DECISION_S
-        window = sound[round(start_s * RATE_HZ):][:length]
+        window = sound[round(start_s * RATE_HZ) :][:length]
         through = gate.stands_out(window, start_s)
         if start_s >= from_s:
             found.append((window, through))
@@ -65,20 +65,27 @@ def main() -> None:
     rows: list[list[Any]] = []
     for kind in ("hiss", *BACKGROUNDS):
         alone = passed(LoudnessGate(RATE_HZ), background(data, kind, ALONE_S, rng), HUSH_S)
-        rows.append([kind, "alone", "windows let through", len(alone),
-                     sum(through for _, through in alone)])
-    recordings = [read_audio(path, RATE_HZ)[: 15 * RATE_HZ]
-                  for path in sorted((data / "train/audio").glob("*/*"))[::EACH]]
+        rows.append(
+            [kind, "alone", "windows let through", len(alone), sum(through for _, through in alone)]
+        )
+    recordings = [
+        read_audio(path, RATE_HZ)[: 15 * RATE_HZ]
+        for path in sorted((data / "train/audio").glob("*/*"))[::EACH]
+    ]
     recordings = [sound for sound in recordings if len(sound) >= YAMNET.window_s * RATE_HZ]
-    for kind, levels in (("hiss", LEVELS_DB), ("Wind", SNRS_DB), ("Rain", SNRS_DB),
-                         ("Traffic", SNRS_DB)):
+    for kind, levels in (
+        ("hiss", LEVELS_DB),
+        ("Wind", SNRS_DB),
+        ("Rain", SNRS_DB),
+        ("Traffic", SNRS_DB),
+    ):
         for level in levels:
             heard = held = 0
             for sound in recordings:
                 hush = background(data, kind, HUSH_S + len(sound) / RATE_HZ, rng)
                 bird = at_level(sound, level if kind == "hiss" else level - 40)
                 scene = hush.copy()
-                scene[-len(bird):] += bird[: len(scene)]
+                scene[-len(bird) :] += bird[: len(scene)]
                 for window, through in passed(LoudnessGate(RATE_HZ), scene, HUSH_S):
                     if not is_birdless(yamnet.hear(window).classes):
                         heard, held = heard + 1, held + (not through)

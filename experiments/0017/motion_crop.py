@@ -26,7 +26,8 @@ from birdfield.signals.image import read_image
 from birdfield.signals.motion import MotionGate
 
 SPEC = importlib.util.spec_from_file_location(
-    "motion_gate", Path(__file__).with_name("motion_gate.py"))
+    "motion_gate", Path(__file__).with_name("motion_gate.py")
+)
 assert SPEC is not None and SPEC.loader is not None
 GATE = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(GATE)
@@ -38,9 +39,12 @@ A_SPECIES = 1  # photographs that are shown
 LOOKS = 2  # at the scene before the bird is there
 NOISE = np.array([4.0, 0, 0])  # of 255, in blue alone
 SEED = 0
-GRAIN = itertools.cycle([cv2.randn(np.empty((FRAME_PX[1], FRAME_PX[0], 3), np.int16), np.zeros(3),
-                                    NOISE)
-                         for _ in range(5)])
+GRAIN = itertools.cycle(
+    [
+        cv2.randn(np.empty((FRAME_PX[1], FRAME_PX[0], 3), np.int16), np.zeros(3), NOISE)
+        for _ in range(5)
+    ]
+)
 
 
 def shoot(picture: Any) -> Any:
@@ -68,8 +72,12 @@ def views(bird: Any, backdrop: Any, size: float, rng: np.random.Generator) -> di
 def true_square(box: Any, margin: float) -> Any:
     left, top, width, height = box
     side = min(round(margin * max(width, height)), *FRAME_PX)
-    return (int(np.clip(left + (width - side) // 2, 0, FRAME_PX[0] - side)),
-            int(np.clip(top + (height - side) // 2, 0, FRAME_PX[1] - side)), side, side)
+    return (
+        int(np.clip(left + (width - side) // 2, 0, FRAME_PX[0] - side)),
+        int(np.clip(top + (height - side) // 2, 0, FRAME_PX[1] - side)),
+        side,
+        side,
+    )
 
 
 def photographs(data: Path, folders: tuple[str, ...], most: int) -> dict[str, list[Path]]:
@@ -82,8 +90,10 @@ def photographs(data: Path, folders: tuple[str, ...], most: int) -> dict[str, li
 
 def strangers(encoder: Encoder, data: Path) -> Any:
     """Embed the whole photographs of species that the model does not know."""
-    return {label: {path: encoder.image_vector(read_image(path)) for path in paths}
-            for label, paths in photographs(data, ("unknown",), 5).items()}
+    return {
+        label: {path: encoder.image_vector(read_image(path)) for path in paths}
+        for label, paths in photographs(data, ("unknown",), 5).items()
+    }
 
 
 def main() -> None:
@@ -93,10 +103,15 @@ def main() -> None:
     bundle = load_bundle(model)
     encoder, gallery = bundle.encoder(1), bundle.factory_gallery()
     rng = np.random.default_rng(SEED)
-    backdrops = [cv2.resize(read_image(path), FRAME_PX).astype(np.int16)
-                 for path in sorted((data / "negatives/images").iterdir())[::8]]
-    known = {label: paths for label, paths in photographs(
-        data, ("train", "enrol", "extra"), A_SPECIES).items() if label in gallery.labels}
+    backdrops = [
+        cv2.resize(read_image(path), FRAME_PX).astype(np.int16)
+        for path in sorted((data / "negatives/images").iterdir())[::8]
+    ]
+    known = {
+        label: paths
+        for label, paths in photographs(data, ("train", "enrol", "extra"), A_SPECIES).items()
+        if label in gallery.labels
+    }
     others = strangers(encoder, data)
     totals: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0, 0])
 
@@ -104,20 +119,27 @@ def main() -> None:
         if label in known:
             rows = gallery.similarities(encoder.fuse(vector, None)[None], "image")
             return bool(gallery.labels[int(rows[0].argmax())] == label)
-        means = {name: unit(np.mean([one for place, one in vectors.items() if place != path],
-                                    axis=0)) for name, vectors in others.items()}
+        means = {
+            name: unit(np.mean([one for place, one in vectors.items() if place != path], axis=0))
+            for name, vectors in others.items()
+        }
         return bool(max(means, key=lambda name: float(means[name] @ vector)) == label)
 
-    queries = [("strangers", label, path) for label, paths in others.items()
-               for path in list(paths)[:A_SPECIES] if len(paths) > A_SPECIES]
+    queries = [
+        ("strangers", label, path)
+        for label, paths in others.items()
+        for path in list(paths)[:A_SPECIES]
+        if len(paths) > A_SPECIES
+    ]
     queries += [("trained on", label, path) for label, paths in known.items() for path in paths]
     for number, (group, label, path) in enumerate(queries):
         bird = GATE.cut_bird(path)
         if bird is None:
             continue
         totals[group, "photograph", ""][0] += 1
-        totals[group, "photograph", ""][1] += named(encoder.image_vector(read_image(path)), label,
-                                                    path)
+        totals[group, "photograph", ""][1] += named(
+            encoder.image_vector(read_image(path)), label, path
+        )
         for size in SIZES:
             seen = views(bird, backdrops[number % len(backdrops)], size, rng)
             totals[group, "gate missed", f"{size:.0%}"][0] += 1

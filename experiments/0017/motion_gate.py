@@ -66,8 +66,12 @@ class Mog2:
 
 def mask_motion(mask: Any) -> Motion:
     clean = cv2.medianBlur(mask.astype(np.uint8), 3)
-    return WHOLE if cv2.connectedComponentsWithStats(clean)[2][1:, 4].max(
-        initial=0) >= LEAST_SHARE * clean.size else STILL
+    return (
+        WHOLE
+        if cv2.connectedComponentsWithStats(clean)[2][1:, 4].max(initial=0)
+        >= LEAST_SHARE * clean.size
+        else STILL
+    )
 
 
 GATES: dict[str, type[Any]] = {"birdfield": MotionGate, "running mean": RunningMean, "MOG2": Mog2}
@@ -77,8 +81,9 @@ def cut_bird(path: Path) -> Any:
     """Cut the bird out of its photograph: BGR and alpha, float32 [h, w, 4]; None if that fails."""
     image = read_image(path)
     scale = 200 / max(image.shape[:2])
-    image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale,
-                                  interpolation=cv2.INTER_AREA), np.uint8)
+    image = np.asarray(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )
     rows, columns = image.shape[:2]
     mask = np.zeros((rows, columns), np.uint8)
     box = (columns // 16, rows // 16, columns * 7 // 8, rows * 7 // 8)
@@ -88,7 +93,7 @@ def cut_bird(path: Path) -> Any:
         return None
     left, top, width, height = cv2.boundingRect(alpha)
     soft = cv2.GaussianBlur(alpha, (0, 0), 1)
-    return np.dstack([image, soft])[top:top + height, left:left + width].astype(np.float32)
+    return np.dstack([image, soft])[top : top + height, left : left + width].astype(np.float32)
 
 
 def paste(frame: Any, bird: Any, side_px: float, centre: tuple[float, float]) -> Box | None:
@@ -101,7 +106,7 @@ def paste(frame: Any, bird: Any, side_px: float, centre: tuple[float, float]) ->
     right, bottom = min(left + width, frame.shape[1]), min(top + height, frame.shape[0])
     if right <= x or bottom <= y:
         return None
-    part = small[y - top:bottom - top, x - left:right - left]
+    part = small[y - top : bottom - top, x - left : right - left]
     share = part[..., 3:] / 255
     frame[y:bottom, x:right] = frame[y:bottom, x:right] * (1 - share) + part[..., :3] * share
     return x, y, right - x, bottom - y
@@ -116,8 +121,9 @@ class Scene:
         self._picture = cv2.resize(picture, SIZE_PX).astype(np.float32)
         y, x = np.mgrid[:height, :width].astype(np.float32)
         self._x, self._y = x, y
-        field = cv2.resize(rng.normal(size=(8, 14)).astype(np.float32), SIZE_PX,
-                           interpolation=cv2.INTER_CUBIC)
+        field = cv2.resize(
+            rng.normal(size=(8, 14)).astype(np.float32), SIZE_PX, interpolation=cv2.INTER_CUBIC
+        )
         self._leaves = np.clip((field - np.quantile(field, 0.8)) * 4, 0, 1)  # a fifth of it
         self._phase = cv2.resize(rng.uniform(0, 9, (9, 16)).astype(np.float32), SIZE_PX)
         self._hz = rng.uniform(0.3, 1.2, 2)
@@ -130,11 +136,17 @@ class Scene:
         kind, frame = self._kind, self._picture
         if kind in ("leaves", "all") or (kind == "gusts" and time_s % 30 > 20):
             sway = 5 * self._leaves
-            dx, dy = (sway * np.sin(2 * np.pi * hz * time_s + self._phase * (1 + n))
-                      for n, hz in enumerate(self._hz))
-            frame = cv2.remap(frame, self._x + dx.astype(np.float32),
-                              self._y + dy.astype(np.float32), cv2.INTER_LINEAR,
-                              borderMode=cv2.BORDER_REFLECT)
+            dx, dy = (
+                sway * np.sin(2 * np.pi * hz * time_s + self._phase * (1 + n))
+                for n, hz in enumerate(self._hz)
+            )
+            frame = cv2.remap(
+                frame,
+                self._x + dx.astype(np.float32),
+                self._y + dy.astype(np.float32),
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REFLECT,
+            )
         if kind == "shake":
             move = np.array([[1, 0, self._rng.normal(0, 0.7)], [0, 1, self._rng.normal(0, 0.7)]])
             frame = cv2.warpAffine(frame, move, SIZE_PX, borderMode=cv2.BORDER_REFLECT)
@@ -142,8 +154,18 @@ class Scene:
             sun = 0.85 + 0.15 * np.sin(2 * np.pi * (time_s + self._cloud[0]) / 23)
             edge = ((time_s + self._cloud[1]) % 40) / 8 * SIZE_PX[0] - SIZE_PX[0]
             shade = 1 / (1 + np.exp((self._x - edge) / 40))
-            frame = frame * (sun * (1 - 0.5 * shade * (1 - 1 / (1 + np.exp(
-                (self._x - edge + 2 * SIZE_PX[0]) / 40)))))[..., None]
+            frame = (
+                frame
+                * (
+                    sun
+                    * (
+                        1
+                        - 0.5
+                        * shade
+                        * (1 - 1 / (1 + np.exp((self._x - edge + 2 * SIZE_PX[0]) / 40)))
+                    )
+                )[..., None]
+            )
         if kind == "exposure" and self._rng.random() < 0.04:
             self._gain = float(self._rng.uniform(0.6, 1.3))
         if kind == "noise":
@@ -161,8 +183,10 @@ class Scene:
 def windows(moving: dict[float, bool], start_s: float, end_s: float) -> tuple[int, int]:
     """Count the windows within, and those in which something moved."""
     starts = np.arange(start_s, end_s - YAMNET.window_s, DECISION_S)
-    found = [any(is_so for time_s, is_so in moving.items()
-                 if start <= time_s < start + YAMNET.window_s) for start in starts]
+    found = [
+        any(is_so for time_s, is_so in moving.items() if start <= time_s < start + YAMNET.window_s)
+        for start in starts
+    ]
     return len(found), sum(found)
 
 
@@ -171,8 +195,10 @@ def steps(end_s: float) -> Iterator[float]:
 
 
 def watch_empty(kind: str, picture: Any, seed: Any, tally: Any) -> None:
-    scene, gates = (Scene(kind, picture, np.random.default_rng(seed)),
-                    {name: make() for name, make in GATES.items()})
+    scene, gates = (
+        Scene(kind, picture, np.random.default_rng(seed)),
+        {name: make() for name, make in GATES.items()},
+    )
     moving: dict[str, dict[float, bool]] = {name: {} for name in gates}
     for time_s in steps(LEARN_S + EMPTY_S):
         frame = scene.shoot(scene.at(time_s))
@@ -206,8 +232,12 @@ def watch_visits(kind: str, picture: Any, birds: list[Any], seed: Any, tally: An
             if rng.random() < 0.1:
                 homes[number] += rng.normal(0, 0.1 * SIZES[(number + turn) % 3] * SIZE_PX[1], 2)
             size_px = SIZES[(number + turn) % len(SIZES)] * SIZE_PX[1]
-            box = paste(frame, birds[guests[number % len(guests)]], size_px,
-                        place(since_s, homes[number], sides[number], rng))
+            box = paste(
+                frame,
+                birds[guests[number % len(guests)]],
+                size_px,
+                place(since_s, homes[number], sides[number], rng),
+            )
         shot = scene.shoot(frame)
         for name, gate in gates.items():
             motion = gate.look(shot, time_s)
@@ -235,8 +265,9 @@ def main() -> None:
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
     pictures = [read_image(path) for path in sorted((data / "negatives/images").iterdir())]
     species = sorted((data / "train/images").iterdir())
-    birds = [bird for folder in species
-             if (bird := cut_bird(sorted(folder.iterdir())[0])) is not None]
+    birds = [
+        bird for folder in species if (bird := cut_bird(sorted(folder.iterdir())[0])) is not None
+    ]
     print(f"{len(birds)} birds, {len(pictures)} backgrounds", file=sys.stderr)
     totals: dict[tuple[str, str, str], list[float]] = {}
 
@@ -254,8 +285,9 @@ def main() -> None:
         writer = csv.writer(stream)
         writer.writerow(["gate", "scene", "what", "n", "sum", "mean"])
         for key, (count, total) in sorted(totals.items()):
-            writer.writerow([*key, int(count), round(float(total), 1),
-                             round(float(total) / count, 3)])
+            writer.writerow(
+                [*key, int(count), round(float(total), 1), round(float(total) / count, 3)]
+            )
             print(*key, int(count), round(float(total), 1), round(float(total) / count, 3), sep=",")
 
 

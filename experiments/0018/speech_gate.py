@@ -33,9 +33,14 @@ SCENE_S, SCENES = 40.0, 100
 SNRS_DB = (10.0, 0.0, -10.0)
 THRESHOLDS = (0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.2, 0.5)
 SETS = {"speech": tuple(range(6)), "with shouts, whispers and laughter": speech_gate.SPEAKING}
-SENTENCES = ("Good morning, look at the feeder.", "Have you seen the keys anywhere?",
-             "It is going to rain this afternoon, bring the chairs inside.", "Careful, it is hot!",
-             "I will call you back in five minutes.", "The dog was out here again last night.")
+SENTENCES = (
+    "Good morning, look at the feeder.",
+    "Have you seen the keys anywhere?",
+    "It is going to rain this afternoon, bring the chairs inside.",
+    "Careful, it is hot!",
+    "I will call you back in five minutes.",
+    "The dog was out here again last night.",
+)
 VOICES = ("en-us", "en-gb+f3", "de+m2", "fr+f2", "es+m5", "en-us+whisper", "it+f4", "ru+m3")
 
 
@@ -47,8 +52,17 @@ Case = tuple[float | None, tuple[float, float], list[Row]]
 
 def spoken(number: int) -> Waveform:
     """Let espeak-ng say a sentence."""
-    data = subprocess.run(["espeak-ng", "-v", VOICES[number % len(VOICES)], "--stdout",
-                           SENTENCES[number % len(SENTENCES)]], capture_output=True, check=True)
+    data = subprocess.run(
+        [
+            "espeak-ng",
+            "-v",
+            VOICES[number % len(VOICES)],
+            "--stdout",
+            SENTENCES[number % len(SENTENCES)],
+        ],
+        capture_output=True,
+        check=True,
+    )
     sound, rate_hz = soundfile.read(io.BytesIO(data.stdout), dtype="float32")
     return Resampler(rate_hz, RATE_HZ).push(sound, last=True)
 
@@ -94,13 +108,18 @@ def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[fl
     for start_s, end_s, classes in rows:
         scores = np.repeat(classes, 2, axis=0) if alone else classes
         heard = Heard(NO_FRAMES, scores.copy)
-        passed += gate.push(Window(datetime.now(UTC), start_s, end_s,
-                                   heard=Part(None, None, heard=heard)))
+        passed += gate.push(
+            Window(datetime.now(UTC), start_s, end_s, heard=Part(None, None, heard=heard))
+        )
     passed += gate.flush()
     # A clip begins with what the window before holds, where that may be kept.
-    return [(window.start_s - (DECISION_S if before else 0.0), window.end_s)
-            for (window, kept), before in zip(passed, [False, *(kept for _, kept in passed)],
-                                              strict=False) if kept]
+    return [
+        (window.start_s - (DECISION_S if before else 0.0), window.end_s)
+        for (window, kept), before in zip(
+            passed, [False, *(kept for _, kept in passed)], strict=False
+        )
+        if kept
+    ]
 
 
 def scenes(voice_dir: Path, bird_dir: Path) -> Iterator[Case]:
@@ -111,8 +130,11 @@ def scenes(voice_dir: Path, bird_dir: Path) -> Iterator[Case]:
     rng = np.random.default_rng(0)
     for number in range(SCENES):
         bird = backdrop(birds, rng)
-        voice = trimmed(spoken(number // 2) if number % 2 else
-                        read_audio(recorded[(number // 2) % len(recorded)], RATE_HZ))
+        voice = trimmed(
+            spoken(number // 2)
+            if number % 2
+            else read_audio(recorded[(number // 2) % len(recorded)], RATE_HZ)
+        )
         voice = voice[: round(rng.uniform(2, 6) * RATE_HZ)]
         first = rng.integers(12 * RATE_HZ, 20 * RATE_HZ)
         interval = (first / RATE_HZ, (first + len(voice)) / RATE_HZ)
@@ -120,7 +142,8 @@ def scenes(voice_dir: Path, bird_dir: Path) -> Iterator[Case]:
         for snr_db in SNRS_DB:
             scene = bird.copy()
             scene[first : first + len(voice)] += voice * np.float32(
-                10 ** (snr_db / 20) * level(bird) / level(voice))
+                10 ** (snr_db / 20) * level(bird) / level(voice)
+            )
             scene /= max(1.0, float(np.abs(scene).max()))
             yield snr_db, interval, list(windows(scene, yamnet))
 
@@ -131,18 +154,30 @@ def main() -> None:
     cases = list(scenes(voice_dir, bird_dir))
     rows = []
     for (name, speech_gate.SPEAKING), alone, threshold in itertools.product(
-            SETS.items(), (True, False), THRESHOLDS):
-        row: dict[str, object] = {"classes": name, "patches": 1 if alone else 2,
-                                  "threshold": threshold}
+        SETS.items(), (True, False), THRESHOLDS
+    ):
+        row: dict[str, object] = {
+            "classes": name,
+            "patches": 1 if alone else 2,
+            "threshold": threshold,
+        }
         for snr_db in SNRS_DB:
             row[f"leaks of {SCENES} at {snr_db:+g} dB"] = sum(
-                any(start_s < last_s and first_s < end_s
-                    for start_s, end_s in let_through(windows, threshold, alone))
-                for snr, (first_s, last_s), windows in cases if snr == snr_db)
-        kept = [(len(let_through(windows, threshold, alone)), len(windows))
-                for snr, _, windows in cases if snr is None]
+                any(
+                    start_s < last_s and first_s < end_s
+                    for start_s, end_s in let_through(windows, threshold, alone)
+                )
+                for snr, (first_s, last_s), windows in cases
+                if snr == snr_db
+            )
+        kept = [
+            (len(let_through(windows, threshold, alone)), len(windows))
+            for snr, _, windows in cases
+            if snr is None
+        ]
         row["withheld without a voice"] = round(
-            1 - sum(few for few, _ in kept) / sum(many for _, many in kept), 3)
+            1 - sum(few for few, _ in kept) / sum(many for _, many in kept), 3
+        )
         row["scenes without any sound"] = sum(not few for few, _ in kept)
         rows.append(row)
         print(*row.values())

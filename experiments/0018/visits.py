@@ -47,7 +47,8 @@ CHOICES = {
     "support of 3": {"ENOUGH": 3.0},
     "share of 0.5": {"SHARE": 0.5},
     "share of 0.6": {"SHARE": 0.6},
-    "share of 0.8": {"SHARE": 0.8}}
+    "share of 0.8": {"SHARE": 0.8},
+}
 
 Watched = list[tuple[list[Window], tuple[Stay, ...]]]
 
@@ -59,13 +60,28 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
         encoder = Remembering(bundle.encoder(thread_count()))
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for name, senses in SENSES.items():
-            watch = Watch(encoder, bundle.factory_gallery(),
-                          SceneCamera(scene) if "image" in senses else None,
-                          SceneMicrophone(scene) if "audio" in senses else None, fast=True,
-                          crop_margin=bundle.crop_margin)
-            watched[name].append(([replace(
-                window, frame=None, waveform=None, heard=replace(window.heard, heard=None))
-                for window in watch.windows()], garden.stays))
+            watch = Watch(
+                encoder,
+                bundle.factory_gallery(),
+                SceneCamera(scene) if "image" in senses else None,
+                SceneMicrophone(scene) if "audio" in senses else None,
+                fast=True,
+                crop_margin=bundle.crop_margin,
+            )
+            watched[name].append(
+                (
+                    [
+                        replace(
+                            window,
+                            frame=None,
+                            waveform=None,
+                            heard=replace(window.heard, heard=None),
+                        )
+                        for window in watch.windows()
+                    ],
+                    garden.stays,
+                )
+            )
     return watched
 
 

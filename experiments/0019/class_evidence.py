@@ -44,12 +44,15 @@ def softmax(logits: Rows) -> Rows:
 
 
 KINDS: dict[str, Callable[[Rows], Rows]] = {
-    "sigmoid": sigmoid, "root of sigmoid": lambda logits: np.sqrt(sigmoid(logits)),
-    "root of softmax": lambda logits: np.sqrt(softmax(logits))}
+    "sigmoid": sigmoid,
+    "root of sigmoid": lambda logits: np.sqrt(sigmoid(logits)),
+    "root of softmax": lambda logits: np.sqrt(softmax(logits)),
+}
 
 
 def discriminant_of(columns: slice, weight: float = 1.0) -> Fit:
     """Fit one discriminant, as the tower of a frontend without evidence starts."""
+
     def weighted(rows: Rows) -> Rows:
         rows = halves(rows, columns)
         counted = np.where(np.arange(rows.shape[1] // 2) < EMBEDDING, 1.0, weight)
@@ -58,6 +61,7 @@ def discriminant_of(columns: slice, weight: float = 1.0) -> Fit:
     def fit(pooled: Rows, labels: np.ndarray) -> Callable[[Rows], Rows]:
         kernel, bias = weighted_discriminant(weighted(pooled), labels, AUDIO_PEAK_WEIGHT)
         return lambda rows: unit(weighted(rows) @ kernel + bias)
+
     return fit
 
 
@@ -73,6 +77,7 @@ def evidence_alone(pooled: Rows, labels: np.ndarray) -> Callable[[Rows], Rows]:
 
 def two_blocks(weight: float, scaled: bool = True) -> Fit:
     """Fit the two blocks of `Heads.start`; not scaled, each keeps its windows' lengths."""
+
     def fit(pooled: Rows, labels: np.ndarray) -> Callable[[Rows], Rows]:
         own = slice(EMBEDDING)
         kernel, bias = weighted_discriminant(halves(pooled, own), labels, AUDIO_PEAK_WEIGHT, BLOCK)
@@ -83,20 +88,27 @@ def two_blocks(weight: float, scaled: bool = True) -> Fit:
 
         def embed(rows: Rows) -> Rows:
             blocks = [halves(rows, own) @ kernel + bias, rows[:, told] @ directions]
-            blocks = [unit(block) if scaled else block / length
-                      for block, length in zip(blocks, lengths, strict=True)]
+            blocks = [
+                unit(block) if scaled else block / length
+                for block, length in zip(blocks, lengths, strict=True)
+            ]
             return unit(np.concatenate([blocks[0], weight * blocks[1]], axis=1))
+
         return embed
+
     return fit
 
 
 FITS: dict[str, Fit] = {
-    "embedding alone": discriminant_of(slice(EMBEDDING)), "evidence alone": evidence_alone,
+    "embedding alone": discriminant_of(slice(EMBEDDING)),
+    "evidence alone": evidence_alone,
     "one discriminant": discriminant_of(slice(None)),
     "one discriminant, evidence 4": discriminant_of(slice(None), 4.0),
     "two blocks, own lengths": two_blocks(1.0, scaled=False),
-    "two blocks": two_blocks(1.0), "two blocks, evidence 0.7": two_blocks(0.7),
-    "two blocks, evidence 1.4": two_blocks(1.4)}
+    "two blocks": two_blocks(1.0),
+    "two blocks, evidence 0.7": two_blocks(0.7),
+    "two blocks, evidence 1.4": two_blocks(1.4),
+}
 
 
 def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarray]]:
@@ -105,8 +117,9 @@ def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarra
     kernel, bias = model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR)
     signs = random_signs(len(kernel))
     for kind, read in KINDS.items():
-        frames = [np.concatenate([own, read(own @ kernel.T + bias) @ signs], axis=1)
-                  for own in embeddings]
+        frames = [
+            np.concatenate([own, read(own @ kernel.T + bias) @ signs], axis=1) for own in embeddings
+        ]
         for name in FITS if kind == "sigmoid" else ("evidence alone", "two blocks"):
             yield kind, name, *by_sound.pool_windows(frames, BIRDNET.frames)
 
@@ -115,18 +128,27 @@ def main(data: str, out: str) -> None:
     """Print and write every variant."""
     dataset = scan(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
-    folds = [fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed))
-             for seed in SEEDS]
+    folds = [
+        fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed))
+        for seed in SEEDS
+    ]
     frontend = BirdNet(PACKAGED_YAMNET)
-    embeddings = [frontend.embed(read_audio(sample.path, BIRDNET.rate_hz))[:, :EMBEDDING]
-                  for sample in dataset.audio]
+    embeddings = [
+        frontend.embed(read_audio(sample.path, BIRDNET.rate_hz))[:, :EMBEDDING]
+        for sample in dataset.audio
+    ]
     with Path(out).open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["evidence", "start", "n", "audio_top1", "sd"])
         for kind, name, windows, owner in variants(embeddings):
             found = [by_sound.top1(FITS[name], windows, owner, labels, one) for one in folds]
-            row = [kind, name, len(labels), round(float(np.mean(found)), 4),
-                   round(float(np.std(found, ddof=1)), 4)]
+            row = [
+                kind,
+                name,
+                len(labels),
+                round(float(np.mean(found)), 4),
+                round(float(np.std(found, ddof=1)), 4),
+            ]
             writer.writerow(row)
             print(*row, flush=True)
 

@@ -31,48 +31,77 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
 
     def look(image: Frame) -> tuple[np.ndarray, np.ndarray]:
-        fused = np.stack([encoder.fuse(encoder.image_vector(part), None)
-                          for part in parts_of(image)])
+        fused = np.stack(
+            [encoder.fuse(encoder.image_vector(part), None) for part in parts_of(image)]
+        )
         similarities = gallery.similarities(fused, "image")
         return similarities.argmax(axis=1), knownness(
-            similarities, gallery.nobird_similarity(fused, "image"), gallery, "image")
+            similarities, gallery.nobird_similarity(fused, "image"), gallery, "image"
+        )
 
-    photographs = [(read_photograph(sample.path), gallery.labels.index(sample.label))
-                   for sample in scan(Path(images), Path(images), senses=["image"]).images]
+    photographs = [
+        (read_photograph(sample.path), gallery.labels.index(sample.label))
+        for sample in scan(Path(images), Path(images), senses=["image"]).images
+    ]
     backgrounds = [read_photograph(sample.path) for sample in scan_flat(Path(scenes), "image")[0]]
     labels = np.array([label for _, label in photographs])
     looks = {}
     for share in sizes.SHARES:
         rng = np.random.default_rng(0)
-        looks[share] = [look(sizes.place(
-            photograph, backgrounds[int(rng.integers(len(backgrounds)))], share, rng))
-            for photograph, _ in photographs]
+        looks[share] = [
+            look(
+                sizes.place(
+                    photograph, backgrounds[int(rng.integers(len(backgrounds)))], share, rng
+                )
+            )
+            for photograph, _ in photographs
+        ]
         print(f"{share:.0%} of the area seen", flush=True)
     nobody = [look(image) for image in backgrounds]
-    strangers = [look(read_photograph(sample.path))
-                 for sample in scan(Path(unknown), Path(unknown), senses=["image"]).images]
+    strangers = [
+        look(read_photograph(sample.path))
+        for sample in scan(Path(unknown), Path(unknown), senses=["image"]).images
+    ]
 
     with Path(out).open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["least", "what", "right", "right_answered", "wrong_answered", "auroc",
-                         "n"])
+        writer.writerow(
+            ["least", "what", "right", "right_answered", "wrong_answered", "auroc", "n"]
+        )
         for least in LEAST:
             whole = _choose(looks[1.0], least)[1]
             for share, seen in looks.items():
                 species, known = _choose(seen, least)
                 right, answered = species == labels, known >= 0
-                writer.writerow([least, share, *_rounded(
-                    right.mean(), (right & answered).mean(), (~right & answered).mean()), "",
-                    len(seen)])
+                writer.writerow(
+                    [
+                        least,
+                        share,
+                        *_rounded(
+                            right.mean(), (right & answered).mean(), (~right & answered).mean()
+                        ),
+                        "",
+                        len(seen),
+                    ]
+                )
             for name, seen in (("no bird", nobody), ("unknown", strangers)):
                 known = _choose(seen, least)[1]
-                writer.writerow([least, name, "", "", *_rounded(
-                    (known >= 0).mean(), auroc(whole, known)), len(seen)])
+                writer.writerow(
+                    [
+                        least,
+                        name,
+                        "",
+                        "",
+                        *_rounded((known >= 0).mean(), auroc(whole, known)),
+                        len(seen),
+                    ]
+                )
     print(Path(out).read_text())
 
 
-def _choose(looks: list[tuple[np.ndarray, np.ndarray]],
-            least: float) -> tuple[np.ndarray, np.ndarray]:
+def _choose(
+    looks: list[tuple[np.ndarray, np.ndarray]], least: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Answer by the whole where it is known, else by the surest part, if it is sure enough."""
     chosen = []
     for species, known in looks:

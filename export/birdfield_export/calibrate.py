@@ -51,9 +51,11 @@ def fusion_inputs(run: Run) -> Inputs:
     images = gallery.vectors[gallery.senses == 0] if 0 in gallery.senses else audio
     rows = np.arange(max(len(images), len(audio)))
     presence = KINDS[rows % len(KINDS)]
-    return {"image": (images[rows % len(images)] * presence[:, :1])[:, None],
-            "audio": (audio[rows % len(audio)] * presence[:, 1:])[:, None],
-            "presence": presence[:, None]}
+    return {
+        "image": (images[rows % len(images)] * presence[:, :1])[:, None],
+        "audio": (audio[rows % len(audio)] * presence[:, 1:])[:, None],
+        "presence": presence[:, None],
+    }
 
 
 def synthetic_inputs(run: Run, tower: str) -> dict[str, Inputs]:
@@ -61,14 +63,21 @@ def synthetic_inputs(run: Run, tower: str) -> dict[str, Inputs]:
     rng = np.random.default_rng(0)
     if tower == "image":
         size = run.backbone.spec.size_px
-        frames = {"black frame": np.zeros((size, size, 3), np.uint8),
-                  "noise": rng.integers(0, 256, (size, size, 3)).astype(np.uint8)}
-        return {name: {"image": preprocess(frame, run.backbone.spec)[None, None]}
-                for name, frame in frames.items()}
+        frames = {
+            "black frame": np.zeros((size, size, 3), np.uint8),
+            "noise": rng.integers(0, 256, (size, size, 3)).astype(np.uint8),
+        }
+        return {
+            name: {"image": preprocess(frame, run.backbone.spec)[None, None]}
+            for name, frame in frames.items()
+        }
     if tower == "audio":
         frontend, window = run.frontend(), run.audio_spec.window
-        sounds = {"silence": np.zeros(window, np.float32),
-                  "noise": rng.normal(0, 0.1, window).astype(np.float32)}
-        return {name: {"audio": frontend.embed(sound)[None, None]}
-                for name, sound in sounds.items()}
+        sounds = {
+            "silence": np.zeros(window, np.float32),
+            "noise": rng.normal(0, 0.1, window).astype(np.float32),
+        }
+        return {
+            name: {"audio": frontend.embed(sound)[None, None]} for name, sound in sounds.items()
+        }
     return {}

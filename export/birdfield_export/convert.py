@@ -35,14 +35,20 @@ def convert(run: Path, precisions: Mapping[str, str], folder: Path) -> None:
         InputError: When the converter fails.
     """
     wanted = [f"{tower}={precision}" for tower, precision in precisions.items()]
-    done = subprocess.run([sys.executable, "-m", "birdfield_export.convert", str(run),
-                           str(folder), *wanted], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "birdfield_export.convert", str(run), str(folder), *wanted],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         begun = (done.stdout.split() or wanted)[-1]
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         tower, _, precision = begun.partition("=")
-        raise InputError(f"{run}: the {tower} tower cannot be converted at {precision} "
-                         f"(exit {done.returncode}: {last[:200]})")
+        raise InputError(
+            f"{run}: the {tower} tower cannot be converted at {precision} "
+            f"(exit {done.returncode}: {last[:200]})"
+        )
 
 
 def convert_here(run: Run, tower: str, precision: str) -> bytes:
@@ -98,8 +104,10 @@ def _save(model: keras.Model, inputs: Inputs, folder: str) -> None:
             return {"embedding": tf.reshape(embedding, [1, DIM])}
 
     module = Tower()
-    shapes = {name: tf.TensorSpec(values.shape[1:], tf.float32, name=name)
-              for name, values in inputs.items()}
+    shapes = {
+        name: tf.TensorSpec(values.shape[1:], tf.float32, name=name)
+        for name, values in inputs.items()
+    }
     signature = module.embed.get_concrete_function(**shapes)
     tf.saved_model.save(module, folder, signatures={"embed": signature})
 
@@ -108,8 +116,10 @@ def _representative(inputs: Inputs) -> Callable[[], Iterator[dict[str, NDArray[n
     """Yield calibration data as dicts: the converter may reorder a model's inputs."""
     for name, values in inputs.items():
         if not np.isfinite(values).all():
-            raise InputError(f"calibration data of input {name} holds values that are no finite "
-                             "numbers; train the run again")
+            raise InputError(
+                f"calibration data of input {name} holds values that are no finite "
+                "numbers; train the run again"
+            )
 
     def samples() -> Iterator[dict[str, NDArray[np.float32]]]:
         for row in range(min(CALIBRATED, len(next(iter(inputs.values()))))):
@@ -123,8 +133,7 @@ def _main(run: str, folder: str, *wanted: str) -> None:
     for entry in wanted:
         print(entry, flush=True)  # so that a crash has a name
         tower, precision = entry.split("=")
-        atomic.write_file(Path(folder) / f"{tower}.tflite",
-                          convert_here(opened, tower, precision))
+        atomic.write_file(Path(folder) / f"{tower}.tflite", convert_here(opened, tower, precision))
 
 
 if __name__ == "__main__":

@@ -48,53 +48,79 @@ class Parity:
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the manifest holds."""
-        return {"precision": self.precision, "mean_cosine": round(self.mean_cosine, 5),
-                "min_cosine": round(self.min_cosine, 5),
-                "synthetic_cosine": {name: round(value, 5)
-                                     for name, value in self.synthetic_cosine.items()},
-                "top1_before": self.top1_before, "top1_after": self.top1_after,
-                "size_bytes": self.size_bytes}
+        return {
+            "precision": self.precision,
+            "mean_cosine": round(self.mean_cosine, 5),
+            "min_cosine": round(self.min_cosine, 5),
+            "synthetic_cosine": {
+                name: round(value, 5) for name, value in self.synthetic_cosine.items()
+            },
+            "top1_before": self.top1_before,
+            "top1_after": self.top1_after,
+            "size_bytes": self.size_bytes,
+        }
 
 
-def verify(run: Run, tower: str, precision: str, model: keras.Model, path: Path,
-           inputs: Inputs) -> Parity:
+def verify(
+    run: Run, tower: str, precision: str, model: keras.Model, path: Path, inputs: Inputs
+) -> Parity:
     """Compare an exported tower with Keras on the run's kept inputs and on synthetic ones."""
     exported = TfliteModel(path)
     reference, found = _keras_vectors(model, inputs), _tflite_vectors(exported, inputs)
     cosines = (reference * found).sum(axis=1)
     synthetic = synthetic_inputs(run, tower)
-    near = {name: float((_keras_vectors(model, one) * _tflite_vectors(exported, one)).sum())
-            for name, one in synthetic.items()}
+    near = {
+        name: float((_keras_vectors(model, one) * _tflite_vectors(exported, one)).sum())
+        for name, one in synthetic.items()
+    }
     before = after = None
     if tower in SENSES[:2]:
         data = kept_data(run.folder / "calibration.npz")
         labels = data.image_labels if tower == "image" else data.sequence_labels
         before, after = (_top1(run, tower, vectors, labels) for vectors in (reference, found))
-    return Parity(precision, float(cosines.mean()), float(cosines.min()), near, before, after,
-                  path.stat().st_size)
+    return Parity(
+        precision,
+        float(cosines.mean()),
+        float(cosines.min()),
+        near,
+        before,
+        after,
+        path.stat().st_size,
+    )
 
 
 def _keras_vectors(model: keras.Model, inputs: Inputs) -> NDArray[np.float32]:
     names = list(inputs)
-    rows = [model.predict_on_batch([inputs[name][row] for name in names] if len(names) > 1
-                                   else inputs[names[0]][row])
-            for row in range(len(inputs[names[0]]))]
+    rows = [
+        model.predict_on_batch(
+            [inputs[name][row] for name in names] if len(names) > 1 else inputs[names[0]][row]
+        )
+        for row in range(len(inputs[names[0]]))
+    ]
     return unit(np.concatenate(rows))
 
 
 def _tflite_vectors(model: TfliteModel, inputs: Inputs) -> NDArray[np.float32]:
     count = len(next(iter(inputs.values())))
-    return unit(np.concatenate([model(**{name: values[row] for name, values in inputs.items()})[
-        "embedding"] for row in range(count)]))
+    return unit(
+        np.concatenate(
+            [
+                model(**{name: values[row] for name, values in inputs.items()})["embedding"]
+                for row in range(count)
+            ]
+        )
+    )
 
 
-def _top1(run: Run, sense: str, vectors: NDArray[np.float32],
-          labels: NDArray[np.int64]) -> float | None:
+def _top1(
+    run: Run, sense: str, vectors: NDArray[np.float32], labels: NDArray[np.int64]
+) -> float | None:
     """Count right answers by one sense, over samples that the run was trained on."""
     if not len(labels):
         return None
     gallery: Gallery = run.gallery()
     fuse = run.heads.fusion_weights().fuse
-    fused = np.stack([fuse(vector, None) if sense == "image" else fuse(None, vector)
-                      for vector in vectors])
+    fused = np.stack(
+        [fuse(vector, None) if sense == "image" else fuse(None, vector) for vector in vectors]
+    )
     return round(float((gallery.similarities(fused, sense).argmax(axis=1) == labels).mean()), 4)

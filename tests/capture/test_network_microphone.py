@@ -41,13 +41,15 @@ def hears_tone(microphone: NetworkMicrophone) -> bool:
     """Tell whether the last 1.5 s are the tone, at half its level: the mean of both channels."""
     now_s = time.monotonic()
     waveform = microphone.window(now_s - 1.5, now_s)
-    return (waveform is not None and abs(dominant_hz(waveform) - TONE_HZ) < 3
-            and 0.2 < np.abs(waveform).max() < 0.3)
+    return (
+        waveform is not None
+        and abs(dominant_hz(waveform) - TONE_HZ) < 3
+        and 0.2 < np.abs(waveform).max() < 0.3
+    )
 
 
 @pytest.mark.devices
-def test_sound_of_the_network_is_heard(
-        caplog: pytest.LogCaptureFixture) -> None:
+def test_sound_of_the_network_is_heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "birdfield")
     with serving() as port, listening(f"http://127.0.0.1:{port}/") as microphone:
         wait_for(lambda: hears_tone(microphone), "the tone")
@@ -76,7 +78,8 @@ def test_a_camera_without_sound_is_told(caplog: pytest.LogCaptureFixture) -> Non
     with mjpeg_camera() as port, listening(f"http://127.0.0.1:{port}/"):
         wait_for(lambda: bool(caplog.messages), "the warning")
     assert caplog.messages == [
-        f"microphone lost: http://127.0.0.1:{port}/ sends no sound; trying again"]
+        f"microphone lost: http://127.0.0.1:{port}/ sends no sound; trying again"
+    ]
 
 
 def test_a_missing_pyav_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

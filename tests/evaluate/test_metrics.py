@@ -45,8 +45,9 @@ def test_retrieval_leaves_out_what_shares_the_recording() -> None:
 
 def test_retrieval_leaves_out_what_shares_the_photograph_or_the_recording() -> None:
     """Four pairs of one species: the first shares a side with the next two and finds the last."""
-    recall, precision = retrieval(vectors(0, 1, 2, 90), ints(0, 0, 0, 0), ints(0, 0, 1, 1),
-                                  ints(0, 1, 0, 1))
+    recall, precision = retrieval(
+        vectors(0, 1, 2, 90), ints(0, 0, 0, 0), ints(0, 0, 1, 1), ints(0, 1, 0, 1)
+    )
     assert recall.tolist() == [1] * 4 and precision.tolist() == [1] * 4
 
 
@@ -150,7 +151,8 @@ def test_the_roc_is_that_of_scikit_learn(decimals: int, known: int, unknown: int
     assert auroc(inside, outside) == pytest.approx(sklearn.roc_auc_score(truth, scores))
     fpr, tpr, _ = sklearn.roc_curve(truth, scores, drop_intermediate=False)
     assert fpr_at_95_tpr(inside, outside) == pytest.approx(
-        fpr[np.argmax(np.round(tpr * known) * 100 >= 95 * known)])
+        fpr[np.argmax(np.round(tpr * known) * 100 >= 95 * known)]
+    )
 
 
 def test_oscr_is_the_area_under_the_two_rates() -> None:

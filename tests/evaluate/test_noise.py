@@ -51,8 +51,9 @@ def noise_folder(folder: Path) -> Path:
     folder.mkdir()
     for number in range(2):
         tone(folder / f"hum__{number}.wav", 60, 1.0 + number)
-    soundfile.write(folder / "hiss__0.wav",
-                    np.random.default_rng(0).normal(0, 0.1, RATE_HZ), RATE_HZ)
+    soundfile.write(
+        folder / "hiss__0.wav", np.random.default_rng(0).normal(0, 0.1, RATE_HZ), RATE_HZ
+    )
     return folder
 
 
@@ -62,13 +63,22 @@ def embed(images: Path, audio: Path) -> EmbeddedFiles:
 
 def measure(tmp_path: Path, seed: int = 0, light: int = 200) -> list[dict[str, Any]]:
     files = embed(*folders(tmp_path, light))
-    return measure_noise(BluePitch(), factory(), files, find_noises(noise_folder(tmp_path / "n")),
-                         lambda *_: None, seed)
+    return measure_noise(
+        BluePitch(),
+        factory(),
+        files,
+        find_noises(noise_folder(tmp_path / "n")),
+        lambda *_: None,
+        seed,
+    )
 
 
 def row_of(rows: list[dict[str, Any]], noise: str, snr_db: int | None, damage: str) -> Any:
-    [row] = [row for row in rows if (row["noise"], row["snr_db"], row["image_damage"])
-             == (noise, snr_db, damage)]
+    [row] = [
+        row
+        for row in rows
+        if (row["noise"], row["snr_db"], row["image_damage"]) == (noise, snr_db, damage)
+    ]
     return row
 
 
@@ -77,10 +87,12 @@ def test_every_noise_ratio_and_damage_has_a_row(tmp_path: Path) -> None:
     rows = measure(tmp_path)
     assert len(rows) == 55 and all(list(row) == ROW_KEYS for row in rows)
     assert [(row["snr_db"], row["image_damage"]) for row in rows[:5]] == [
-        (None, damage) for damage in DAMAGES]
+        (None, damage) for damage in DAMAGES
+    ]
     assert {row["noise"] for row in rows[:5]} == {"none"} and {row["n"] for row in rows} == {8}
     assert {(row["noise"], row["snr_db"]) for row in rows[5:]} == {
-        (kind, snr_db) for kind in ("hum", "hiss") for snr_db in SNRS_DB}
+        (kind, snr_db) for kind in ("hum", "hiss") for snr_db in SNRS_DB
+    }
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
 
 
@@ -98,8 +110,10 @@ def test_sound_is_lost_to_a_hum_louder_than_it(tmp_path: Path) -> None:
 
 
 def test_of_a_recording_of_any_length_the_beginning_is_taken(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Over an hour is too long for `read_audio`; here, over 0.5 s."""
+
     def read_short(path: Path, rate_hz: int) -> Any:
         return read_audio(path, rate_hz, 3600.0 if "__" in path.name else 0.5)
 
@@ -126,15 +140,21 @@ def test_silence_is_absent() -> None:
 
 
 def test_the_measurement_is_seeded(tmp_path: Path) -> None:
-    first, second, other = (measure(tmp_path / name, seed)
-                            for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    first, second, other = (
+        measure(tmp_path / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
     assert first == second and len(other) == len(first)
 
 
 def test_progress_is_told_to_its_end(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    measure_noise(BluePitch(), factory(), embed(*folders(tmp_path)),
-                  find_noises(noise_folder(tmp_path / "n")), lambda *step: told.append(step))
+    measure_noise(
+        BluePitch(),
+        factory(),
+        embed(*folders(tmp_path)),
+        find_noises(noise_folder(tmp_path / "n")),
+        lambda *step: told.append(step),
+    )
     assert ("damaged photographs", 4, 4) in told and ("noisy recordings", 4, 4) in told
 
 
@@ -180,11 +200,17 @@ def test_species_of_one_sense_give_no_rows(tmp_path: Path) -> None:
     images, audio = folders(tmp_path)
     for path in audio.rglob("*.wav"):
         path.unlink()
-    rows = measure_noise(BluePitch(), factory(), embed(images, audio),
-                         find_noises(noise_folder(tmp_path / "n")), lambda *_: None)
+    rows = measure_noise(
+        BluePitch(),
+        factory(),
+        embed(images, audio),
+        find_noises(noise_folder(tmp_path / "n")),
+        lambda *_: None,
+    )
     assert rows == []
     assert damage_lines({"noise": rows}) == [
-        "noise: no species was tested by both a photograph and a recording"]
+        "noise: no species was tested by both a photograph and a recording"
+    ]
 
 
 def test_noises_are_found_by_kind_and_the_useless_named(tmp_path: Path) -> None:
@@ -195,7 +221,10 @@ def test_noises_are_found_by_kind_and_the_useless_named(tmp_path: Path) -> None:
     found = find_noises(folder)
     assert {kind: len(files) for kind, files in found.files.items()} == {"hiss": 1, "hum": 2}
     assert [problem.split(": ")[0].split("/")[-1] for problem in found.problems] == [
-        "notes.txt", "broken__0.wav", "nothing__0.wav"]
+        "notes.txt",
+        "broken__0.wav",
+        "nothing__0.wav",
+    ]
 
 
 def test_a_folder_of_silence_is_refused(tmp_path: Path) -> None:
@@ -206,16 +235,26 @@ def test_a_folder_of_silence_is_refused(tmp_path: Path) -> None:
 
 def test_the_table_has_a_line_a_ratio_and_a_damage() -> None:
     """At 0 dB two kinds of noise, 0.2 and 0.4 right by sound: 0.3 on average."""
+
     def row(noise: str, snr_db: int | None, damage: str, audio: float) -> dict[str, Any]:
         return dict(zip(ROW_KEYS, (noise, snr_db, damage, 0.9, audio, 0.95, 7), strict=True))
 
-    lines = damage_lines({"noise": [
-        row("none", None, "clean", 0.5), row("none", None, "rain", 0.5),
-        row("hum", 0, "clean", 0.2), row("hum", 0, "rain", 0.1), row("hiss", 0, "clean", 0.4)]})
+    lines = damage_lines(
+        {
+            "noise": [
+                row("none", None, "clean", 0.5),
+                row("none", None, "rain", 0.5),
+                row("hum", 0, "clean", 0.2),
+                row("hum", 0, "rain", 0.1),
+                row("hiss", 0, "clean", 0.4),
+            ]
+        }
+    )
     assert [line.split() for line in lines[1:]] == [
         ["clean", "0.900", "0.500", "0.950", "7"],
         ["picture", "rain", "0.900", "0.500", "0.950", "7"],
-        ["sound", "at", "0", "dB", "0.900", "0.300", "0.950", "7"]]
+        ["sound", "at", "0", "dB", "0.900", "0.300", "0.950", "7"],
+    ]
     assert lines[0] == "top-1, mean of 2 kinds of noise     image  audio   both      n"
     assert {len(line) for line in lines} == {34 + 4 * 7}
     assert damage_lines({}) == []

@@ -13,15 +13,16 @@ from birdfield.evaluate.scores import concatenate, late_fusion, report, score
 from birdfield.evaluate.table import to_table
 from birdfield.model.gallery import Calibration
 
-SENSE_KEYS = {"top1", "top1_ci95", "n", "recall_at_1", "map_at_r", "accepted", "ece",
-              "reliability"}
+SENSE_KEYS = {"top1", "top1_ci95", "n", "recall_at_1", "map_at_r", "accepted", "ece", "reliability"}
 
 
 def embedded(*samples: tuple[int, float], first: int = 0) -> Embedded:
     """Make (species, angle) samples, each a recording of its own."""
-    return Embedded(np.array([at(angle) for _, angle in samples], np.float32).reshape(-1, 128),
-                    np.array([label for label, _ in samples], np.int64),
-                    np.arange(first, first + len(samples)))
+    return Embedded(
+        np.array([at(angle) for _, angle in samples], np.float32).reshape(-1, 128),
+        np.array([label for label, _ in samples], np.int64),
+        np.arange(first, first + len(samples)),
+    )
 
 
 def evaluated(images: Embedded, audio: Embedded) -> dict[str, Any]:
@@ -92,10 +93,23 @@ def test_late_fusion_weighs_the_sound() -> None:
 
 def test_a_report_has_the_documented_form() -> None:
     figures = evaluated(embedded((0, 1), (1, 61)), embedded((1, 62)))
-    assert figures.keys() == {"format", "model", "gallery", "species", "image", "audio", "both",
-                              "late_fusion", "ece"}
+    assert figures.keys() == {
+        "format",
+        "model",
+        "gallery",
+        "species",
+        "image",
+        "audio",
+        "both",
+        "late_fusion",
+        "ece",
+    }
     assert (figures["format"], figures["model"], figures["gallery"], figures["species"]) == (
-        1, "model", 3, 2)
+        1,
+        "model",
+        3,
+        2,
+    )
     assert figures["image"].keys() == figures["audio"].keys() == SENSE_KEYS
     assert figures["both"].keys() == SENSE_KEYS | {"image_top1", "audio_top1"}
     assert figures["image"]["top1_ci95"] == [1, 1]
@@ -103,9 +117,16 @@ def test_a_report_has_the_documented_form() -> None:
 
 def test_a_sense_without_files_has_no_figures_and_valid_json() -> None:
     figures = evaluated(embedded((0, 1)), embedded())
-    assert figures["audio"] == {"top1": None, "top1_ci95": [None, None], "n": 0,
-                                "recall_at_1": None, "map_at_r": None, "accepted": None,
-                                "ece": None, "reliability": []}
+    assert figures["audio"] == {
+        "top1": None,
+        "top1_ci95": [None, None],
+        "n": 0,
+        "recall_at_1": None,
+        "map_at_r": None,
+        "accepted": None,
+        "ece": None,
+        "reliability": [],
+    }
     assert figures["ece"] is None
     assert figures["late_fusion"] == {"top1": None, "n": 0}
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
@@ -120,8 +141,10 @@ def test_a_table_says_the_figures() -> None:
 
 
 def test_folds_are_put_together() -> None:
-    parts = [score(BluePitch().fuse, factory(), embedded((0, angle)), embedded((0, 5)))
-             for angle in (10, 40)]
+    parts = [
+        score(BluePitch().fuse, factory(), embedded((0, angle)), embedded((0, 5)))
+        for angle in (10, 40)
+    ]
     whole = concatenate(parts)
     assert whole.image.correct.tolist() == [True, False] and len(whole.both.units) == 2
     assert whole.both_image.shape == (2, 3)
@@ -148,8 +171,9 @@ def test_calibration_compares_the_answers_score_with_their_truth() -> None:
 def test_another_calibration_changes_what_answers_claim() -> None:
     """At temperature 1 cosines 1, 0.5 and -0.5: e / (e + e^0.5 + e^-0.5) = 0.5465."""
     scored = score(BluePitch().fuse, factory(), embedded((0, 0)), embedded((0, 0)))
-    warm = scored.with_calibration(Calibration((1.0, 0.1, 0.1), (0.5, 0.5, 0.5), 0.5),
-                                   factory().thresholds)
+    warm = scored.with_calibration(
+        Calibration((1.0, 0.1, 0.1), (0.5, 0.5, 0.5), 0.5), factory().thresholds
+    )
     assert warm.image.probabilities[0] == pytest.approx(0.5465, abs=1e-4)
     assert warm.audio.probabilities[0] == pytest.approx(0.99331, abs=1e-5)
 

@@ -18,13 +18,21 @@ FIGURES = {"auroc", "fpr95", "n"}
 
 def embedded(*samples: tuple[int, float]) -> Embedded:
     """Make (species, angle) samples."""
-    return Embedded(np.array([at(angle) for _, angle in samples], np.float32).reshape(-1, 128),
-                    np.array([label for label, _ in samples], np.int64), np.arange(len(samples)))
+    return Embedded(
+        np.array([at(angle) for _, angle in samples], np.float32).reshape(-1, 128),
+        np.array([label for label, _ in samples], np.int64),
+        np.arange(len(samples)),
+    )
 
 
 def files(images: Embedded, audio: Embedded) -> EmbeddedFiles:
-    return EmbeddedFiles(images, audio, tuple(Path(f"{row}.png") for row in images.labels),
-                         tuple(Path(f"{row}.wav") for row in audio.labels), ())
+    return EmbeddedFiles(
+        images,
+        audio,
+        tuple(Path(f"{row}.png") for row in images.labels),
+        tuple(Path(f"{row}.wav") for row in audio.labels),
+        (),
+    )
 
 
 def known() -> Scored:
@@ -56,26 +64,37 @@ def test_near_are_those_that_share_the_last_word() -> None:
 
 @pytest.mark.parametrize("species", [MIN_SPECIES - 1, MIN_SPECIES])
 def test_both_senses_need_ten_species_that_have_both(species: int) -> None:
-    strangers = files(embedded(*((row, 200) for row in range(species))),
-                      embedded(*((row, 200) for row in range(species + 1))))
+    strangers = files(
+        embedded(*((row, 200) for row in range(species))),
+        embedded(*((row, 200) for row in range(species + 1))),
+    )
     labels = [f"Moa {row}" for row in range(species + 1)]
     figures = measure_unknown(BluePitch().fuse, known(), strangers, labels)
     if species < MIN_SPECIES:
         assert "both" not in figures
-        assert figures["both_reason"] == ("9 unknown species with both photographs and recordings; "
-                                          "expected at least 10")
+        assert figures["both_reason"] == (
+            "9 unknown species with both photographs and recordings; expected at least 10"
+        )
         assert "  both            9 unknown species with both" in "\n".join(
-            stranger_lines({"unknown": figures}))
+            stranger_lines({"unknown": figures})
+        )
     else:
         assert figures["both"]["n"] == 10 and figures["both"]["auroc"] == 1
         assert "both_reason" not in figures
 
 
 def test_a_sense_without_strangers_has_no_figures_and_valid_json() -> None:
-    figures = measure_unknown(BluePitch().fuse, known(), files(embedded((0, 200)), embedded()),
-                              ["Dodo"])
-    assert figures["audio"] == {"auroc": None, "fpr95": None, "n": 0, "oscr": None,
-                                "near": {"auroc": None, "n": 0}, "far": {"auroc": None, "n": 0}}
+    figures = measure_unknown(
+        BluePitch().fuse, known(), files(embedded((0, 200)), embedded()), ["Dodo"]
+    )
+    assert figures["audio"] == {
+        "auroc": None,
+        "fpr95": None,
+        "n": 0,
+        "oscr": None,
+        "near": {"auroc": None, "n": 0},
+        "far": {"auroc": None, "n": 0},
+    }
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
 
 
@@ -84,8 +103,10 @@ def test_no_bird_is_paired_until_each_file_was_used() -> None:
     nothing = files(embedded((0, 240), (0, 245)), embedded((0, 240), (1, 241), (1, 242)))
     figures = measure_no_bird(BluePitch().fuse, known(), nothing)
     assert [figures[sense]["n"] for sense in ("image", "audio", "both")] == [2, 3, 3]
-    assert all(row.keys() == FIGURES and row["auroc"] == 1 and row["fpr95"] == 0
-               for row in figures.values())
+    assert all(
+        row.keys() == FIGURES and row["auroc"] == 1 and row["fpr95"] == 0
+        for row in figures.values()
+    )
     assert measure_no_bird(BluePitch().fuse, known(), nothing) == figures
 
 
@@ -115,7 +136,8 @@ def test_flat_folders_are_no_birds_by_kind(tmp_path: Path) -> None:
     (tmp_path / "audio" / "notes.txt").touch()
     found = scan_background(tmp_path / "images", tmp_path / "audio")
     assert found.labels == ("hum", "wall") and [path.name for path in found.misnamed] == [
-        "notes.txt"]
+        "notes.txt"
+    ]
 
 
 def test_the_table_has_a_line_a_sense() -> None:
@@ -125,6 +147,13 @@ def test_the_table_has_a_line_a_sense() -> None:
     lines = stranger_lines({"unknown": unknown, "no_bird": nothing})
     assert lines[0].split() == ["unknown", "species", "AUROC", "FPR@95", "OSCR", "near", "far", "n"]
     assert lines[1].split() == ["image", "0.833", "0.333", "0.500", "0.750", "1.000", "3"]
-    assert lines[4].startswith("no bird") and lines[5].split() == ["image", "0.833", "0.333", "-",
-                                                                   "-", "-", "3"]
+    assert lines[4].startswith("no bird") and lines[5].split() == [
+        "image",
+        "0.833",
+        "0.333",
+        "-",
+        "-",
+        "-",
+        "3",
+    ]
     assert stranger_lines({}) == []

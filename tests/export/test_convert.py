@@ -35,8 +35,10 @@ from birdfield_export.verify import Parity, verify
 from birdfield_train.run_encoder import Run
 
 # The converter makes a tf.lite.Interpreter to calibrate with; the runtime uses LiteRT's.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings(
-    r"ignore:\s+Warning. tf.lite.Interpreter is deprecated:UserWarning")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings(r"ignore:\s+Warning. tf.lite.Interpreter is deprecated:UserWarning"),
+]
 
 Kinds = dict[tuple[str, str], Path]
 
@@ -77,14 +79,16 @@ def operators(path: Path) -> list[str]:
 
 def assert_built_in(path: Path) -> None:
     found = operators(path)
-    assert found and not [name for name in found if "flex" in name.lower()
-                          or "custom" in name.lower()], found
+    assert found and not [
+        name for name in found if "flex" in name.lower() or "custom" in name.lower()
+    ], found
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("tower", TOWERS)
-def test_a_tower_at_each_precision_runs_on_built_in_operators(run: Run, converted: Kinds,
-                                                             tower: str, precision: str) -> None:
+def test_a_tower_at_each_precision_runs_on_built_in_operators(
+    run: Run, converted: Kinds, tower: str, precision: str
+) -> None:
     path = converted[tower, precision]
     assert_built_in(path)
     model = TfliteModel(path)
@@ -99,8 +103,9 @@ def test_a_tower_at_each_precision_runs_on_built_in_operators(run: Run, converte
 def test_float_is_exact_and_coarser_precisions_lose_little(run: Run, converted: Kinds) -> None:
     least = {"float": 0.99999, "dynamic": 0.98, "int8": 0.9}
     for (tower, precision), path in converted.items():
-        parity = verify(run, tower, precision, build_tower(run, tower, "float"), path,
-                        tower_inputs(run, tower))
+        parity = verify(
+            run, tower, precision, build_tower(run, tower, "float"), path, tower_inputs(run, tower)
+        )
         assert parity.min_cosine > least[precision], (tower, parity)
         assert parity.mean_cosine >= parity.min_cosine - 1e-6
         assert parity.size_bytes == path.stat().st_size
@@ -115,8 +120,9 @@ def test_coarser_weights_take_less_room(converted: Kinds) -> None:
 def test_int8_convolutions_have_whole_number_inputs(converted: Kinds) -> None:
     interpreter = TfliteModel(converted["image", "int8"])._interpreter
     details = {entry["index"]: entry["dtype"] for entry in interpreter.get_tensor_details()}
-    convolutions = [entry for entry in interpreter._get_ops_details()
-                    if entry["op_name"] == "CONV_2D"]
+    convolutions = [
+        entry for entry in interpreter._get_ops_details() if entry["op_name"] == "CONV_2D"
+    ]
     assert convolutions
     assert all(details[entry["inputs"][0]] == np.int8 for entry in convolutions)
 
@@ -140,30 +146,43 @@ def test_calibration_data_of_each_tower_is_what_the_run_kept(run: Run) -> None:
 def test_calibration_data_that_is_not_finite_is_refused(value: float) -> None:
     inputs = {"image": np.zeros((2, 1, 4), np.float32), "audio": np.zeros((2, 1, 4), np.float32)}
     inputs["audio"][1, 0, 2] = value
-    with pytest.raises(InputError, match="^calibration data of input audio holds values that are "
-                                         "no finite numbers; train the run again$"):
+    with pytest.raises(
+        InputError,
+        match="^calibration data of input audio holds values that are "
+        "no finite numbers; train the run again$",
+    ):
         _representative(inputs)
 
 
 def test_calibration_data_is_given_by_name_a_row_at_a_time() -> None:
-    inputs = {"b": np.arange(4.0).reshape(2, 1, 2).astype(np.float32),
-              "a": np.ones((2, 1), np.float32)}
+    inputs = {
+        "b": np.arange(4.0).reshape(2, 1, 2).astype(np.float32),
+        "a": np.ones((2, 1), np.float32),
+    }
     rows = list(_representative(inputs)())
     assert len(rows) == 2 and list(rows[0]) == ["b", "a"]
     np.testing.assert_array_equal(rows[1]["b"], [[2, 3]])
 
 
-@pytest.mark.parametrize(("script", "said"), [
-    ("kill -SEGV $$", r"exit -11: it said nothing"),
-    ("echo a line >&2; echo the last line >&2; exit 3", "exit 3: the last line")])
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("kill -SEGV $$", r"exit -11: it said nothing"),
+        ("echo a line >&2; echo the last line >&2; exit 3", "exit 3: the last line"),
+    ],
+)
 def test_a_converter_that_crashes_ends_in_a_sentence(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(stat.S_IRWXU)
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(InputError, match=f"RUN: the image tower cannot be converted at int8 "
-                                         rf"\({said}\)$"):
+    with pytest.raises(
+        InputError,
+        match=f"RUN: the image tower cannot be converted at int8 "
+        rf"\({said}\)$",
+    ):
         convert(Path("RUN"), {"image": "int8"}, tmp_path)
 
 
@@ -171,46 +190,64 @@ def parity(precision: str, cosine: float, before: float = 1.0, after: float = 1.
     return Parity(precision, 1.0, cosine, {}, before, after, 1000)
 
 
-@pytest.mark.parametrize(("cosine", "before", "after", "good"), [
-    (0.98, 0.9, 0.9, True), (0.9799, 0.9, 0.9, False), (0.99, 0.95, 0.9401, True),
-    (0.99, 0.95, 0.9399, False), (0.99, 0.9, 0.95, True)])
-def test_a_tower_may_lose_one_point_and_fall_to_a_cosine_of_98(cosine: float, before: float,
-                                                              after: float, good: bool) -> None:
+@pytest.mark.parametrize(
+    ("cosine", "before", "after", "good"),
+    [
+        (0.98, 0.9, 0.9, True),
+        (0.9799, 0.9, 0.9, False),
+        (0.99, 0.95, 0.9401, True),
+        (0.99, 0.95, 0.9399, False),
+        (0.99, 0.9, 0.95, True),
+    ],
+)
+def test_a_tower_may_lose_one_point_and_fall_to_a_cosine_of_98(
+    cosine: float, before: float, after: float, good: bool
+) -> None:
     assert parity("int8", cosine, before, after).good is good
 
 
-@pytest.mark.parametrize(("good_at", "tried"), [
-    ("int8", ["int8"]), ("dynamic", ["int8", "dynamic"]), ("float", ["int8", "dynamic", "float"])])
+@pytest.mark.parametrize(
+    ("good_at", "tried"),
+    [("int8", ["int8"]), ("dynamic", ["int8", "dynamic"]), ("float", ["int8", "dynamic", "float"])],
+)
 def test_a_tower_that_loses_too_much_is_redone_one_step_finer(
-        run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_at: str,
-        tried: list[str]) -> None:
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_at: str, tried: list[str]
+) -> None:
     found: list[str] = []
-    monkeypatch.setattr(pack, "convert", lambda run, precisions, folder:
-                        found.append(precisions["image"]))
-    monkeypatch.setattr(pack, "verify", lambda run, tower, precision, *_: parity(
-        precision, 0.99 if precision == good_at else 0.9))
+    monkeypatch.setattr(
+        pack, "convert", lambda run, precisions, folder: found.append(precisions["image"])
+    )
+    monkeypatch.setattr(
+        pack,
+        "verify",
+        lambda run, tower, precision, *_: parity(precision, 0.99 if precision == good_at else 0.9),
+    )
     said: list[str] = []
     monkeypatch.setattr(pack, "TOWERS", ("image",))
     chosen = pack._export_towers(run, tmp_path, {"image": "int8"}, said.append)
     assert chosen["image"].precision == good_at and found == tried
     assert [line.endswith("redone one step finer") for line in said] == [
-        precision != good_at for precision in tried]
+        precision != good_at for precision in tried
+    ]
 
 
 def test_a_bundle_has_its_suffix(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="a bundle's name ends in .birdfield; call it "
-                                         "toy.birdfield$"):
+    with pytest.raises(
+        UsageError, match="a bundle's name ends in .birdfield; call it toy.birdfield$"
+    ):
         export(run.folder, tmp_path / "toy")
 
 
 @pytest.mark.usefixtures("_exported")
 def test_an_existing_bundle_is_refused_and_a_failed_export_leaves_the_old_one(
-        run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "toy.birdfield"
     out.mkdir()
     (out / "old").touch()
-    with pytest.raises(InputError, match="toy.birdfield exists already; choose another name or "
-                                         "add --force"):
+    with pytest.raises(
+        InputError, match="toy.birdfield exists already; choose another name or add --force"
+    ):
         export(run.folder, out)
 
     def fail(*_: object) -> None:
@@ -239,8 +276,9 @@ def _quick_export(_exported: None, converted: Kinds, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("_quick_export")
-def test_a_yamnet_that_is_not_the_packaged_one_is_copied(run: Run, tmp_path: Path,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_yamnet_that_is_not_the_packaged_one_is_copied(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pack, "PACKAGED_YAMNET_SHA256", "0" * 64)
     out = export(run.folder, tmp_path / "tiny.birdfield", "float")
     assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST, YAMNET_FILE}
@@ -297,17 +335,22 @@ def test_the_manifest_tells_parity_and_vouches_for_the_files(toy_bundle: Path) -
     assert any("YAMNet" in line for line in manifest["licences"])
 
 
-def test_the_exported_towers_agree_with_keras_on_the_toys_kept_samples(toy_run: Path,
-                                                                      toy_bundle: Path) -> None:
+def test_the_exported_towers_agree_with_keras_on_the_toys_kept_samples(
+    toy_run: Path, toy_bundle: Path
+) -> None:
     """Once more than `verify` does it: through the bundle's own encoder, 6 pictures and sounds."""
     run, encoder = Run(toy_run), load_bundle(toy_bundle).encoder()
     with np.load(toy_run / "calibration.npz") as kept:
         pictures, sequences = kept["images"][:6], kept["sequences"][:6].astype(np.float32)
     image = build_tower(run, "image", "float")
-    by_keras = unit(image.predict_on_batch(
-        np.stack([preprocess(picture, run.backbone.spec) for picture in pictures])))
+    by_keras = unit(
+        image.predict_on_batch(
+            np.stack([preprocess(picture, run.backbone.spec) for picture in pictures])
+        )
+    )
     by_bundle = np.stack([encoder.image_vector(picture) for picture in pictures])
     assert (by_keras * by_bundle).sum(axis=1).min() >= 0.98
     heard = unit(run.heads.audio.predict_on_batch(sequences))
     assert (heard * np.stack([encoder.audio_vector(frames) for frames in sequences])).sum(
-        axis=1).min() >= 0.98
+        axis=1
+    ).min() >= 0.98

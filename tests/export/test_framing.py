@@ -19,8 +19,16 @@ def photographs(fill: float, count: int = 12) -> NDArray[np.uint8]:
         picture[:] = cv2.resize(leaves, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_CUBIC)
         centre = rng.normal(SIZE_PX / 2, 4, 2).astype(int).tolist()
         length = fill * SIZE_PX
-        cv2.ellipse(picture, centre, (round(length / 2), round(length / 4)),
-                    rng.uniform(-5, 5), 0, 360, (40, 60, 150), cv2.FILLED)
+        cv2.ellipse(
+            picture,
+            centre,
+            (round(length / 2), round(length / 4)),
+            rng.uniform(-5, 5),
+            0,
+            360,
+            (40, 60, 150),
+            cv2.FILLED,
+        )
     return pictures
 
 

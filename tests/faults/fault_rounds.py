@@ -37,9 +37,17 @@ SENSE = {"camera": "image", "microphone": "audio"}
 def sing(path: Path, length_s: float) -> str:
     """Write songs of 5 s with pauses of 3 s; returns the path."""
     count = round(length_s / 8)
-    script = tuple(Visit(index % 6 if sung else None, 8.0 * index + (0 if sung else 5),
-                         8.0 * index + (5 if sung else 8), "clear", "clear")
-                   for index in range(count) for sung in (True, False))
+    script = tuple(
+        Visit(
+            index % 6 if sung else None,
+            8.0 * index + (0 if sung else 5),
+            8.0 * index + (5 if sung else 8),
+            "clear",
+            "clear",
+        )
+        for index in range(count)
+        for sung in (True, False)
+    )
     soundfile.write(path, soundtrack(script, np.random.default_rng(0)), RATE_HZ, "PCM_16")
     return str(path)
 
@@ -47,8 +55,9 @@ def sing(path: Path, length_s: float) -> str:
 @contextmanager
 def _heard(server: PulseAudio, song: str) -> Iterator[None]:
     with server.running():
-        player = subprocess.Popen(["paplay", song], env=server.env, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL)
+        player = subprocess.Popen(
+            ["paplay", song], env=server.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             yield
         finally:
@@ -67,8 +76,11 @@ def _lose(station: Station, sources: dict[str, Source], times: int) -> str:
         with station.running():
             for name in sources:
                 station.wait_answer(SENSE[name])
-            began = {kind: station.count(kind) for name in OTHER
-                     for kind in (f"{name} lost", f"{name} back")}
+            began = {
+                kind: station.count(kind)
+                for name in OTHER
+                for kind in (f"{name} lost", f"{name} back")
+            }
             worst_s, weights = 0.0, []
             for number in range(1, times + 1):
                 stack.close()
@@ -89,17 +101,19 @@ def _lose(station: Station, sources: dict[str, Source], times: int) -> str:
                 station.wait_answer(SENSE[name])
         reasons = []
         for name in sources:
-            told = station.details(f"{name} lost")[began[f"{name} lost"]:]
+            told = station.details(f"{name} lost")[began[f"{name} lost"] :]
             assert len(told) == times, f"{name} lost {len(told)} times"
             assert not {"no frame", "no sound"} & set(told), "lost for no reason"
             reasons += sorted(set(told))
     # A thread of PortAudio or FFmpeg may be going just then; one for each loss would be a leak.
     assert weights[-1][1] - weights[0][1] < 4 and weights[-1][2] - weights[0][2] < 4, str(weights)
     carried = "" if len(sources) > 1 else f", {OTHER[next(iter(sources))]} answers in each gap"
-    return (f"{' and '.join(sources)} lost and back {times} times{carried}; "
-            f"told as: {', '.join(reasons)}; "
-            f"the return was noticed within {worst_s:.1f} s; MB, threads, descriptors after the "
-            f"first: {_told(weights[0])}, after the last: {_told(weights[-1])}")
+    return (
+        f"{' and '.join(sources)} lost and back {times} times{carried}; "
+        f"told as: {', '.join(reasons)}; "
+        f"the return was noticed within {worst_s:.1f} s; MB, threads, descriptors after the "
+        f"first: {_told(weights[0])}, after the last: {_told(weights[-1])}"
+    )
 
 
 def _told(weight: tuple[float, int, int]) -> str:
@@ -110,8 +124,9 @@ def camera_dies(folder: Path, bundle: Path, times: int) -> str:
     """Kill and restart an RTSP server."""
     with rtsp_camera() as port:
         pass
-    station = Station(folder, bundle, f"rtsp://127.0.0.1:{port}/bird",
-                      sing(folder / "song.wav", 60 + 60 * times))
+    station = Station(
+        folder, bundle, f"rtsp://127.0.0.1:{port}/bird", sing(folder / "song.wav", 60 + 60 * times)
+    )
     return _lose(station, {"camera": lambda: rtsp_camera(port)}, times)
 
 
@@ -131,10 +146,12 @@ def network_sound_dies(folder: Path, bundle: Path, times: int) -> str:
     with network_microphone(song, rate_hz) as port:
         pass
     with mjpeg_camera(visits=True) as camera:
-        station = Station(folder, bundle, f"http://127.0.0.1:{camera}/",
-                          f"http://127.0.0.1:{port}/")
-        return _lose(station, {"microphone": lambda: network_microphone(song, rate_hz, port)},
-                     times)
+        station = Station(
+            folder, bundle, f"http://127.0.0.1:{camera}/", f"http://127.0.0.1:{port}/"
+        )
+        return _lose(
+            station, {"microphone": lambda: network_microphone(song, rate_hz, port)}, times
+        )
 
 
 def both_die(folder: Path, bundle: Path, times: int) -> str:
@@ -145,15 +162,19 @@ def both_die(folder: Path, bundle: Path, times: int) -> str:
     with TemporaryDirectory(prefix="bf") as short:
         server = PulseAudio(Path(short))
         station = Station(folder, bundle, f"rtsp://127.0.0.1:{port}/bird", "default", server.env)
-        return _lose(station, {"camera": lambda: rtsp_camera(port),
-                               "microphone": lambda: _heard(server, song)}, times)
+        return _lose(
+            station,
+            {"camera": lambda: rtsp_camera(port), "microphone": lambda: _heard(server, song)},
+            times,
+        )
 
 
 def read_blocks(folder: Path, bundle: Path, times: int) -> str:
     """Let a read of the camera block for a minute, which no timeout of FFmpeg ends."""
     pipe = folder / "camera"
-    station = Station(folder, bundle, f"file://{pipe}",
-                      sing(folder / "song.wav", 120 + 200 * times))
+    station = Station(
+        folder, bundle, f"file://{pipe}", sing(folder / "song.wav", 120 + 200 * times)
+    )
     heard = 0
     with ExitStack() as stack:
         stop = stack.enter_context(pipe_camera(pipe))
@@ -177,8 +198,9 @@ def read_blocks(folder: Path, bundle: Path, times: int) -> str:
 def clock_jumps(folder: Path, bundle: Path, times: int) -> str:
     """Set the wall clock 2 h forward and back."""
     with mjpeg_camera(visits=True) as port:
-        station = Station(folder, bundle, f"http://127.0.0.1:{port}/",
-                          sing(folder / "song.wav", 120 + 60 * times))
+        station = Station(
+            folder, bundle, f"http://127.0.0.1:{port}/", sing(folder / "song.wav", 120 + 60 * times)
+        )
         with station.running():
             station.wait(lambda: bool(station.rows(events=False)), "a visit")
             first = datetime.fromisoformat(station.rows(events=False)[0]["started"])
@@ -198,8 +220,12 @@ def model_is_damaged(folder: Path, bundle: Path, times: int) -> str:
     for number in range(times):
         copy = copytree(bundle, folder / f"{number}.birdfield")
         with mjpeg_camera(visits=True) as port:
-            station = Station(folder / str(number), copy, f"http://127.0.0.1:{port}/",
-                              sing(folder / "song.wav", 120))
+            station = Station(
+                folder / str(number),
+                copy,
+                f"http://127.0.0.1:{port}/",
+                sing(folder / "song.wav", 120),
+            )
             with station.running():
                 for damage in (os.urandom(100_000), b""):
                     for sense in SENSE.values():
@@ -208,8 +234,9 @@ def model_is_damaged(folder: Path, bundle: Path, times: int) -> str:
                         path.write_bytes(damage)
                 for sense in SENSE.values():
                     station.wait_answer(sense)
-            with_damage = subprocess.run(station._command, capture_output=True, text=True,
-                                         timeout=60)
+            with_damage = subprocess.run(
+                station._command, capture_output=True, text=True, timeout=60
+            )
         assert with_damage.returncode == 1, with_damage.stderr
         assert "Traceback" not in with_damage.stderr
     return f"{times} times: both senses went on; the next start refused the model in a sentence"
@@ -220,9 +247,20 @@ def disk_is_full(folder: Path, bundle: Path, times: int) -> str:
     for _ in range(times):
         folder.mkdir(exist_ok=True)
         done = subprocess.run(
-            ["unshare", "-Urm", "sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"',
-             str(folder), sys.executable, str(SMALL_DISK), str(folder)],
-            capture_output=True, text=True)
+            [
+                "unshare",
+                "-Urm",
+                "sh",
+                "-c",
+                'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"',
+                str(folder),
+                sys.executable,
+                str(SMALL_DISK),
+                str(folder),
+            ],
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         seen = json.loads(done.stdout)
         assert seen["full"] and seen["check"] == "ok" and seen["freed"]["visits"] == 120
@@ -234,5 +272,7 @@ def writer_is_killed(folder: Path, bundle: Path, times: int) -> str:
     """Kill the journal's writer at random moments."""
     figures = kill_writers(folder, times, seed=0)
     assert not figures.corrupt and not figures.lost, str(figures)
-    return (f"{figures.kills} kills: {figures.corrupt} corrupt, {figures.lost} of "
-            f"{figures.committed} committed visits lost")
+    return (
+        f"{figures.kills} kills: {figures.corrupt} corrupt, {figures.lost} of "
+        f"{figures.committed} committed visits lost"
+    )

@@ -20,16 +20,36 @@ PROGRAM = Path(__file__).with_name("shifted_clock.py")
 class Station:
     """A running `watch --journal`."""
 
-    def __init__(self, folder: Path, bundle: Path, camera: str, microphone: str,
-                 env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bundle: Path,
+        camera: str,
+        microphone: str,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Prepare it below a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = folder / "journal"
         self._clock, self._out = folder / "clock", folder / "answers.jsonl"
         self.log = folder / "log"
-        self._command = [sys.executable, str(PROGRAM), str(self._clock), "watch", "--model",
-                         str(bundle), "--camera", camera, "--microphone", microphone,
-                         "--journal", str(self.journal), "--gap", "4", "--json"]
+        self._command = [
+            sys.executable,
+            str(PROGRAM),
+            str(self._clock),
+            "watch",
+            "--model",
+            str(bundle),
+            "--camera",
+            camera,
+            "--microphone",
+            microphone,
+            "--journal",
+            str(self.journal),
+            "--gap",
+            "4",
+            "--json",
+        ]
         self._env = None if env is None else dict(env)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -54,10 +74,16 @@ class Station:
         """Return its resident memory in MB, its threads and its descriptors."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        fields = {line.split(":")[0]: line.split()[1] for line in status.splitlines()
-                  if line.startswith(("VmRSS", "Threads"))}
-        return (int(fields["VmRSS"]) * 1024 / 1e6, int(fields["Threads"]),
-                len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())))
+        fields = {
+            line.split(":")[0]: line.split()[1]
+            for line in status.splitlines()
+            if line.startswith(("VmRSS", "Threads"))
+        }
+        return (
+            int(fields["VmRSS"]) * 1024 / 1e6,
+            int(fields["Threads"]),
+            len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())),
+        )
 
     def set_clock(self, wrong_s: float) -> None:
         """Make the wall clock wrong by so much."""
@@ -70,8 +96,9 @@ class Station:
 
         try:
             with closing(read_journal(self.journal)) as journal:
-                return list(events_of(journal, None, None) if events
-                            else visits_of(journal, Selection()))
+                return list(
+                    events_of(journal, None, None) if events else visits_of(journal, Selection())
+                )
         except InputError:  # it is only being made
             return []
 

@@ -45,13 +45,16 @@ def main() -> int:
     bundle = Path(sys.argv[1]).resolve()
     started_s, all_good = time.monotonic(), True
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in as_completed([pool.submit(run, name, bundle)
-                                  for name in sys.argv[2:] or FAULTS]):
+        for done in as_completed(
+            [pool.submit(run, name, bundle) for name in sys.argv[2:] or FAULTS]
+        ):
             good, line = done.result()
             all_good = all_good and good
             print(line, flush=True)
-    print(f"{'as it should be' if all_good else 'NOT as it should be'}, "
-          f"after {time.monotonic() - started_s:.0f} s")
+    print(
+        f"{'as it should be' if all_good else 'NOT as it should be'}, "
+        f"after {time.monotonic() - started_s:.0f} s"
+    )
     return int(not all_good)
 
 

@@ -28,8 +28,9 @@ TAKEN, REFUSED = "configuration read again", "THE CONFIGURATION WAS NOT TAKEN"
 PAUSE_S = 0.1  # at least, from one reload to the next
 
 
-def reload_often(model: Path, folder: Path, count: int,
-                 load: int = os.cpu_count() or 1) -> dict[str, Any]:
+def reload_often(
+    model: Path, folder: Path, count: int, load: int = os.cpu_count() or 1
+) -> dict[str, Any]:
     """Watch a network camera, reload count times, then forbid every answer.
 
     Args:
@@ -48,10 +49,23 @@ def reload_often(model: Path, folder: Path, count: int,
     try:
         with mjpeg_camera(visits=True) as port:  # in each window something moves
             command: list[str | Path] = [
-                PROGRAM, "watch", "--model", model, "--camera", f"http://127.0.0.1:{port}/",
-                "--microphone", "none", "--config", config, "--json", "--journal", folder / "j"]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  text=True) as watch:
+                PROGRAM,
+                "watch",
+                "--model",
+                model,
+                "--camera",
+                f"http://127.0.0.1:{port}/",
+                "--microphone",
+                "none",
+                "--config",
+                config,
+                "--json",
+                "--journal",
+                folder / "j",
+            ]
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as watch:
                 try:
                     return _measure(watch, config, count)
                 finally:
@@ -102,8 +116,11 @@ def _measure(watch: subprocess.Popen[str], config: Path, count: int) -> dict[str
         last = number == count - 1
         broken = number % 5 == 4 and not last
         draft = config.with_suffix(".new")
-        draft.write_text("[species]\nthreshold = 'high'" if broken else
-                         f"[species]\nthreshold = {1.0 if last else 0.001 * (number % 100)}\n")
+        draft.write_text(
+            "[species]\nthreshold = 'high'"
+            if broken
+            else f"[species]\nthreshold = {1.0 if last else 0.001 * (number % 100)}\n"
+        )
         draft.replace(config)
         before = follower.counts.total()
         watch.send_signal(signal.SIGHUP)
@@ -113,9 +130,14 @@ def _measure(watch: subprocess.Popen[str], config: Path, count: int) -> dict[str
     # A window is pooled before it is told: the second from now on is by the last rules alone.
     follower.wait(lambda: len(follower.decisions) >= done + 2, "two decisions more")
     times = [at for at, _ in follower.decisions[began:]]
-    return {"reloads": count, "taken": follower.counts[TAKEN], "refused": follower.counts[REFUSED],
-            "decisions": len(times), "obeyed": follower.decisions[-1][1],
-            "longest_gap_s": round(max(b - a for a, b in zip(times, times[1:], strict=False)), 2)}
+    return {
+        "reloads": count,
+        "taken": follower.counts[TAKEN],
+        "refused": follower.counts[REFUSED],
+        "decisions": len(times),
+        "obeyed": follower.decisions[-1][1],
+        "longest_gap_s": round(max(b - a for a, b in zip(times, times[1:], strict=False)), 2),
+    }
 
 
 if __name__ == "__main__":

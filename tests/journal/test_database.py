@@ -52,14 +52,19 @@ def count(journal: Journal, table: str) -> int:
 
 def test_a_visit_comes_back_as_it_was_written(journal: Journal, opened: Opener) -> None:
     journal.add_visit(ROBIN, "a1b2")
-    row, = visits_of(opened(read_journal, journal.folder), Selection())
+    (row,) = visits_of(opened(read_journal, journal.folder), Selection())
     assert datetime.fromisoformat(row["started"]) == DAWN
     assert datetime.fromisoformat(row["ended"]) - DAWN == timedelta(seconds=12)
-    assert (row["species"], row["scientific"], row["score"]) == ("Robin", "Erithacus rubecula",
-                                                                 0.97)
+    assert (row["species"], row["scientific"], row["score"]) == (
+        "Robin",
+        "Erithacus rubecula",
+        0.97,
+    )
     assert (row["picture"], row["sound"], row["model"]) == ("evidence/a.jpg", None, "a1b2")
-    assert row["candidates"] == [{"species": "Robin", "share": 0.9},
-                                 {"species": "Jay", "share": 0.1}]
+    assert row["candidates"] == [
+        {"species": "Robin", "share": 0.9},
+        {"species": "Jay", "share": 0.1},
+    ]
 
 
 def test_a_session_tells_how_late_its_sources_were_taken_to_be(journal: Journal) -> None:
@@ -68,8 +73,9 @@ def test_a_session_tells_how_late_its_sources_were_taken_to_be(journal: Journal)
     assert list(map(tuple, rows)) == [(0, 0), (1.5, 0.2)]
 
 
-def test_times_are_utc_with_the_offset_of_local_time(journal: Journal,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_utc_with_the_offset_of_local_time(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In May, Kathmandu is 5 h 45 min = 345 min ahead: 04:30 UTC is 10:15 there."""
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
@@ -77,7 +83,7 @@ def test_times_are_utc_with_the_offset_of_local_time(journal: Journal,
         journal.add_visit(ROBIN, "a1b2")
         stored = journal.database.execute("SELECT started, utc_offset_min FROM visits").fetchone()
         assert tuple(stored) == ("2026-05-01T04:30:00.000+00:00", 345)
-        row, = visits_of(journal, Selection())
+        (row,) = visits_of(journal, Selection())
         assert row["started"] == "2026-05-01T10:15:00.000+05:45"
     finally:
         monkeypatch.undo()
@@ -115,8 +121,15 @@ def test_a_second_writer_is_refused_and_a_reader_is_not(journal: Journal, opened
 
 def test_visits_are_selected(journal: Journal) -> None:
     for hour in range(4):
-        journal.add_visit(replace(ROBIN, started=DAWN + timedelta(hours=hour), evidence=(),
-                                  species=["Robin", None, "Žluna \u2605", "Robin"][hour]), "a1b2")
+        journal.add_visit(
+            replace(
+                ROBIN,
+                started=DAWN + timedelta(hours=hour),
+                evidence=(),
+                species=["Robin", None, "Žluna \u2605", "Robin"][hour],
+            ),
+            "a1b2",
+        )
 
     def species(selection: Selection) -> list[str | None]:
         return [row["species"] for row in visits_of(journal, selection)]
@@ -125,8 +138,10 @@ def test_visits_are_selected(journal: Journal) -> None:
     assert species(Selection("Robin")) == species(Selection("rObIn")) == ["Robin", "Robin"]
     assert species(Selection("žluna \u2605")) == ["Žluna \u2605"]
     assert species(Selection("undecided")) == [None]
-    assert species(Selection(since=DAWN + timedelta(hours=1),
-                             until=DAWN + timedelta(hours=3))) == [None, "Žluna \u2605"]
+    assert species(Selection(since=DAWN + timedelta(hours=1), until=DAWN + timedelta(hours=3))) == [
+        None,
+        "Žluna \u2605",
+    ]
     assert species(Selection(last=2)) == ["Žluna \u2605", "Robin"]
 
 
@@ -151,12 +166,15 @@ def test_a_newer_journal_is_refused_with_both_versions(journal: Journal) -> None
 
 
 def test_an_older_journal_is_brought_up_to_date(
-        journal: Journal, monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, opened: Opener
+) -> None:
     journal.add_visit(ROBIN, "a1b2")
     journal.close()
     for module in ("database", "schema"):
-        monkeypatch.setattr(f"birdfield.journal.{module}.MIGRATIONS", (
-            *MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"))
+        monkeypatch.setattr(
+            f"birdfield.journal.{module}.MIGRATIONS",
+            (*MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"),
+        )
     with pytest.raises(InputError, match="brings it up to date"):
         read_journal(journal.folder)
     again = opened(open_journal, journal.folder)
@@ -166,11 +184,14 @@ def test_an_older_journal_is_brought_up_to_date(
 
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(
-        journal: Journal, monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, opened: Opener
+) -> None:
     journal.close()
     with monkeypatch.context() as patch:
-        patch.setattr("birdfield.journal.schema.MIGRATIONS",
-                      (*MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT; SELECT nonsense"))
+        patch.setattr(
+            "birdfield.journal.schema.MIGRATIONS",
+            (*MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT; SELECT nonsense"),
+        )
         with pytest.raises(InputError, match="cannot be opened"):
             open_journal(journal.folder)
     again = opened(open_journal, journal.folder)
@@ -179,8 +200,12 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(
 
 @pytest.mark.parametrize("older", [False, True])
 def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
-        older: bool, journal: Journal, caplog: pytest.LogCaptureFixture, opened: Opener,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    older: bool,
+    journal: Journal,
+    caplog: pytest.LogCaptureFixture,
+    opened: Opener,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """300 visits fill more than 20 pages of 4096; one page in the middle is overwritten."""
     for number in range(300):
         journal.add_visit(replace(ROBIN, start_s=float(number), evidence=()), "a1b2")
@@ -192,30 +217,38 @@ def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
     path.write_bytes(data)
     if older:
         for module in ("database", "schema", "repair"):
-            monkeypatch.setattr(f"birdfield.journal.{module}.MIGRATIONS", (
-                *MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"))
+            monkeypatch.setattr(
+                f"birdfield.journal.{module}.MIGRATIONS",
+                (*MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"),
+            )
     again = opened(open_journal, journal.folder)
     assert again.renewal is not None and "was damaged" in again.renewal
     assert again.renewal in caplog.messages and caplog.records[0].levelno == logging.ERROR
     assert again.database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert 150 < count(again, "visits") <= 300
-    aside, = [file for file in journal.folder.iterdir() if ".damaged-" in file.name]
+    (aside,) = [file for file in journal.folder.iterdir() if ".damaged-" in file.name]
     assert aside.read_bytes() == bytes(data)
 
 
-@pytest.mark.parametrize("command", [
-    ("visits",), ("report",), ("export-visits", "-o", "x.csv"), ("rescore", "--dry-run")])
-def test_damage_that_a_reader_meets_is_one_sentence(journal: Journal,
-                                                    command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [("visits",), ("report",), ("export-visits", "-o", "x.csv"), ("rescore", "--dry-run")],
+)
+def test_damage_that_a_reader_meets_is_one_sentence(
+    journal: Journal, command: tuple[str, ...]
+) -> None:
     """Page 1 has the list of tables; of what lies behind it, nothing can be read any more."""
     for _ in range(100):
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     journal.close()
     path = journal.folder / FILE
     path.write_bytes(path.read_bytes()[:4096].ljust(path.stat().st_size, b"\xa5"))
-    assert_refused(run(command[0], journal.folder, *command[1:]), 1,
-                   f"{path}: cannot be read (database disk image is malformed); birdfield watch "
-                   f"--journal {journal.folder} repairs what can be repaired")
+    assert_refused(
+        run(command[0], journal.folder, *command[1:]),
+        1,
+        f"{path}: cannot be read (database disk image is malformed); birdfield watch "
+        f"--journal {journal.folder} repairs what can be repaired",
+    )
 
 
 def test_a_journal_on_a_read_only_card_is_read(journal: Journal, tmp_path: Path) -> None:
@@ -233,15 +266,23 @@ def test_a_journal_on_a_read_only_card_is_read(journal: Journal, tmp_path: Path)
 
     def read_only(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["unshare", "-Urm", "sh", "-c", 'mount --bind "$0" "$0" && '
-             'mount -o remount,ro,bind "$0" && exec "$@"', str(folder), *map(str, command)],
-            capture_output=True, text=True)
+            [
+                "unshare",
+                "-Urm",
+                "sh",
+                "-c",
+                'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"',
+                str(folder),
+                *map(str, command),
+            ],
+            capture_output=True,
+            text=True,
+        )
 
     if shutil.which("unshare") is None or read_only(copy, "true").returncode != 0:
         pytest.skip("no read-only folder: this kernel lets nobody mount one in a namespace")
     for command in ("visits", "report"):
-        done = read_only(journal.folder, sys.executable, "-m", "birdfield", command,
-                         journal.folder)
+        done = read_only(journal.folder, sys.executable, "-m", "birdfield", command, journal.folder)
         assert done.returncode == 0 and "Robin" in done.stdout, done.stderr
     done = read_only(copy, sys.executable, "-m", "birdfield", "visits", copy)
     assert (done.returncode, done.stdout) == (1, "")
@@ -266,7 +307,8 @@ def test_a_reader_that_stays_does_not_hold_up_the_writer(journal: Journal, opene
 
 
 def test_a_journal_that_is_no_database_any_more_is_set_aside(
-        journal: Journal, opened: Opener) -> None:
+    journal: Journal, opened: Opener
+) -> None:
     journal.close()
     (journal.folder / FILE).write_bytes(b"\0" * 8192)
     again = opened(open_journal, journal.folder)
@@ -278,7 +320,8 @@ def test_a_damaged_index_is_built_anew(journal: Journal, opened: Opener) -> None
     for number in range(50):
         journal.add_visit(replace(ROBIN, start_s=float(number), evidence=()), "a1b2")
     page = journal.database.execute(
-        "SELECT rootpage FROM sqlite_master WHERE name = 'visits_started'").fetchone()[0]
+        "SELECT rootpage FROM sqlite_master WHERE name = 'visits_started'"
+    ).fetchone()[0]
     journal.close()
     data = bytearray((journal.folder / FILE).read_bytes())
     data[(page - 1) * 4096 + 5 : (page - 1) * 4096 + 7] = b"\x00\x10"
@@ -325,11 +368,20 @@ def test_a_writer_that_is_killed_harms_nothing(tmp_path: Path) -> None:
     assert figures.committed > 8, "it was killed while at work"
 
 
-@pytest.mark.parametrize("damage", [
-    "candidates = '[[\"Rob'", "candidates = '{\"a\": 1}'", "started = '2026-05-01T04:3\x13'",
-    "score = 'high'", "utc_offset_min = 999999", "senses = 7"])
-def test_a_damaged_row_is_left_out_and_told(journal: Journal, opened: Opener, damage: str,
-                                            caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "candidates = '[[\"Rob'",
+        "candidates = '{\"a\": 1}'",
+        "started = '2026-05-01T04:3\x13'",
+        "score = 'high'",
+        "utc_offset_min = 999999",
+        "senses = 7",
+    ],
+)
+def test_a_damaged_row_is_left_out_and_told(
+    journal: Journal, opened: Opener, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """A worn card flips bits within a row; SQLite's check finds nothing, and it is one of three."""
     for _ in range(3):
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
@@ -339,9 +391,10 @@ def test_a_damaged_row_is_left_out_and_told(journal: Journal, opened: Opener, da
     assert "visit 2 is damaged, and left out" in caplog.text
 
 
-def test_a_name_of_damaged_bytes_is_read_as_far_as_it_is_text(journal: Journal,
-                                                              opened: Opener) -> None:
+def test_a_name_of_damaged_bytes_is_read_as_far_as_it_is_text(
+    journal: Journal, opened: Opener
+) -> None:
     journal.add_visit(ROBIN, "a1b2")
     journal.database.execute("UPDATE visits SET species = CAST(x'ff6f62696e' AS TEXT)")
-    visit, = visits_of(opened(read_journal, journal.folder), Selection())
+    (visit,) = visits_of(opened(read_journal, journal.folder), Selection())
     assert visit["species"] == "\N{REPLACEMENT CHARACTER}obin"

@@ -27,12 +27,18 @@ def rows(tmp_path: Path) -> Iterator[list[dict[str, Any]]]:
     """Two Robins of one day, one of the next, a Žluna and an undecided visit."""
     with closing(open_journal(tmp_path / "journal")) as journal:
         journal.start_session("a1b2", None, None, DAWN, None)
-        for number, entry in enumerate((
-                ROBIN, replace(ROBIN, species="Žluna", scientific="Picus viridis"),
-                replace(ROBIN, score=0.99), replace(ROBIN, species=None, scientific=None),
-                replace(ROBIN, started=DAWN + timedelta(days=1)))):
-            journal.add_visit(replace(entry, evidence=(), start_s=10.0 * number,
-                                      end_s=10.0 * number + 5), "a1b2")
+        for number, entry in enumerate(
+            (
+                ROBIN,
+                replace(ROBIN, species="Žluna", scientific="Picus viridis"),
+                replace(ROBIN, score=0.99),
+                replace(ROBIN, species=None, scientific=None),
+                replace(ROBIN, started=DAWN + timedelta(days=1)),
+            )
+        ):
+            journal.add_visit(
+                replace(entry, evidence=(), start_s=10.0 * number, end_s=10.0 * number + 5), "a1b2"
+            )
         yield list(visits_of(journal, Selection()))
 
 
@@ -48,10 +54,26 @@ def test_ebird_has_a_record_for_each_species_and_day(rows: list[dict[str, Any]])
     assert {len(row) for row in table} == {19}
     local = DAWN.astimezone()
     assert table[0] == [
-        "Robin", "Erithacus", "rubecula", "X",
-        "birdfield: visits 2; best score 0.99; by machine", "Garden, behind", "52.500000",
-        "13.400000", f"{local:%m/%d/%Y}", f"{local:%H:%M}", "", "", "Incidental", "1", "", "N", "",
-        "", ""]
+        "Robin",
+        "Erithacus",
+        "rubecula",
+        "X",
+        "birdfield: visits 2; best score 0.99; by machine",
+        "Garden, behind",
+        "52.500000",
+        "13.400000",
+        f"{local:%m/%d/%Y}",
+        f"{local:%H:%M}",
+        "",
+        "",
+        "Incidental",
+        "1",
+        "",
+        "N",
+        "",
+        "",
+        "",
+    ]
     assert [row[0] for row in table] == ["Robin", "Žluna", "Robin"]
 
 
@@ -72,34 +94,49 @@ def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_pa
     with closing(open_journal(tmp_path / "journal")) as journal:
         journal.start_session("a1b2", None, None, DAWN, None)
         for species, known in (("Hoopoe", None), ("Robin", "Erithacus rubecula"), (None, None)):
-            journal.add_visit(replace(ROBIN, species=species, scientific=known, evidence=()),
-                              "a1b2")
-    command = ("export-visits", tmp_path / "journal", "--format", "ebird", "-o", tmp_path / "e.csv",
-               "--location", "52.5,13.4")
+            journal.add_visit(
+                replace(ROBIN, species=species, scientific=known, evidence=()), "a1b2"
+            )
+    command = (
+        "export-visits",
+        tmp_path / "journal",
+        "--format",
+        "ebird",
+        "-o",
+        tmp_path / "e.csv",
+        "--location",
+        "52.5,13.4",
+    )
     assert_refused(run(*command), 1, "there is none of Hoopoe; set names.file in birdfield.toml")
     config_home().mkdir(parents=True)
     (config_home() / "birdfield.toml").write_text('[names]\nfile = "names.csv"')
     (config_home() / "names.csv").write_text(
-        "label,scientific,lang,name\nHoopoe,Upupa epops,,\nRobin,Turdus migratorius,,\n")
+        "label,scientific,lang,name\nHoopoe,Upupa epops,,\nRobin,Turdus migratorius,,\n"
+    )
     assert run(*command).exit_code == 0
     table = list(csv.reader(io.StringIO((tmp_path / "e.csv").read_text())))
-    assert [row[:3] for row in table] == [["Hoopoe", "Upupa", "epops"],
-                                          ["Robin", "Erithacus", "rubecula"]]
+    assert [row[:3] for row in table] == [
+        ["Hoopoe", "Upupa", "epops"],
+        ["Robin", "Erithacus", "rubecula"],
+    ]
 
 
 def test_ebird_refuses_what_it_could_not_read(rows: list[dict[str, Any]]) -> None:
     with pytest.raises(UsageError, match="wants to know where; add --location"):
         FORMATS["ebird"](rows, None)
     with pytest.raises(InputError, match="scientific names, and there is none of Žluna; set"):
-        FORMATS["ebird"]([{**row, "scientific": None} if row["species"] == "Žluna" else row
-                          for row in rows], GARDEN)
+        FORMATS["ebird"](
+            [{**row, "scientific": None} if row["species"] == "Žluna" else row for row in rows],
+            GARDEN,
+        )
 
 
 def test_raven_and_audacity_count_seconds_of_the_session(rows: list[dict[str, Any]]) -> None:
-    table = list(csv.DictReader(io.StringIO(FORMATS["raven"](rows, None).decode()),
-                                delimiter="\t"))
+    table = list(csv.DictReader(io.StringIO(FORMATS["raven"](rows, None).decode()), delimiter="\t"))
     assert [(row["Begin Time (s)"], row["End Time (s)"]) for row in table[:2]] == [
-        ("0.000", "5.000"), ("10.000", "15.000")]
+        ("0.000", "5.000"),
+        ("10.000", "15.000"),
+    ]
     assert [row["Selection"] for row in table] == ["1", "2", "3", "4", "5"]
     assert [row["Species"] for row in table][:4] == ["Robin", "Žluna", "Robin", "undecided"]
     lines = FORMATS["audacity"](rows, None).decode().splitlines()
@@ -108,8 +145,10 @@ def test_raven_and_audacity_count_seconds_of_the_session(rows: list[dict[str, An
 
 @pytest.mark.parametrize("form", ["raven", "audacity"])
 def test_seconds_of_several_sessions_are_not_mixed(rows: list[dict[str, Any]], form: str) -> None:
-    with pytest.raises(InputError, match="of sessions 1 to 2, whose seconds each begin at 0; "
-                                         "choose one with --session"):
+    with pytest.raises(
+        InputError,
+        match="of sessions 1 to 2, whose seconds each begin at 0; choose one with --session",
+    ):
         FORMATS[form]([*rows, {**rows[0], "session": 2}], None)
 
 
@@ -121,20 +160,27 @@ def test_parquet_comes_back(rows: list[dict[str, Any]]) -> None:
     assert table[0]["score"] == 0.97 and table[0]["picture"] is None
     assert set(table[0]) == set(COLUMNS)
     assert [row["mark"] for row in table] == ["new", "new", None, None, None]
-    assert table[0]["candidates"] == [{"species": "Robin", "share": 0.9},
-                                      {"species": "Jay", "share": 0.1}]
+    assert table[0]["candidates"] == [
+        {"species": "Robin", "share": 0.9},
+        {"species": "Jay", "share": 0.1},
+    ]
 
 
-def test_parquet_without_its_package_is_said_so(rows: list[dict[str, Any]],
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_without_its_package_is_said_so(
+    rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingError, match=r"pip install 'birdfield\[parquet\]'"):
         to_parquet(rows)
 
 
-@pytest.mark.parametrize(("text", "location"), [
-    ("52.5,13.4", Location(52.5, 13.4, "Garden")), ("-33.9,151.2,Sydney, home",
-                                                    Location(-33.9, 151.2, "Sydney, home"))])
+@pytest.mark.parametrize(
+    ("text", "location"),
+    [
+        ("52.5,13.4", Location(52.5, 13.4, "Garden")),
+        ("-33.9,151.2,Sydney, home", Location(-33.9, 151.2, "Sydney, home")),
+    ],
+)
 def test_a_location(text: str, location: Location) -> None:
     assert parse_location(text) == location
 
@@ -146,8 +192,9 @@ def test_what_is_no_location_is_refused(text: str) -> None:
 
 
 def test_a_format_that_there_is_not() -> None:
-    with pytest.raises(UsageError, match="format is 'excel'; expected one of csv, ebird, raven, "
-                                         "audacity, parquet"):
+    with pytest.raises(
+        UsageError, match="format is 'excel'; expected one of csv, ebird, raven, audacity, parquet"
+    ):
         check_format("excel")
 
 

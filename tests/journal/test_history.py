@@ -27,14 +27,21 @@ from birdfield.report.history_page import build_history, write_history
 pytest.importorskip("jinja2", reason="jinja2 is not installed: birdfield[report]")
 
 FIRST = datetime(2026, 5, 1, 6, 30).astimezone()  # local time
-JAY = replace(ROBIN, species="Jay", scientific="Garrulus glandarius", senses="both",
-              agreement="agree", evidence=())
+JAY = replace(
+    ROBIN,
+    species="Jay",
+    scientific="Garrulus glandarius",
+    senses="both",
+    agreement="agree",
+    evidence=(),
+)
 
 
 def visit(entry: VisitEntry, days: int, hour: int, score: float = 0.8) -> VisitEntry:
     started = datetime(2026, 5, 1 + days, hour, 30).astimezone()
-    return replace(entry, started=started, ended=started + timedelta(seconds=9), score=score,
-                   evidence=())
+    return replace(
+        entry, started=started, ended=started + timedelta(seconds=9), score=score, evidence=()
+    )
 
 
 def kept(journal: Journal, entry: VisitEntry) -> VisitEntry:
@@ -45,8 +52,9 @@ def kept(journal: Journal, entry: VisitEntry) -> VisitEntry:
     keepsakes.offer_frame(frame, 0.9, (100, 50, 40, 40), 0.0, 5.0)
     times_s = np.arange(32_000) / 16_000
     keepsakes.offer_sound(Sound(np.sin(9000 * times_s).astype(np.float32), 16_000, 0.9, 0.0, 2.0))
-    return replace(entry, evidence=write_evidence(journal.folder, entry.started, entry.species,
-                                                  keepsakes))
+    return replace(
+        entry, evidence=write_evidence(journal.folder, entry.started, entry.species, keepsakes)
+    )
 
 
 @pytest.fixture
@@ -55,12 +63,17 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     with closing(open_journal(tmp_path / "garden")) as opened:
         opened.start_session("a1b2", None, None, FIRST, None)
         heard = replace(ROBIN, senses="audio", agreement="single")
-        for entry in (visit(heard, 0, 6), visit(heard, 2, 6, 0.7),
-                      kept(opened, visit(JAY, 1, 7, 0.95)), visit(JAY, 1, 7),
-                      visit(replace(JAY, species=None, agreement="disagree"), 1, 9)):
+        for entry in (
+            visit(heard, 0, 6),
+            visit(heard, 2, 6, 0.7),
+            kept(opened, visit(JAY, 1, 7, 0.95)),
+            visit(JAY, 1, 7),
+            visit(replace(JAY, species=None, agreement="disagree"), 1, 9),
+        ):
             opened.add_visit(entry, "a1b2")
-        opened.add_events([(FIRST, "camera lost", "dark"),
-                           (FIRST + timedelta(hours=1), "camera lost", "dark")])
+        opened.add_events(
+            [(FIRST, "camera lost", "dark"), (FIRST + timedelta(hours=1), "camera lost", "dark")]
+        )
         yield opened
 
 
@@ -76,9 +89,11 @@ def test_visits_are_counted_by_species_hour_day_and_sense(journal: Journal) -> N
     assert history.events["camera lost"][0] == 2
 
 
-def test_a_species_may_come_while_its_journal_is_read(journal: Journal,
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_species_may_come_while_its_journal_is_read(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The Wren is written after the first visits were looked up, before visits are read."""
+
     def late(*arguments: object, **named: object) -> object:
         journal.add_visit(visit(replace(JAY, species="Wren"), 3, 7), "a1b2")
         return visits_of(*arguments, **named)  # type: ignore[arg-type]
@@ -114,9 +129,17 @@ def test_a_table_for_a_terminal(journal: Journal) -> None:
     assert to_text(gather_history(journal, None, FIRST)) == "no visits"
 
 
-@pytest.mark.parametrize(("text", "fitted"), [
-    ("Jay", "Jay   "), ("Nightingale", "Night…"), ("ホオジロ", "ホオ… "), ("aホオジロ", "aホオ…"),
-    ("Z\u030cluna", "Z\u030cluna "), ("गुरु", "गुरु    ")])
+@pytest.mark.parametrize(
+    ("text", "fitted"),
+    [
+        ("Jay", "Jay   "),
+        ("Nightingale", "Night…"),
+        ("ホオジロ", "ホオ… "),
+        ("aホオジロ", "aホオ…"),
+        ("Z\u030cluna", "Z\u030cluna "),
+        ("गुरु", "गुरु    "),
+    ],
+)
 def test_names_of_any_script_fit_a_column(text: str, fitted: str) -> None:
     assert fit(text, 6) == fitted
 
@@ -124,8 +147,9 @@ def test_names_of_any_script_fit_a_column(text: str, fitted: str) -> None:
 def test_a_page_shows_hours_arrivals_senses_and_evidence(journal: Journal) -> None:
     page = build_history(journal, gather_history(journal, None, None))
     hours = section(page, "hours").split("<tr>")[2]
-    assert re.findall(r"<td[^>]*>(\d*)</td>", hours) == ["2" if hour == 7 else ""
-                                                        for hour in range(24)]
+    assert re.findall(r"<td[^>]*>(\d*)</td>", hours) == [
+        "2" if hour == 7 else "" for hour in range(24)
+    ]
     assert section(page, "arrivals").count("<time") == 2
     assert re.findall(r"<b>(\d+)</b>", section(page, "summary")) == ["2", "0", "2"]
     assert section(page, "senses").count("<li>") == 1  # the undecided one
@@ -145,7 +169,8 @@ def test_a_picture_is_cut_out_around_the_bird(journal: Journal) -> None:
 
 
 def test_a_journal_that_names_a_file_of_elsewhere_gets_nothing_of_it(
-        journal: Journal, tmp_path: Path) -> None:
+    journal: Journal, tmp_path: Path
+) -> None:
     cv2.imwrite(str(tmp_path / "secret.jpg"), np.full((50, 50, 3), 99, np.uint8))
     with journal.transaction() as database:
         database.execute("UPDATE evidence SET path = '../secret.jpg' WHERE kind = 'picture'")
@@ -167,8 +192,7 @@ def test_the_command(journal: Journal, tmp_path: Path) -> None:
         result = run("report", journal.folder, "--since", "2026-05-02", "--html", out)
         assert (result.exit_code, result.stdout) == (0, f"{out / 'index.html'}\n")
     assert "Jay" in (out / "index.html").read_text()
-    assert "4 visits of 2 species" in run("report", journal.folder, "--since",
-                                          "2026-05-02").stdout
+    assert "4 visits of 2 species" in run("report", journal.folder, "--since", "2026-05-02").stdout
     csv = tmp_path / "names.csv"
     csv.write_text("label,scientific,lang,name\nJay,,de,Eichelhäher\n", encoding="utf-8")
     flags = ("report", journal.folder, "--lang", "de", "--names", csv)
@@ -176,14 +200,23 @@ def test_the_command(journal: Journal, tmp_path: Path) -> None:
     assert run(*flags, "--html", out).exit_code == 0
     assert "Eichelhäher" in (out / "index.html").read_text(encoding="utf-8")
     (out / "thesis.txt").touch()
-    assert_refused(run("report", journal.folder, "--html", out), 1,
-                   "page exists already and is no report", "another name")
+    assert_refused(
+        run("report", journal.folder, "--html", out),
+        1,
+        "page exists already and is no report",
+        "another name",
+    )
     assert_refused(run("report", tmp_path / "missing"), 1, "no journal here")
     assert_refused(run("report", journal.folder, "--since", "spring"), 2, "--since is 'spring'")
 
 
-GERMAN = Names([Species("Jay", None, {"de": "Eichelhäher"}),
-                Species("Robin", "Erithacus rubecula", {"de": "Rotkehlchen"})], "de")
+GERMAN = Names(
+    [
+        Species("Jay", None, {"de": "Eichelhäher"}),
+        Species("Robin", "Erithacus rubecula", {"de": "Rotkehlchen"}),
+    ],
+    "de",
+)
 
 
 def test_a_table_names_species_as_the_user_does(journal: Journal) -> None:
@@ -192,13 +225,18 @@ def test_a_table_names_species_as_the_user_does(journal: Journal) -> None:
     assert lines[3].startswith("Eichelhäher  ") and lines[4].startswith("Rotkehlchen  ")
     assert lines[8:] == [
         "  2026-05-01 06:30  Rotkehlchen (Erithacus rubecula), heard, 0.80",
-        "  2026-05-02 07:30  Eichelhäher (Garrulus glandarius), seen and heard, 0.95"]
+        "  2026-05-02 07:30  Eichelhäher (Garrulus glandarius), seen and heard, 0.95",
+    ]
 
 
-@pytest.mark.parametrize(("name", "told"), [
-    ("カケス", "カケス (Garrulus glandarius)"),
-    ("Fernöstlicher Eichelhäher", "Fernöstlicher Eichelhäher"),
-    ("カケス" * 9, "カケス" * 6 + "…")])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("カケス", "カケス (Garrulus glandarius)"),
+        ("Fernöstlicher Eichelhäher", "Fernöstlicher Eichelhäher"),
+        ("カケス" * 9, "カケス" * 6 + "…"),
+    ],
+)
 def test_the_columns_of_a_table_hold(journal: Journal, name: str, told: str) -> None:
     """Of 80 columns an arrival leaves 38 between its time, 20, and its senses and score, 22."""
     names = Names([Species("Jay", None, {"xx": name})], "xx")
@@ -225,7 +263,7 @@ def test_a_browser_shows_a_history(journal: Journal, tmp_path: Path, width_px: i
     with closing(read_journal(journal.folder)) as opened:
         write_history(tmp_path / "page", opened, gather_history(opened, None, None))
     seen = photograph(tmp_path / "page" / "index.html", width_px, 3500)
-    green = (seen == (0x5c, 0x80, 0x00)).all(axis=2)  # the strongest cell of the heat map
+    green = (seen == (0x5C, 0x80, 0x00)).all(axis=2)  # the strongest cell of the heat map
     assert green.sum() > 200 and (seen[2500:] != seen[0, 0]).any()
 
 

@@ -31,10 +31,20 @@ def keepsakes() -> Keepsakes:
     return kept
 
 
-@pytest.mark.parametrize(("species", "name"), [
-    ("Robin", "Robin"), ("Žluna zelená", "Žluna_zelená"), ("カササギ", "カササギ"),
-    ("../../etc/passwd", "etc_passwd"), ("a/b\\c:d*e?", "a_b_c_d_e"), ("\u2605\u2605", "bird"),
-    ("عقعق", "عقعق"), (".hidden", "hidden"), ("हीरा", "हीरा")])
+@pytest.mark.parametrize(
+    ("species", "name"),
+    [
+        ("Robin", "Robin"),
+        ("Žluna zelená", "Žluna_zelená"),
+        ("カササギ", "カササギ"),
+        ("../../etc/passwd", "etc_passwd"),
+        ("a/b\\c:d*e?", "a_b_c_d_e"),
+        ("\u2605\u2605", "bird"),
+        ("عقعق", "عقعق"),
+        (".hidden", "hidden"),
+        ("हीरा", "हीरा"),
+    ],
+)
 def test_names_of_any_script_are_safe(species: str, name: str) -> None:
     assert safe_name(species) == name
 
@@ -88,7 +98,8 @@ def test_nothing_kept_is_nothing_written(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_whole_is_not_written_at_all(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_: object) -> bytes:
         raise InputError("the disk is full")
 
@@ -99,8 +110,10 @@ def test_what_cannot_be_written_whole_is_not_written_at_all(
 
 
 def test_a_card_that_becomes_read_only_on_the_way_is_told(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The picture was written, and can neither be completed nor deleted."""
+
     def replaced(draft: str, path: Path) -> None:
         if path.suffix != ".jpg":
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))

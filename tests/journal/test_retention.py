@@ -31,16 +31,31 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def add(journal: Journal, days_ago: float, score: float = 0.9, species: str | None = "Robin",
-        agreement: str = "single", size: int = 1000) -> int:
+def add(
+    journal: Journal,
+    days_ago: float,
+    score: float = 0.9,
+    species: str | None = "Robin",
+    agreement: str = "single",
+    size: int = 1000,
+) -> int:
     """Write a visit with one file of evidence."""
     path = f"evidence/{len(journal.evidence_paths())}-{days_ago}.jpg"
     (journal.folder / "evidence").mkdir(exist_ok=True)
     (journal.folder / path).write_bytes(bytes(size))
     started = NOW - timedelta(days=days_ago)
-    return journal.add_visit(replace(
-        ROBIN, species=species, started=started, score=score, agreement=agreement, embeddings={},
-        evidence=(EvidenceFile("picture", path, size, score, 0, 5),)), "a1b2")
+    return journal.add_visit(
+        replace(
+            ROBIN,
+            species=species,
+            started=started,
+            score=score,
+            agreement=agreement,
+            embeddings={},
+            evidence=(EvidenceFile("picture", path, size, score, 0, 5),),
+        ),
+        "a1b2",
+    )
 
 
 def with_evidence(journal: Journal) -> set[int]:
@@ -58,8 +73,7 @@ def count(journal: Journal) -> int:
 
 def test_evidence_goes_by_age_but_the_best_stays_and_each_row(journal: Journal) -> None:
     """Of the Robins older than 7 days the two best stay: 0.99 and 0.98."""
-    old = [add(journal, 10 + number, score) for number, score in
-           enumerate((0.9, 0.99, 0.95, 0.98))]
+    old = [add(journal, 10 + number, score) for number, score in enumerate((0.9, 0.99, 0.95, 0.98))]
     young = add(journal, 6, 0.5)
     wren = add(journal, 20, 0.1, "Wren")
     undecided = add(journal, 20, 0.99, None)
@@ -94,7 +108,8 @@ def test_evidence_goes_until_enough_is_free(journal: Journal) -> None:
 
 
 def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
-        journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
     """100 MB are to stay free; it goes on at 110, so that it does not flutter."""
     left = [200 * MB]
     disk = Disk(journal, Retention(free=100 * MB), lambda _: left[0])
@@ -102,12 +117,19 @@ def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
     for megabytes in (200, 99, 50, 105, 111, 105):
         left[0] = megabytes * MB
         told.append((disk.check(NOW), disk.paused))
-    assert told == [(None, False), ("disk full", True), (None, True), (None, True),
-                    ("disk has room", False), (None, False)]
+    assert told == [
+        (None, False),
+        ("disk full", True),
+        (None, True),
+        (None, True),
+        ("disk has room", False),
+        (None, False),
+    ]
     assert caplog.messages == [
         "disk full: 99 MB are free, 100 MB are to stay free; recognition goes on, "
         "but no picture or sound is kept",
-        "disk has room again: 111 MB are free; pictures and sounds are kept"]
+        "disk has room again: 111 MB are free; pictures and sounds are kept",
+    ]
 
 
 def test_a_full_disk_stays_full_when_nothing_is_to_stay_free(journal: Journal) -> None:
@@ -121,7 +143,8 @@ def test_a_full_disk_stays_full_when_nothing_is_to_stay_free(journal: Journal) -
 
 
 def test_who_is_best_is_not_asked_while_all_is_within_bounds(
-        journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ranking a season's visits takes seconds, and a station checks its disk each minute."""
     add(journal, 9, size=1000)
     disk = Disk(journal, Retention(size=1000, free=MB), lambda _: 2 * MB)
@@ -130,7 +153,8 @@ def test_who_is_best_is_not_asked_while_all_is_within_bounds(
 
 
 def test_a_little_more_goes_than_was_too_much_so_that_it_is_not_asked_each_minute(
-        journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of 202 files of 1,000 bytes 201,000 may stay: 198,000 do, and more fit in again."""
     for number in range(202):
         add(journal, 300 - number)
@@ -142,7 +166,8 @@ def test_a_little_more_goes_than_was_too_much_so_that_it_is_not_asked_each_minut
 
 
 def test_what_is_too_old_is_looked_for_once_an_hour_and_when_the_clock_jumps(
-        journal: Journal) -> None:
+    journal: Journal,
+) -> None:
     disk = Disk(journal, Retention(days=7, free=0, best=0))
     assert disk.purge(NOW) == 0
     add(journal, 8)
@@ -164,16 +189,34 @@ def test_a_small_disk_that_is_filled_and_freed(tmp_path: Path) -> None:
     Of 120 visits none is lost; meanwhile another program fills the disk, and only the two best of
     each species keep their evidence. 1 MB stays free but for what one visit takes.
     """
-    if which("unshare") is None or subprocess.run(
-            ["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", tmp_path],
-            capture_output=True).returncode:
+    if (
+        which("unshare") is None
+        or subprocess.run(
+            ["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", tmp_path], capture_output=True
+        ).returncode
+    ):
         pytest.skip("no small disk: this kernel lets nobody mount a tmpfs in a namespace")
     python = [sys.executable, str(SUPPORT / "small_disk.py"), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(
-        (str(SUPPORT), str(SUPPORT.parents[1]), os.environ.get("PYTHONPATH", "")))}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(
+            (str(SUPPORT), str(SUPPORT.parents[1]), os.environ.get("PYTHONPATH", ""))
+        ),
+    }
     done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"',
-         str(tmp_path), *python], capture_output=True, text=True, env=environment)
+        [
+            "unshare",
+            "-Urm",
+            "sh",
+            "-c",
+            'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"',
+            str(tmp_path),
+            *python,
+        ],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["size"] == 4 * 1024 * 1024 and seen["full"]
@@ -206,5 +249,9 @@ def test_a_disk_that_refuses_a_file_costs_the_evidence_and_not_the_visit(tmp_pat
         stage.take(window(number, seen=60 if number > 55 else None))
     stage.close()
     assert [bool(visit["picture"]) for visit in visits(tmp_path)] == [False, True]
-    assert [kind for kind, _ in events(tmp_path)] == ["started", "disk full", "disk has room",
-                                                      "stopped"]
+    assert [kind for kind, _ in events(tmp_path)] == [
+        "started",
+        "disk full",
+        "disk has room",
+        "stopped",
+    ]

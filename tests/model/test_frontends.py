@@ -26,8 +26,10 @@ def noise(length: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.1, length).astype(np.float32)
 
 
-@pytest.mark.parametrize(("length", "count"), [(1, 1), (YAMNET.patch, 1), (YAMNET.patch + 1, 2),
-                                               (YAMNET.patch + 4 * YAMNET.hop, 5)])
+@pytest.mark.parametrize(
+    ("length", "count"),
+    [(1, 1), (YAMNET.patch, 1), (YAMNET.patch + 1, 2), (YAMNET.patch + 4 * YAMNET.hop, 5)],
+)
 def test_each_patch_has_an_embedding_and_scores(yamnet: Yamnet, length: int, count: int) -> None:
     heard = yamnet.hear(noise(length))
     embeddings, scores = heard.frames, heard.classes
@@ -44,11 +46,17 @@ def test_a_patch_alone_embeds_as_within_the_recording(yamnet: Yamnet) -> None:
         assert np.array_equal(alone[0], whole[place])
 
 
-@pytest.mark.parametrize("waveform", [np.zeros(YAMNET.patch, np.float32),
-                                      np.ones(YAMNET.patch, np.float32),
-                                      noise(YAMNET.patch), np.sign(noise(YAMNET.patch)),
-                                      np.full(YAMNET.patch, 1e-38, np.float32)],
-                         ids=["silence", "offset", "noise", "clipped", "denormal"])
+@pytest.mark.parametrize(
+    "waveform",
+    [
+        np.zeros(YAMNET.patch, np.float32),
+        np.ones(YAMNET.patch, np.float32),
+        noise(YAMNET.patch),
+        np.sign(noise(YAMNET.patch)),
+        np.full(YAMNET.patch, 1e-38, np.float32),
+    ],
+    ids=["silence", "offset", "noise", "clipped", "denormal"],
+)
 def test_no_sound_gives_numbers_that_are_not_finite(yamnet: Yamnet, waveform: np.ndarray) -> None:
     heard = yamnet.hear(waveform)
     assert np.isfinite(heard.frames).all() and np.isfinite(heard.classes).all()
@@ -79,8 +87,12 @@ def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
 def test_the_bands_tell_pitches_apart_that_the_embedding_takes_for_one(yamnet: Yamnet) -> None:
     """Two whistles of 2.5 and 5 kHz."""
     seconds = np.arange(YAMNET.patch) / YAMNET.rate_hz
-    frames = np.concatenate([yamnet.embed((0.3 * np.sin(2 * np.pi * hz * seconds))
-                                          .astype(np.float32)) for hz in (2500, 5000)])
+    frames = np.concatenate(
+        [
+            yamnet.embed((0.3 * np.sin(2 * np.pi * hz * seconds)).astype(np.float32))
+            for hz in (2500, 5000)
+        ]
+    )
     assert frames.shape == (2, EMBEDDING + BANDS)
     embeddings, bands = unit(frames[:, :EMBEDDING]), unit(frames[:, EMBEDDING:])
     assert bands[0] @ bands[1] < embeddings[0] @ embeddings[1]
@@ -90,8 +102,10 @@ def test_a_conversion_without_bands_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("birdfield.model.tflite.TfliteModel.__init__", older_model)
     with pytest.raises(InputError) as caught:
         Yamnet(Path("old.tflite"))
-    assert str(caught.value) == ("old.tflite: gives embeddings, scores; expected bands, "
-                                 "embeddings, scores; train again with this birdfield")
+    assert str(caught.value) == (
+        "old.tflite: gives embeddings, scores; expected bands, "
+        "embeddings, scores; train again with this birdfield"
+    )
 
 
 def older_model(model: TfliteModel, path: Path, threads: int) -> None:
@@ -129,8 +143,11 @@ def test_soxr_and_resampy_give_one_embedding(yamnet: Yamnet, tmp_path: Path) -> 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_soxr_and_resampy_give_one_embedding_of_real_recordings(yamnet: Yamnet) -> None:
     recordings = sorted((Path(os.environ["BIRDFIELD_DATA"]) / "train").rglob("*.ogg"))
-    chosen = [path for path in recordings[:: len(recordings) // 50]
-              if soundfile.info(path).samplerate != YAMNET.rate_hz][:RECORDINGS]
+    chosen = [
+        path
+        for path in recordings[:: len(recordings) // 50]
+        if soundfile.info(path).samplerate != YAMNET.rate_hz
+    ][:RECORDINGS]
     assert len(chosen) == RECORDINGS
     for path in chosen:
         assert_resamplers_agree(yamnet, path)

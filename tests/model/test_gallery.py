@@ -14,10 +14,14 @@ from birdfield.model.species import Species
 def gallery(prototypes: list[tuple[int, int, float]], species: int) -> Gallery:
     """Make a gallery of (species, sense, angle)."""
     owner, senses, degrees = zip(*prototypes, strict=True) if prototypes else ((), (), ())
-    return Gallery(tuple(Species(f"species {row}") for row in range(species)),
-                   np.array([at(angle) for angle in degrees], np.float32).reshape(-1, 128),
-                   np.array(owner, np.int32), np.array(senses, np.uint8),
-                   np.zeros((species, 3), np.float32), CALIBRATION)
+    return Gallery(
+        tuple(Species(f"species {row}") for row in range(species)),
+        np.array([at(angle) for angle in degrees], np.float32).reshape(-1, 128),
+        np.array(owner, np.int32),
+        np.array(senses, np.uint8),
+        np.zeros((species, 3), np.float32),
+        CALIBRATION,
+    )
 
 
 def test_similarity_is_the_cosine_of_the_angle() -> None:
@@ -49,15 +53,19 @@ def test_what_is_nearer_to_no_bird_is_not_known() -> None:
 
 def with_no_bird(*prototypes: tuple[int, float]) -> Gallery:
     """Give the factory prototypes of no bird, (sense, angle)."""
-    return replace(factory(), nobird_vectors=np.stack([at(angle) for _, angle in prototypes]),
-                   nobird_senses=np.array([sense for sense, _ in prototypes], np.uint8))
+    return replace(
+        factory(),
+        nobird_vectors=np.stack([at(angle) for _, angle in prototypes]),
+        nobird_senses=np.array([sense for sense, _ in prototypes], np.uint8),
+    )
 
 
 def test_no_bird_is_compared_by_the_querys_own_senses() -> None:
     """Seen at 60 and 90 and heard at 180 degrees; from 0: cos 0.5, -1, and nothing by both."""
     nothing = with_no_bird((0, 60), (0, 90), (1, 180))
-    found = [nothing.nobird_similarity(at(0)[None], sense).item()
-             for sense in ("image", "audio", "both")]
+    found = [
+        nothing.nobird_similarity(at(0)[None], sense).item() for sense in ("image", "audio", "both")
+    ]
     assert np.allclose(found, [0.5, -1, -1], atol=1e-6)
     assert factory().nobird_similarity(np.stack([at(0), at(9)]), "image").tolist() == [-1, -1]
 
@@ -83,7 +91,8 @@ def test_a_species_without_the_querys_sense_is_compared_by_what_it_has() -> None
 
 def test_a_species_without_a_prototype_is_as_far_as_can_be() -> None:
     assert gallery([(1, 0, 0)], species=3).similarities(at(0)[None], "image").tolist() == [
-        [-1, 1, -1]]
+        [-1, 1, -1]
+    ]
     assert gallery([], species=2).similarities(at(0)[None], "both").tolist() == [[-1, -1]]
     assert factory().similarities(np.zeros((0, 128), np.float32), "image").shape == (0, 3)
 
@@ -98,31 +107,59 @@ def test_what_is_dumped_is_loaded() -> None:
         assert np.array_equal(getattr(after, name), getattr(named, name))
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("vectors", np.zeros((9, 128), np.float32)), ("vectors", np.ones((9, 64), np.float32)),
-    ("vectors", np.full((9, 128), np.nan, np.float32)), ("owner", np.full(9, 3, np.int32)),
-    ("owner", np.full(9, -1, np.int32)), ("owner", np.zeros(8, np.int32)),
-    ("senses", np.full(9, 3, np.uint8)), ("thresholds", np.zeros((2, 3), np.float32)),
-    ("thresholds", np.full((3, 3), np.inf, np.float32)), ("senses", np.zeros(1, np.uint8)),
-    ("nobird_senses", np.zeros(1, np.uint8)), ("nobird_vectors", np.zeros((2, 128), np.float32)),
-    ("nobird_vectors", np.zeros((0, 64), np.float32)),
-])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("vectors", np.zeros((9, 128), np.float32)),
+        ("vectors", np.ones((9, 64), np.float32)),
+        ("vectors", np.full((9, 128), np.nan, np.float32)),
+        ("owner", np.full(9, 3, np.int32)),
+        ("owner", np.full(9, -1, np.int32)),
+        ("owner", np.zeros(8, np.int32)),
+        ("senses", np.full(9, 3, np.uint8)),
+        ("thresholds", np.zeros((2, 3), np.float32)),
+        ("thresholds", np.full((3, 3), np.inf, np.float32)),
+        ("senses", np.zeros(1, np.uint8)),
+        ("nobird_senses", np.zeros(1, np.uint8)),
+        ("nobird_vectors", np.zeros((2, 128), np.float32)),
+        ("nobird_vectors", np.zeros((0, 64), np.float32)),
+    ],
+)
 def test_parts_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarray) -> None:
-    parts = {key: getattr(factory(), key)
-             for key in ("species", "vectors", "owner", "senses", "thresholds")}
+    parts = {
+        key: getattr(factory(), key)
+        for key in ("species", "vectors", "owner", "senses", "thresholds")
+    }
     broken = Gallery(**{**parts, name: value}, calibration=CALIBRATION)
     with pytest.raises(InputError, match="^species.npz: .* for 3 species do not fit"):
         load_gallery(broken.dump(), CALIBRATION, "species.npz")
 
 
-@pytest.mark.parametrize("entries", [
-    b"", b"{", b"null", b"3", b'"text"', b"[null]", b"[3]", b"[{}]", b'[{"label": 3}]',
-    b'[{"label": ""}]', b'[{"label": "Jay", "names": []}]',
-    b'[{"label": "Jay", "names": {"de": 1}}]',
-    b'[{"label": "Jay", "scientific": 7}]', b'[{"label": "Jay"}, {"label": "J\\u0061y"}]',
-    b"[" * 100_000, b"\xff\xfe", b'{"label": "Jay"}', b'[{"label": "Jay\\u0000"}]',
-    b'[{"label": "Jay", "names": null}]', b'[{"label": ["Jay"]}]',
-])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"3",
+        b'"text"',
+        b"[null]",
+        b"[3]",
+        b"[{}]",
+        b'[{"label": 3}]',
+        b'[{"label": ""}]',
+        b'[{"label": "Jay", "names": []}]',
+        b'[{"label": "Jay", "names": {"de": 1}}]',
+        b'[{"label": "Jay", "scientific": 7}]',
+        b'[{"label": "Jay"}, {"label": "J\\u0061y"}]',
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b'{"label": "Jay"}',
+        b'[{"label": "Jay\\u0000"}]',
+        b'[{"label": "Jay", "names": null}]',
+        b'[{"label": ["Jay"]}]',
+    ],
+)
 def test_a_malformed_list_of_species_ends_in_one_error(entries: bytes) -> None:
     with pytest.raises(InputError):
         parse_species(entries, "species.npz")
@@ -133,12 +170,20 @@ def test_a_calibration_survives_json() -> None:
     assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
 
 
-@pytest.mark.parametrize("change", [
-    {"temperature": {"image": 0.0, "audio": 1, "both": 1}}, {"temperature": 3}, {"threshold": []},
-    {"temperature": {"image": -1, "audio": 1, "both": 1}}, {"threshold": {"image": 1}},
-    {"late_weight": float("nan")}, {"late_weight": None}, {"late_weight": "much"},
-    {"threshold": {"image": float("inf"), "audio": 1, "both": 1}},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"temperature": {"image": 0.0, "audio": 1, "both": 1}},
+        {"temperature": 3},
+        {"threshold": []},
+        {"temperature": {"image": -1, "audio": 1, "both": 1}},
+        {"threshold": {"image": 1}},
+        {"late_weight": float("nan")},
+        {"late_weight": None},
+        {"late_weight": "much"},
+        {"threshold": {"image": float("inf"), "audio": 1, "both": 1}},
+    ],
+)
 def test_a_malformed_calibration_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         Calibration.from_json({**CALIBRATION.to_json(), **change})

@@ -16,9 +16,11 @@ from birdfield.model.species import Species
 from birdfield.recognise.observation import harmless
 from birdfield.settings.schema import config_home
 
-NAMES = ("label,scientific,lang,name\n"
-         "Wren,Troglodytes troglodytes,de,Zaunkönig\nWren,,ja,ミソサザイ\nJay,Garrulus glandarius,"
-         "de,Eichelhäher\nJay,,pt-BR,Gaio\nRobin,,de,Ærobin\n")
+NAMES = (
+    "label,scientific,lang,name\n"
+    "Wren,Troglodytes troglodytes,de,Zaunkönig\nWren,,ja,ミソサザイ\nJay,Garrulus glandarius,"
+    "de,Eichelhäher\nJay,,pt-BR,Gaio\nRobin,,de,Ærobin\n"
+)
 
 
 @pytest.fixture
@@ -38,7 +40,10 @@ def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
     assert Names(merged(own, names), "pt-br").common("Jay") == "Gaio"
     assert Names(merged(own, names), "de-CH").common("Wren") == "Zaunkönig"
     assert Names(merged(own, names), "ja").told({"species": "Wren"}) == {
-        "species": "Wren", "name": "ミソサザイ", "scientific": "Troglodytes troglodytes"}
+        "species": "Wren",
+        "name": "ミソサザイ",
+        "scientific": "Troglodytes troglodytes",
+    }
     assert LABELS.full("Jay") == "Jay" and LABELS.told({"species": "Jay"}) == {"species": "Jay"}
 
 
@@ -66,13 +71,19 @@ def test_names_are_sorted_as_people_do() -> None:
 def test_species_are_listed_by_name(fake: Path, names: Path) -> None:  # noqa: F811
     done = run("species", fake, "list", "--lang", "de", "--names", names)
     assert [line.partition("  ")[0] for line in done.stdout.splitlines()] == [
-        "Eichelhäher (Garrulus glandarius)", "Zaunkönig (Troglodytes troglodytes)", "Ærobin"]
-    assert_refused(run("species", fake, "list", "--lang", "xx", "--names", names), 2,
-                   "in the language 'xx'")
+        "Eichelhäher (Garrulus glandarius)",
+        "Zaunkönig (Troglodytes troglodytes)",
+        "Ærobin",
+    ]
+    assert_refused(
+        run("species", fake, "list", "--lang", "xx", "--names", names), 2, "in the language 'xx'"
+    )
 
 
-def test_species_are_listed_by_the_names_of_the_configuration(fake: Path,  # noqa: F811
-                                                              names: Path) -> None:
+def test_species_are_listed_by_the_names_of_the_configuration(
+    fake: Path,  # noqa: F811
+    names: Path,
+) -> None:
     config_home().mkdir(parents=True)
     (config_home() / "birdfield.toml").write_text(f'[names]\nfile = "{names}"\nlang = "de"\n')
     assert "Zaunkönig (Troglodytes troglodytes)" in run("species", fake, "list").stdout
@@ -80,12 +91,15 @@ def test_species_are_listed_by_the_names_of_the_configuration(fake: Path,  # noq
 
 
 def test_a_photograph_is_told_by_the_names_of_the_configuration(
-        fake: Path, names: Path, tmp_path: Path,  # noqa: F811
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    fake: Path,
+    names: Path,
+    tmp_path: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(Bundle, "encoder", lambda *_: BluePitch())
     config_home().mkdir(parents=True)
     (config_home() / "birdfield.toml").write_text(f'[names]\nfile = "{names}"\nlang = "de"\n')
-    row, = lines_of(run("identify", picture(tmp_path / "a.png", 121), "--model", fake, "--json"))
+    (row,) = lines_of(run("identify", picture(tmp_path / "a.png", 121), "--model", fake, "--json"))
     assert (row["species"], row["name"]) == ("Wren", "Zaunkönig")
 
 
@@ -100,15 +114,24 @@ def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:
     for name in ("Wren", "ミソサザイ", "troglodytes TROGLODYTES"):
         assert len(lines_of(run("visits", journal, "--json", "--species", name, *flags))) == 1
     assert not run("visits", journal, "--species", "Jay", *flags).stdout
-    row, = lines_of(run("visits", journal, "--json", "--csv", table, *flags))
+    (row,) = lines_of(run("visits", journal, "--json", "--csv", table, *flags))
     assert (row["species"], row["name"]) == ("Wren", "ミソサザイ")
-    cell, = csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8")))
+    (cell,) = csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8")))
     assert (cell["species"], cell["name"], cell["mark"]) == ("Wren", "ミソサザイ", "new")
     assert "name" not in lines_of(run("visits", journal, "--json"))[0]
 
 
-@pytest.mark.parametrize(("value", "written"), [
-    ("=HYPERLINK(1)", "'=HYPERLINK(1)"), ("@x", "'@x"), ("-1+2", "'-1+2"), ("Jay", "Jay"),
-    (-1.5, -1.5), ("", ""), (None, None)])
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("@x", "'@x"),
+        ("-1+2", "'-1+2"),
+        ("Jay", "Jay"),
+        (-1.5, -1.5),
+        ("", ""),
+        (None, None),
+    ],
+)
 def test_no_name_is_a_formula(value: object, written: object) -> None:
     assert harmless(value) == written

@@ -15,21 +15,34 @@ Wren,,,
 """
 
 
-@pytest.mark.parametrize(("given", "cleaned"), [
-    ("Eurasian_Jay", "Eurasian Jay"), ("  Eurasian   Jay ", "Eurasian Jay"),
-    ("_Jay__", "Jay"), ("Grasmücke", "Grasmücke"),
-    (unicodedata.normalize("NFD", "Grasmücke"), "Grasmücke"), ("鳥", "鳥"),
-    ("x" * MAX_NAME, "x" * MAX_NAME), ("Anna's Hummingbird", "Anna's Hummingbird"),
-])
+@pytest.mark.parametrize(
+    ("given", "cleaned"),
+    [
+        ("Eurasian_Jay", "Eurasian Jay"),
+        ("  Eurasian   Jay ", "Eurasian Jay"),
+        ("_Jay__", "Jay"),
+        ("Grasmücke", "Grasmücke"),
+        (unicodedata.normalize("NFD", "Grasmücke"), "Grasmücke"),
+        ("鳥", "鳥"),
+        ("x" * MAX_NAME, "x" * MAX_NAME),
+        ("Anna's Hummingbird", "Anna's Hummingbird"),
+    ],
+)
 def test_a_name_has_one_form(given: str, cleaned: str) -> None:
     assert clean_name(given) == cleaned == clean_name(cleaned)
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ("", "has 0 characters; expected 1 to 200"), (" _ ", "has 0 characters"),
-    ("x" * 201, "has 201 characters"), ("Jay\0", "holds a control character"),
-    ("Jay\x1b[31m", "holds a control character"), ("Jay\udc80", "holds a control character"),
-])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("", "has 0 characters; expected 1 to 200"),
+        (" _ ", "has 0 characters"),
+        ("x" * 201, "has 201 characters"),
+        ("Jay\0", "holds a control character"),
+        ("Jay\x1b[31m", "holds a control character"),
+        ("Jay\udc80", "holds a control character"),
+    ],
+)
 def test_what_is_no_name_is_refused(given: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         clean_name(given)
@@ -44,26 +57,36 @@ def test_a_names_file_gathers_the_languages_of_a_species(tmp_path: Path) -> None
     path = tmp_path / "names.csv"
     path.write_text(NAMES, encoding="utf-8-sig")  # as a spreadsheet saves it
     assert read_names(path) == {
-        "eurasian jay": Species("Eurasian Jay", "Garrulus glandarius",
-                                {"de": "Eichelhäher", "fr": "Geai des chênes"}),
-        "wren": Species("Wren")}
+        "eurasian jay": Species(
+            "Eurasian Jay", "Garrulus glandarius", {"de": "Eichelhäher", "fr": "Geai des chênes"}
+        ),
+        "wren": Species("Wren"),
+    }
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"", "names.csv: no column label, lang, name, scientific; expected label,scientific,lang"),
-    (b"label,name\nJay,x\n", "no column lang, scientific"),
-    (b"label,scientific,lang,name\nJay,,,\n,,de,x\n",
-     "names.csv, line 3: species name '' has 0 characters; expected 1 to 200"),
-    (b"label,scientific,lang,name\nJay,,de,x\0\n",
-     "names.csv, line 2: species name .* holds a control character"),
-    (b"label,scientific,lang,name\n\xff\xfe,,,\n", "not a UTF-8 CSV file"),
-    (b"label,scientific,lang,name\n" + b"x" * 200_000 + b",,,\n", "not a UTF-8 CSV file"),
-    (b"label,scientific,lang,name\nJay\n", None),
-    (b"label,scientific,lang,name\nJay,,,,too,many\n", None),
-    (b"label,scientific,lang,name\n,,,\nJay,,,\n, ,,,,\n,,,\n", None),
-])
-def test_a_malformed_names_file_ends_in_one_error(tmp_path: Path, content: bytes,
-                                                  words: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "names.csv: no column label, lang, name, scientific; expected label,scientific,lang"),
+        (b"label,name\nJay,x\n", "no column lang, scientific"),
+        (
+            b"label,scientific,lang,name\nJay,,,\n,,de,x\n",
+            "names.csv, line 3: species name '' has 0 characters; expected 1 to 200",
+        ),
+        (
+            b"label,scientific,lang,name\nJay,,de,x\0\n",
+            "names.csv, line 2: species name .* holds a control character",
+        ),
+        (b"label,scientific,lang,name\n\xff\xfe,,,\n", "not a UTF-8 CSV file"),
+        (b"label,scientific,lang,name\n" + b"x" * 200_000 + b",,,\n", "not a UTF-8 CSV file"),
+        (b"label,scientific,lang,name\nJay\n", None),
+        (b"label,scientific,lang,name\nJay,,,,too,many\n", None),
+        (b"label,scientific,lang,name\n,,,\nJay,,,\n, ,,,,\n,,,\n", None),
+    ],
+)
+def test_a_malformed_names_file_ends_in_one_error(
+    tmp_path: Path, content: bytes, words: str | None
+) -> None:
     (tmp_path / "names.csv").write_bytes(content)
     if words is None:
         assert read_names(tmp_path / "names.csv") == {"jay": Species("Jay")}
@@ -74,8 +97,11 @@ def test_a_malformed_names_file_ends_in_one_error(tmp_path: Path, content: bytes
 
 def test_a_names_file_need_not_spell_labels_as_folders_do(tmp_path: Path) -> None:
     path = tmp_path / "names.csv"
-    path.write_text("label,scientific,lang,name\nEURASIAN_JAY,Garrulus glandarius,de,Häher\n"
-                    "eurasian  jay,,fr,Geai\nOwl,,de,Eule\n", encoding="utf-8")
+    path.write_text(
+        "label,scientific,lang,name\nEURASIAN_JAY,Garrulus glandarius,de,Häher\n"
+        "eurasian  jay,,fr,Geai\nOwl,,de,Eule\n",
+        encoding="utf-8",
+    )
     jay = Species("Eurasian Jay", "Garrulus glandarius", {"de": "Häher", "fr": "Geai"})
     assert merged([Species("Eurasian Jay")], path) == [jay, Species("Owl", None, {"de": "Eule"})]
     for sense in ("images", "audio"):

@@ -54,9 +54,12 @@ def bundle(tmp_path: Path) -> Bundle:
 
 def enrolled(label: str, *samples: tuple[str, float]) -> Enrolled:
     """Make an entry of (sense, angle) samples."""
-    return Enrolled(Species(label), tuple(f"{label} {row}" for row in range(len(samples))),
-                    tuple(sense for sense, _ in samples),
-                    np.stack([at(angle) for _, angle in samples]))
+    return Enrolled(
+        Species(label),
+        tuple(f"{label} {row}" for row in range(len(samples))),
+        tuple(sense for sense, _ in samples),
+        np.stack([at(angle) for _, angle in samples]),
+    )
 
 
 def store_of(bundle: Bundle, *entries: Enrolled) -> Store:
@@ -75,14 +78,24 @@ def test_without_a_store_nothing_is_changed(bundle: Bundle) -> None:
 
 
 def test_what_is_stored_is_loaded(bundle: Bundle) -> None:
-    owl = Enrolled(Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"}), ("a", "b"),
-                   ("image", "audio"), np.stack([at(10), at(20)]))
-    before = replace(store_of(bundle, owl, enrolled("Owl", ("audio", 5))),
-                     removed=frozenset({"Wren"}), renamed={"Jay": "Häher"})
+    owl = Enrolled(
+        Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"}),
+        ("a", "b"),
+        ("image", "audio"),
+        np.stack([at(10), at(20)]),
+    )
+    before = replace(
+        store_of(bundle, owl, enrolled("Owl", ("audio", 5))),
+        removed=frozenset({"Wren"}),
+        renamed={"Jay": "Häher"},
+    )
     put(bundle, before)
     after = load_store(bundle)
     assert (after.model, after.removed, after.renamed) == (
-        before.model, before.removed, before.renamed)
+        before.model,
+        before.removed,
+        before.renamed,
+    )
     assert list(after.enrolled) == ["Käuzchen", "Owl"]
     found = after.enrolled["Käuzchen"]
     assert (found.species, found.hashes, found.senses) == (owl.species, owl.hashes, owl.senses)
@@ -98,7 +111,8 @@ def test_the_store_is_beside_the_bundle_and_the_bundle_is_not_touched(bundle: Bu
 
 
 def test_the_store_of_a_read_only_bundle_is_in_the_users_data(
-        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     expected = Path(os.environ["XDG_DATA_HOME"]) / "birdfield/stores" / bundle.model_id
     put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
@@ -108,7 +122,8 @@ def test_the_store_of_a_read_only_bundle_is_in_the_users_data(
 
 
 def test_a_store_is_found_again_once_the_bundles_place_can_be_written(
-        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: False)
         put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
@@ -119,7 +134,8 @@ def test_a_store_is_found_again_once_the_bundles_place_can_be_written(
 
 
 def test_the_store_of_the_packaged_starter_is_in_the_users_data(
-        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An upgrade replaces site-packages, though it may be written to."""
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder)
     put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
@@ -130,7 +146,8 @@ def test_the_store_of_the_packaged_starter_is_in_the_users_data(
 
 
 def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
-        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The Wren is of both; what is no store is passed over, and other bundles have no such past."""
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder)
     put(bundle, store_of(bundle, enrolled("Owl", ("image", 200)), enrolled("wren", ("image", 9))))
@@ -139,7 +156,7 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
     old = store_path(bundle)
     (old.parent.parent / "starter-1").mkdir()
     (old.parent.parent / "starter-1/species.store").write_text("no store")
-    sentence, = left_behind(upgraded, own)
+    (sentence,) = left_behind(upgraded, own)
     assert sentence.startswith(f"{old}: the starter that this package had before was taught Owl, ")
     put(upgraded, Store(upgraded.model_id, {"owl": enrolled("owl", ("image", 8))}))
     now = merged_gallery(upgraded, load_store(upgraded), BluePitch().fuse)
@@ -149,7 +166,8 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
 
 
 def test_a_store_beside_a_bundle_that_became_read_only_is_still_found(
-        bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert list(load_store(bundle).enrolled) == ["Owl"]
@@ -203,8 +221,13 @@ def test_what_a_crash_left_does_not_count(bundle: Bundle) -> None:
 
 def test_what_two_processes_enrol_at_once_all_survives(bundle: Bundle) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(bundle.folder), name,
-                                 str(ENROLMENTS)], env=environment) for name in ("Owl", "Tit")]
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(bundle.folder), name, str(ENROLMENTS)],
+            env=environment,
+        )
+        for name in ("Owl", "Tit")
+    ]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     expected = {f"{name} {index}" for name in ("Owl", "Tit") for index in range(ENROLMENTS)}
     assert set(load_store(bundle).enrolled) == expected
@@ -214,12 +237,15 @@ def test_a_process_that_is_killed_leaves_a_whole_store(bundle: Bundle) -> None:
     """Killed twice; what it enrolled until then is there, without a gap."""
     environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
     for turn in range(2):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(bundle.folder), f"T{turn}",
-                                   "100000"], env=environment)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(bundle.folder), f"T{turn}", "100000"],
+            env=environment,
+        )
         target = store_path(bundle)
         before = target.stat().st_mtime_ns if target.exists() else 0
-        while writer.poll() is None and (not target.exists()
-                                         or target.stat().st_mtime_ns == before):
+        while writer.poll() is None and (
+            not target.exists() or target.stat().st_mtime_ns == before
+        ):
             pass
         writer.kill()
         writer.wait()
@@ -239,14 +265,16 @@ def test_an_enrolled_species_has_a_prototype_for_each_set_of_senses(bundle: Bund
     own = gallery.owner == 3
     # The means by sight, sound and both, which is longer; then each photograph.
     assert gallery.senses[own].tolist() == [0, 1, 2, 0, 0]
-    assert np.allclose(gallery.vectors[own], [at(200), at(220), 1.1 * at(205), at(190), at(210)],
-                       atol=1e-3)
+    assert np.allclose(
+        gallery.vectors[own], [at(200), at(220), 1.1 * at(205), at(190), at(210)], atol=1e-3
+    )
     assert np.allclose(gallery.thresholds[3], bundle.calibration.threshold)
 
 
 @pytest.mark.parametrize(("photographs", "length"), [(1, 1.1), (5, 1.1), (10, 1.05), (50, 1.01)])
 def test_what_reaches_further_does_so_less_with_more_photographs(
-        bundle: Bundle, photographs: int, length: float) -> None:
+    bundle: Bundle, photographs: int, length: float
+) -> None:
     owl = enrolled("Owl", *[("image", 200)] * photographs, ("audio", 200))
     gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
     both = gallery.vectors[(gallery.owner == 3) & (gallery.senses == 2)]
@@ -268,8 +296,9 @@ def test_more_samples_of_a_factory_species_reach_no_further(bundle: Bundle) -> N
 
 def test_more_samples_of_a_factory_species_add_prototypes(bundle: Bundle) -> None:
     """The robin is at 60 degrees; a bird at 80 is 1 away from the sample, 0.94 from the factory."""
-    more = merged_gallery(bundle, store_of(bundle, enrolled("Robin", ("image", 80))),
-                          BluePitch().fuse)
+    more = merged_gallery(
+        bundle, store_of(bundle, enrolled("Robin", ("image", 80))), BluePitch().fuse
+    )
     assert more.labels == ("Jay", "Robin", "Wren")
     assert np.allclose(more.similarities(at(80)[None], "image")[0, 1], 1)
     assert np.allclose(more.similarities(at(60)[None], "image")[0, 1], 1)
@@ -285,11 +314,15 @@ def test_a_tombstone_takes_a_species_with_all_its_prototypes(bundle: Bundle) -> 
 
 
 def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
-    nothing = replace(factory(), nobird_vectors=at(200)[None],
-                      nobird_senses=np.array([1], np.uint8))
+    nothing = replace(
+        factory(), nobird_vectors=at(200)[None], nobird_senses=np.array([1], np.uint8)
+    )
     (bundle.folder / "species.npz").write_bytes(nothing.dump())
-    changed = replace(store_of(bundle, enrolled("Owl", ("image", 90))),
-                      removed=frozenset({"Jay"}), renamed={"Wren": "Winter Wren"})
+    changed = replace(
+        store_of(bundle, enrolled("Owl", ("image", 90))),
+        removed=frozenset({"Jay"}),
+        renamed={"Wren": "Winter Wren"},
+    )
     gallery = merged_gallery(bundle, changed, BluePitch().fuse)
     assert gallery.labels == ("Robin", "Winter Wren", "Owl")
     assert np.array_equal(gallery.nobird_vectors, at(200)[None])
@@ -297,8 +330,9 @@ def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
 
 
 def test_all_factory_species_may_be_removed(bundle: Bundle) -> None:
-    gone = replace(store_of(bundle, enrolled("Owl", ("image", 5))),
-                   removed=frozenset({"Jay", "Robin", "Wren"}))
+    gone = replace(
+        store_of(bundle, enrolled("Owl", ("image", 5))), removed=frozenset({"Jay", "Robin", "Wren"})
+    )
     assert merged_gallery(bundle, gone, BluePitch().fuse).labels == ("Owl",)
 
 
@@ -310,19 +344,27 @@ def test_a_renamed_species_keeps_its_prototypes(bundle: Bundle) -> None:
 
 
 def with_entry(**changes: object) -> Callable[[Store], Store]:
-    return lambda store: replace(store, enrolled={
-        "Owl": replace(store.enrolled["Owl"], **changes)})  # type: ignore[arg-type]
+    return lambda store: replace(store, enrolled={"Owl": replace(store.enrolled["Owl"], **changes)})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("change", [
-    with_entry(hashes=("a",)), with_entry(senses=("image", "smell")), with_entry(senses=("image",)),
-    with_entry(vectors=np.zeros((3, 128), np.float32)),
-    with_entry(hashes=(), senses=()),
-    with_entry(vectors=np.full((2, 128), np.nan, np.float32)), with_entry(species=Species("")),
-    with_entry(species=Species("x" * 300)), with_entry(species=Species("O\0wl")),
-], ids=range(9))
-def test_a_store_with_a_right_checksum_is_still_checked(bundle: Bundle,
-                                                        change: Callable[[Store], Store]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_entry(hashes=("a",)),
+        with_entry(senses=("image", "smell")),
+        with_entry(senses=("image",)),
+        with_entry(vectors=np.zeros((3, 128), np.float32)),
+        with_entry(hashes=(), senses=()),
+        with_entry(vectors=np.full((2, 128), np.nan, np.float32)),
+        with_entry(species=Species("")),
+        with_entry(species=Species("x" * 300)),
+        with_entry(species=Species("O\0wl")),
+    ],
+    ids=range(9),
+)
+def test_a_store_with_a_right_checksum_is_still_checked(
+    bundle: Bundle, change: Callable[[Store], Store]
+) -> None:
     data = change(store_of(bundle, enrolled("Owl", ("image", 1), ("audio", 2)))).dump()
     with pytest.raises(InputError):
         parse_store(data, "species.store")

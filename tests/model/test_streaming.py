@@ -32,9 +32,11 @@ class Counting:
         return np.asarray(cut.sum(axis=1, keepdims=True))
 
 
-@pytest.mark.parametrize(("start", "length", "new"), [
-    (2, 8, 1), (4, 8, 2), (0, 8, 0), (6, 8, 3), (1, 8, 3), (2, 6, 0), (2, 10, 2)],
-    ids=["a hop", "two hops", "the same", "past all", "half a hop", "shorter", "longer"])
+@pytest.mark.parametrize(
+    ("start", "length", "new"),
+    [(2, 8, 1), (4, 8, 2), (0, 8, 0), (6, 8, 3), (1, 8, 3), (2, 6, 0), (2, 10, 2)],
+    ids=["a hop", "two hops", "the same", "past all", "half a hop", "shorter", "longer"],
+)
 def test_only_what_the_last_window_lacked_is_embedded(start: int, length: int, new: int) -> None:
     """[0, 8) has patches at 0, 2 and 4; a patch is 4 samples, a hop 2."""
     sound = np.random.default_rng(0).normal(size=30).astype(np.float32)
@@ -62,11 +64,15 @@ def test_what_was_given_out_cannot_be_changed() -> None:
 
 def sounds() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    return {"song": np.concatenate([sing(place, rng, 4.0) for place in range(4)]),
-            "noise": rng.normal(0, 0.1, 240_000).astype(np.float32),
-            "silence": np.zeros(240_000, np.float32),
-            "quiet beside loud": (0.9 * np.sin(np.arange(240_000)) * (np.arange(240_000) > 120_000)
-                                  + rng.normal(0, 1e-4, 240_000)).astype(np.float32)}
+    return {
+        "song": np.concatenate([sing(place, rng, 4.0) for place in range(4)]),
+        "noise": rng.normal(0, 0.1, 240_000).astype(np.float32),
+        "silence": np.zeros(240_000, np.float32),
+        "quiet beside loud": (
+            0.9 * np.sin(np.arange(240_000)) * (np.arange(240_000) > 120_000)
+            + rng.normal(0, 1e-4, 240_000)
+        ).astype(np.float32),
+    }
 
 
 @pytest.mark.parametrize("name", sounds())
@@ -85,8 +91,9 @@ def test_windows_one_after_another_embed_as_each_by_itself(name: str) -> None:
 def test_the_8_bit_form_embeds_as_the_float_file_does(name: str) -> None:
     """By cosine, patch by patch: 0.99 on average and 0.97 at least is what was asked of it."""
     cut = patches(sounds()[name][: YAMNET.window], YAMNET)
-    found, expected = (model.embed(cut) for model in (LogMelYamnet(1),
-                                                      WaveformYamnet(PACKAGED_YAMNET, 1)))
+    found, expected = (
+        model.embed(cut) for model in (LogMelYamnet(1), WaveformYamnet(PACKAGED_YAMNET, 1))
+    )
     for part in (slice(EMBEDDING), slice(EMBEDDING, YAMNET.dim)):
         cosines = (unit(found[:, part]) * unit(expected[:, part])).sum(axis=1)
         assert cosines.mean() >= 0.99 and cosines.min() >= 0.97
@@ -122,8 +129,11 @@ def test_a_tone_is_loud_in_its_own_band_only() -> None:
 def test_the_mel_bands_are_those_of_the_packaged_float_file() -> None:
     """Its first operator of two dimensions multiplies by them."""
     interpreter = interpreter_class()(model_path=str(PACKAGED_YAMNET))
-    held = [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_tensor_details()
-            if tuple(detail["shape"]) == (64, 257)]
+    held = [
+        interpreter.get_tensor(detail["index"])
+        for detail in interpreter.get_tensor_details()
+        if tuple(detail["shape"]) == (64, 257)
+    ]
     assert any(np.allclose(values.T, MEL, atol=1e-5) for values in held)
 
 

@@ -46,8 +46,9 @@ def test_the_first_installed_runtime_is_taken(installed: set[str]) -> None:
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
-def test_the_environment_chooses_the_runtime(installed: set[str], name: str,
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_chooses_the_runtime(
+    installed: set[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installed.update(RUNTIMES)
     monkeypatch.setenv("BIRDFIELD_RUNTIME", name)
     assert interpreter_class() == name
@@ -55,7 +56,8 @@ def test_the_environment_chooses_the_runtime(installed: set[str], name: str,
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_chosen_runtime_that_is_missing_is_never_replaced(
-        installed: set[str], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: set[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installed.update(set(RUNTIMES) - {name})
     monkeypatch.setenv("BIRDFIELD_RUNTIME", name)
     with pytest.raises(MissingError, match=f"{name} was asked for.*pip install {name}$"):
@@ -64,24 +66,28 @@ def test_a_chosen_runtime_that_is_missing_is_never_replaced(
 
 @pytest.mark.usefixtures("installed")
 def test_without_a_runtime_the_message_says_what_to_install() -> None:
-    with pytest.raises(MissingError, match="no TFLite runtime is installed .*pip install "
-                                           "ai-edge-litert$"):
+    with pytest.raises(
+        MissingError, match="no TFLite runtime is installed .*pip install ai-edge-litert$"
+    ):
         interpreter_class()
 
 
 def test_a_runtime_that_does_not_exist_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIRDFIELD_RUNTIME", "tensorrt")
-    with pytest.raises(UsageError, match="BIRDFIELD_RUNTIME is 'tensorrt'; expected one of "
-                                         "ai-edge-litert, tflite-runtime"):
+    with pytest.raises(
+        UsageError,
+        match="BIRDFIELD_RUNTIME is 'tensorrt'; expected one of ai-edge-litert, tflite-runtime",
+    ):
         interpreter_class()
 
 
 def test_a_model_tells_its_inputs_and_gives_its_outputs() -> None:
     model = TfliteModel(PACKAGED_YAMNET)
     assert model.inputs == {"waveform": (YAMNET.patch,)}
-    assert {name: value.shape for name, value in
-            model(waveform=np.zeros(YAMNET.patch, np.float32)).items()} == {
-                "embeddings": (1, 1024), "bands": (1, BANDS), "scores": (1, 521)}
+    assert {
+        name: value.shape
+        for name, value in model(waveform=np.zeros(YAMNET.patch, np.float32)).items()
+    } == {"embeddings": (1, 1024), "bands": (1, BANDS), "scores": (1, 521)}
 
 
 def test_a_result_is_a_copy_that_the_next_run_does_not_change() -> None:
@@ -100,8 +106,11 @@ def test_an_input_of_another_shape_or_name_is_refused(name: str) -> None:
         TfliteModel(PACKAGED_YAMNET)(**{name: np.zeros(shape, np.float32)})
 
 
-@pytest.mark.parametrize("content", [b"", b"no model", bytes(5000), b"\x1c\0\0\0TFL3" + bytes(99)],
-                         ids=["empty", "text", "zeros", "header only"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no model", bytes(5000), b"\x1c\0\0\0TFL3" + bytes(99)],
+    ids=["empty", "text", "zeros", "header only"],
+)
 def test_what_is_no_model_ends_in_one_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "image.tflite").write_bytes(content)
     with pytest.raises(InputError, match="image.tflite: this TFLite runtime cannot load it"):

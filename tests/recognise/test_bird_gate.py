@@ -19,11 +19,19 @@ def scores(bird: float, voice: float = 0.0) -> np.ndarray:
     return classes
 
 
-@pytest.mark.parametrize(("bird", "voice", "birdless"), [
-    (QUIET - 0.01, 0, True), (QUIET + 0.01, 0, False), (QUIET + 0.01, LOUD - 0.01, False),
-    (QUIET + 0.01, LOUD + 0.01, True), (CLEAR + 0.01, 1, False)])
-def test_a_bird_must_be_heard_and_more_so_beside_a_voice(bird: float, voice: float,
-                                                         birdless: bool) -> None:
+@pytest.mark.parametrize(
+    ("bird", "voice", "birdless"),
+    [
+        (QUIET - 0.01, 0, True),
+        (QUIET + 0.01, 0, False),
+        (QUIET + 0.01, LOUD - 0.01, False),
+        (QUIET + 0.01, LOUD + 0.01, True),
+        (CLEAR + 0.01, 1, False),
+    ],
+)
+def test_a_bird_must_be_heard_and_more_so_beside_a_voice(
+    bird: float, voice: float, birdless: bool
+) -> None:
     assert is_birdless(scores(bird, voice)) == birdless
 
 

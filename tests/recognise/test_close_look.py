@@ -54,8 +54,14 @@ def test_a_part_has_to_be_surer_than_a_whole(degrees: int, taken: bool) -> None:
 
 def test_without_any_species_there_is_nothing_to_look_for() -> None:
     known = factory()
-    nobody = replace(known, species=(), vectors=known.vectors[:0], owner=known.owner[:0],
-                     senses=known.senses[:0], thresholds=known.thresholds[:0])
+    nobody = replace(
+        known,
+        species=(),
+        vectors=known.vectors[:0],
+        owner=known.owner[:0],
+        senses=known.senses[:0],
+        thresholds=known.thresholds[:0],
+    )
     encoder = Counting()
     CloseLook(encoder, nobody).image_vector(scene(60, 0, 0))
     assert encoder.pictures == 1
@@ -68,7 +74,8 @@ def test_the_parts_are_the_whole_and_cover_it_again_and_again(shape: tuple[int, 
     whole, *parts = parts_of(image)
     assert np.array_equal(whole, image) and len(parts) == 14
     assert {part.shape[:2] for part in parts} == {
-        tuple(max(int(share * side), 1) for side in shape) for share in (0.62, 0.4)}
+        tuple(max(int(share * side), 1) for side in shape) for share in (0.62, 0.4)
+    }
     for some in (parts[:5], parts[5:]):
         seen = np.unique(np.concatenate([part.reshape(-1, 3) for part in some]), axis=0)
         assert len(seen) == number.size

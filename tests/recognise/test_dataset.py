@@ -31,13 +31,24 @@ def samples(label: str, sense: str, *names: str) -> list[Sample]:
 
 
 def test_a_species_may_be_seen_or_heard_or_both(tmp_path: Path) -> None:
-    touch(tmp_path / "images", "Jay/b.JPG", "Jay/a.png", "Grey_Wren/c.webp", "Grey_Wren/d.bmp",
-          "Grey_Wren/e.jpeg")
+    touch(
+        tmp_path / "images",
+        "Jay/b.JPG",
+        "Jay/a.png",
+        "Grey_Wren/c.webp",
+        "Grey_Wren/d.bmp",
+        "Grey_Wren/e.jpeg",
+    )
     touch(tmp_path / "audio", "Jay/a.wav", "Owl/a.flac", "Owl/b.ogg", "Owl/c.mp3", "Owl/d.aiff")
     found = scan(tmp_path / "images", tmp_path / "audio")
     assert found.labels == ("Grey Wren", "Jay", "Owl") and not found.misnamed
     assert [sample.path.name for sample in found.samples("image")] == [
-        "c.webp", "d.bmp", "e.jpeg", "a.png", "b.JPG"]
+        "c.webp",
+        "d.bmp",
+        "e.jpeg",
+        "a.png",
+        "b.JPG",
+    ]
     assert [sample.label for sample in found.samples("audio")] == ["Jay", *4 * ["Owl"]]
 
 
@@ -50,13 +61,25 @@ def test_a_folder_in_either_unicode_form_is_one_species(tmp_path: Path) -> None:
 
 
 def test_what_does_not_belong_is_listed_and_what_is_hidden_is_not(tmp_path: Path) -> None:
-    touch(tmp_path / "images", "Jay/a.png", "Jay/notes.txt", "loose.png", ".DS_Store",
-          "Jay/.hidden.png", "Jay/folder.png/x.png", ".git/a.png")
+    touch(
+        tmp_path / "images",
+        "Jay/a.png",
+        "Jay/notes.txt",
+        "loose.png",
+        ".DS_Store",
+        "Jay/.hidden.png",
+        "Jay/folder.png/x.png",
+        ".git/a.png",
+    )
     touch(tmp_path / "audio", "Jay/a.png")
     found = scan(tmp_path / "images", tmp_path / "audio")
     assert [sample.path.name for sample in found.images] == ["a.png"] and not found.audio
     assert sorted(str(path.relative_to(tmp_path)) for path in found.misnamed) == [
-        "audio/Jay/a.png", "images/Jay/folder.png", "images/Jay/notes.txt", "images/loose.png"]
+        "audio/Jay/a.png",
+        "images/Jay/folder.png",
+        "images/Jay/notes.txt",
+        "images/loose.png",
+    ]
 
 
 def test_names_fill_in_what_a_folder_does_not_say(tmp_path: Path) -> None:
@@ -67,11 +90,14 @@ def test_names_fill_in_what_a_folder_does_not_say(tmp_path: Path) -> None:
     assert found.species == (jay, Species("Wren"))
 
 
-@pytest.mark.parametrize(("missing", "words"), [
-    ("images", "images: no such folder; expected one folder a species in it"),
-    ("audio", "audio: no such folder"),
-    ("neither", "no species in .*images or .*audio; expected a folder a species"),
-])
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("images", "images: no such folder; expected one folder a species in it"),
+        ("audio", "audio: no such folder"),
+        ("neither", "no species in .*images or .*audio; expected a folder a species"),
+    ],
+)
 def test_folders_without_a_species_are_refused(tmp_path: Path, missing: str, words: str) -> None:
     for name in {"images", "audio"} - {missing}:
         (tmp_path / name).mkdir()
@@ -79,24 +105,44 @@ def test_folders_without_a_species_are_refused(tmp_path: Path, missing: str, wor
         scan(tmp_path / "images", tmp_path / "audio")
 
 
-@pytest.mark.parametrize(("name", "recording"), [
-    ("XC12__0.wav", "XC12"), ("XC12__345.wav", "XC12"), ("a__b__3.wav", "a__b"),
-    ("XC12_0.wav", "audio:XC12_0.wav"), ("XC12__.wav", "audio:XC12__.wav"),
-    ("XC12__x.wav", "audio:XC12__x.wav"), ("__3.wav", "audio:__3.wav"),
-    ("XC12__٣.wav", "audio:XC12__٣.wav"), ("XC12.wav", "audio:XC12.wav"),
-])
+@pytest.mark.parametrize(
+    ("name", "recording"),
+    [
+        ("XC12__0.wav", "XC12"),
+        ("XC12__345.wav", "XC12"),
+        ("a__b__3.wav", "a__b"),
+        ("XC12_0.wav", "audio:XC12_0.wav"),
+        ("XC12__.wav", "audio:XC12__.wav"),
+        ("XC12__x.wav", "audio:XC12__x.wav"),
+        ("__3.wav", "audio:__3.wav"),
+        ("XC12__٣.wav", "audio:XC12__٣.wav"),
+        ("XC12.wav", "audio:XC12.wav"),
+    ],
+)
 def test_clips_of_a_recording_share_it(name: str, recording: str) -> None:
     """Only decimal digits 0 to 9 after two underscores make a clip."""
     assert recording_of(Path(name), "audio") == recording
 
 
 def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
-    touch(tmp_path / "audio", "Jay/song.wav", "Jay/song__1.wav", "Jay/song__2.wav", "Jay/call.wav",
-          "Wren/song.wav")
+    touch(
+        tmp_path / "audio",
+        "Jay/song.wav",
+        "Jay/song__1.wav",
+        "Jay/song__2.wav",
+        "Jay/call.wav",
+        "Wren/song.wav",
+    )
     touch(tmp_path / "images", "Jay/song.png")
     found = scan(tmp_path / "images", tmp_path / "audio")
     assert [sample.recording for sample in (*found.audio, *found.images)] == [
-        "audio:call.wav", "song", "song", "song", "audio:song.wav", "image:song.png"]
+        "audio:call.wav",
+        "song",
+        "song",
+        "song",
+        "audio:song.wav",
+        "image:song.png",
+    ]
 
 
 def test_files_of_one_name_are_two_samples_when_seen_and_heard() -> None:
@@ -104,8 +150,11 @@ def test_files_of_one_name_are_two_samples_when_seen_and_heard() -> None:
 
 
 def test_no_recording_is_in_two_folds() -> None:
-    clips = samples("Jay", "audio", *[f"{recording}__{clip}.wav" for recording in range(11)
-                                      for clip in range(4)])
+    clips = samples(
+        "Jay",
+        "audio",
+        *[f"{recording}__{clip}.wav" for recording in range(11) for clip in range(4)],
+    )
     folds = assign_folds(clips, 5, seed=3)
     rows = fold_of(clips, folds)
     assert len(folds) == 11 and set(folds.values()) == set(range(5))
@@ -114,8 +163,10 @@ def test_no_recording_is_in_two_folds() -> None:
 
 
 def test_a_lone_recording_is_never_tested() -> None:
-    both = [*samples("Jay", "audio", "one__0.wav", "one__1.wav"),
-            *samples("Jay", "image", "a.png", "b.png")]
+    both = [
+        *samples("Jay", "audio", "one__0.wav", "one__1.wav"),
+        *samples("Jay", "image", "a.png", "b.png"),
+    ]
     folds = assign_folds(both, 5, seed=0)
     assert folds["Jay", "one"] == STAYS
     assert STAYS not in fold_of(both[2:], folds) and len(set(fold_of(both[2:], folds))) == 2
@@ -123,8 +174,10 @@ def test_a_lone_recording_is_never_tested() -> None:
 
 def test_a_recording_with_a_picture_of_it_is_dealt_once() -> None:
     """A film's stills and its sound carry the same name, and must be tested together."""
-    both = [*samples("Jay", "audio", "film__0.wav", "other__0.wav"),
-            *samples("Jay", "image", "film__1.png", "still.png")]
+    both = [
+        *samples("Jay", "audio", "film__0.wav", "other__0.wav"),
+        *samples("Jay", "image", "film__1.png", "still.png"),
+    ]
     folds = assign_folds(both, 2, seed=1)
     assert len(folds) == 3 and fold_of(both, folds)[0] == fold_of(both, folds)[2]
 
@@ -136,18 +189,29 @@ def test_the_deal_is_seeded_and_does_not_depend_on_the_order() -> None:
 
 
 def test_a_flat_folder_holds_kinds(tmp_path: Path) -> None:
-    touch(tmp_path, "Sea_waves__002.ogg", "Sea_waves__001.wav", "hum.flac", "Rain__a__1.mp3",
-          "notes.txt", ".hidden.wav", "folder/a.wav")
+    touch(
+        tmp_path,
+        "Sea_waves__002.ogg",
+        "Sea_waves__001.wav",
+        "hum.flac",
+        "Rain__a__1.mp3",
+        "notes.txt",
+        ".hidden.wav",
+        "folder/a.wav",
+    )
     found, misnamed = scan_flat(tmp_path, "audio")
     assert [sample.label for sample in found] == ["Rain", "Sea_waves", "Sea_waves", "hum"]
     assert len({sample.recording for sample in found}) == 4
     assert [path.name for path in misnamed] == ["folder", "notes.txt"]
 
 
-@pytest.mark.parametrize(("sense", "words"), [
-    ("image", r"flat: holds no photographs; expected <kind>__<n>.webp or the like, without"),
-    ("audio", r"flat: holds no recordings; expected <kind>__<n>.wav or the like, without"),
-])
+@pytest.mark.parametrize(
+    ("sense", "words"),
+    [
+        ("image", r"flat: holds no photographs; expected <kind>__<n>.webp or the like, without"),
+        ("audio", r"flat: holds no recordings; expected <kind>__<n>.wav or the like, without"),
+    ],
+)
 def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: str, words: str) -> None:
     with pytest.raises(InputError, match="flat: no such folder; expected "):
         scan_flat(tmp_path / "flat", sense)
@@ -156,8 +220,9 @@ def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: str, word
         scan_flat(tmp_path / "flat", sense)
 
 
-def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As lost+found of a disk's top folder is; root, as whom tests may run, may read it."""
     touch(tmp_path / "images", "Jay/a.png", "lost+found/b.png")
 

@@ -14,9 +14,14 @@ def first(count: int) -> Gallery:
     """Return the first species of the factory."""
     whole = factory()
     rows = whole.owner < count
-    return replace(whole, species=whole.species[:count], vectors=whole.vectors[rows],
-                   owner=whole.owner[rows], senses=whole.senses[rows],
-                   thresholds=whole.thresholds[:count])
+    return replace(
+        whole,
+        species=whole.species[:count],
+        vectors=whole.vectors[rows],
+        owner=whole.owner[rows],
+        senses=whole.senses[rows],
+        thresholds=whole.thresholds[:count],
+    )
 
 
 def test_the_nearest_species_answers_with_its_probability() -> None:
@@ -36,12 +41,17 @@ def test_both_senses_are_joined_before_they_are_compared() -> None:
     assert answer.senses == ("image", "audio")
 
 
-@pytest.mark.parametrize(("image", "audio", "sense", "senses"), [
-    (at(0), None, "image", ("image",)), (None, at(0), "audio", ("audio",)),
-    (at(0), at(0), "both", ("image", "audio"))])
-def test_an_answer_names_the_senses_that_it_used(image: np.ndarray | None,
-                                                 audio: np.ndarray | None, sense: str,
-                                                 senses: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("image", "audio", "sense", "senses"),
+    [
+        (at(0), None, "image", ("image",)),
+        (None, at(0), "audio", ("audio",)),
+        (at(0), at(0), "both", ("image", "audio")),
+    ],
+)
+def test_an_answer_names_the_senses_that_it_used(
+    image: np.ndarray | None, audio: np.ndarray | None, sense: str, senses: tuple[str, ...]
+) -> None:
     assert sense_of(image, audio) == sense
     assert decide(BluePitch(), factory(), image, audio).senses == senses
 
@@ -62,12 +72,18 @@ def test_a_species_own_threshold_for_the_sense_decides() -> None:
     assert decide(BluePitch(), strict, None, at(20)).unknown
 
 
-@pytest.mark.parametrize(("image", "audio", "agreement"), [
-    (at(10), at(20), "agree"), (at(10), at(60), "disagree"), (at(10), None, "single"),
-    (None, at(10), "single")])
-def test_an_answer_says_whether_the_senses_agree(image: np.ndarray | None,
-                                                 audio: np.ndarray | None,
-                                                 agreement: str) -> None:
+@pytest.mark.parametrize(
+    ("image", "audio", "agreement"),
+    [
+        (at(10), at(20), "agree"),
+        (at(10), at(60), "disagree"),
+        (at(10), None, "single"),
+        (None, at(10), "single"),
+    ],
+)
+def test_an_answer_says_whether_the_senses_agree(
+    image: np.ndarray | None, audio: np.ndarray | None, agreement: str
+) -> None:
     assert decide(BluePitch(), factory(), image, audio).agreement == agreement
 
 
@@ -107,15 +123,24 @@ def test_equal_species_keep_their_order() -> None:
 
 
 def test_a_gallery_without_species_is_refused() -> None:
-    empty = Gallery((), np.zeros((0, 128), np.float32), np.zeros(0, np.int32),
-                    np.zeros(0, np.uint8), np.zeros((0, 3), np.float32), factory().calibration)
+    empty = Gallery(
+        (),
+        np.zeros((0, 128), np.float32),
+        np.zeros(0, np.int32),
+        np.zeros(0, np.uint8),
+        np.zeros((0, 3), np.float32),
+        factory().calibration,
+    )
     with pytest.raises(InputError, match="the model knows no species; enrol one: birdfield enrol"):
         decide(BluePitch(), empty, at(0), None)
 
 
 def test_a_species_that_only_has_a_name_is_never_near() -> None:
-    nameless = replace(factory(), species=(*factory().species, Species("Ghost")),
-                       thresholds=np.full((4, 3), 0.5, np.float32))
+    nameless = replace(
+        factory(),
+        species=(*factory().species, Species("Ghost")),
+        thresholds=np.full((4, 3), 0.5, np.float32),
+    )
     assert decide(BluePitch(), nameless, at(200), None).top[0][0] == "Wren"
 
 

@@ -55,7 +55,8 @@ def test_an_enrolled_species_is_answered(bundle: Bundle, files: list[Path]) -> N
 
 
 def test_each_file_is_compared_with_the_others_and_with_the_nearest_species(
-        bundle: Bundle, files: list[Path]) -> None:
+    bundle: Bundle, files: list[Path]
+) -> None:
     """204 is 4 and 2 degrees from the others, (0.99756 + 0.99939) / 2; 84 from the wren: 0.1045."""
     report = enrol(bundle, BluePitch(), OWL, files)[2]
     assert (report.path, report.sense, report.nearest) == (files[2], "image", "Wren")
@@ -66,19 +67,26 @@ def test_each_file_is_compared_with_the_others_and_with_the_nearest_species(
 def test_a_photograph_and_a_recording_are_not_compared(bundle: Bundle, tmp_path: Path) -> None:
     both = [picture(tmp_path / "a.png", 200), tone(tmp_path / "a.wav", 130)]
     reports = enrol(bundle, BluePitch(), OWL, both)
-    assert [(report.sense, report.to_others) for report in reports] == [("image", None),
-                                                                        ("audio", None)]
+    assert [(report.sense, report.to_others) for report in reports] == [
+        ("image", None),
+        ("audio", None),
+    ]
     assert load_store(bundle).enrolled["Owl"].senses == ("image", "audio")
-    assert species_rows(gallery_of(bundle))[-1] == {"label": "Owl", "names": {},
-                                                    "senses": ["image", "audio"]}
+    assert species_rows(gallery_of(bundle))[-1] == {
+        "label": "Owl",
+        "names": {},
+        "senses": ["image", "audio"],
+    }
 
 
 def test_a_species_is_one_in_whatever_case(bundle: Bundle, files: list[Path]) -> None:
     enrol(bundle, BluePitch(), Species("jay"), files[:1])
     enrol(bundle, BluePitch(), OWL, files[1:2])
     enrol(bundle, BluePitch(), Species("OWL"), files[2:])
-    assert {label: len(entry.hashes)
-            for label, entry in load_store(bundle).enrolled.items()} == {"Jay": 1, "Owl": 2}
+    assert {label: len(entry.hashes) for label, entry in load_store(bundle).enrolled.items()} == {
+        "Jay": 1,
+        "Owl": 2,
+    }
     with pytest.raises(InputError, match="species 'oWL' exists already"):
         rename_species(bundle, "jay", "oWL")
     rename_species(bundle, "owl", "OWL")
@@ -87,11 +95,13 @@ def test_a_species_is_one_in_whatever_case(bundle: Bundle, files: list[Path]) ->
 
 
 def test_a_species_that_was_removed_comes_back_with_its_names(
-        bundle: Bundle, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle: Bundle, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     jay = Species("Jay", "Garrulus glandarius", {"de": "Häher"})
     known = factory()
-    monkeypatch.setattr(Bundle, "factory_gallery", lambda _: replace(
-        known, species=(jay, *known.species[1:])))
+    monkeypatch.setattr(
+        Bundle, "factory_gallery", lambda _: replace(known, species=(jay, *known.species[1:]))
+    )
     remove_species(bundle, "Jay")
     enrol(bundle, BluePitch(), Species("jay"), files)
     assert load_store(bundle).enrolled["Jay"].species == jay
@@ -126,21 +136,27 @@ def test_only_repeats_leave_the_store_as_it_was(bundle: Bundle, files: list[Path
 def test_a_file_given_again_is_not_compared_with_itself(bundle: Bundle, tmp_path: Path) -> None:
     """190 and 250 degrees: cos 60 = 0.5, whether they are new, known, or named twice."""
     first, second = (picture(tmp_path / f"{degrees}.png", degrees) for degrees in (190, 250))
-    for paths, expected in (([first, first], [None, None]), ([first], [None]),
-                            ([first, second], [0.5, 0.5]), ([first, second], [0.5, 0.5])):
+    for paths, expected in (
+        ([first, first], [None, None]),
+        ([first], [None]),
+        ([first, second], [0.5, 0.5]),
+        ([first, second], [0.5, 0.5]),
+    ):
         found = [report.to_others for report in enrol(bundle, BluePitch(), OWL, paths)]
         assert found == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_file_unlike_the_others_is_an_outlier(bundle: Bundle, files: list[Path],
-                                                tmp_path: Path) -> None:
+def test_a_file_unlike_the_others_is_an_outlier(
+    bundle: Bundle, files: list[Path], tmp_path: Path
+) -> None:
     """255 degrees is 51 to 55 from the others: a mean cosine of 0.60, theirs is 0.998."""
     odd = picture(tmp_path / "odd.png", 255)
     assert warnings(enrol(bundle, BluePitch(), OWL, [*files, odd])) == [None, None, None, "outlier"]
 
 
-def test_a_file_is_compared_with_what_was_enrolled_before(bundle: Bundle, files: list[Path],
-                                                          tmp_path: Path) -> None:
+def test_a_file_is_compared_with_what_was_enrolled_before(
+    bundle: Bundle, files: list[Path], tmp_path: Path
+) -> None:
     enrol(bundle, BluePitch(), OWL, files)
     odd = enrol(bundle, BluePitch(), OWL, [picture(tmp_path / "odd.png", 255)])[0]
     assert odd.warning == "outlier"
@@ -171,12 +187,17 @@ def test_a_renamed_species_answers_by_its_new_name(bundle: Bundle, files: list[P
     rename_species(bundle, "Jay", "Häher")
     rename_species(bundle, "Häher", "Eichelhäher")
     assert (answer(bundle, 202), answer(bundle, 0)) == ("Tawny Owl", "Eichelhäher")
-    assert current_labels(bundle, load_store(bundle)) == ["Eichelhäher", "Robin", "Tawny Owl",
-                                                          "Wren"]
+    assert current_labels(bundle, load_store(bundle)) == [
+        "Eichelhäher",
+        "Robin",
+        "Tawny Owl",
+        "Wren",
+    ]
 
 
-def test_a_factory_species_with_own_samples_is_renamed_whole(bundle: Bundle,
-                                                            tmp_path: Path) -> None:
+def test_a_factory_species_with_own_samples_is_renamed_whole(
+    bundle: Bundle, tmp_path: Path
+) -> None:
     enrol(bundle, BluePitch(), Species("Jay"), [picture(tmp_path / "a.png", 250)])
     rename_species(bundle, "Jay", "Häher")
     assert (answer(bundle, 0), answer(bundle, 250)) == ("Häher", "Häher")
@@ -205,8 +226,9 @@ def test_a_removed_factory_species_is_never_answered(bundle: Bundle) -> None:
     assert bundle.factory_gallery().labels == ("Jay", "Robin", "Wren")
 
 
-def test_a_removed_species_comes_back_as_what_is_enrolled(bundle: Bundle,
-                                                         files: list[Path]) -> None:
+def test_a_removed_species_comes_back_as_what_is_enrolled(
+    bundle: Bundle, files: list[Path]
+) -> None:
     """Of the robin at 60 degrees nothing is left: it is now what was enrolled, at 202."""
     remove_species(bundle, "Robin")
     enrol(bundle, BluePitch(), Species("Robin"), files)
@@ -223,8 +245,9 @@ def test_a_renamed_species_is_removed_under_its_new_name(bundle: Bundle) -> None
     assert current_labels(bundle, load_store(bundle)) == ["Jay", "Wren"]
 
 
-def test_a_factory_species_with_own_samples_is_removed_whole(bundle: Bundle,
-                                                            files: list[Path]) -> None:
+def test_a_factory_species_with_own_samples_is_removed_whole(
+    bundle: Bundle, files: list[Path]
+) -> None:
     enrol(bundle, BluePitch(), Species("Jay"), files)
     remove_species(bundle, "Jay")
     assert answer(bundle, 202) is None and "Jay" not in gallery_of(bundle).labels
@@ -239,14 +262,18 @@ def test_a_species_that_is_not_there_is_named_with_those_that_are(bundle: Bundle
 
 
 def test_a_person_is_told_of_each_file_and_of_what_was_done() -> None:
-    reports = [FileReport(Path("a.png"), "image", None, None, None, None),
-               FileReport(Path("b.png"), "image", 0.5, "Wren", 0.91, "look-alike"),
-               FileReport(Path("c.png"), "image", 0.5, None, None, "repeat")]
+    reports = [
+        FileReport(Path("a.png"), "image", None, None, None, None),
+        FileReport(Path("b.png"), "image", 0.5, "Wren", 0.91, "look-alike"),
+        FileReport(Path("c.png"), "image", 0.5, None, None, "repeat"),
+    ]
     assert enrolment_lines(reports, "Owl", dry_run=False) == [
         "a.png: the only one of its kind",
         "b.png: similarity to the others 0.50; nearest other species Wren 0.91; WARNING: hard to "
         "tell from that species",
         "c.png: similarity to the others 0.50; enrolled before, left out",
-        "Owl: 2 of 3 files enrolled"]
+        "Owl: 2 of 3 files enrolled",
+    ]
     assert enrolment_lines(reports, "Owl", dry_run=True)[-1] == (
-        "Owl: 2 of 3 files would be enrolled (dry run)")
+        "Owl: 2 of 3 files would be enrolled (dry run)"
+    )

@@ -51,7 +51,8 @@ def test_a_recording_has_an_answer_for_each_window(tmp_path: Path) -> None:
     found = identify(path)
     assert [row.start_s for row in found] == [0, STRIDE_S, 9.12]
     assert [row.end_s for row in found] == pytest.approx(
-        [YAMNET.window_s, STRIDE_S + YAMNET.window_s, 14.0])
+        [YAMNET.window_s, STRIDE_S + YAMNET.window_s, 14.0]
+    )
     assert found[0].decision.species == "Robin" and found[2].decision.species == "Wren"
     assert all(row.decision.senses == ("audio",) and row.audio_source == str(path) for row in found)
 
@@ -85,10 +86,13 @@ def test_a_pair_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
         identify_pair(BluePitch(), factory(), image, image)
 
 
-@pytest.mark.parametrize(("level", "words"), [
-    (0.0, "the recording is silent; expected the sound of a bird"),
-    (9.0, "the recording is clipped; expected the sound of a bird"),
-])
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        (0.0, "the recording is silent; expected the sound of a bird"),
+        (9.0, "the recording is clipped; expected the sound of a bird"),
+    ],
+)
 def test_a_recording_without_a_sound_is_refused(tmp_path: Path, level: float, words: str) -> None:
     seconds = np.arange(YAMNET.rate_hz * 6) / YAMNET.rate_hz
     sound = np.clip(level * np.sin(9000 * seconds), -1, 1)
@@ -104,8 +108,7 @@ def test_a_silent_part_of_a_recording_has_no_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("level", "fault"), [(5, "dark"), (120, "flat")])
-def test_a_photograph_that_shows_nothing_is_refused(tmp_path: Path, level: int,
-                                                    fault: str) -> None:
+def test_a_photograph_that_shows_nothing_is_refused(tmp_path: Path, level: int, fault: str) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((50, 50, 3), level, np.uint8))
     with pytest.raises(InputError, match=f"the picture is {fault}; expected a photograph of a"):
         identify(tmp_path / "a.png")
@@ -131,21 +134,34 @@ def test_a_long_recording_is_read_in_bounded_memory(tmp_path: Path) -> None:
 def test_folders_are_searched_in_the_order_of_their_paths(tmp_path: Path) -> None:
     (tmp_path / "b" / "deep").mkdir(parents=True)
     (tmp_path / "b" / ".thumbnails").mkdir()
-    for name in ("b/z.JPG", "b/deep/a.wav", "b/a.png", "b/notes.txt", "b/._a.png",
-                 "b/.thumbnails/z.png"):
+    for name in (
+        "b/z.JPG",
+        "b/deep/a.wav",
+        "b/a.png",
+        "b/notes.txt",
+        "b/._a.png",
+        "b/.thumbnails/z.png",
+    ):
         (tmp_path / name).touch()
     (tmp_path / "b" / "folder.png").mkdir()
     loose = picture(tmp_path / "loose.png", 0)
     found = list_files([loose, tmp_path / "b"])
-    assert [str(path.relative_to(tmp_path)) for path in found] == ["loose.png", "b/a.png",
-                                                                   "b/deep/a.wav", "b/z.JPG"]
+    assert [str(path.relative_to(tmp_path)) for path in found] == [
+        "loose.png",
+        "b/a.png",
+        "b/deep/a.wav",
+        "b/z.JPG",
+    ]
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("missing.png", "missing.png: no such file or folder"),
-    ("empty", "empty: no photograph or recording in this folder"),
-    ("notes.txt", "neither a photograph nor a recording by its ending; expected one of .aif"),
-])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.png", "missing.png: no such file or folder"),
+        ("empty", "empty: no photograph or recording in this folder"),
+        ("notes.txt", "neither a photograph nor a recording by its ending; expected one of .aif"),
+    ],
+)
 def test_what_cannot_be_identified_is_named(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
@@ -153,8 +169,10 @@ def test_what_cannot_be_identified_is_named(tmp_path: Path, name: str, words: st
         list_files([tmp_path / name])
 
 
-@pytest.mark.parametrize(("name", "sense"), [("a.JPG", "image"), ("a.webp", "image"),
-                                             ("a.Flac", "audio"), ("a.aif", "audio")])
+@pytest.mark.parametrize(
+    ("name", "sense"),
+    [("a.JPG", "image"), ("a.webp", "image"), ("a.Flac", "audio"), ("a.aif", "audio")],
+)
 def test_a_file_is_seen_or_heard_by_its_ending(name: str, sense: str) -> None:
     assert sense_of_file(Path(name)) == sense
 
@@ -176,8 +194,22 @@ def test_pooling_is_the_direction_of_the_sum(tmp_path: Path) -> None:
 def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
     path = picture(tmp_path / "robin.png", 60)
     entry = to_json(identify(path)[0], "model id")
-    assert list(entry) == ["time", "file", "start_s", "end_s", "species", "score", "similarity",
-                           "margin", "unknown", "senses", "agreement", "quality", "top", "model"]
+    assert list(entry) == [
+        "time",
+        "file",
+        "start_s",
+        "end_s",
+        "species",
+        "score",
+        "similarity",
+        "margin",
+        "unknown",
+        "senses",
+        "agreement",
+        "quality",
+        "top",
+        "model",
+    ]
     assert entry["file"] == {"image": str(path), "audio": None}
     assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)
     assert [list(row) for row in entry["top"]] == [["species", "score"]] * 3
@@ -193,8 +225,7 @@ def test_senses_that_disagree_are_told_to_a_person(tmp_path: Path) -> None:
         entry = to_json(identify_pair(BluePitch(), factory(), image, audio), "m")
         lines.append(to_line(entry))
         quality = entry["quality"]
-        assert (f",{entry['agreement']},{quality['image']},{quality['audio']},"
-                in to_csv([entry]))
+        assert f",{entry['agreement']},{quality['image']},{quality['audio']}," in to_csv([entry])
     assert lines[0].endswith("; sight and sound disagree") and "sight and" not in lines[1]
 
 

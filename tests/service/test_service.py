@@ -65,13 +65,27 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def hanging(what: str, model: Path, song: Path, folder: Path) -> list[str]:
     """Return the command of a watch of which something hangs once."""
-    return [sys.executable, "-c", HANGING, str(folder / "hung"), what, "watch", "--model",
-            str(model), "--camera", "none", "--microphone", str(song), "--fast"]
+    return [
+        sys.executable,
+        "-c",
+        HANGING,
+        str(folder / "hung"),
+        what,
+        "watch",
+        "--model",
+        str(model),
+        "--camera",
+        "none",
+        "--microphone",
+        str(song),
+        "--fast",
+    ]
 
 
 @pytest.mark.train
-def test_a_stalled_analysis_thread_ends_in_a_restart(toy_bundle: Path, song: Path,
-                                                     tmp_path: Path) -> None:
+def test_a_stalled_analysis_thread_ends_in_a_restart(
+    toy_bundle: Path, song: Path, tmp_path: Path
+) -> None:
     """The watch ends itself before the manager's patience ends; its second life is whole."""
     command = hanging("analysis", toy_bundle, song, tmp_path)
     first = live(command, tmp_path, 8.0, environment={"BIRDFIELD_WATCHDOG_S": "2"})
@@ -84,8 +98,9 @@ def test_a_stalled_analysis_thread_ends_in_a_restart(toy_bundle: Path, song: Pat
 
 
 @pytest.mark.train
-def test_a_process_that_hangs_as_a_whole_is_bitten(toy_bundle: Path, song: Path,
-                                                   tmp_path: Path) -> None:
+def test_a_process_that_hangs_as_a_whole_is_bitten(
+    toy_bundle: Path, song: Path, tmp_path: Path
+) -> None:
     """Not even its own watchdog runs then; the manager's does."""
     life = live(hanging("process", toy_bundle, song, tmp_path), tmp_path, 2.0)
     assert life.ready and life.signs() == 2 and life.bitten and life.exit_code == -9
@@ -93,8 +108,13 @@ def test_a_process_that_hangs_as_a_whole_is_bitten(toy_bundle: Path, song: Path,
 
 def heart(folder: Path, patience: float | None = None, died: list[int] | None = None) -> Heart:
     facts = {"model": "a1b2", "camera": "rtsp://***@h/", "microphone": "ear", "journal": None}
-    return Heart(Notifier(None), folder, facts, patience,
-                 lambda: died.append(1) if died is not None else None)
+    return Heart(
+        Notifier(None),
+        folder,
+        facts,
+        patience,
+        lambda: died.append(1) if died is not None else None,
+    )
 
 
 def test_a_heart_that_beats_lives_and_one_that_stops_dies(tmp_path: Path) -> None:
@@ -129,8 +149,9 @@ def test_the_status_file_tells_how_it_goes(tmp_path: Path, monkeypatch: pytest.M
     assert not path.exists()
 
 
-def test_each_watch_has_a_status_of_its_own(tmp_path: Path,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_watch_has_a_status_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two that live are told, the older first; what is gone is not, and goes at the next start.
 
     A process that got the number of another one that is gone is not that one.
@@ -142,9 +163,18 @@ def test_each_watch_has_a_status_of_its_own(tmp_path: Path,
     own = json.loads(run("status", "--json").stdout)
     with subprocess.Popen(["sleep", "60"]) as other:
         for pid, born in ((other.pid, None), (2**22 + 1, 7), (os.getppid(), own["born"] + 1)):
-            status.status_file(folder, pid).write_text(json.dumps(
-                {**own, "pid": pid, "born": born, "started": "2026-05-01T06:00:00+00:00",
-                 "updated": own["updated"], "journal": "/second"}))
+            status.status_file(folder, pid).write_text(
+                json.dumps(
+                    {
+                        **own,
+                        "pid": pid,
+                        "born": born,
+                        "started": "2026-05-01T06:00:00+00:00",
+                        "updated": own["updated"],
+                        "journal": "/second",
+                    }
+                )
+            )
         told = [json.loads(line) for line in run("status", "--json").stdout.splitlines()]
         assert [entry["pid"] for entry in told] == [other.pid, os.getpid()]
         shown = run("status")
@@ -152,17 +182,30 @@ def test_each_watch_has_a_status_of_its_own(tmp_path: Path,
         assert "journal: /second, visits: 0\n\nwatching" in shown.stdout
         status.sweep(folder)
         assert {path.name for path in folder.iterdir()} == {
-            f"status-{other.pid}.json", f"status-{os.getpid()}.json"}
+            f"status-{other.pid}.json",
+            f"status-{os.getpid()}.json",
+        }
         other.kill()
     assert json.loads(run("status", "--json").stdout)["pid"] == os.getpid()
     beating.close()
     assert run("status").exit_code == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"pid": 1}',
-                                  '{"pid": "x", "born": 1}', '{"pid": 1e9, "born": 1}'])
-def test_what_is_no_status_is_passed_over(text: str, tmp_path: Path,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "nonsense",
+        '{"pid": 1}',
+        '{"pid": "x", "born": 1}',
+        '{"pid": 1e9, "born": 1}',
+    ],
+)
+def test_what_is_no_status_is_passed_over(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     status.status_folder().mkdir()
     path = status.status_file(status.status_folder(), 2**22 + 1)
@@ -172,8 +215,9 @@ def test_what_is_no_status_is_passed_over(text: str, tmp_path: Path,
     assert not path.exists()
 
 
-def test_a_status_that_cannot_be_written_stops_nothing(tmp_path: Path,
-                                                       caplog: pytest.LogCaptureFixture) -> None:
+def test_a_status_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").touch()
     beating = heart(tmp_path / "file")
     beating.beat(window(0), 0, 0)
@@ -181,12 +225,19 @@ def test_a_status_that_cannot_be_written_stops_nothing(tmp_path: Path,
     assert "no status can be written (File exists)" in caplog.text
 
 
-@pytest.mark.parametrize(("environment", "expected"), [
-    ({"WATCHDOG_USEC": "2000000"}, 2.0), ({"WATCHDOG_USEC": "x"}, None), ({}, None),
-    ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, None),
-    ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}, 2.0)])
-def test_the_watchdog_is_the_one_that_is_meant(environment: dict[str, str], expected: float | None,
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"WATCHDOG_USEC": "2000000"}, 2.0),
+        ({"WATCHDOG_USEC": "x"}, None),
+        ({}, None),
+        ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}, 2.0),
+    ],
+)
+def test_the_watchdog_is_the_one_that_is_meant(
+    environment: dict[str, str], expected: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("WATCHDOG_USEC", "WATCHDOG_PID", "BIRDFIELD_WATCHDOG_S"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -198,10 +249,18 @@ def test_the_watchdog_is_the_one_that_is_meant(environment: dict[str, str], expe
         patience_s()
 
 
-@pytest.mark.parametrize(("form", "line"), [
-    ("plain", "12:00:00 WARNING two\nlines"), ("systemd", "<4>two\n<4>lines"),
-    ("json", '{"time": "2026-05-01T12:00:00.000+00:00", "level": "warning", "logger": "bird", '
-             '"message": "two\\nlines"}')])
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ("plain", "12:00:00 WARNING two\nlines"),
+        ("systemd", "<4>two\n<4>lines"),
+        (
+            "json",
+            '{"time": "2026-05-01T12:00:00.000+00:00", "level": "warning", "logger": "bird", '
+            '"message": "two\\nlines"}',
+        ),
+    ],
+)
 def test_the_log_has_three_forms(form: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
@@ -246,8 +305,9 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_service_is_installed_told_of_and_removed(systemctl: Path, config: Path,
-                                                    tmp_path: Path) -> None:
+def test_a_service_is_installed_told_of_and_removed(
+    systemctl: Path, config: Path, tmp_path: Path
+) -> None:
     units = tmp_path / "units"
     units.mkdir()
     done = run("service", "install", "--user", "daemon", "--config", config, "--unit-dir", units)
@@ -256,17 +316,23 @@ def test_a_service_is_installed_told_of_and_removed(systemctl: Path, config: Pat
     assert f'ReadWritePaths=-"{tmp_path}/garden"' in text and "User=daemon\n" in text
     assert (tmp_path / "garden").stat().st_mode & 0o777 == 0o700
     assert run("service", "status").stdout.startswith(
-        "birdfield.service: active (running), restarts: 2, last exit code 4")
+        "birdfield.service: active (running), restarts: 2, last exit code 4"
+    )
     assert run("service", "remove", "--unit-dir", units).exit_code == 0
     assert not list(units.iterdir()) and (tmp_path / "garden").is_dir()
     assert (systemctl / "calls").read_text().splitlines() == [
-        "daemon-reload", "enable birdfield.service", "restart birdfield.service",
+        "daemon-reload",
+        "enable birdfield.service",
+        "restart birdfield.service",
         "show birdfield.service --property=ActiveState,SubState,NRestarts,ExecMainStatus",
-        "disable --now birdfield.service", "daemon-reload"]
+        "disable --now birdfield.service",
+        "daemon-reload",
+    ]
 
 
-def test_what_leads_to_the_journal_is_the_users_too(systemctl: Path, config: Path, tmp_path: Path,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_leads_to_the_journal_is_the_users_too(
+    systemctl: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By root, each folder that is made gets the user and the user's own group, not root's."""
     config.write_text('[journal]\nfolder = "birds/garden"')
     given: list[tuple[Path, str, int]] = []
@@ -275,13 +341,16 @@ def test_what_leads_to_the_journal_is_the_users_too(systemctl: Path, config: Pat
     done = run("service", "install", "--user", "daemon", "--config", config, "--unit-dir", tmp_path)
     assert done.exit_code == 0, done.output
     group = pwd.getpwnam("daemon").pw_gid
-    assert given == [(tmp_path / "birds", "daemon", group),
-                     (tmp_path / "birds" / "garden", "daemon", group)]
+    assert given == [
+        (tmp_path / "birds", "daemon", group),
+        (tmp_path / "birds" / "garden", "daemon", group),
+    ]
     assert (tmp_path / "birds" / "garden").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_cannot_be_installed_is_refused(systemctl: Path, config: Path, tmp_path: Path,
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_installed_is_refused(
+    systemctl: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     units = tmp_path / "units"
     units.mkdir()
     install = ("service", "install", "--config", config, "--unit-dir", units, "--user")
@@ -310,33 +379,64 @@ def test_words_are_quoted_for_systemd() -> None:
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     """By systemd-analyze, where it is installed: no complaint, and little that it may do."""
-    text = unit_text(Service((sys.executable, "-m", "birdfield"), "daemon", Path("/etc/b x.toml"),
-                             Path("/srv/100% $birds")))
-    for line in ("Type=notify", f"WatchdogSec={unit.WATCHDOG_S}", "ProtectSystem=strict",
-                 "PrivateTmp=yes", "NoNewPrivileges=yes", "RestartPreventExitStatus=2 3"):
+    text = unit_text(
+        Service(
+            (sys.executable, "-m", "birdfield"),
+            "daemon",
+            Path("/etc/b x.toml"),
+            Path("/srv/100% $birds"),
+        )
+    )
+    for line in (
+        "Type=notify",
+        f"WatchdogSec={unit.WATCHDOG_S}",
+        "ProtectSystem=strict",
+        "PrivateTmp=yes",
+        "NoNewPrivileges=yes",
+        "RestartPreventExitStatus=2 3",
+    ):
         assert f"\n{line}\n" in text
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed (systemd)")
     (tmp_path / "birdfield.service").write_text(text)
-    checked = subprocess.run(["systemd-analyze", "verify", "--man=no",
-                              tmp_path / "birdfield.service"], capture_output=True, text=True)
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "birdfield.service"],
+        capture_output=True,
+        text=True,
+    )
     assert checked.returncode == 0 and checked.stderr == "", checked.stderr
-    rated = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=30",
-                            tmp_path / "birdfield.service"], capture_output=True, text=True)
+    rated = subprocess.run(
+        [
+            "systemd-analyze",
+            "security",
+            "--offline=true",
+            "--threshold=30",
+            tmp_path / "birdfield.service",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert rated.returncode == 0, rated.stdout[-200:]
 
 
 def test_the_container_is_built_of_what_is_there_and_has_no_root() -> None:
     """What COPY names exists and is let through; the rest is hadolint's."""
     text = (ROOT / "Dockerfile").read_text()
-    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines()
-                   if line.startswith("!")}
-    sources = {word for line in text.splitlines() if line.startswith("COPY ") and "--from" not in
-               line for word in line.split()[1:-1]}
+    let_through = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    sources = {
+        word
+        for line in text.splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    }
     assert sources == let_through and all((ROOT / name).exists() for name in sources)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert {package.partition("/")[0] for package in packages} <= sources
-    user, = (line.split()[1] for line in text.splitlines() if line.startswith("USER "))
+    (user,) = (line.split()[1] for line in text.splitlines() if line.startswith("USER "))
     assert user.isdecimal() and int(user) > 0
     assert text.index("USER ") < text.index("ENTRYPOINT") and "HEALTHCHECK" in text

@@ -36,17 +36,22 @@ def test_hours_are_local_and_may_pass_midnight(berlin: None) -> None:
 def test_the_sun_stands_where_the_year_says() -> None:
     """At the solstice, noon is 90 - latitude + 23.44 high; on the equator in March, overhead."""
     assert sun_height_deg(datetime(2026, 6, 21, 12, 2, tzinfo=UTC), *GREENWICH) == pytest.approx(
-        90 - 51.4769 + 23.44, abs=0.1)
+        90 - 51.4769 + 23.44, abs=0.1
+    )
     assert sun_height_deg(datetime(2026, 12, 21, 11, 58, tzinfo=UTC), *GREENWICH) == pytest.approx(
-        90 - 51.4769 - 23.44, abs=0.1)
+        90 - 51.4769 - 23.44, abs=0.1
+    )
     assert sun_height_deg(datetime(2026, 3, 20, 12, 7, tzinfo=UTC), 0, 0) > 89.5
     assert sun_height_deg(datetime(2026, 3, 20, 0, 7, tzinfo=UTC), 0, 180) > 89.5
 
 
 def test_night_is_from_sunset_to_sunrise() -> None:
     """At the equinox day and night are equal, and at the date line noon is midnight UTC."""
-    day = [hour for hour in range(24) if not Quiet(latitude=0, longitude=0).at(
-        datetime(2026, 3, 20, hour, 30, tzinfo=UTC))]
+    day = [
+        hour
+        for hour in range(24)
+        if not Quiet(latitude=0, longitude=0).at(datetime(2026, 3, 20, hour, 30, tzinfo=UTC))
+    ]
     assert day == list(range(6, 18))
     north = parse_quiet("night", (80.0, 0.0))
     assert not north.at(datetime(2026, 6, 21, 0, 0, tzinfo=UTC)), "the midnight sun"

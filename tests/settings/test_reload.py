@@ -39,7 +39,8 @@ def following(path: Path, poll_s: float = 60) -> Iterator[tuple[Reloader, LiveRu
 
 
 def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "birdfield.toml"
     path.write_text("[species]\n")
     with following(path, poll_s=0.01) as (reloader, live):
@@ -53,8 +54,11 @@ def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
         wait_for(lambda: reloader.refused == 2, "the refusal")
     assert live.current is rules
     assert "THE CONFIGURATION WAS NOT TAKEN" in caplog.text and "line 2: species.exc" in caplog.text
-    assert [kind for kind, _ in live.notes] == ["configuration read", "configuration refused",
-                                                "configuration refused"]
+    assert [kind for kind, _ in live.notes] == [
+        "configuration read",
+        "configuration refused",
+        "configuration refused",
+    ]
 
 
 def test_a_changed_checklist_is_taken(tmp_path: Path) -> None:

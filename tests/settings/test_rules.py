@@ -21,8 +21,11 @@ from birdfield.settings.resolve import Choice
 from birdfield.settings.rules import LiveRules, Rules, prior, rules_of
 from birdfield.settings.schema import load_config
 
-SPECIES = (Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"}), Species("Robin"),
-           Species("Wren"))
+SPECIES = (
+    Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"}),
+    Species("Robin"),
+    Species("Wren"),
+)
 
 
 def made(folder: Path, text: str) -> tuple[Rules, list[str]]:
@@ -44,15 +47,26 @@ def test_a_stranger_is_told_with_its_line(tmp_path: Path) -> None:
     assert strangers == [
         f"{path}, line 2: species.thresholds.Wern names 'Wern', which the model does not know; "
         "did you mean Wren?",
-        f"{path}, line 3: species.thresholds.Dodo names 'Dodo', which the model does not know"]
+        f"{path}, line 3: species.thresholds.Dodo names 'Dodo', which the model does not know",
+    ]
 
 
-@pytest.mark.parametrize(("text", "allowed"), [
-    ("", "Jay Robin Wren"), ('include = ["Jay", "Wren"]', "Jay Wren"),
-    ('exclude = ["Jay"]', "Robin Wren"), ('include = ["Jay"]\nexclude = ["Jay"]', ""),
-    ("threshold = 0.6", ""), ("threshold = 0.6\n[species.thresholds]\nJay = 0.5", "Jay"),
-    ("[species.thresholds]\nJay = 0.51", "Robin Wren"),
-    ("[species.snooze]\nJay = 2026-05-01T12:00:01Z\nRobin = 2026-05-01T12:00:00Z", "Robin Wren")])
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("", "Jay Robin Wren"),
+        ('include = ["Jay", "Wren"]', "Jay Wren"),
+        ('exclude = ["Jay"]', "Robin Wren"),
+        ('include = ["Jay"]\nexclude = ["Jay"]', ""),
+        ("threshold = 0.6", ""),
+        ("threshold = 0.6\n[species.thresholds]\nJay = 0.5", "Jay"),
+        ("[species.thresholds]\nJay = 0.51", "Robin Wren"),
+        (
+            "[species.snooze]\nJay = 2026-05-01T12:00:01Z\nRobin = 2026-05-01T12:00:00Z",
+            "Robin Wren",
+        ),
+    ],
+)
 def test_what_is_wanted_is_answered(text: str, allowed: str, tmp_path: Path) -> None:
     """At noon UTC of 2026-05-01, with a score of 0.5."""
     rules, _ = made(tmp_path, f"[species]\n{text}")
@@ -78,17 +92,26 @@ def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:
     assert float(str(second["start_s"])) > 15 * 2.4  # not since it was there, but since allowed
 
 
-@pytest.mark.parametrize(("text", "weeks"), [
-    ("", ALL_YEAR), ("14-16", {14, 15, 16}), ("52-2", {52, 53, 1, 2}), ("3; 5-6 8", {3, 5, 6, 8})])
+@pytest.mark.parametrize(
+    ("text", "weeks"),
+    [("", ALL_YEAR), ("14-16", {14, 15, 16}), ("52-2", {52, 53, 1, 2}), ("3; 5-6 8", {3, 5, 6, 8})],
+)
 def test_weeks(text: str, weeks: set[int]) -> None:
     assert parse_weeks(text, "x") == weeks
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("species,weeks\nWren,14-60\n", "line 2: weeks are '14-60'; expected such as 14-40 or 45-8"),
-    ("species,weeks\nWren,\n,3\n", "line 3: species name '' has 0 characters"),
-    ("name\nWren\n", "no column species, weeks; expected species,weeks"),
-    ("species,weeks\n\udce4,3\n", "not a UTF-8 CSV file")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "species,weeks\nWren,14-60\n",
+            "line 2: weeks are '14-60'; expected such as 14-40 or 45-8",
+        ),
+        ("species,weeks\nWren,\n,3\n", "line 3: species name '' has 0 characters"),
+        ("name\nWren\n", "no column species, weeks; expected species,weeks"),
+        ("species,weeks\n\udce4,3\n", "not a UTF-8 CSV file"),
+    ],
+)
 def test_a_checklist_is_checked(text: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -132,18 +155,26 @@ def test_who_is_unexpected_must_come_nearer(tmp_path: Path) -> None:
 
 def test_lists_go_by_the_names_that_a_user_gave_the_species(tmp_path: Path) -> None:
     """The model knows a label alone; the CSV's German and scientific names are what is shown."""
-    (tmp_path / "names.csv").write_text("label,scientific,lang,name\njay,Garrulus glandarius,de,"
-                                        "Häher\nOwl,Strix aluco,de,Kauz\n", encoding="utf-8")
+    (tmp_path / "names.csv").write_text(
+        "label,scientific,lang,name\njay,Garrulus glandarius,de,Häher\nOwl,Strix aluco,de,Kauz\n",
+        encoding="utf-8",
+    )
     (tmp_path / "list.csv").write_text("species,weeks\nHäher,\nStorch,\n", encoding="utf-8")
     path = tmp_path / "birdfield.toml"
-    path.write_text('[species]\nexclude = ["garrulus glandarius"]\nchecklist = "list.csv"\n'
-                    '[names]\nfile = "names.csv"\n', encoding="utf-8")
+    path.write_text(
+        '[species]\nexclude = ["garrulus glandarius"]\nchecklist = "list.csv"\n'
+        '[names]\nfile = "names.csv"\n',
+        encoding="utf-8",
+    )
     config = load_config(path)
     rules = Choice(config, {}).rules(config, factory().species)
     assert rules.exclude == {"Jay"}
     assert rules.log_prior is not None
-    assert rules.log_prior(5).tolist()[0] == 0 > rules.log_prior(5).max(initial=-1, where=[
-        False, True, True])
+    assert (
+        rules.log_prior(5).tolist()[0]
+        == 0
+        > rules.log_prior(5).max(initial=-1, where=[False, True, True])
+    )
 
 
 def test_a_checklist_of_strangers_is_refused(tmp_path: Path) -> None:
@@ -159,9 +190,17 @@ def read_checklist_of(folder: Path, text: str) -> Checklist:
     return read_checklist(folder / "list.csv")
 
 
-@pytest.mark.parametrize(("own", "total", "mark"), [
-    (None, None, None), (0, 0, "new"), (0, 500, "new"), (1, 99, None), (1, 150, "rare"),
-    (2, 200, None)])
+@pytest.mark.parametrize(
+    ("own", "total", "mark"),
+    [
+        (None, None, None),
+        (0, 0, "new"),
+        (0, 500, "new"),
+        (1, 99, None),
+        (1, 150, "rare"),
+        (2, 200, None),
+    ],
+)
 def test_new_and_rare(own: int | None, total: int | None, mark: str | None) -> None:
     assert mark_of(own, total) == mark
 
@@ -170,11 +209,13 @@ def test_visits_are_marked(tmp_path: Path) -> None:
     with closing(open_journal(tmp_path)) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
         assert mark_next(journal, "Robin") == "new" and mark_next(journal, None) is None
-        for number, species in enumerate(["Robin"] * 100 + ["Hoopoe"] + ["Robin"] * 100
-                                         + ["Hoopoe", None]):
+        for number, species in enumerate(
+            ["Robin"] * 100 + ["Hoopoe"] + ["Robin"] * 100 + ["Hoopoe", None]
+        ):
             started = NOON + timedelta(minutes=number)
-            journal.add_visit(replace(ROBIN, species=species, started=started, ended=started,
-                                      evidence=()), "a1b2")
+            journal.add_visit(
+                replace(ROBIN, species=species, started=started, ended=started, evidence=()), "a1b2"
+            )
         assert mark_next(journal, "Hoopoe") == "rare" and mark_next(journal, "Jay") == "new"
     marked = {row["id"]: row["mark"] for row in visits(tmp_path) if row["mark"]}
     assert marked == {1: "new", 101: "new", 202: "rare"}

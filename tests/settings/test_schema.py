@@ -31,16 +31,28 @@ def test_the_template_says_nothing_and_names_every_key_with_a_comment(tmp_path: 
 
 def test_the_templates_defaults_are_those_of_the_program(tmp_path: Path) -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
-    for key in ("watch.camera", "watch.microphone", "watch.camera_latency_s",
-                "watch.microphone_latency_s", "species.threshold", "species.unexpected"):
+    for key in (
+        "watch.camera",
+        "watch.microphone",
+        "watch.camera_latency_s",
+        "watch.microphone_latency_s",
+        "species.threshold",
+        "species.unexpected",
+    ):
         name = key.partition(".")[2]
         assert re.search(rf'^#{name} = "?{KEYS[key].default}"?$', text, re.MULTILINE), key
 
 
 def test_each_statement_has_its_line() -> None:
     lines = key_lines('# x\n[a]\nb = [\n  1,\n]\n\n[c."d e"]\nf = """\n[g]\n"""\nh.i = 1\n')
-    assert lines == {("a",): 2, ("a", "b"): 3, ("c", "d e"): 7, ("c", "d e", "f"): 8,
-                     ("c", "d e", "h"): 11, ("c", "d e", "h", "i"): 11}
+    assert lines == {
+        ("a",): 2,
+        ("a", "b"): 3,
+        ("c", "d e"): 7,
+        ("c", "d e", "f"): 8,
+        ("c", "d e", "h"): 11,
+        ("c", "d e", "h", "i"): 11,
+    }
 
 
 BAD = [
@@ -127,12 +139,16 @@ def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> Non
     path = write(tmp_path, head + '[species]\nexclude = ["wren", "JAY"]')
     assert run("config", "check", path).stdout.startswith(f"{path}: as it should be; model ")
     for text, exit_code, words in (
-            ('[species]\nexclude = ["Wern"]', 2, ["line 4: species.exclude names 'Wern'",
-                                                  "did you mean Wren?"]),
-            ('[species]\nchecklist = "gone.csv"', 1, ["gone.csv: cannot be read"]),
-            ('[quiet]\nhours = "night"', 2, ["line 4: quiet.hours", "set place.location"]),
-            ('[names]\nlang = "xx"', 2, ["no species has a name in the language 'xx'"]),
-            ('[names]\nfile = "gone.csv"', 1, ["gone.csv: cannot be read"])):
+        (
+            '[species]\nexclude = ["Wern"]',
+            2,
+            ["line 4: species.exclude names 'Wern'", "did you mean Wren?"],
+        ),
+        ('[species]\nchecklist = "gone.csv"', 1, ["gone.csv: cannot be read"]),
+        ('[quiet]\nhours = "night"', 2, ["line 4: quiet.hours", "set place.location"]),
+        ('[names]\nlang = "xx"', 2, ["no species has a name in the language 'xx'"]),
+        ('[names]\nfile = "gone.csv"', 1, ["gone.csv: cannot be read"]),
+    ):
         if "night" in text:
             text += '\n[journal]\nfolder = "j"'
         assert_refused(run("config", "check", write(tmp_path, head + text)), exit_code, *words)
@@ -140,19 +156,28 @@ def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("exclude", "state"), [("wren", "ok"), ("Wern", "fail")])
-def test_doctor_looks_at_the_species_that_a_file_names(exclude: str, state: str,
-                                                       fake: Path,  # noqa: F811
-                                                       tmp_path: Path) -> None:
-    path = write(tmp_path, f'[watch]\nmodel = "{fake}"\ncamera = "none"\nmicrophone = "none"\n'
-                 f'[species]\nexclude = ["{exclude}"]')
+def test_doctor_looks_at_the_species_that_a_file_names(
+    exclude: str,
+    state: str,
+    fake: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    path = write(
+        tmp_path,
+        f'[watch]\nmodel = "{fake}"\ncamera = "none"\nmicrophone = "none"\n'
+        f'[species]\nexclude = ["{exclude}"]',
+    )
     lines = run("doctor", "--config", path, "--json").stdout.splitlines()
     found = {row["name"]: row for row in map(json.loads, lines)}
     assert found["species"]["state"] == state
 
 
 @pytest.mark.parametrize("source", ["camera", "microphone"])
-def test_a_password_that_others_may_read_is_told(source: str, fake: Path,  # noqa: F811
-                                                 tmp_path: Path) -> None:
+def test_a_password_that_others_may_read_is_told(
+    source: str,
+    fake: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     path = write(tmp_path, f'[watch]\nmodel = "{fake}"\n{source} = "rtsp://me:secret@h/x"')
     path.chmod(0o644)
     assert_refused(run("config", "check", path), 2, f"chmod 600 {path}")
@@ -164,7 +189,9 @@ def test_a_password_that_others_may_read_is_told(source: str, fake: Path,  # noq
 def test_watch_follows_its_file_and_flags_override_it(toy_bundle: Path, tmp_path: Path) -> None:
     """Six seconds of a song are a window; with --journal the file's journal is not made."""
     soundfile.write(tmp_path / "song.wav", sound(16_000, 6.0), 16_000)
-    path = write(tmp_path, f'''
+    path = write(
+        tmp_path,
+        f'''
 [watch]
 model = "{toy_bundle}"
 camera = "none"
@@ -174,7 +201,8 @@ folder = "own"
 keep_best = 3
 [species]
 threshold = 1.0
-''')
+''',
+    )
     first = lines_of(run("watch", "--config", path, "--fast", "--json"))
     assert first and all(each["unknown"] for each in first) and (tmp_path / "own").is_dir()
     (tmp_path / "own").rename(tmp_path / "moved")

@@ -22,10 +22,22 @@ from birdfield.signals.audio import (
 )
 
 RATE_HZ = 16_000
-LENGTHS = [(spec, length) for spec in SPECS.values() for length in (
-    1, spec.patch, spec.window - 1, spec.window, spec.window + 1, spec.window + spec.hop,
-    spec.window + spec.stride - 1, spec.window + spec.stride, spec.window + spec.stride + 1,
-    3 * spec.window + 17)]
+LENGTHS = [
+    (spec, length)
+    for spec in SPECS.values()
+    for length in (
+        1,
+        spec.patch,
+        spec.window - 1,
+        spec.window,
+        spec.window + 1,
+        spec.window + spec.hop,
+        spec.window + spec.stride - 1,
+        spec.window + spec.stride,
+        spec.window + spec.stride + 1,
+        3 * spec.window + 17,
+    )
+]
 
 
 def tone(rate_hz: int, length_s: float, hz: float = 3000) -> np.ndarray:
@@ -91,8 +103,9 @@ def test_a_resampler_at_the_right_rate_changes_nothing() -> None:
 @pytest.mark.parametrize("size", [1, 7, 1000, 44_100])
 def test_the_size_of_blocks_does_not_change_what_is_resampled(size: int) -> None:
     waveform, resampler = tone(44_100, 0.2), Resampler(44_100, RATE_HZ)
-    pieces = [resampler.push(waveform[start : start + size])
-              for start in range(0, len(waveform), size)]
+    pieces = [
+        resampler.push(waveform[start : start + size]) for start in range(0, len(waveform), size)
+    ]
     pieces.append(resampler.push(np.zeros(0, np.float32), last=True))
     whole = Resampler(44_100, RATE_HZ).push(waveform, last=True)
     assert len(whole) == 3200
@@ -118,16 +131,19 @@ def write_broken(folder: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("kind", "words"), [
-    ("empty", "the file is empty; expected a recording"),
-    ("text", r"not a recording that can be decoded \(.*\); expected WAV, FLAC"),
-    ("a folder", "cannot be read .Is a directory."),
-    ("missing", "cannot be read .No such file or directory."),
-    ("header only", "0.000 s of sound; expected at least 0.1 s"),
-    ("short", "0.090 s of sound; expected at least 0.1 s"),
-    ("nan", "holds samples that are no finite numbers"),
-    ("infinite", "holds samples that are no finite numbers"),
-])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("empty", "the file is empty; expected a recording"),
+        ("text", r"not a recording that can be decoded \(.*\); expected WAV, FLAC"),
+        ("a folder", "cannot be read .Is a directory."),
+        ("missing", "cannot be read .No such file or directory."),
+        ("header only", "0.000 s of sound; expected at least 0.1 s"),
+        ("short", "0.090 s of sound; expected at least 0.1 s"),
+        ("nan", "holds samples that are no finite numbers"),
+        ("infinite", "holds samples that are no finite numbers"),
+    ],
+)
 def test_an_unusable_recording_is_named(tmp_path: Path, kind: str, words: str) -> None:
     with pytest.raises(InputError, match=f"song.wav: {words}"):
         read_audio(write_broken(tmp_path, kind), RATE_HZ)
@@ -167,8 +183,9 @@ def test_a_damaged_recording_gives_samples_or_one_error(tmp_path: Path, ending: 
 
 @pytest.mark.parametrize(("spec", "length"), LENGTHS)
 @pytest.mark.parametrize("size", [997, 60_000, 10**7])
-def test_windows_cover_a_recording_whatever_its_blocks(spec: AudioSpec, length: int,
-                                                       size: int) -> None:
+def test_windows_cover_a_recording_whatever_its_blocks(
+    spec: AudioSpec, length: int, size: int
+) -> None:
     """The last window ends with the recording; the others are full and abut.
 
     Without padding, up to half a hop may be left behind it.
@@ -197,8 +214,9 @@ def test_windows_of_samples_are_windows_of_patches(spec: AudioSpec, length: int)
     assert window_starts(len(patches(waveform, spec)), spec.frames) == starts
 
 
-@pytest.mark.parametrize(("length", "count"), [(1, 1), (15_600, 1), (15_601, 2), (23_280, 2),
-                                               (23_281, 3)])
+@pytest.mark.parametrize(
+    ("length", "count"), [(1, 1), (15_600, 1), (15_601, 2), (23_280, 2), (23_281, 3)]
+)
 def test_patches_are_a_hop_apart_and_the_last_is_padded(length: int, count: int) -> None:
     """1 + ceil((N - 15 600) / 7 680)."""
     waveform = np.arange(1, length + 1, dtype=np.float32)
@@ -208,16 +226,26 @@ def test_patches_are_a_hop_apart_and_the_last_is_padded(length: int, count: int)
     assert np.array_equal(cut[-1][: len(last)], last) and not cut[-1][len(last) :].any()
 
 
-@pytest.mark.parametrize(("length", "starts"), [
-    (1, [0]), (179_999, [0]), (180_000, [0, 36_000]), (216_000, [0, 72_000]),
-    (251_999, [0, 72_000]), (252_000, [0, 72_000, 108_000])])
+@pytest.mark.parametrize(
+    ("length", "starts"),
+    [
+        (1, [0]),
+        (179_999, [0]),
+        (180_000, [0, 36_000]),
+        (216_000, [0, 72_000]),
+        (251_999, [0, 72_000]),
+        (252_000, [0, 72_000, 108_000]),
+    ],
+)
 def test_patches_of_birdnet_are_whole(length: int, starts: list[int]) -> None:
     """144 000 samples, 72 000 apart; from 36 000 new ones on, the last ends with the sound."""
     waveform = np.arange(length, dtype=np.float32)
     cut = patches(waveform, BIRDNET)
     assert cut[:, 0].tolist() == starts
-    assert all(np.array_equal(patch[: length - start], waveform[start : start + 144_000])
-               for patch, start in zip(cut, starts, strict=True))
+    assert all(
+        np.array_equal(patch[: length - start], waveform[start : start + 144_000])
+        for patch, start in zip(cut, starts, strict=True)
+    )
 
 
 def test_a_short_sequence_is_repeated_from_its_beginning() -> None:
@@ -250,5 +278,5 @@ def ogg_checksum(page: bytes) -> int:
     for byte in page:
         checksum ^= byte << 24
         for _ in range(8):
-            checksum = (checksum << 1 ^ (0x04c11db7 if checksum >> 31 else 0)) & 0xFFFFFFFF
+            checksum = (checksum << 1 ^ (0x04C11DB7 if checksum >> 31 else 0)) & 0xFFFFFFFF
     return checksum

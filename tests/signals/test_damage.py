@@ -98,8 +98,10 @@ def test_damage_is_seeded_and_leaves_its_input_alone(kind: str) -> None:
 def test_a_blurred_picture_has_weaker_edges_and_the_same_light() -> None:
     frame = scenery(0)
     blurred = damage_image(frame, "blur", rng()).astype(float)
-    assert np.abs(np.diff(blurred, axis=1)).max() < np.abs(np.diff(frame.astype(float),
-                                                                   axis=1)).max() / 2
+    assert (
+        np.abs(np.diff(blurred, axis=1)).max()
+        < np.abs(np.diff(frame.astype(float), axis=1)).max() / 2
+    )
     assert blurred.mean() == pytest.approx(frame.mean(), abs=1)
 
 
@@ -107,7 +109,9 @@ def test_white_falls_to_a_quarter_in_the_dark() -> None:
     """255 * 0.25 = 63.75; grey 128 to 63.75 * (128/255)^1.5 = 22.67; the noise is 4 wide."""
     white = damage_image(np.full((99, 99, 3), 255, np.uint8), "dark", rng())
     grey = damage_image(np.full((99, 99, 3), 128, np.uint8), "dark", rng())
-    assert white.mean() == pytest.approx(63.75, abs=0.1) and white.std() == pytest.approx(4, abs=.1)
+    assert white.mean() == pytest.approx(63.75, abs=0.1) and white.std() == pytest.approx(
+        4, abs=0.1
+    )
     assert grey.mean() == pytest.approx(22.67, abs=0.1)
 
 

@@ -40,13 +40,21 @@ def with_thumbnail(jpeg: bytes) -> bytes:
 
 def png_that_says(width: int, height: int) -> bytes:
     """A PNG of 1 kB whose header says any size."""
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (struct.pack(">I", len(content)) + kind + content
-                + struct.pack(">I", zlib.crc32(kind + content)))
 
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0,
-                                                             0, 0))
-            + chunk(b"IDAT", zlib.compress(bytes(100_000))) + chunk(b"IEND", b""))
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(bytes(100_000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".bmp"])
@@ -65,33 +73,48 @@ def test_a_name_may_be_any_unicode(tmp_path: Path, name: str) -> None:
     assert np.array_equal(read_image(path), gradient())
 
 
-@pytest.mark.parametrize(("orientation", "light"), [(1, "right"), (3, "left"), (6, "bottom"),
-                                                    (8, "top")])
+@pytest.mark.parametrize(
+    ("orientation", "light"), [(1, "right"), (3, "left"), (6, "bottom"), (8, "top")]
+)
 def test_a_photograph_is_turned_upright(orientation: int, light: str) -> None:
     """A camera held a quarter turn to the left says 6: what was right is then below."""
     image = decode_image(with_orientation(encoded(".jpg"), orientation), "a photograph")[..., 0]
-    halves = {"left": image[:, : image.shape[1] // 2], "right": image[:, image.shape[1] // 2 :],
-              "top": image[: image.shape[0] // 2], "bottom": image[image.shape[0] // 2 :]}
+    halves = {
+        "left": image[:, : image.shape[1] // 2],
+        "right": image[:, image.shape[1] // 2 :],
+        "top": image[: image.shape[0] // 2],
+        "bottom": image[image.shape[0] // 2 :],
+    }
     assert max(halves, key=lambda side: float(halves[side].mean())) == light
 
 
-@pytest.mark.parametrize("array", [gradient()[..., 0], np.dstack([gradient(), gradient()[..., 0]])],
-                         ids=["grey", "with transparency"])
+@pytest.mark.parametrize(
+    "array",
+    [gradient()[..., 0], np.dstack([gradient(), gradient()[..., 0]])],
+    ids=["grey", "with transparency"],
+)
 def test_every_picture_has_three_channels(array: np.ndarray) -> None:
     assert decode_image(cv2.imencode(".png", array)[1].tobytes(), "it").shape == (40, 60, 3)
 
 
-@pytest.mark.parametrize(("data", "words"), [
-    (b"", "the file is empty; expected a photograph"),
-    (b"no picture at all", "not a picture that can be decoded; expected JPEG, PNG, WebP or BMP"),
-    (encoded(".jpg")[:-20], "the picture is truncated; copy the file again"),
-    (encoded(".png")[:-20], "the picture is truncated"),
-    (encoded(".webp")[:-20], "the picture is truncated"),
-    (encoded(".bmp")[:30], "not a picture that can be decoded"),
-    (b"\xff\xd8\xff\xd9", "not a picture that can be decoded"),
-    (png_that_says(20_000, 20_000), "not decodable as a picture of at most 100 megapixels"),
-    (png_that_says(2**31 - 1, 2**31 - 1), "not .*decod"),
-], ids=lambda value: value[:30] if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "the file is empty; expected a photograph"),
+        (
+            b"no picture at all",
+            "not a picture that can be decoded; expected JPEG, PNG, WebP or BMP",
+        ),
+        (encoded(".jpg")[:-20], "the picture is truncated; copy the file again"),
+        (encoded(".png")[:-20], "the picture is truncated"),
+        (encoded(".webp")[:-20], "the picture is truncated"),
+        (encoded(".bmp")[:30], "not a picture that can be decoded"),
+        (b"\xff\xd8\xff\xd9", "not a picture that can be decoded"),
+        (png_that_says(20_000, 20_000), "not decodable as a picture of at most 100 megapixels"),
+        (png_that_says(2**31 - 1, 2**31 - 1), "not .*decod"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
 def test_what_is_no_picture_is_named(data: bytes, words: str) -> None:
     with pytest.raises(InputError, match=f"^it: {words}"):
         decode_image(data, "it")
@@ -113,9 +136,20 @@ def test_a_thumbnails_end_is_not_the_photographs(left: float) -> None:
         decode_image(whole[: int(left * len(whole)) - 2], "it")
 
 
-@pytest.mark.parametrize("segments", [
-    b"\xff\xe1\0\0" * 500_000, b"\xff" * 2_000_000, b"\xff\xe1\xff\xff", b"\xff\xe1\xff",
-    b"\xff\xe1", b"\xff", b"\xff\xd0" * 1_000_000, b"\xff\xda\0\0", b"\0" * 100])
+@pytest.mark.parametrize(
+    "segments",
+    [
+        b"\xff\xe1\0\0" * 500_000,
+        b"\xff" * 2_000_000,
+        b"\xff\xe1\xff\xff",
+        b"\xff\xe1\xff",
+        b"\xff\xe1",
+        b"\xff",
+        b"\xff\xd0" * 1_000_000,
+        b"\xff\xda\0\0",
+        b"\0" * 100,
+    ],
+)
 def test_segments_of_any_length_end_in_one_error(segments: bytes) -> None:
     for end in (b"", b"\xff\xd9"):
         with pytest.raises(InputError, match="it: "):
@@ -137,8 +171,9 @@ def test_a_damaged_picture_gives_pixels_or_one_error(ending: str) -> None:
             assert image.dtype == np.uint8 and image.ndim == 3
 
 
-@pytest.mark.parametrize(("kind", "words"), [("missing", "No such file"),
-                                             ("folder", "Is a directory")])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("missing", "No such file"), ("folder", "Is a directory")]
+)
 def test_a_photograph_that_cannot_be_read_is_named(tmp_path: Path, kind: str, words: str) -> None:
     if kind == "folder":
         (tmp_path / "bird.jpg").mkdir()
@@ -181,10 +216,20 @@ def test_a_manifests_spec_is_read() -> None:
     assert ImageSpec.from_json(entry) == VGG
 
 
-@pytest.mark.parametrize("change", [{"size_px": 0}, {"size_px": 10**6}, {"order": "HSV"},
-                                    {"mean": [1, 2]}, {"mean": "abc"}, {"scale": 0},
-                                    {"scale": float("nan")}, {"mean": [float("inf"), 0, 0]},
-                                    {"scale": float("inf")}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size_px": 0},
+        {"size_px": 10**6},
+        {"order": "HSV"},
+        {"mean": [1, 2]},
+        {"mean": "abc"},
+        {"scale": 0},
+        {"scale": float("nan")},
+        {"mean": [float("inf"), 0, 0]},
+        {"scale": float("inf")},
+    ],
+)
 def test_a_malformed_spec_is_refused(change: dict[str, object]) -> None:
     entry = {"size_px": 224, "order": "BGR", "mean": [1, 2, 3], "scale": 1.0, **change}
     with pytest.raises((KeyError, TypeError, ValueError)):

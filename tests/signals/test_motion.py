@@ -30,8 +30,9 @@ class Garden:
         noisy = clear + self._rng.normal(0, 3, clear.shape)
         return np.clip(noisy, 0, 255).astype(np.uint8)
 
-    def with_bird(self, centre: tuple[int, int], size_px: int,
-                  picture: np.ndarray | None = None) -> np.ndarray:
+    def with_bird(
+        self, centre: tuple[int, int], size_px: int, picture: np.ndarray | None = None
+    ) -> np.ndarray:
         seen = (self.picture if picture is None else picture).copy()
         cv2.ellipse(seen, centre, (size_px // 2, size_px // 3), 20, 0, 360, (30, 25, 20), -1)
         return seen
@@ -40,10 +41,11 @@ class Garden:
         """Move the leaves by up to 6 pixels, with periods that looks do not meet."""
         left, top, width, height = LEAVES
         y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-        within = ((x >= left) & (x < left + width) & (y >= top) & (y < top + height))
+        within = (x >= left) & (x < left + width) & (y >= top) & (y < top + height)
         sway = within * np.float32(6 * np.sin(2 * np.pi * time_s / 1.7))
-        return np.asarray(cv2.remap(self.picture, x + sway, y, cv2.INTER_LINEAR,
-                                    borderMode=cv2.BORDER_REFLECT))
+        return np.asarray(
+            cv2.remap(self.picture, x + sway, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        )
 
 
 @pytest.fixture
@@ -62,7 +64,8 @@ def gate(garden: Garden) -> MotionGate:
 
 @pytest.mark.parametrize("size_px", [27, 40, 54])
 def test_a_bird_that_came_is_found_where_it_is_until_it_leaves(
-        garden: Garden, gate: MotionGate, size_px: int) -> None:
+    garden: Garden, gate: MotionGate, size_px: int
+) -> None:
     """10 to 20 % of the picture's height; the square is as large as what is seen of it, or 48."""
     for look in range(10):
         shot = garden.shoot(garden.with_bird((300, 120), size_px))
@@ -76,8 +79,10 @@ def test_a_bird_that_came_is_found_where_it_is_until_it_leaves(
 
 
 def test_what_came_and_stays_becomes_background(garden: Garden, gate: MotionGate) -> None:
-    moving = [gate.look(garden.shoot(garden.with_bird((300, 120), 54)), 5 + look).moving
-              for look in range(46)]
+    moving = [
+        gate.look(garden.shoot(garden.with_bird((300, 120), 54)), 5 + look).moving
+        for look in range(46)
+    ]
     assert all(moving[: round(STAY_S) - 1]) and not any(moving[round(STAY_S) + 2 :])
 
 
@@ -93,8 +98,10 @@ def test_light_is_no_motion(garden: Garden, gate: MotionGate) -> None:
 
 def test_swaying_leaves_are_learnt_and_a_bird_beside_them_is_found(garden: Garden) -> None:
     gate = MotionGate()
-    moving = [gate.look(garden.shoot(garden.swaying(look * LOOK_S)), look * LOOK_S).moving
-              for look in range(56)]
+    moving = [
+        gate.look(garden.shoot(garden.swaying(look * LOOK_S)), look * LOOK_S).moving
+        for look in range(56)
+    ]
     assert any(moving[1:10]) and not any(moving[40:]), "after 20 s they are known"
     swaying = garden.swaying(28)
     assert gate.look(garden.shoot(garden.with_bird((360, 80), 54, swaying)), 28).moving

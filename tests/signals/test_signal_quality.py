@@ -42,22 +42,40 @@ def worse(frame: np.ndarray, change: str, level: float) -> np.ndarray:
     return covered
 
 
-@pytest.mark.parametrize(("change", "levels"), [
-    ("blur", (0, 0.01, 0.02, 0.04)), ("dark", (0, 0.5, 0.8, 0.9)), ("cover", (0, 0.3, 0.6, 0.9))])
-def test_the_quality_of_toy_pictures_falls_with_damage(change: str,
-                                                       levels: tuple[float, ...]) -> None:
+@pytest.mark.parametrize(
+    ("change", "levels"),
+    [("blur", (0, 0.01, 0.02, 0.04)), ("dark", (0, 0.5, 0.8, 0.9)), ("cover", (0, 0.3, 0.6, 0.9))],
+)
+def test_the_quality_of_toy_pictures_falls_with_damage(
+    change: str, levels: tuple[float, ...]
+) -> None:
     assert falls([mean_quality(change, level) for level in levels])
 
 
 @pytest.mark.parametrize("rate_hz", [YAMNET.rate_hz, BIRDNET.rate_hz])
 def test_the_quality_of_toy_songs_falls_with_noise(rate_hz: int) -> None:
     """White noise at ever lower ratios to the song."""
+
     def mean(snr_db: float) -> float:
         rng = np.random.default_rng(1)
         noise = rng.normal(0, 0.1, 10 * rate_hz).astype(np.float32)
-        return float(np.mean([sound_quality(
-            mix(sing(species, np.random.default_rng(species), 5.3, rate_hz), noise, snr_db, rng,
-                rate_hz), rate_hz) for species in SPECIES]))
+        return float(
+            np.mean(
+                [
+                    sound_quality(
+                        mix(
+                            sing(species, np.random.default_rng(species), 5.3, rate_hz),
+                            noise,
+                            snr_db,
+                            rng,
+                            rate_hz,
+                        ),
+                        rate_hz,
+                    )
+                    for species in SPECIES
+                ]
+            )
+        )
 
     assert falls([mean(snr_db) for snr_db in (20, 10, 0, -10)])
 
@@ -83,8 +101,10 @@ def test_measuring_takes_little_time() -> None:
     """
     frame = np.random.default_rng(0).integers(0, 255, (720, 1280, 3)).astype(np.uint8)
     sound = np.random.default_rng(0).normal(0, 0.1, 84_720).astype(np.float32)
-    measures: list[Callable[[], float]] = [lambda: picture_quality(frame),
-                                           lambda: sound_quality(sound, RATE_HZ)]
+    measures: list[Callable[[], float]] = [
+        lambda: picture_quality(frame),
+        lambda: sound_quality(sound, RATE_HZ),
+    ]
     for measure in measures:
         times_s = []
         for _ in range(10):
@@ -97,9 +117,14 @@ def test_measuring_takes_little_time() -> None:
 def test_both_senses_count_alike_whatever_their_quality() -> None:
     """As docs/decisions/0008-signal-quality.md found best: midway of 0 and 60, nearest to 30."""
     species = ("Jay", "Robin", "Wren")
-    gallery = Gallery(tuple(map(Species, species)), np.stack([at(0), at(30), at(60)]),
-                      np.arange(3, dtype=np.int32), np.full(3, 2, np.uint8),
-                      np.full((3, 3), 0.5, np.float32), CALIBRATION)
+    gallery = Gallery(
+        tuple(map(Species, species)),
+        np.stack([at(0), at(30), at(60)]),
+        np.arange(3, dtype=np.int32),
+        np.full(3, 2, np.uint8),
+        np.full((3, 3), 0.5, np.float32),
+        CALIBRATION,
+    )
     for qualities in ((1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.5, 0.1)):
         decision = decide(BluePitch(), gallery, at(0), at(60), *qualities)
         assert decision.species == "Robin" and decision.similarity == pytest.approx(1, abs=1e-6)

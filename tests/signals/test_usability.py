@@ -59,9 +59,16 @@ def test_change_timer_counts_bit_identical_frames_only() -> None:
     timer = ChangeTimer()
     first, second = scenery(1), scenery(1)
     second[17, 5, 0] ^= 1  # not in one of the sixteenth rows that are looked at first
-    assert [timer.unchanged_s(frame, time_s) for frame, time_s in (
-        (first, 10.0), (first.copy(), 11.0), (first.copy(), 12.5), (second, 13.0),
-        (second[:48], 14.0))] == [0.0, 1.0, 2.5, 0.0, 0.0]
+    assert [
+        timer.unchanged_s(frame, time_s)
+        for frame, time_s in (
+            (first, 10.0),
+            (first.copy(), 11.0),
+            (first.copy(), 12.5),
+            (second, 13.0),
+            (second[:48], 14.0),
+        )
+    ] == [0.0, 1.0, 2.5, 0.0, 0.0]
 
 
 def tone(amplitude: float) -> np.ndarray:
@@ -98,7 +105,8 @@ def test_full_clipping_is_a_fault_and_a_clipped_peak_is_none() -> None:
 
 
 def test_an_outage_is_logged_once_and_retried_less_and_less(
-        caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now_s = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now_s[0])
     caplog.set_level(logging.INFO)

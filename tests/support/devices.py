@@ -106,8 +106,10 @@ class _Stream(BaseHTTPRequestHandler):
                 picture = visited(seed)
             jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
             try:
-                self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
-                                 b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg))
+                self.wfile.write(
+                    b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
+                    b"%d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
+                )
             except OSError:  # the other side left
                 return
 
@@ -195,8 +197,13 @@ def _serving(server: "_Server | _SoundServer") -> Iterator[int]:
 
 
 @contextmanager
-def mjpeg_camera(port: int = 0, hangs: threading.Event | None = None, still: bool = False,
-                 freezes: threading.Event | None = None, visits: bool = False) -> Iterator[int]:
+def mjpeg_camera(
+    port: int = 0,
+    hangs: threading.Event | None = None,
+    still: bool = False,
+    freezes: threading.Event | None = None,
+    visits: bool = False,
+) -> Iterator[int]:
     """Serve a network camera of 10 frames a second on 127.0.0.1; gives its port.
 
     While `hangs` is set it answers without sending a frame; while `freezes` is, it sends one and
@@ -219,8 +226,12 @@ def rtsp_camera(port: int = 0) -> Iterator[int]:
     """
     if not Path(SYSTEM_PYTHON).exists():
         pytest.skip(f"no RTSP server: there is no {SYSTEM_PYTHON}")
-    server = subprocess.Popen([SYSTEM_PYTHON, "-c", RTSP_SERVER, str(port)], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    server = subprocess.Popen(
+        [SYSTEM_PYTHON, "-c", RTSP_SERVER, str(port)],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     with server:
         assert server.stdout is not None and server.stderr is not None
         try:
@@ -243,9 +254,22 @@ class _Sound(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "audio/wav")
         self.end_headers()
-        header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 0xFFFFFFFF, b"WAVE", b"fmt ", 16, 1,
-                             channels, rate_hz, rate_hz * 2 * channels, 2 * channels, 16, b"data",
-                             0xFFFFFFFF)
+        header = struct.pack(
+            "<4sI4s4sIHHIIHH4sI",
+            b"RIFF",
+            0xFFFFFFFF,
+            b"WAVE",
+            b"fmt ",
+            16,
+            1,
+            channels,
+            rate_hz,
+            rate_hz * 2 * channels,
+            2 * channels,
+            16,
+            b"data",
+            0xFFFFFFFF,
+        )
         try:
             self.wfile.write(header)
             for number in itertools.count():
@@ -283,29 +307,47 @@ class PulseAudio:
         """Prepare it in a folder of a short name; skips the test when it is not installed."""
         for program in ("pulseaudio", "paplay"):
             if which(program) is None:
-                pytest.skip(f"no sound server: {program} is not installed "
-                            "(pulseaudio, pulseaudio-utils, libasound2-plugins)")
+                pytest.skip(
+                    f"no sound server: {program} is not installed "
+                    "(pulseaudio, pulseaudio-utils, libasound2-plugins)"
+                )
         self._folder = folder
-        (folder / "asound.conf").write_text("pcm.!default { type pulse }\n"
-                                            "ctl.!default { type pulse }\n")
+        (folder / "asound.conf").write_text(
+            "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
+        )
         runtime = folder / "run"
         runtime.mkdir(mode=0o700)
         self._socket = runtime / "field"
-        self.env = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder),
-                    "PULSE_SERVER": f"unix:{self._socket}", "PULSE_LATENCY_MSEC": "50",
-                    "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
-                    "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests" / "support")))}
+        self.env = {
+            **os.environ,
+            "XDG_RUNTIME_DIR": str(runtime),
+            "HOME": str(folder),
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "PULSE_LATENCY_MSEC": "50",
+            "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests" / "support"))),
+        }
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run the server; in the end it is killed, as by a crash or a pulled USB cable."""
         with (self._folder / "pulseaudio.log").open("ab") as log:
             server = subprocess.Popen(
-                ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit",
-                 "--use-pid-file=no", "--log-target=stderr",
-                 "--load=module-null-sink sink_name=field",
-                 f"--load=module-native-protocol-unix auth-anonymous=1 socket={self._socket}"],
-                env=self.env, stdout=log, stderr=log)
+                [
+                    "pulseaudio",
+                    "-n",
+                    "--daemonize=no",
+                    "--exit-idle-time=-1",
+                    "--disallow-exit",
+                    "--use-pid-file=no",
+                    "--log-target=stderr",
+                    "--load=module-null-sink sink_name=field",
+                    f"--load=module-native-protocol-unix auth-anonymous=1 socket={self._socket}",
+                ],
+                env=self.env,
+                stdout=log,
+                stderr=log,
+            )
         try:
             wait_for(self._socket.exists, "PulseAudio's socket")
             yield
@@ -320,8 +362,12 @@ class PulseAudio:
         path = self._folder / "tone.wav"
         seconds = np.arange(44_100 * 30) / 44_100
         soundfile.write(path, 0.3 * np.sin(2 * np.pi * TONE_HZ * seconds), 44_100)
-        player = subprocess.Popen(["paplay", str(path)], env=self.env,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        player = subprocess.Popen(
+            ["paplay", str(path)],
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             yield
         finally:
@@ -334,11 +380,15 @@ class PulseAudio:
         path = self._folder / "heard.jsonl"
         with path.open("wb") as heard, (self._folder / "listen.log").open("ab") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-c", "from devices import listen; listen()"], env=self.env,
-                stdout=heard, stderr=errors)
+                [sys.executable, "-c", "from devices import listen; listen()"],
+                env=self.env,
+                stdout=heard,
+                stderr=errors,
+            )
         try:
-            yield lambda: [json.loads(line) for line in path.read_text().splitlines()
-                           if line.endswith("}")]
+            yield lambda: [
+                json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")
+            ]
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()

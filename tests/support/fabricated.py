@@ -13,15 +13,23 @@ from birdfield_train.heads import Split
 CHANNELS = 8  # of a convolutional base that never was
 
 
-def make_feature(folder: Path, name: str, label: str, sense: str, recording: str,
-                 values: NDArray[np.floating]) -> Feature:
+def make_feature(
+    folder: Path, name: str, label: str, sense: str, recording: str, values: NDArray[np.floating]
+) -> Feature:
     cached = folder / f"{label}-{sense}-{name}.npy"
     np.save(cached, values.astype(np.float32))
     return Feature(Sample(folder / name, label, sense, recording), cached)
 
 
-def make_features(folder: Path, labels: str, images: int = 4, recordings: int = 3, clips: int = 2,
-                  frames: int = YAMNET.frames, seed: int = 0) -> FeatureSet:
+def make_features(
+    folder: Path,
+    labels: str,
+    images: int = 4,
+    recordings: int = 3,
+    clips: int = 2,
+    frames: int = YAMNET.frames,
+    seed: int = 0,
+) -> FeatureSet:
     """Make species, a letter each, whose features lie around a centre of their own.
 
     Args:
@@ -39,13 +47,29 @@ def make_features(folder: Path, labels: str, images: int = 4, recordings: int = 
     heard: list[Feature] = []
     for label in labels:
         colour, song = rng.normal(size=2 * CHANNELS), rng.normal(size=YAMNET.dim)
-        seen += [make_feature(folder, f"{label}{index}.jpg", label, "image", f"image:{index}",
-                              colour + 0.5 * rng.normal(size=2 * CHANNELS))
-                 for index in range(images)]
-        heard += [make_feature(folder, f"{label}{index}__{clip}.wav", label, "audio",
-                               f"{label}{index}",
-                               song + 2 * rng.normal(size=(frames, YAMNET.dim)))
-                  for index in range(recordings) for clip in range(clips)]
+        seen += [
+            make_feature(
+                folder,
+                f"{label}{index}.jpg",
+                label,
+                "image",
+                f"image:{index}",
+                colour + 0.5 * rng.normal(size=2 * CHANNELS),
+            )
+            for index in range(images)
+        ]
+        heard += [
+            make_feature(
+                folder,
+                f"{label}{index}__{clip}.wav",
+                label,
+                "audio",
+                f"{label}{index}",
+                song + 2 * rng.normal(size=(frames, YAMNET.dim)),
+            )
+            for index in range(recordings)
+            for clip in range(clips)
+        ]
     return FeatureSet(tuple(seen), tuple(heard), ())
 
 
@@ -53,6 +77,8 @@ def make_split(features: FeatureSet) -> Split:
     """Take all features as training samples, species in the order of their letters."""
     samples = [*features.images, *features.audio]
     labels = sorted({feature.sample.label for feature in samples})
-    images, audio = (np.array([labels.index(feature.sample.label) for feature in found], np.int64)
-                     for found in (features.images, features.audio))
+    images, audio = (
+        np.array([labels.index(feature.sample.label) for feature in found], np.int64)
+        for found in (features.images, features.audio)
+    )
     return Split(features.images, features.audio, images, audio, len(labels))

@@ -77,11 +77,14 @@ def tone(path: Path, degrees: int, length_s: float = 2.0) -> Path:
 def factory() -> Gallery:
     """Return the species of DEGREES, each with one prototype a sense and one of both."""
     count = len(DEGREES)
-    return Gallery(tuple(Species(label) for label in DEGREES),
-                   np.repeat(np.stack([at(angle) for angle in DEGREES.values()]), 3, axis=0),
-                   np.repeat(np.arange(count, dtype=np.int32), 3),
-                   np.tile(np.arange(3, dtype=np.uint8), count),
-                   np.full((count, 3), 0.5, np.float32), CALIBRATION)
+    return Gallery(
+        tuple(Species(label) for label in DEGREES),
+        np.repeat(np.stack([at(angle) for angle in DEGREES.values()]), 3, axis=0),
+        np.repeat(np.arange(count, dtype=np.int32), 3),
+        np.tile(np.arange(3, dtype=np.uint8), count),
+        np.full((count, 3), 0.5, np.float32),
+        CALIBRATION,
+    )
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -89,15 +92,28 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     hashes = {name: file_sha256(folder / name) for name in FILES}
     tower = {"precision": "float", "mean_cosine": 1.0, "min_cosine": 1.0, "size_bytes": 5}
     return {
-        "format": FORMAT, "model": model_id(hashes, PACKAGED_YAMNET_SHA256),
-        "birdfield": "0", "dim": DIM,
-        "image": {"size_px": 224, "order": "BGR", "mean": [0.0, 0.0, 0.0], "scale": 1.0,
-                  "backbone": "blue"},
+        "format": FORMAT,
+        "model": model_id(hashes, PACKAGED_YAMNET_SHA256),
+        "birdfield": "0",
+        "dim": DIM,
+        "image": {
+            "size_px": 224,
+            "order": "BGR",
+            "mean": [0.0, 0.0, 0.0],
+            "scale": 1.0,
+            "backbone": "blue",
+        },
         "audio": YAMNET.to_json(),
         "frontend": {"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256},
         "yamnet": {"sha256": PACKAGED_YAMNET_SHA256},
-        "towers": {"image": tower}, "calibration": CALIBRATION.to_json(), "minimum_runtime": {},
-        "training": {}, "cross_validation": {}, "licences": ["of the air"], "files": hashes}
+        "towers": {"image": tower},
+        "calibration": CALIBRATION.to_json(),
+        "minimum_runtime": {},
+        "training": {},
+        "cross_validation": {},
+        "licences": ["of the air"],
+        "files": hashes,
+    }
 
 
 def write_manifest(folder: Path, manifest: object) -> None:
@@ -108,10 +124,16 @@ def write_manifest(folder: Path, manifest: object) -> None:
 def to_birdnet(folder: Path) -> None:
     """Make a bundle one that hears by BirdNET."""
     entries = manifest_of(folder)
-    write_manifest(folder, {
-        **entries, "audio": BIRDNET.to_json(), "licences": [BIRDNET_LICENCE],
-        "frontend": {"name": "birdnet", "sha256": BIRDNET_SHA256},
-        "model": model_id(entries["files"], BIRDNET_SHA256)})
+    write_manifest(
+        folder,
+        {
+            **entries,
+            "audio": BIRDNET.to_json(),
+            "licences": [BIRDNET_LICENCE],
+            "frontend": {"name": "birdnet", "sha256": BIRDNET_SHA256},
+            "model": model_id(entries["files"], BIRDNET_SHA256),
+        },
+    )
 
 
 def make_bundle(folder: Path, towers: str = "tower") -> Bundle:

@@ -34,11 +34,23 @@ def write_for_ever(folder: Path, first: int) -> None:
     for number in range(first, first + 1_000_000):
         path = f"evidence/{number}.jpg"
         (folder / path).write_bytes(bytes(2000))
-        entry = VisitEntry("Robin", None, now, now + timedelta(seconds=9), float(number),
-                           number + 9.0, 0.9, "image", "single", 4, (("Robin", 1.0),),
-                           {"image": bytes(512)})
-        journal.add_visit(replace(entry, evidence=(
-            EvidenceFile("picture", path, 2000, 0.9, 0.0, 5.0),)), "a1b2")
+        entry = VisitEntry(
+            "Robin",
+            None,
+            now,
+            now + timedelta(seconds=9),
+            float(number),
+            number + 9.0,
+            0.9,
+            "image",
+            "single",
+            4,
+            (("Robin", 1.0),),
+            {"image": bytes(512)},
+        )
+        journal.add_visit(
+            replace(entry, evidence=(EvidenceFile("picture", path, 2000, 0.9, 0.0, 5.0),)), "a1b2"
+        )
         print(number, flush=True)
 
 
@@ -49,8 +61,11 @@ def kill_writers(folder: Path, kills: int, seed: int) -> Figures:
     safe: list[int] = []
     for _ in range(kills):
         first = max(safe, default=0) + 1000
-        with subprocess.Popen([sys.executable, __file__, "--write", folder / "journal", str(first)],
-                              stdout=subprocess.PIPE, text=True) as writer:
+        with subprocess.Popen(
+            [sys.executable, __file__, "--write", folder / "journal", str(first)],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as writer:
             assert writer.stdout is not None
             head = writer.stdout.readline()
             time.sleep(rng.uniform(0, LONGEST_S))
@@ -70,7 +85,8 @@ def _look(folder: Path, safe: list[int], figures: Figures) -> None:
     numbers = {int(row[0]) for row in database.execute("SELECT start_s FROM visits")}
     paths = {str(row[0]) for row in database.execute("SELECT path FROM evidence")}
     figures.corrupt += found != "ok" or any(
-        (folder / path).stat().st_size != 2000 for path in paths)
+        (folder / path).stat().st_size != 2000 for path in paths
+    )
     figures.lost = len(set(safe) - numbers)
     database.close()
 
@@ -81,8 +97,10 @@ def main() -> None:
         write_for_ever(Path(sys.argv[2]), int(sys.argv[3]))
     kills = int(sys.argv[2]) if len(sys.argv) > 2 else 300
     figures = kill_writers(Path(sys.argv[1]), kills, seed=0)
-    print(f"{figures.kills} kills: {figures.corrupt} corrupt, {figures.lost} of "
-          f"{figures.committed} committed visits lost")
+    print(
+        f"{figures.kills} kills: {figures.corrupt} corrupt, {figures.lost} of "
+        f"{figures.committed} committed visits lost"
+    )
     sys.exit(bool(figures.corrupt or figures.lost))
 
 

@@ -8,7 +8,18 @@ from birdfield.journal.database import (
 )
 
 DAWN = datetime(2026, 5, 1, 4, 30, tzinfo=UTC)
-ROBIN = VisitEntry("Robin", "Erithacus rubecula", DAWN, DAWN + timedelta(seconds=12), 3.0, 15.0,
-                   0.97, "both", "agree", 4, (("Robin", 0.9), ("Jay", 0.1)),
-                   {"image": bytes(512), "audio": bytes(512)},
-                   (EvidenceFile("picture", "evidence/a.jpg", 9, 0.9, 3.0, 8.3, (1, 2, 30, 40)),))
+ROBIN = VisitEntry(
+    "Robin",
+    "Erithacus rubecula",
+    DAWN,
+    DAWN + timedelta(seconds=12),
+    3.0,
+    15.0,
+    0.97,
+    "both",
+    "agree",
+    4,
+    (("Robin", 0.9), ("Jay", 0.1)),
+    {"image": bytes(512), "audio": bytes(512)},
+    (EvidenceFile("picture", "evidence/a.jpg", 9, 0.9, 3.0, 8.3, (1, 2, 30, 40)),),
+)

@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-HOSTILE = ("<script>alert(1)</script><img src=x onerror=alert(2)>", "\"'&$x^2$ {{ 7 * 7 }}",
-           "ホオジロ 🦉 " + "Vogel" * 35)
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)>",
+    "\"'&$x^2$ {{ 7 * 7 }}",
+    "ホオジロ 🦉 " + "Vogel" * 35,
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -23,9 +26,23 @@ def browse(page: Path, folder: Path, *arguments: str) -> subprocess.CompletedPro
     if program is None:
         pytest.skip("no Chromium; tools/system.sh installs it")
     return subprocess.run(
-        [program, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-         f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--v=0",
-         *arguments, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+        [
+            program,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--user-data-dir={folder / 'profile'}",
+            "--enable-logging=stderr",
+            "--v=0",
+            *arguments,
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
 
 
 def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -36,8 +53,9 @@ def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
 def photograph(page: Path, width_px: int, height_px: int) -> np.ndarray:
     """Return what a browser shows of a page that it has nothing to complain of, BGR."""
     shot = page.with_name("shot.png")
-    done = browse(page, page.parent, f"--screenshot={shot}",
-                  f"--window-size={width_px},{height_px}")
+    done = browse(
+        page, page.parent, f"--screenshot={shot}", f"--window-size={width_px},{height_px}"
+    )
     assert complaints(done) == []
     seen = cv2.imread(str(shot))
     assert seen is not None and seen.shape[1] == width_px

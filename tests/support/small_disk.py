@@ -66,8 +66,12 @@ def main() -> None:
     seen: dict[str, object] = {"size": free_bytes(root)}
     scene = Scene(folder)
     scene.visit(60)
-    seen["before"] = {"visits": len(visits(folder)), "evidence": evidence(folder),
-                         "free": free_bytes(root), "events": [kind for kind, _ in events(folder)]}
+    seen["before"] = {
+        "visits": len(visits(folder)),
+        "evidence": evidence(folder),
+        "free": free_bytes(root),
+        "events": [kind for kind, _ in events(folder)],
+    }
     fill(root / "filler")
     try:
         (root / "probe").write_bytes(bytes(65_536))
@@ -81,8 +85,12 @@ def main() -> None:
     (root / "filler").unlink()
     scene.visit(30)
     scene.stage.close()
-    seen["freed"] = {"visits": len(visits(folder)), "evidence": evidence(folder),
-                     "free": free_bytes(root), "events": [kind for kind, _ in events(folder)]}
+    seen["freed"] = {
+        "visits": len(visits(folder)),
+        "evidence": evidence(folder),
+        "free": free_bytes(root),
+        "events": [kind for kind, _ in events(folder)],
+    }
     with closing(read_journal(folder)) as journal:
         seen["check"] = journal.database.execute("PRAGMA integrity_check").fetchone()[0]
     print(json.dumps(seen))

@@ -40,10 +40,16 @@ def voice_classes() -> np.ndarray:
     return scores
 
 
-def window(number: int, seen: float | None = None, heard: float | None = None,
-           spoken: bool = False, clock_s: float = 0.0,
-           faults: dict[str, str | None] | None = None,
-           overruns: dict[str, int] | None = None, slept_s: float = 0.0) -> Window:
+def window(
+    number: int,
+    seen: float | None = None,
+    heard: float | None = None,
+    spoken: bool = False,
+    clock_s: float = 0.0,
+    faults: dict[str, str | None] | None = None,
+    overruns: dict[str, int] | None = None,
+    slept_s: float = 0.0,
+) -> Window:
     """Watch a picture and a sound, at an angle each; the wall clock is fast by clock_s."""
     start_s = number * DECISION_S
     end_s = start_s + WINDOW_S
@@ -52,24 +58,45 @@ def window(number: int, seen: float | None = None, heard: float | None = None,
     audio = None if heard is None else at(heard)
     observation = None
     if image is not None or audio is not None:
-        observation = Observation(time, start_s, end_s, decide(ENCODER, GALLERY, image, audio),
-                                  "eye", "ear")
+        observation = Observation(
+            time, start_s, end_s, decide(ENCODER, GALLERY, image, audio), "eye", "ear"
+        )
     classes = voice_classes if spoken else bird_classes
     return Window(
-        time, start_s, end_s, faults or {}, observation, FRAME if seen is not None else None,
+        time,
+        start_s,
+        end_s,
+        faults or {},
+        observation,
+        FRAME if seen is not None else None,
         sound_at(start_s) if heard is not None else None,
         NOTHING if image is None else Part(image, None, quality=0.9),
-        NOTHING if audio is None else Part(None, audio, start_s, end_s, 0.9, heard=Heard(
-            np.zeros((1, YAMNET.dim), np.float32), classes)),
-        overruns=overruns or {}, slept_s=slept_s)
+        NOTHING
+        if audio is None
+        else Part(
+            None,
+            audio,
+            start_s,
+            end_s,
+            0.9,
+            heard=Heard(np.zeros((1, YAMNET.dim), np.float32), classes),
+        ),
+        overruns=overruns or {},
+        slept_s=slept_s,
+    )
 
 
-def recorder(folder: Path, settings: Settings = DEFAULTS, live: bool = True,
-             clock_offset_s: Callable[[], float] = lambda: 0.0,
-             rules: LiveRules | None = None) -> Recorder:
+def recorder(
+    folder: Path,
+    settings: Settings = DEFAULTS,
+    live: bool = True,
+    clock_offset_s: Callable[[], float] = lambda: 0.0,
+    rules: LiveRules | None = None,
+) -> Recorder:
     """Open a recorder that has started."""
-    opened = Recorder(open_journal(folder), ENCODER, GALLERY, "a1b2", settings, live,
-                      clock_offset_s, rules)
+    opened = Recorder(
+        open_journal(folder), ENCODER, GALLERY, "a1b2", settings, live, clock_offset_s, rules
+    )
     opened.start(NOON, "eye", "ear")
     return opened
 

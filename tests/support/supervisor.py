@@ -26,8 +26,13 @@ class Life:
         return sum("WATCHDOG" in each for each in self.told)
 
 
-def live(command: Sequence[str | Path], folder: Path, watchdog_s: float, start_s: float = 60.0,
-         environment: dict[str, str] | None = None) -> Life:
+def live(
+    command: Sequence[str | Path],
+    folder: Path,
+    watchdog_s: float,
+    start_s: float = 60.0,
+    environment: dict[str, str] | None = None,
+) -> Life:
     """Run a service once, as systemd does with Type=notify.
 
     Args:
@@ -44,9 +49,16 @@ def live(command: Sequence[str | Path], folder: Path, watchdog_s: float, start_s
         listener.settimeout(0.05)
         with (folder / "log").open("w+") as log:
             process = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=log, env={
-                    **os.environ, "NOTIFY_SOCKET": address,
-                    "WATCHDOG_USEC": str(round(watchdog_s * 1e6)), **(environment or {})})
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "NOTIFY_SOCKET": address,
+                    "WATCHDOG_USEC": str(round(watchdog_s * 1e6)),
+                    **(environment or {}),
+                },
+            )
             limit_s = time.monotonic() + start_s
             try:
                 while process.poll() is None:

@@ -68,9 +68,17 @@ def write_data(folder: Path, photographs: int = 4, recordings: int = 3) -> None:
 
 
 def make_config(data: Path, folder: Path, strict: bool = False, seed: int = 0) -> TrainConfig:
-    return TrainConfig(data / "images", data / "audio", folder, "tiny", strict=strict, seed=seed,
-                       fit=FitConfig(margin=1.0, steps=1, species_per_batch=3,
-                                     samples_per_species=2, semi_hard_epochs=1))
+    return TrainConfig(
+        data / "images",
+        data / "audio",
+        folder,
+        "tiny",
+        strict=strict,
+        seed=seed,
+        fit=FitConfig(
+            margin=1.0, steps=1, species_per_batch=3, samples_per_species=2, semi_hard_epochs=1
+        ),
+    )
 
 
 def tiny_run(folder: Path) -> Path:

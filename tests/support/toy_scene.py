@@ -30,14 +30,23 @@ class ColourAndPitch(BluePitch):
 
 
 def gallery() -> Gallery:
-    return Gallery((Species("Robin"), Species("Jay")), np.repeat(AXES[:2], 3, axis=0),
-                   np.repeat(np.arange(2, dtype=np.int32), 3),
-                   np.tile(np.arange(3, dtype=np.uint8), 2), np.full((2, 3), 0.5, np.float32),
-                   Calibration((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), 1.0))
+    return Gallery(
+        (Species("Robin"), Species("Jay")),
+        np.repeat(AXES[:2], 3, axis=0),
+        np.repeat(np.arange(2, dtype=np.int32), 3),
+        np.tile(np.arange(3, dtype=np.uint8), 2),
+        np.full((2, 3), 0.5, np.float32),
+        Calibration((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), 1.0),
+    )
 
 
-def film(path: Path, length_s: float, bird: str = "Robin",
-         covered: tuple[float, float] = (0, 0), frozen: tuple[float, float] = (0, 0)) -> str:
+def film(
+    path: Path,
+    length_s: float,
+    bird: str = "Robin",
+    covered: tuple[float, float] = (0, 0),
+    frozen: tuple[float, float] = (0, 0),
+) -> str:
     """Write a video of one bird whose lens is covered, or whose camera hangs, for a time."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (128, 96))
     for index in range(round(length_s * FPS)):
@@ -49,8 +58,9 @@ def film(path: Path, length_s: float, bird: str = "Robin",
     return str(path)
 
 
-def song(path: Path, length_s: float, bird: str = "Robin",
-         muted: tuple[float, float] = (0, 0)) -> str:
+def song(
+    path: Path, length_s: float, bird: str = "Robin", muted: tuple[float, float] = (0, 0)
+) -> str:
     """Write the song of one bird, with digital silence for a time."""
     seconds = np.arange(round(length_s * 22_050)) / 22_050
     waveform = 0.4 * np.sin(2 * np.pi * SONGS_HZ[bird] * seconds)

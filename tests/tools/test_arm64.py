@@ -25,22 +25,39 @@ def arm64(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def make_answers(arm64: ModuleType) -> Any:
-    rows = [{"of": "a.jpg", "tower": tower, "vector": VECTOR}
-            for tower in ("image", "audio", "fusion")]
-    decision = {"species": "Ashen Tufter", "unknown": False, "senses": ["image"],
-                "agreement": None, "start_s": None, "score": 0.9}
-    return arm64.Answers({"machine": "aarch64", "python": "3.11.2", "runtime": "r 1",
-                          "numpy": "2", "rows": rows}, [decision], 1.0)
+    rows = [
+        {"of": "a.jpg", "tower": tower, "vector": VECTOR} for tower in ("image", "audio", "fusion")
+    ]
+    decision = {
+        "species": "Ashen Tufter",
+        "unknown": False,
+        "senses": ["image"],
+        "agreement": None,
+        "start_s": None,
+        "score": 0.9,
+    }
+    return arm64.Answers(
+        {"machine": "aarch64", "python": "3.11.2", "runtime": "r 1", "numpy": "2", "rows": rows},
+        [decision],
+        1.0,
+    )
 
 
 def test_without_its_tools_or_root_it_ends_in_one_sentence_that_says_what_to_do() -> None:
-    done = subprocess.run([sys.executable, TOOLS / "roots.py"], check=False, text=True,
-                          capture_output=True, env={**os.environ, "PATH": "/nowhere"})
+    done = subprocess.run(
+        [sys.executable, TOOLS / "roots.py"],
+        check=False,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PATH": "/nowhere"},
+    )
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("make arm64: ")
-    assert any(step in done.stderr for step in (
-        "apt-get install debootstrap", "sudo make arm64", "run it on Linux on x86-64"))
+    assert any(
+        step in done.stderr
+        for step in ("apt-get install debootstrap", "sudo make arm64", "run it on Linux on x86-64")
+    )
     assert done.stderr.count("\n") == 1
 
 
@@ -52,15 +69,15 @@ def test_the_same_answers_agree(arm64: ModuleType, capsys: pytest.CaptureFixture
 
 
 def test_an_embedding_turned_by_3_degrees_does_not(
-        arm64: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    arm64: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     there = copy.deepcopy(make_answers(arm64))
     there.embeddings["rows"][1]["vector"] = AT_3_DEG
     assert not arm64.compare("toy", make_answers(arm64), there)
     assert "audio 0.998630, 0.998630 of 1" in capsys.readouterr().out
 
 
-def test_another_decision_does_not(
-        arm64: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_decision_does_not(arm64: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     there = copy.deepcopy(make_answers(arm64))
     there.decisions[0].update(unknown=True, score=0.4)
     assert not arm64.compare("toy", make_answers(arm64), there)

@@ -27,8 +27,10 @@ def season(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_the_block_is_followed_as_it_stands(season: ModuleType) -> None:
     lines = season.steps(README)
-    assert list(season.logins(lines)) == [["sudo apt update"],
-                                          ["birdfield config init", "birdfield status"]]
+    assert list(season.logins(lines)) == [
+        ["sudo apt update"],
+        ["birdfield config init", "birdfield status"],
+    ]
     assert season.edits(lines) == [("watch", "model", '"~/m.birdfield"')]
     with pytest.raises(SystemExit, match="no block below"):
         season.steps("# x")
@@ -38,20 +40,28 @@ def test_the_readme_says_what_goes_into_the_configuration(season: ModuleType) ->
     """Model and journal, by keys of the file that `config init` writes."""
     lines = season.steps((ROOT / "README.md").read_text())
     template = (ROOT / "birdfield" / "settings" / "birdfield.toml").read_text().splitlines()
-    assert [(table, key) for table, key, _ in season.edits(lines)] == [("watch", "model"),
-                                                                      ("journal", "folder")]
+    assert [(table, key) for table, key, _ in season.edits(lines)] == [
+        ("watch", "model"),
+        ("journal", "folder"),
+    ]
     for _, key, _ in season.edits(lines):
         assert any(line.startswith(f"#{key} = ") for line in template)
     assert len(list(season.logins(lines))) == 2
 
 
-@pytest.mark.parametrize(("command", "code", "said", "right"), [
-    ("birdfield doctor", 1, "ok    model: m\nfail  speed: slow; wait", True),
-    ("birdfield doctor", 1, "fail  camera: gone; plug it in", False),
-    ("birdfield visits ~/garden", 1, "no journal", True),
-    ("birdfield config check", 2, "no", False), ("birdfield config check", 0, "", True)])
-def test_a_step_that_fails_ends_the_season(command: str, code: int, said: str, right: bool,
-                                           season: ModuleType) -> None:
+@pytest.mark.parametrize(
+    ("command", "code", "said", "right"),
+    [
+        ("birdfield doctor", 1, "ok    model: m\nfail  speed: slow; wait", True),
+        ("birdfield doctor", 1, "fail  camera: gone; plug it in", False),
+        ("birdfield visits ~/garden", 1, "no journal", True),
+        ("birdfield config check", 2, "no", False),
+        ("birdfield config check", 0, "", True),
+    ],
+)
+def test_a_step_that_fails_ends_the_season(
+    command: str, code: int, said: str, right: bool, season: ModuleType
+) -> None:
     """An emulator is slow, and the two last steps are for later: all else must end with 0."""
     if right:
         season.judge(command, code, said)

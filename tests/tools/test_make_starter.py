@@ -14,15 +14,30 @@ from birdfield.errors import InputError
 from birdfield.model.bundle import load_bundle
 
 TOOLS = Path(__file__).parents[2] / "tools"
-COLUMNS = ("file", "species", "recording", "source_repo", "source_path", "commit", "repo_licence",
-           "file_licence", "author", "label")
+COLUMNS = (
+    "file",
+    "species",
+    "recording",
+    "source_repo",
+    "source_path",
+    "commit",
+    "repo_licence",
+    "file_licence",
+    "author",
+    "label",
+)
 BY_NC_SA = "https://creativecommons.org/licenses/by-nc-sa/4.0/"
 ROWS = [  # file, repo_licence, file_licence, author, label
     ("train/images/Jay/a.jpg", "none stated (CUB-200-2011 subset)", "", "", ""),
     ("extra/images/Jay/a.jpg", "none stated", "CC BY 2.0", "Ann", ""),
     ("train/audio/Jay/x__0.ogg", "MIT (code)", BY_NC_SA, "Bob", "machine"),
-    ("train/audio/Jay/y__0.ogg", "none stated",
-     "http://creativecommons.org/licenses/by-nc-nd/2.5/", "Cat", ""),
+    (
+        "train/audio/Jay/y__0.ogg",
+        "none stated",
+        "http://creativecommons.org/licenses/by-nc-nd/2.5/",
+        "Cat",
+        "",
+    ),
     ("enrol/audio/Wren/z__0.ogg", "CC BY-NC-SA 4.0 (repo)", "", "", ""),
     ("enrol/audio/Wren/z__1.ogg", "none stated", "CC-BY-NC", "<a href='x'>Dan</a>", ""),
     ("extra/images/Owl/o.jpg", "none stated", "", "", ""),
@@ -48,59 +63,82 @@ def data(tmp_path: Path) -> Path:
     for name, repo_licence, file_licence, author, label in ROWS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-        lines.append("\t".join([name, "", "", "someone/birds", "", "", repo_licence, file_licence,
-                                author, label]))
+        lines.append(
+            "\t".join(
+                [name, "", "", "someone/birds", "", "", repo_licence, file_licence, author, label]
+            )
+        )
     (folder / "SOURCES.tsv").write_text("\n".join(lines) + "\n")
     return folder
 
 
-def test_what_may_be_trained_on_is_linked_by_species(maker: ModuleType, data: Path,
-                                                     tmp_path: Path) -> None:
+def test_what_may_be_trained_on_is_linked_by_species(
+    maker: ModuleType, data: Path, tmp_path: Path
+) -> None:
     """Of ten files two allow no derivatives, which leaves the owl one file: too few."""
     found = maker.collect(data, tmp_path / "work")
-    links = {str(path.relative_to(tmp_path / "work")): path.read_text()
-             for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    links = {
+        str(path.relative_to(tmp_path / "work")): path.read_text()
+        for path in (tmp_path / "work").rglob("*")
+        if path.is_file()
+    }
     assert links == {
         "images/Jay/a.jpg": "extra/images/Jay/a.jpg",
         "images/Jay/train-a.jpg": "train/images/Jay/a.jpg",
         "audio/Jay/x__0.ogg": "train/audio/Jay/x__0.ogg",
         "audio/Wren/z__0.ogg": "enrol/audio/Wren/z__0.ogg",
         "audio/Wren/z__1.ogg": "enrol/audio/Wren/z__1.ogg",
-        "negatives/images/sky__1.jpg": "negatives/images/sky__1.jpg"}
+        "negatives/images/sky__1.jpg": "negatives/images/sky__1.jpg",
+    }
     assert (found.no_derivatives, found.few, found.machine) == (2, ("Owl",), 1)
     assert found.unstated == 2  # the jay of CUB and the sky; a repository's CC is its files'
 
 
-def test_a_file_of_unknown_origin_is_refused(maker: ModuleType, data: Path,
-                                             tmp_path: Path) -> None:
+def test_a_file_of_unknown_origin_is_refused(maker: ModuleType, data: Path, tmp_path: Path) -> None:
     (data / "train/images/Jay/new.jpg").touch()
     with pytest.raises(SystemExit, match="train/images/Jay/new.jpg and 0 other files are not in"):
         maker.collect(data, tmp_path / "work")
 
 
-@pytest.mark.parametrize(("licence", "forbids"), [
-    ("CC BY-NC-ND 4.0", True), ("CC-BY-ND", True), (BY_NC_SA, False), ("No Derivatives", True),
-    ("", False), ("CC BY-SA 3.0", False), ("Android sounds", False)])
-def test_no_derivatives_is_found_in_any_form(maker: ModuleType, licence: str,
-                                             forbids: bool) -> None:
+@pytest.mark.parametrize(
+    ("licence", "forbids"),
+    [
+        ("CC BY-NC-ND 4.0", True),
+        ("CC-BY-ND", True),
+        (BY_NC_SA, False),
+        ("No Derivatives", True),
+        ("", False),
+        ("CC BY-SA 3.0", False),
+        ("Android sounds", False),
+    ],
+)
+def test_no_derivatives_is_found_in_any_form(
+    maker: ModuleType, licence: str, forbids: bool
+) -> None:
     row = {"file_licence": licence, "repo_licence": "none stated"}
     assert maker.forbids_derivatives(row) == forbids
 
 
-def test_the_starter_is_a_bundle_with_a_licence_and_a_card(maker: ModuleType, data: Path,
-                                                           tmp_path: Path) -> None:
+def test_the_starter_is_a_bundle_with_a_licence_and_a_card(
+    maker: ModuleType, data: Path, tmp_path: Path
+) -> None:
     """The card's figures are the manifest's, its counts those of the files that were linked."""
     made = make_bundle(tmp_path / "m.birdfield")
     manifest = json.loads((made.folder / "manifest.json").read_text())
     score = {"top1": 0.912, "top1_ci95": [0.9, 0.95], "n": 77}
     manifest["cross_validation"] = {
-        "image": score, "audio": {"n": 0},
-        "both": {**score, "image_top1": 0.5, "audio_top1": 0.25}}
-    manifest["training"] = {"data": {"species": 2, "photographs": 2, "recordings": 3,
-                                     "skipped": 0}}
+        "image": score,
+        "audio": {"n": 0},
+        "both": {**score, "image_top1": 0.5, "audio_top1": 0.25},
+    }
+    manifest["training"] = {"data": {"species": 2, "photographs": 2, "recordings": 3, "skipped": 0}}
     (made.folder / "manifest.json").write_text(json.dumps(manifest))
-    maker.assemble(made.folder, tmp_path / "starter", maker.collect(data, tmp_path / "work"),
-                   ["birdfield train"])
+    maker.assemble(
+        made.folder,
+        tmp_path / "starter",
+        maker.collect(data, tmp_path / "work"),
+        ["birdfield train"],
+    )
     starter = load_bundle(tmp_path / "starter")
     assert starter.model_id == made.model_id and maker.LICENCE in starter.manifest["licences"]
     licence = (starter.folder / "LICENSE").read_text()
@@ -135,7 +173,8 @@ def test_the_commands_are_ones_that_birdfield_has(maker: ModuleType) -> None:
 
 
 def test_the_texts_name_no_negatives_that_were_not_trained_on(
-        maker: ModuleType, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker: ModuleType, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The sky is the one file of no bird; without --no-bird the jay of CUB alone is unstated."""
     given = []
     monkeypatch.setattr(maker, "EXTRA_TRAIN", ())

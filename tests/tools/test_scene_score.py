@@ -18,8 +18,9 @@ NOISES = ("Wind", "Human_speech", "Dog_bark")
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, ModuleType, ModuleType]:
     monkeypatch.syspath_prepend(str(TOOLS))
-    script, garden, score = (importlib.import_module(name) for name in (
-        "garden_script", "garden", "scene_score"))
+    script, garden, score = (
+        importlib.import_module(name) for name in ("garden_script", "garden", "scene_score")
+    )
     return script, garden, score
 
 
@@ -27,8 +28,9 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, ModuleType, Mo
 def folders(tmp_path: Path) -> list[Path]:
     """Two species of two photographs and two recordings each, a view, and three noises."""
     rng = np.random.default_rng(0)
-    images, audio, views, noises = (tmp_path / name for name in (
-        "images", "audio", "views", "noises"))
+    images, audio, views, noises = (
+        tmp_path / name for name in ("images", "audio", "views", "noises")
+    )
     for number, species in enumerate(("Jay", "Wren")):
         for folder in (images, audio):
             (folder / species).mkdir(parents=True)
@@ -48,18 +50,30 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def stay(script: ModuleType, **values: Any) -> Any:
     """Give a Jay that is only there, from 10 to 20 s."""
-    plain = {"species": "Jay", "kind": "seen", "start_s": 10.0, "end_s": 20.0, "seen_from_s": None,
-             "photographs": (), "recording": None, "size": 0.3, "snr_db": 10.0, "dark": False}
+    plain = {
+        "species": "Jay",
+        "kind": "seen",
+        "start_s": 10.0,
+        "end_s": 20.0,
+        "seen_from_s": None,
+        "photographs": (),
+        "recording": None,
+        "size": 0.3,
+        "snr_db": 10.0,
+        "dark": False,
+    }
     return script.Stay(**{**plain, **values})
 
 
 def garden_of(script: ModuleType, folders: list[Path], *stays: Any) -> Any:
-    return script.Garden(30.0, folders[2] / "sky__0.png", folders[3] / "Wind__0.wav", False, False,
-                         stays, (), ())
+    return script.Garden(
+        30.0, folders[2] / "sky__0.png", folders[3] / "Wind__0.wav", False, False, stays, (), ()
+    )
 
 
 def test_a_script_is_the_same_each_time_and_its_visits_are_apart(
-        modules: tuple[ModuleType, ...], folders: list[Path]) -> None:
+    modules: tuple[ModuleType, ...], folders: list[Path]
+) -> None:
     """12 visits are 10 in one garden and 2 in the next; from one to the next are 45 s at least,
     of which one that sings beside it may take 5 s at either end."""
     script = modules[0]
@@ -80,13 +94,15 @@ def test_halves_share_no_file(modules: tuple[ModuleType, ...], folders: list[Pat
     """Each species has two recordings, and each half one of them."""
     halves = [modules[0].find_files(folders, half) for half in (0, 1)]
     for sense in ("photographs", "recordings"):
-        first, second = ([path for paths in getattr(half, sense).values() for path in paths]
-                         for half in halves)
+        first, second = (
+            [path for paths in getattr(half, sense).values() for path in paths] for half in halves
+        )
         assert len(first) == len(second) == 2 and not set(first) & set(second)
 
 
-def test_a_bird_is_shown_while_it_is_there(modules: tuple[ModuleType, ...],
-                                           folders: list[Path]) -> None:
+def test_a_bird_is_shown_while_it_is_there(
+    modules: tuple[ModuleType, ...], folders: list[Path]
+) -> None:
     """The grain repeats after 8 looks, 4 s: pictures 4 s apart differ by the bird alone."""
     script, garden, _ = modules
     jay = stay(script, seen_from_s=10.0, photographs=(folders[0] / "Jay" / "0.png",))
@@ -99,8 +115,9 @@ def test_a_bird_is_shown_while_it_is_there(modules: tuple[ModuleType, ...],
     assert (red[:, 2] - red[:, 0]).max() > 150
 
 
-def test_it_is_dark_around_a_visit_by_night(modules: tuple[ModuleType, ...],
-                                            folders: list[Path]) -> None:
+def test_it_is_dark_around_a_visit_by_night(
+    modules: tuple[ModuleType, ...], folders: list[Path]
+) -> None:
     """From 10 s before it, at 0 s, to 10 s after it, at 30 s; 0.03 of 200 is 6."""
     script, garden, _ = modules
     jay = stay(script, start_s=12.0, dark=True)
@@ -109,30 +126,44 @@ def test_it_is_dark_around_a_visit_by_night(modules: tuple[ModuleType, ...],
     assert scene.picture(2.5).mean() < 12
 
 
-def test_a_song_is_as_loud_as_was_drawn(modules: tuple[ModuleType, ...],
-                                        folders: list[Path]) -> None:
+def test_a_song_is_as_loud_as_was_drawn(
+    modules: tuple[ModuleType, ...], folders: list[Path]
+) -> None:
     """The steady noise has 0.01 of full scale, so 20 dB over it are 0.1; a sine's loud half is
     as loud as all of it."""
     script, garden, _ = modules
     jay = stay(script, snr_db=20.0, recording=folders[1] / "Jay" / "r0__0.wav")
     scene = garden.Scene(garden_of(script, folders, jay), RATE_HZ, np.random.default_rng(0))
     quiet = np.concatenate([scene.second(index) for index in range(10)])
-    assert np.sqrt(np.mean(quiet ** 2)) == pytest.approx(0.01, rel=0.05)
+    assert np.sqrt(np.mean(quiet**2)) == pytest.approx(0.01, rel=0.05)
     assert np.sqrt(np.mean(scene.second(10) ** 2)) == pytest.approx(0.1, rel=0.05)
 
 
-def test_a_bird_is_found_once_and_only_while_it_is_there(
-        modules: tuple[ModuleType, ...]) -> None:
+def test_a_bird_is_found_once_and_only_while_it_is_there(modules: tuple[ModuleType, ...]) -> None:
     """Of five told visits one is undecided, one is of the Jay, one of it again, one late, and one
     of another species: 1 of 4 named is right, and 1 of 2 birds found."""
     script, _, score = modules
     stays = [stay(script), stay(script, species="Wren", kind="heard", recording=Path("r"))]
-    found = [score.Found(*values) for values in (
-        ("Jay", 8.0, 12.0), ("Jay", 15.0, 19.0), ("Wren", 20.0, 25.0), ("Robin", 10.0, 20.0),
-        (None, 10.0, 20.0))]
+    found = [
+        score.Found(*values)
+        for values in (
+            ("Jay", 8.0, 12.0),
+            ("Jay", 15.0, 19.0),
+            ("Wren", 20.0, 25.0),
+            ("Robin", 10.0, 20.0),
+            (None, 10.0, 20.0),
+        )
+    ]
     assert score.match(found[:4], stays) == [stays[0], None, None, None]
     rows = {row["group"]: row for row in score.tabulate([(found, stays)])}
-    assert rows["all"] == {"group": "all", "there": 2, "found": 1, "recall": 0.5, "named": 4,
-                           "undecided": 1, "precision": 0.25}
+    assert rows["all"] == {
+        "group": "all",
+        "there": 2,
+        "found": 1,
+        "recall": 0.5,
+        "named": 4,
+        "undecided": 1,
+        "precision": 0.25,
+    }
     assert rows["kind heard"] == {"group": "kind heard", "there": 1, "found": 0, "recall": 0.0}
     assert rows["SNR 10.0"]["there"] == 1

@@ -17,12 +17,14 @@ print(libc.syscall(158, {code}, 18), ctypes.get_errno())
 ASK_FOR_PERMISSION, TELL_PERMISSIONS = 0x1023, 0x1021  # of arch_prctl(2)
 
 pytestmark = pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="of x86-64 processors")
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="of x86-64 processors"
+)
 
 
 def run_tool(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(TOOL), *command], capture_output=True, text=True,
-                          check=False)
+    return subprocess.run(
+        [sys.executable, str(TOOL), *command], capture_output=True, text=True, check=False
+    )
 
 
 def test_permission_for_the_tiles_is_refused_and_nothing_else() -> None:
@@ -36,8 +38,9 @@ def test_the_exit_code_is_the_commands() -> None:
     assert run_tool(sys.executable, "-c", "raise SystemExit(7)").returncode == 7
 
 
-@pytest.mark.parametrize(("command", "said"), [((), "no command"),
-                                               (("no-such-command",), "No such file")])
+@pytest.mark.parametrize(
+    ("command", "said"), [((), "no command"), (("no-such-command",), "No such file")]
+)
 def test_what_cannot_run_is_one_sentence(command: tuple[str, ...], said: str) -> None:
     ended = run_tool(*command)
     assert ended.returncode == 1

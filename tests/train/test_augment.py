@@ -38,8 +38,7 @@ def test_one_generator_draws_another_view_each_time() -> None:
     assert len(set(views)) == 8
 
 
-def test_a_crop_keeps_most_of_the_photograph_and_about_its_shape(
-        plain: pytest.MonkeyPatch) -> None:
+def test_a_crop_keeps_most_of_the_photograph_and_about_its_shape(plain: pytest.MonkeyPatch) -> None:
     """Each side is rounded to a pixel, and cut where a stretched crop would be larger."""
     for seed in range(50):
         height, width, channels = augment(FRAME, rng(seed)).shape
@@ -53,8 +52,10 @@ def test_about_half_of_the_views_are_mirrored(plain: pytest.MonkeyPatch) -> None
     """A ramp that rises to the right falls to the right in them."""
     ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 80, axis=0)
     frame = np.repeat(ramp, 3, axis=2)
-    rises = [view[:, -1].mean() > view[:, 0].mean()
-             for view in (augment(frame, rng(seed)) for seed in range(100))]
+    rises = [
+        view[:, -1].mean() > view[:, 0].mean()
+        for view in (augment(frame, rng(seed)) for seed in range(100))
+    ]
     assert 30 <= sum(rises) <= 70
 
 

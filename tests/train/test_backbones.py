@@ -22,8 +22,10 @@ def test_a_base_turns_a_picture_into_seven_by_seven_maps(name: str) -> None:
     base = backbone.build()
     assert base.output_shape == (None, 7, 7, backbone.channels)
     birds = [draw_bird(species, np.random.default_rng(species)) for species in range(3)]
-    pictures = [preprocess(np.ascontiguousarray(bird), backbone.spec)
-                for bird in (*birds, *(bird[:, ::-1] for bird in birds))]
+    pictures = [
+        preprocess(np.ascontiguousarray(bird), backbone.spec)
+        for bird in (*birds, *(bird[:, ::-1] for bird in birds))
+    ]
     maps = np.asarray(base(np.stack(pictures)))
     assert np.isfinite(maps).all()
     # Weights in the wrong order leave a network dead or blind: a mirrored bird is the same bird.

@@ -66,8 +66,11 @@ def test_an_absent_sense_is_zeros_and_a_present_one_is_not(split: Split) -> None
 def test_samples_hold_the_features_of_their_own_species(split: Split) -> None:
     batch = draw(split, 5, 8)
     for pooled, presence, label in zip(batch.pooled, batch.presence, batch.labels, strict=True):
-        own = [feature.load() for feature, owner in
-               zip(split.images, split.image_labels, strict=True) if owner == label]
+        own = [
+            feature.load()
+            for feature, owner in zip(split.images, split.image_labels, strict=True)
+            if owner == label
+        ]
         assert not presence[0] or any((pooled == feature).all() for feature in own)
 
 
@@ -90,8 +93,7 @@ def test_samples_are_of_different_recordings_as_far_as_there_are_any(features: F
             assert counts.tolist() == [times] * 3
 
 
-def test_samples_are_of_different_photographs_as_far_as_there_are_any(
-        features: FeatureSet) -> None:
+def test_samples_are_of_different_photographs_as_far_as_there_are_any(features: FeatureSet) -> None:
     batch = draw(make_split(FeatureSet(features.images, (), ())), 5, 4)
     assert len(np.unique(batch.pooled, axis=0)) == len(np.unique(batch.recordings)) == 20
 
@@ -99,14 +101,17 @@ def test_samples_are_of_different_photographs_as_far_as_there_are_any(
 def test_recordings_are_unique_over_species_and_apart_from_photographs(split: Split) -> None:
     batch = draw(split, 5, 40)
     image_only = batch.presence[:, 1] == 0
-    owners = {(int(recording), int(label), bool(seen)) for recording, label, seen in
-              zip(batch.recordings, batch.labels, image_only, strict=True)}
+    owners = {
+        (int(recording), int(label), bool(seen))
+        for recording, label, seen in zip(batch.recordings, batch.labels, image_only, strict=True)
+    }
     assert len({recording for recording, _, _ in owners}) == len(owners)
 
 
 def test_a_seed_decides_the_batch(split: Split) -> None:
-    for first, second in zip(vars(draw(split, 3, 4, 7)).values(),
-                             vars(draw(split, 3, 4, 7)).values(), strict=True):
+    for first, second in zip(
+        vars(draw(split, 3, 4, 7)).values(), vars(draw(split, 3, 4, 7)).values(), strict=True
+    ):
         np.testing.assert_array_equal(first, second)
     assert (draw(split, 3, 4, 7).pooled != draw(split, 3, 4, 8).pooled).any()
 
@@ -118,7 +123,9 @@ def test_a_short_clip_is_repeated_and_a_long_one_cut_at_any_place(tmp_path: Path
     np.testing.assert_array_equal(window, np.concatenate([window[:4], window[:4], window[:2]]))
     features = make_features(tmp_path, "cd", images=0, recordings=1, clips=1, frames=25)
     whole = [feature.load() for feature in features.audio]
-    starts = {int(np.flatnonzero((whole[label] == window[0]).all(axis=1))[0])
-              for batch in (draw(make_split(features), 2, 30),)
-              for label, window in zip(batch.labels, batch.sequences, strict=True)}
+    starts = {
+        int(np.flatnonzero((whole[label] == window[0]).all(axis=1))[0])
+        for batch in (draw(make_split(features), 2, 30),)
+        for label, window in zip(batch.labels, batch.sequences, strict=True)
+    }
     assert min(starts) >= 0 and max(starts) <= 15 and len(starts) > 8

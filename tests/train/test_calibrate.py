@@ -28,9 +28,16 @@ pytestmark = pytest.mark.train
 def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer]) -> Scores:
     rows = np.arange(len(labels))
     nothing = np.full(len(labels), np.nan)
-    return Scores(np.asarray(similarities, np.float32), np.asarray(labels, np.int64), (rows,),
-                  nothing, nothing, np.ones(len(labels), bool), np.ones(len(labels)),
-                  np.full(len(labels), -1, np.float32))
+    return Scores(
+        np.asarray(similarities, np.float32),
+        np.asarray(labels, np.int64),
+        (rows,),
+        nothing,
+        nothing,
+        np.ones(len(labels), bool),
+        np.ones(len(labels)),
+        np.full(len(labels), -1, np.float32),
+    )
 
 
 def make_scored(image: Scores, audio: Scores, both: Scores) -> Scored:
@@ -50,8 +57,9 @@ def drawn(temperature: float, count: int, seed: int) -> Scores:
 def test_the_likelihood_is_that_of_the_true_species() -> None:
     """Similarities 0.2 and 0 at temperature 0.1: p = e^2 / (e^2 + 1) = 0.8808, -ln p = 0.1269."""
     similarities = np.array([[0.2, 0.0]], np.float32)
-    assert negative_log_likelihood(similarities, np.array([0]), 0.1) == pytest.approx(0.1269,
-                                                                                      abs=1e-4)
+    assert negative_log_likelihood(similarities, np.array([0]), 0.1) == pytest.approx(
+        0.1269, abs=1e-4
+    )
     assert negative_log_likelihood(similarities[:0], np.zeros(0, np.int64), 0.1) == 0
 
 
@@ -75,8 +83,9 @@ def test_the_smallest_weight_with_the_most_right_answers_is_chosen() -> None:
     """
     image = make_scores(np.array([[0.0, 0.6]]), np.array([0]))
     audio = make_scores(np.array([[1.0, 0.0]]), np.array([0]))
-    assert fit_late_weight([make_scored(image, audio, image)], 1.0, 1.0) == pytest.approx(0.65,
-                                                                                        abs=0.051)
+    assert fit_late_weight([make_scored(image, audio, image)], 1.0, 1.0) == pytest.approx(
+        0.65, abs=0.051
+    )
 
 
 def test_sound_that_misleads_gets_no_weight() -> None:
@@ -106,8 +115,10 @@ def test_a_species_threshold_is_drawn_to_the_common_one_where_answers_are_few() 
     From the common 0.6: 0.6 + 101/111 (0.52 - 0.6) = 0.5272 and 0.6 + 5/15 (0.9 - 0.6) = 0.7.
     """
     assert OWN_WEIGHT == 10
-    parts = [make_scored(scores, scores, scores)
-             for scores in (ladder(0, 0.5, 0.9), ladder(1, 0.9, 0.9, 5))]
+    parts = [
+        make_scored(scores, scores, scores)
+        for scores in (ladder(0, 0.5, 0.9), ladder(1, 0.9, 0.9, 5))
+    ]
     common = Calibration((0.1, 0.1, 0.1), (0.6, 0.6, 0.6), 0.5)
     thresholds = species_thresholds(parts, common, 3)
     assert thresholds.shape == (3, 3) and thresholds.dtype == np.float32
@@ -118,8 +129,9 @@ def test_a_sense_without_a_right_answer_answers_nothing() -> None:
     """By sound nothing passes; with both, what passes by sight does: its quantile."""
     none = make_scores(np.zeros((0, 3)), np.zeros(0, np.int64))
     right = ladder(0, 0.5, 0.9)
-    calibration = fit_calibration([Scored(right, none, none, none.similarities,
-                                          none.similarities, factory())])
+    calibration = fit_calibration(
+        [Scored(right, none, none, none.similarities, none.similarities, factory())]
+    )
     assert calibration.threshold[1] > 1
     assert calibration.threshold[2] == calibration.threshold[0] < 0.9
     assert calibration.temperature[1:] == (0.1, 0.1)

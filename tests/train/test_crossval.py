@@ -93,8 +93,13 @@ def test_everything_is_in_the_final_split(indexed: Indexed, features: FeatureSet
 
 def test_a_recording_seen_and_heard_is_dealt_as_one(tmp_path: Path) -> None:
     """Stills and sounds of one film are named alike, as <recording>__<n>."""
-    seen, heard = (tuple(make_feature(tmp_path, f"{index}", "a", sense, f"film{index}",
-                                      np.zeros(4)) for index in range(8)) for sense in SENSES)
+    seen, heard = (
+        tuple(
+            make_feature(tmp_path, f"{index}", "a", sense, f"film{index}", np.zeros(4))
+            for index in range(8)
+        )
+        for sense in SENSES
+    )
     indexed = index_samples(FeatureSet(seen, heard, ()), species("a"), 0)
     np.testing.assert_array_equal(indexed.folds["image"], indexed.folds["audio"])
     np.testing.assert_array_equal(indexed.recordings["image"], indexed.recordings["audio"])
@@ -106,8 +111,16 @@ def make_scores(right: list[bool], samples: int = 4) -> Scores:
     similarities = np.where(correct[:, None], [[0.9, 0.1]], [[0.1, 0.9]]).astype(np.float32)
     count = len(correct)
     rows, nothing = np.arange(count), np.full(count, np.nan)
-    return Scores(similarities, np.zeros(count, np.int64), (rows,), nothing, nothing,
-                  np.ones(count, bool), np.ones(count), np.full(count, -1, np.float32))
+    return Scores(
+        similarities,
+        np.zeros(count, np.int64),
+        (rows,),
+        nothing,
+        nothing,
+        np.ones(count, bool),
+        np.ones(count),
+        np.full(count, -1, np.float32),
+    )
 
 
 def make_scored(image: bool, audio: bool = True, both: bool = True) -> Scored:
@@ -119,22 +132,28 @@ Made = Callable[[int, float, int], Scored]  # of an epoch, a gain and a fold
 
 
 def table(made: Made) -> dict[tuple[int, float], list[Scored]]:
-    return {(epoch, gain): [made(epoch, gain, fold) for fold in range(FOLDS)]
-            for epoch in crossval.EPOCH_GRID for gain in crossval.GAIN_GRID}
+    return {
+        (epoch, gain): [made(epoch, gain, fold) for fold in range(FOLDS)]
+        for epoch in crossval.EPOCH_GRID
+        for gain in crossval.GAIN_GRID
+    }
 
 
-def choose(scored: dict[tuple[int, float], list[Scored]],
-           folds: Sequence[int]) -> tuple[int, float]:
+def choose(
+    scored: dict[tuple[int, float], list[Scored]], folds: Sequence[int]
+) -> tuple[int, float]:
     return crossval._choose(right_table(scored), folds)
 
 
-def right_table(scored: dict[tuple[int, float], list[Scored]]) -> dict[
-        tuple[int, float], list[crossval.Right]]:
+def right_table(
+    scored: dict[tuple[int, float], list[Scored]],
+) -> dict[tuple[int, float], list[crossval.Right]]:
     return {option: list(map(crossval.right_answers, parts)) for option, parts in scored.items()}
 
 
-def nested_report(scored: dict[tuple[int, float], list[Scored]]) -> tuple[
-        dict[str, Any], tuple[np.ndarray, np.ndarray]]:
+def nested_report(
+    scored: dict[tuple[int, float], list[Scored]],
+) -> tuple[dict[str, Any], tuple[np.ndarray, np.ndarray]]:
     """Report two species."""
     options = crossval._nested_options(right_table(scored))
     return crossval._nested_report(scored, options, 2)
@@ -149,8 +168,11 @@ def _grids(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_grids")
 def test_epochs_are_chosen_by_the_towers_and_the_gain_by_pairs() -> None:
     """Epoch 2 is right by both towers, 4 by sight only; pairs are right at gain 0.2 of epoch 2."""
-    scored = table(lambda epoch, gain, fold: make_scored(
-        epoch in (2, 4), epoch == 2, (epoch, gain) in ((2, 0.2), (4, 0.1))))
+    scored = table(
+        lambda epoch, gain, fold: make_scored(
+            epoch in (2, 4), epoch == 2, (epoch, gain) in ((2, 0.2), (4, 0.1))
+        )
+    )
     assert choose(scored, range(FOLDS)) == (2, 0.2)
 
 
@@ -191,6 +213,7 @@ def test_a_folds_thresholds_are_those_of_the_other_folds() -> None:
     For the others the 5 % quantile takes in fold 0's 0.9 (4 of 16 answers), so all are accepted:
     16 of 20.
     """
+
     def right(epoch: int, gain: float, fold: int) -> Scored:
         seen = make_scores([True])
         if fold:
@@ -213,13 +236,21 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_quick")
 def test_cross_validation_recognises_separable_species_and_computes_nothing_twice(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     samples = index_samples(make_features(tmp_path / "features", "abc"), species("abc"), 0)
     config = FitConfig(steps=1, species_per_batch=3, samples_per_species=2)
     base = replace(get_backbone("vgg16"), channels=CHANNELS)
     told: list[tuple[str, int, int]] = []
-    first = cross_validate(samples, base, YAMNET, config, 0, tmp_path,
-                           lambda stage, epoch, epochs, row: told.append((stage, epoch, epochs)))
+    first = cross_validate(
+        samples,
+        base,
+        YAMNET,
+        config,
+        0,
+        tmp_path,
+        lambda stage, epoch, epochs, row: told.append((stage, epoch, epochs)),
+    )
     assert told == [("fold 1/2", 1, 1), ("fold 2/2", 1, 1)]
     assert first.report["image"]["top1"] == first.report["audio"]["top1"] == 1.0
     assert first.report["image"]["n"] == 12 and first.report["audio"]["n"] == 18

@@ -72,11 +72,19 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(data: Path, computed: Computed, key: str = "tiny",
-        told: list[tuple[str, int, int]] | None = None) -> FeatureSet:
+def run(
+    data: Path,
+    computed: Computed,
+    key: str = "tiny",
+    told: list[tuple[str, int, int]] | None = None,
+) -> FeatureSet:
     backbone = Backbone("tiny", SPEC, 3, computed.build, "none", key)
-    return extract(scan(data / "images", data / "audio"), backbone, Yamnet(PACKAGED_YAMNET),
-                   lambda *step: None if told is None else told.append(step))
+    return extract(
+        scan(data / "images", data / "audio"),
+        backbone,
+        Yamnet(PACKAGED_YAMNET),
+        lambda *step: None if told is None else told.append(step),
+    )
 
 
 def paths(features: Sequence[Any]) -> list[str]:
@@ -86,7 +94,8 @@ def paths(features: Sequence[Any]) -> list[str]:
 def test_equal_files_count_once_under_whatever_name(data: Path, computed: Computed) -> None:
     """Else one copy would be trained on and the other tested."""
     (data / "images" / "Wren" / "copy.jpg").write_bytes(
-        (data / "images" / "Wren" / "0.jpg").read_bytes())
+        (data / "images" / "Wren" / "0.jpg").read_bytes()
+    )
     copied = next((data / "audio").glob("*/*.wav"))
     (data / "audio" / "Zebra Finch").mkdir()
     (data / "audio" / "Zebra Finch" / "copy.wav").write_bytes(copied.read_bytes())
@@ -94,27 +103,32 @@ def test_equal_files_count_once_under_whatever_name(data: Path, computed: Comput
     assert "copy.jpg" not in paths(features.images) and "copy.wav" not in paths(features.audio)
     assert [problem.partition(": ")[2] for problem in features.problems] == [
         f"the same file as {data / 'images' / 'Wren' / '0.jpg'}; remove one of them",
-        f"the same file as {copied}; remove one of them"]
+        f"the same file as {copied}; remove one of them",
+    ]
 
 
-def test_features_are_the_pooled_maps_and_the_patch_embeddings(data: Path,
-                                                               computed: Computed) -> None:
+def test_features_are_the_pooled_maps_and_the_patch_embeddings(
+    data: Path, computed: Computed
+) -> None:
     """4 cells a channel: their mean, then their peak; 1 s of sound has 2 patches of 0.975 s."""
     told: list[tuple[str, int, int]] = []
     features = run(data, computed, told=told)
     assert features.problems == ()
-    square = cv2.resize(read_image(data / "images" / "Wren" / "0.jpg"), (32, 32),
-                        interpolation=cv2.INTER_AREA)
+    square = cv2.resize(
+        read_image(data / "images" / "Wren" / "0.jpg"), (32, 32), interpolation=cv2.INTER_AREA
+    )
     cells = (square - np.array(SPEC.mean)).reshape(2, 16, 2, 16, 3).mean(axis=(1, 3)).reshape(4, 3)
-    np.testing.assert_allclose(features.images[0].load(),
-                               [*cells.mean(axis=0), *cells.max(axis=0)], rtol=1e-2)
+    np.testing.assert_allclose(
+        features.images[0].load(), [*cells.mean(axis=0), *cells.max(axis=0)], rtol=1e-2
+    )
     assert features.audio[0].load().shape == (2, YAMNET.dim)
     assert features.audio[0].load().dtype == np.float32
     assert told == [("photographs", 2, 2), ("recordings", 1, 2), ("recordings", 2, 2)]
 
 
-def test_one_recording_is_in_memory_at_a_time(data: Path, computed: Computed,
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_recording_is_in_memory_at_a_time(
+    data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sixteen of an hour, in four versions, were 15 GB."""
     ahead: list[int] = []
     read = _PatchEmbeddings.read
@@ -137,7 +151,8 @@ def test_a_second_extraction_computes_nothing(data: Path, computed: Computed) ->
 
 
 def test_a_renamed_file_is_known_and_changed_content_is_computed_again(
-        data: Path, computed: Computed) -> None:
+    data: Path, computed: Computed
+) -> None:
     first = run(data, computed)
     (data / "images" / "Wren" / "0.jpg").rename(data / "images" / "Wren" / "9.jpg")
     recording(data / "audio" / "Wren" / "1.wav")
@@ -155,7 +170,8 @@ def test_another_base_has_a_cache_of_its_own(data: Path, computed: Computed) -> 
 
 
 def test_a_frontend_with_evidence_has_a_cache_of_its_own(
-        data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch) -> None:
+    data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was cached before there was evidence is of another length."""
     before = run(data, computed).audio[0].cached.parent.name
     assert before.endswith(f"-{YAMNET.hop}")
@@ -173,8 +189,10 @@ def bad_files(data: Path) -> dict[str, str]:
     (images / "text.jpg").write_text("This is no picture.")
     cv2.imwrite(str(images / "black.png"), np.zeros((60, 80, 3), np.uint8))
     (images / "huge.png").write_bytes(
-        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2
-        + b"\x08\x02\0\0\0\x9f\xd4\xbb\x46\0\0\0\0IEND\xaeB`\x82")
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+        + (60_000).to_bytes(4, "big") * 2
+        + b"\x08\x02\0\0\0\x9f\xd4\xbb\x46\0\0\0\0IEND\xaeB`\x82"
+    )
     (images / "notes.txt").write_text("A wren.")
     recording(audio / "silent.wav", level=0)
     soundfile.write(audio / "nan.wav", np.full(YAMNET.rate_hz, np.nan), YAMNET.rate_hz, "FLOAT")
@@ -184,17 +202,25 @@ def bad_files(data: Path) -> dict[str, str]:
     soundfile.write(audio / "half.flac", 0.1 * RNG.normal(size=YAMNET.rate_hz), YAMNET.rate_hz)
     half = (audio / "half.flac").read_bytes()
     (audio / "half.flac").write_bytes(half[: len(half) // 2])
-    return {"truncated.jpg": "the picture is truncated", "empty.jpg": "the file is empty",
-            "text.jpg": "not a picture", "black.png": "the picture is dark",
-            "huge.png": "not decodable as a picture of at most|not a picture",
-            "notes.txt": "not a file of this data set", "silent.wav": "the recording is silent",
-            "nan.wav": "no finite numbers", "short.wav": "0.050 s of sound; expected at least",
-            "empty.wav": "the file is empty", "text.wav": "not a recording",
-            "half.flac": "not a recording"}
+    return {
+        "truncated.jpg": "the picture is truncated",
+        "empty.jpg": "the file is empty",
+        "text.jpg": "not a picture",
+        "black.png": "the picture is dark",
+        "huge.png": "not decodable as a picture of at most|not a picture",
+        "notes.txt": "not a file of this data set",
+        "silent.wav": "the recording is silent",
+        "nan.wav": "no finite numbers",
+        "short.wav": "0.050 s of sound; expected at least",
+        "empty.wav": "the file is empty",
+        "text.wav": "not a recording",
+        "half.flac": "not a recording",
+    }
 
 
 def test_each_unusable_file_is_named_with_its_reason_and_the_others_are_used(
-        data: Path, computed: Computed) -> None:
+    data: Path, computed: Computed
+) -> None:
     import re
 
     expected = bad_files(data)
@@ -209,7 +235,8 @@ def test_each_unusable_file_is_named_with_its_reason_and_the_others_are_used(
 
 
 def test_numbers_beyond_those_of_16_bits_are_kept_as_the_greatest_of_these(
-        data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch) -> None:
+    data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The greatest is 65504."""
     loud = np.array([[1e6, -1e6, 2.0]], np.float32)
     monkeypatch.setattr(computed, "embed", lambda yamnet, waveform: loud)

@@ -32,8 +32,9 @@ pytestmark = pytest.mark.train
 
 SHAPE = (4, 4, 5)  # of the maps before the tail
 CHANNELS = 12
-TUNING = Tuning("stage", views=4, epochs=4, learning_rate=3e-3, species_per_batch=2,
-                samples_per_species=4)
+TUNING = Tuning(
+    "stage", views=4, epochs=4, learning_rate=3e-3, species_per_batch=2, samples_per_species=4
+)
 ONCE = replace(TUNING, epochs=1)
 
 
@@ -41,19 +42,27 @@ def build() -> keras.Model:
     """Make a base whose layer "stage" gives the picture itself, and a convolution behind it."""
     image = keras.Input(SHAPE)
     maps = keras.layers.Activation("linear", name="stage")(image)
-    base = keras.Model(image, keras.layers.Conv2D(CHANNELS, 3, padding="same",
-                                                  activation="relu")(maps))
+    base = keras.Model(
+        image, keras.layers.Conv2D(CHANNELS, 3, padding="same", activation="relu")(maps)
+    )
     rng = np.random.default_rng(1)
     base.set_weights([0.2 * rng.normal(size=weight.shape) for weight in base.get_weights()])
     return base
 
 
-BACKBONE = replace(get_backbone("efficientnet-lite0"), name="toy", channels=CHANNELS, build=build,
-                   key="toy", tuning=TUNING)
+BACKBONE = replace(
+    get_backbone("efficientnet-lite0"),
+    name="toy",
+    channels=CHANNELS,
+    build=build,
+    key="toy",
+    tuning=TUNING,
+)
 
 
-def make_views(folder: Path, species: int = 2, photographs: int = 6,
-               seed: int = 0) -> tuple[list[Feature], np.ndarray]:
+def make_views(
+    folder: Path, species: int = 2, photographs: int = 6, seed: int = 0
+) -> tuple[list[Feature], np.ndarray]:
     """Make species that differ in how their columns lie, which no channel's mean tells."""
     rng = np.random.default_rng(seed)
     images: list[Feature] = []
@@ -72,7 +81,8 @@ def silent(*_: Any) -> None:
 
 
 def test_pooling_gives_the_mean_and_the_peak_of_what_the_tail_makes_of_the_plain_view(
-        tmp_path: Path) -> None:
+    tmp_path: Path,
+) -> None:
     images, _ = make_views(tmp_path)
     pooled = Tail(BACKBONE, TUNING).pool(images)
     maps = np.asarray(build()(np.stack([image.load_view(0) for image in images])))
@@ -94,7 +104,8 @@ def test_other_views_are_pooled_when_they_are_asked_for(tmp_path: Path) -> None:
 
 
 def test_pooling_takes_more_photographs_than_are_held_at_a_time(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images, _ = make_views(tmp_path)
     tail = Tail(BACKBONE, TUNING)
     expected = [image.load() for image in tail.pool(images)]
@@ -121,8 +132,7 @@ def apart(tail: Tail, images: list[Feature], labels: np.ndarray) -> float:
     return float((cosine[rows, labels] - cosine[rows, 1 - labels]).mean())
 
 
-def test_tuning_lowers_the_loss_and_sets_species_apart_that_it_did_not_see(
-        tmp_path: Path) -> None:
+def test_tuning_lowers_the_loss_and_sets_species_apart_that_it_did_not_see(tmp_path: Path) -> None:
     """As many photographs again, of the same two species, are only looked at."""
     images, labels = make_views(tmp_path, photographs=24)
     unseen, _ = make_views(tmp_path, photographs=24, seed=1)
@@ -169,23 +179,24 @@ def test_a_base_without_tuning_is_frozen(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_what_an_interrupted_run_left_is_taken_up_and_not_tuned_again(
-        tmp_path: Path) -> None:
+def test_what_an_interrupted_run_left_is_taken_up_and_not_tuned_again(tmp_path: Path) -> None:
     images, labels = make_views(tmp_path)
     path = tmp_path / "tail.npz"
     told: list[Any] = []
 
     def tune() -> Tail:
-        tail = tuned_tail(replace(BACKBONE, tuning=ONCE), images, labels, 0, path,
-                          lambda *row: told.append(row))
+        tail = tuned_tail(
+            replace(BACKBONE, tuning=ONCE), images, labels, 0, path, lambda *row: told.append(row)
+        )
         assert tail is not None
         return tail
 
     first = tune()
     second = tune()
     assert len(told) == 1
-    for one, two, kept in zip(first.model.get_weights(), second.model.get_weights(),
-                              load_tail(path), strict=True):
+    for one, two, kept in zip(
+        first.model.get_weights(), second.model.get_weights(), load_tail(path), strict=True
+    ):
         np.testing.assert_array_equal(one, two)
         np.testing.assert_array_equal(one, kept)
     for before, after in zip(first.pool(images), second.pool(images), strict=True):
@@ -222,12 +233,17 @@ def build_two_stages() -> keras.Model:
 
 
 def two_stages(name: str, weights: Path | None = None) -> Backbone:
-    return replace(tiny_backbone(name), build=build_two_stages, key="two-stages",
-                   tuning=Tuning("stage", views=4, epochs=1, learning_rate=1e-4))
+    return replace(
+        tiny_backbone(name),
+        build=build_two_stages,
+        key="two-stages",
+        tuning=Tuning("stage", views=4, epochs=1, learning_rate=1e-4),
+    )
 
 
 def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
-        data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     dataset = scan(data / "images", data / "audio", None, ["image"])
     backbone, frontend = two_stages("tiny"), Yamnet(PACKAGED_YAMNET)
     features = extract(dataset, backbone, frontend, silent)
@@ -235,8 +251,9 @@ def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
     base = build_base()
     plain = preprocess(read_image(features.images[0].sample.path), backbone.spec)
     assert views.shape == (TUNING.views + 1, *base.output_shape[1:])
-    np.testing.assert_allclose(features.images[0].load_view(0),
-                               base.predict_on_batch(plain[None])[0], rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(
+        features.images[0].load_view(0), base.predict_on_batch(plain[None])[0], rtol=2e-3, atol=2e-3
+    )
     assert len({view.tobytes() for view in views}) == TUNING.views + 1
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     again = extract(dataset, backbone, frontend, silent)
@@ -257,7 +274,8 @@ def tuned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_run_carries_its_tail_and_one_that_was_interrupted_the_same(
-        tuned: None, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuned: None, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Stopped as the first fold's base was tuned, after it, and after the final one."""
     whole = train(make_config(data, tmp_path / "whole"), SILENT)
     config, partial = make_config(data, tmp_path / "run"), tmp_path / "run.partial"
@@ -266,6 +284,7 @@ def test_a_run_carries_its_tail_and_one_that_was_interrupted_the_same(
         def epoch(name: str, *_: Any) -> None:
             if name == stage:
                 raise KeyboardInterrupt
+
         return Reporter(SILENT.step, epoch, SILENT.say)
 
     checkpoints = partial / "checkpoints"
@@ -292,8 +311,11 @@ def test_a_run_carries_its_tail_and_one_that_was_interrupted_the_same(
     assert json.loads((run / "run.json").read_text())["format"] == run_module.FORMAT
     check_tower(Run(run), data)
     (run / "tail.npz").unlink()
-    with pytest.raises(InputError, match="run/tail.npz: cannot be read .No such file or directory."
-                                         "; the run is damaged, train it again"):
+    with pytest.raises(
+        InputError,
+        match="run/tail.npz: cannot be read .No such file or directory."
+        "; the run is damaged, train it again",
+    ):
         Run(run)
 
 
@@ -315,9 +337,11 @@ def check_tower(run: Run, data: Path) -> None:
 
 
 def test_a_run_of_sound_alone_keeps_the_packaged_tail(
-        tuned: None, data: Path, tmp_path: Path) -> None:
-    config = replace(make_config(data, tmp_path / "run"), senses="audio",
-                     image_dir=tmp_path / "not there")
+    tuned: None, data: Path, tmp_path: Path
+) -> None:
+    config = replace(
+        make_config(data, tmp_path / "run"), senses="audio", image_dir=tmp_path / "not there"
+    )
     run = Run(train(config, SILENT))
     packaged = build_two_stages().get_layer("last").get_weights()
     for weight, kept in zip(packaged, load_tail(run.folder / "tail.npz"), strict=True):

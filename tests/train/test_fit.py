@@ -22,8 +22,14 @@ from birdfield_train.history import History
 pytestmark = pytest.mark.train
 
 # A wide margin, so that triplets of these well-behaved species stay active.
-CONFIG = FitConfig(margin=1.5, species_per_batch=3, samples_per_species=2, steps=1,
-                   semi_hard_epochs=1, learning_rate=1e-3)
+CONFIG = FitConfig(
+    margin=1.5,
+    species_per_batch=3,
+    samples_per_species=2,
+    steps=1,
+    semi_hard_epochs=1,
+    learning_rate=1e-3,
+)
 EPOCHS = 3
 
 
@@ -56,8 +62,13 @@ def silent(epoch: int, heads: Heads, row: dict[str, float]) -> None:
     pass
 
 
-def fit(split: Split, checkpoint: Path | None = None, epochs: int = EPOCHS,
-        config: FitConfig = CONFIG, seed: int = 0) -> Fitter:
+def fit(
+    split: Split,
+    checkpoint: Path | None = None,
+    epochs: int = EPOCHS,
+    config: FitConfig = CONFIG,
+    seed: int = 0,
+) -> Fitter:
     fitter = Fitter(split, CHANNELS, YAMNET, config, seed, checkpoint)
     fitter.run(epochs, silent)
     return fitter
@@ -65,7 +76,8 @@ def fit(split: Split, checkpoint: Path | None = None, epochs: int = EPOCHS,
 
 @pytest.mark.parametrize("stop", range(1, EPOCHS))
 def test_a_fit_interrupted_at_any_epoch_is_taken_up_to_the_same_bits(
-        split: Split, whole: Fitter, tmp_path: Path, stop: int) -> None:
+    split: Split, whole: Fitter, tmp_path: Path, stop: int
+) -> None:
     def interrupt(epoch: int, *_: object) -> None:
         if epoch == stop:
             raise KeyboardInterrupt
@@ -95,9 +107,18 @@ def test_another_seed_gives_another_fit(split: Split, whole: Fitter) -> None:
 
 def test_training_lowers_the_loss_and_leaves_the_gain_alone(split: Split) -> None:
     """Every batch is all species and most samples, so the losses of epochs can be compared."""
-    fitter = fit(split, epochs=3, config=FitConfig(
-        margin=1.5, species_per_batch=3, samples_per_species=3, steps=3, semi_hard_epochs=0,
-        learning_rate=3e-3))
+    fitter = fit(
+        split,
+        epochs=3,
+        config=FitConfig(
+            margin=1.5,
+            species_per_batch=3,
+            samples_per_species=3,
+            steps=3,
+            semi_hard_epochs=0,
+            learning_rate=3e-3,
+        ),
+    )
     losses = [row["loss"] for row in fitter.history]
     assert losses[2] < losses[0]
     assert fitter.heads.fusion_weights().gain == np.float32(0.3)
@@ -119,6 +140,7 @@ def test_mining_is_semi_hard_first_and_then_hard(split: Split) -> None:
         def told(*batch: Any) -> Any:
             mined.append(name)
             return step(*batch)
+
         return told
 
     fitter._steps = {name: spy(name, step) for name, step in fitter._steps.items()}
@@ -129,38 +151,51 @@ def test_mining_is_semi_hard_first_and_then_hard(split: Split) -> None:
 def test_heads_start_as_the_discriminant_with_the_senses_aligned(split: Split) -> None:
     """Before any step each sample is nearest its own species' mean, by either sense."""
     heads = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
-    senses = ((heads.embed_images(split.images), split.image_labels),
-              (heads.embed_audio(split.audio), split.audio_labels))
-    means = [np.stack([vectors[labels == label].mean(axis=0) for label in range(3)])
-             for vectors, labels in senses]
+    senses = (
+        (heads.embed_images(split.images), split.image_labels),
+        (heads.embed_audio(split.audio), split.audio_labels),
+    )
+    means = [
+        np.stack([vectors[labels == label].mean(axis=0) for label in range(3)])
+        for vectors, labels in senses
+    ]
     for (vectors, labels), mean in zip(senses, means, strict=True):
         np.testing.assert_array_equal((vectors @ mean.T).argmax(axis=1), labels)
     np.testing.assert_array_equal((means[0] @ means[1].T).argmax(axis=1), [0, 1, 2])
 
 
 def test_the_image_projection_starts_on_all_pooled_views_and_the_rest_on_the_plain_one(
-        features: FeatureSet) -> None:
+    features: FeatureSet,
+) -> None:
     rng = np.random.default_rng(0)
-    images = [replace(image, tuned=image.load() + rng.normal(
-        size=(3, 2 * CHANNELS)).astype(np.float32))
-              for image in features.images]
+    images = [
+        replace(image, tuned=image.load() + rng.normal(size=(3, 2 * CHANNELS)).astype(np.float32))
+        for image in features.images
+    ]
     split = make_split(replace(features, images=tuple(images)))
     heads = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
     views = np.concatenate([image.load_pooled() for image in images])
     assert len(views) == 3 * len(images)
-    kernel, bias = weighted_discriminant(views, np.repeat(split.image_labels, 3),
-                                         IMAGE_PEAK_WEIGHT)
-    np.testing.assert_allclose(heads.embed_images(images), unit(views[::3] @ kernel + bias),
-                               atol=1e-5)
+    kernel, bias = weighted_discriminant(views, np.repeat(split.image_labels, 3), IMAGE_PEAK_WEIGHT)
+    np.testing.assert_allclose(
+        heads.embed_images(images), unit(views[::3] @ kernel + bias), atol=1e-5
+    )
 
 
 def test_the_image_projection_learns_by_its_share_of_the_rate(split: Split) -> None:
     fresh = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
-    moved = [[np.abs(now - before).max() for now, before in zip(
-        tower.get_weights(), was.get_weights(), strict=True)]
-        for share in (1.0, 0.1) for tower, was in zip(
+    moved = [
+        [
+            np.abs(now - before).max()
+            for now, before in zip(tower.get_weights(), was.get_weights(), strict=True)
+        ]
+        for share in (1.0, 0.1)
+        for tower, was in zip(
             fit(split, epochs=1, config=replace(CONFIG, image_rate=share)).heads.models[:2],
-            fresh.models[:2], strict=True)]
+            fresh.models[:2],
+            strict=True,
+        )
+    ]
     image, audio, slow_image, slow_audio = moved
     # The first step of Adam moves each weight by the rate, whatever its gradient.
     np.testing.assert_allclose(image, CONFIG.learning_rate, rtol=0.05)
@@ -170,7 +205,7 @@ def test_the_image_projection_learns_by_its_share_of_the_rate(split: Split) -> N
 
 @pytest.mark.parametrize("sense", ["image", "audio"])
 def test_a_split_of_one_sense_is_fitted(features: FeatureSet, sense: str) -> None:
-    images, audio = ((features.images, ()) if sense == "image" else ((), features.audio))
+    images, audio = (features.images, ()) if sense == "image" else ((), features.audio)
     fitter = fit(make_split(FeatureSet(images, audio, ())), epochs=1)
     assert np.isfinite(fitter.history[0]["loss"])
     assert all(np.isfinite(weight).all() for weight in fitter.heads.get_weights())
@@ -178,7 +213,8 @@ def test_a_split_of_one_sense_is_fitted(features: FeatureSet, sense: str) -> Non
 
 
 def test_a_collapse_is_logged_and_leaves_finite_weights(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Species whose features are all the same cannot be told apart: the loss is the margin."""
     features = make_features(tmp_path, "abc", images=3, recordings=2)
     for found in (features.images, features.audio):
@@ -221,5 +257,6 @@ def test_the_log_has_a_line_an_epoch_whatever_was_repeated(tmp_path: Path) -> No
         "stage,epoch,loss,active,d_ap,d_an,spread",
         "fold 1/5,1,0.125000,0.500000,0.100000,0.200000,0.900000",
         "final,1,0.250000,0.500000,0.100000,0.200000,0.900000",
-        "final,2,0.250000,0.500000,0.100000,0.200000,0.900000"]
+        "final,2,0.250000,0.500000,0.100000,0.200000,0.900000",
+    ]
     assert [row["stage"] for row in History(path).rows()] == ["fold 1/5", "final", "final"]

@@ -17,9 +17,11 @@ PRESENCE = np.array([[1, 1], [1, 0], [0, 1]], np.float32)
 
 
 def make_inputs(frames: int = YAMNET.frames) -> dict[str, np.ndarray]:
-    return {"image": RNG.normal(0, 60, (3, 224, 224, 3)).astype(np.float32),
-            "audio": RNG.normal(size=(3, frames, YAMNET.dim)).astype(np.float32),
-            "presence": PRESENCE}
+    return {
+        "image": RNG.normal(0, 60, (3, 224, 224, 3)).astype(np.float32),
+        "audio": RNG.normal(size=(3, frames, YAMNET.dim)).astype(np.float32),
+        "presence": PRESENCE,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,10 @@ def test_the_package_offers_the_two_names_and_no_others() -> None:
 
 def test_embeddings_are_unit_whichever_sense_is_absent(encoder: keras.Model) -> None:
     assert {tensor.name: tensor.shape for tensor in encoder.inputs} == {
-        "image": (None, 224, 224, 3), "audio": (None, YAMNET.frames, YAMNET.dim),
-        "presence": (None, 2)}
+        "image": (None, 224, 224, 3),
+        "audio": (None, YAMNET.frames, YAMNET.dim),
+        "presence": (None, 2),
+    }
     embeddings = encoder.predict_on_batch(make_inputs())
     assert embeddings.shape == (3, 128)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
@@ -61,12 +65,17 @@ def test_an_absent_sense_has_no_influence(encoder: keras.Model) -> None:
 
 
 def test_early_blocks_are_frozen_and_the_last_one_is_trainable(
-        base: dict[str, keras.layers.Layer]) -> None:
-    convolutions = {name: layer for name, layer in base.items() if name.startswith("block")
-                    and layer.weights}
+    base: dict[str, keras.layers.Layer],
+) -> None:
+    convolutions = {
+        name: layer for name, layer in base.items() if name.startswith("block") and layer.weights
+    }
     assert len(convolutions) == 13
     assert {name for name, layer in convolutions.items() if layer.trainable} == {
-        "block5_conv1", "block5_conv2", "block5_conv3"}
+        "block5_conv1",
+        "block5_conv2",
+        "block5_conv3",
+    }
 
 
 def test_every_trainable_weight_gets_a_gradient(encoder: keras.Model) -> None:
@@ -78,8 +87,11 @@ def test_every_trainable_weight_gets_a_gradient(encoder: keras.Model) -> None:
         loss = tf.reduce_sum(encoder(make_inputs(), training=True) * directions)
     weights = encoder.trainable_variables
     gradients = tape.gradient(loss, weights)
-    without = [weight.path for weight, gradient in zip(weights, gradients, strict=True)
-               if gradient is None or not np.any(gradient)]
+    without = [
+        weight.path
+        for weight, gradient in zip(weights, gradients, strict=True)
+        if gradient is None or not np.any(gradient)
+    ]
     assert not without
     assert all(np.isfinite(gradient).all() for gradient in gradients)
     assert len(weights) == 3 * 2 + 3 + (2 + 6 + 1 + 3) + 4  # block 5, image, audio, fusion

@@ -26,25 +26,37 @@ def pairs(count: int, *chosen: tuple[int, int]) -> tf.Tensor:
     return tf.constant(mask)
 
 
-def of_labels(degrees: list[float], labels: list[int], recordings: list[int] | None = None,
-              mining: str = "hard", margin: float = MARGIN) -> dict[str, float]:
+def of_labels(
+    degrees: list[float],
+    labels: list[int],
+    recordings: list[int] | None = None,
+    mining: str = "hard",
+    margin: float = MARGIN,
+) -> dict[str, float]:
     recordings = recordings or list(range(len(labels)))
     masks = pair_masks(tf.constant(labels), tf.constant(recordings))
     measured = triplet_loss(at_angles(*degrees), *masks, margin, mining)
     return {name: float(value) for name, value in measured.items()}
 
 
-@pytest.mark.parametrize(("mining", "loss", "d_an"), [
-    ("hard", 0.6660, 0.1340), ("semi-hard", 0.0588, 0.7412)])
+@pytest.mark.parametrize(
+    ("mining", "loss", "d_an"), [("hard", 0.6660, 0.1340), ("semi-hard", 0.0588, 0.7412)]
+)
 def test_hard_takes_the_nearest_negative_and_semi_hard_the_nearest_beyond_the_positive(
-        mining: str, loss: float, d_an: float) -> None:
+    mining: str, loss: float, d_an: float
+) -> None:
     """Anchor 0, positive 60 (cos 0.5), negatives 30 (0.8660), 75 (0.2588) and 150 (-0.8660).
 
     Hard: 0.8660 - 0.5 + 0.3 = 0.6660. Semi-hard: only 75 and 150 are further than the positive,
     and 75 is the nearer: 0.2588 - 0.5 + 0.3 = 0.0588.
     """
-    measured = triplet_loss(at_angles(0, 60, 30, 75, 150), pairs(5, (0, 1)),
-                            pairs(5, (0, 2), (0, 3), (0, 4)), MARGIN, mining)
+    measured = triplet_loss(
+        at_angles(0, 60, 30, 75, 150),
+        pairs(5, (0, 1)),
+        pairs(5, (0, 2), (0, 3), (0, 4)),
+        MARGIN,
+        mining,
+    )
     assert float(measured["loss"]) == pytest.approx(loss, abs=1e-4)
     assert float(measured["active"]) == 1
     assert float(measured["d_ap"]) == pytest.approx(0.5, abs=1e-6)
@@ -53,8 +65,9 @@ def test_hard_takes_the_nearest_negative_and_semi_hard_the_nearest_beyond_the_po
 
 def test_semi_hard_takes_the_furthest_negative_when_all_are_nearer_than_the_positive() -> None:
     """Anchor 0, positive 60, negatives 30 and 45: cos 45 - cos 60 + 0.3 = 0.5071."""
-    measured = triplet_loss(at_angles(0, 60, 30, 45), pairs(4, (0, 1)), pairs(4, (0, 2), (0, 3)),
-                            MARGIN, "semi-hard")
+    measured = triplet_loss(
+        at_angles(0, 60, 30, 45), pairs(4, (0, 1)), pairs(4, (0, 2), (0, 3)), MARGIN, "semi-hard"
+    )
     assert float(measured["loss"]) == pytest.approx(0.7071 - 0.5 + 0.3, abs=1e-4)
 
 
@@ -64,8 +77,13 @@ def test_the_negative_is_chosen_for_each_positive_by_itself() -> None:
     Semi-hard: 40 for the first, 0.7660 - 0.9397 + 0.3 = 0.1263; 80 for the second,
     0.1736 - 0.5 + 0.3 < 0, inactive. So one of two is active and the mean is its own.
     """
-    measured = triplet_loss(at_angles(0, 20, 60, 40, 80), pairs(5, (0, 1), (0, 2)),
-                            pairs(5, (0, 3), (0, 4)), MARGIN, "semi-hard")
+    measured = triplet_loss(
+        at_angles(0, 20, 60, 40, 80),
+        pairs(5, (0, 1), (0, 2)),
+        pairs(5, (0, 3), (0, 4)),
+        MARGIN,
+        "semi-hard",
+    )
     assert float(measured["loss"]) == pytest.approx(0.1263, abs=1e-4)
     assert float(measured["active"]) == 0.5
 
@@ -78,21 +96,27 @@ def test_the_loss_is_the_mean_over_active_triplets_and_a_lone_anchor_is_dropped(
     d_an = (1 - 0 + 1 - 0.8660) / 2 = 0.5670.
     """
     measured = of_labels([0, 60, 90], [0, 0, 1], margin=0.1)
-    assert measured == pytest.approx({"loss": 0.4660, "active": 0.5, "d_ap": 0.5,
-                                      "d_an": 0.5670}, abs=1e-4)
+    assert measured == pytest.approx(
+        {"loss": 0.4660, "active": 0.5, "d_ap": 0.5, "d_an": 0.5670}, abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("mining", MINING)
 @pytest.mark.parametrize("labels", [[0, 1, 2, 3], [0, 0, 0, 0]])
-def test_a_batch_without_a_triplet_has_loss_0_and_gradients_of_0(mining: str,
-                                                                labels: list[int]) -> None:
+def test_a_batch_without_a_triplet_has_loss_0_and_gradients_of_0(
+    mining: str, labels: list[int]
+) -> None:
     """All labels unique: no positives. All labels equal: no negatives."""
     vectors = tf.Variable(at_angles(0, 40, 80, 120))
     masks = pair_masks(tf.constant(labels), tf.range(4))
     with tf.GradientTape() as tape:
         measured = triplet_loss(tf.math.l2_normalize(vectors, axis=1), *masks, MARGIN, mining)
     assert {name: float(value) for name, value in measured.items()} == {
-        "loss": 0.0, "active": 0.0, "d_ap": 0.0, "d_an": 0.0}
+        "loss": 0.0,
+        "active": 0.0,
+        "d_ap": 0.0,
+        "d_an": 0.0,
+    }
     np.testing.assert_array_equal(tape.gradient(measured["loss"], vectors), np.zeros((4, 2)))
 
 
@@ -124,10 +148,12 @@ def test_a_step_against_the_gradient_lowers_the_loss() -> None:
 def test_positives_are_other_recordings_where_the_species_has_any() -> None:
     """Samples 0 and 1 are clips of one recording, 2 is another of the species, 3 another's."""
     positives, negatives = pair_masks(tf.constant([0, 0, 0, 1]), tf.constant([5, 5, 6, 7]))
-    np.testing.assert_array_equal(positives, [[0, 0, 1, 0], [0, 0, 1, 0], [1, 1, 0, 0],
-                                              [0, 0, 0, 0]])
-    np.testing.assert_array_equal(negatives, [[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1],
-                                              [1, 1, 1, 0]])
+    np.testing.assert_array_equal(
+        positives, [[0, 0, 1, 0], [0, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
+    )
+    np.testing.assert_array_equal(
+        negatives, [[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1], [1, 1, 1, 0]]
+    )
 
 
 def test_clips_of_one_recording_are_positives_when_they_are_alone() -> None:

@@ -36,15 +36,19 @@ def cells(notebook: Any, kind: str) -> list[Any]:
 
 
 def text_of(cell: Any) -> str:
-    return "".join(output.get("text", "") for output in cell.outputs
-                   if output.output_type == "stream" and output.name == "stdout")
+    return "".join(
+        output.get("text", "")
+        for output in cell.outputs
+        if output.output_type == "stream" and output.name == "stdout"
+    )
 
 
 def test_the_notebook_is_committed_without_outputs_and_with_words() -> None:
     notebook = nbformat.read(NOTEBOOK, 4)
     nbformat.validate(notebook)
-    assert all(not cell.outputs and cell.execution_count is None
-               for cell in cells(notebook, "code"))
+    assert all(
+        not cell.outputs and cell.execution_count is None for cell in cells(notebook, "code")
+    )
     assert len(cells(notebook, "code")) >= 5 and len(cells(notebook, "markdown")) >= 5
 
 
@@ -72,15 +76,17 @@ def execute(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, first: str =
     if first:
         notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
     out.mkdir()
-    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3",
-                            resources={"metadata": {"path": str(out)}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(out)}}
+    ).execute()
     return notebook
 
 
 def check(notebook: Any, data: Path, out: Path) -> str:
     """Check what the cells printed; returns the last one's answer."""
     trained, pictures, evaluated, exported, identified = (
-        cell for cell in cells(notebook, "code")[-5:])
+        cell for cell in cells(notebook, "code")[-5:]
+    )
     assert "final, epoch 1 of " in text_of(trained)
     assert [list(output.data)[0] for output in pictures.outputs] == ["image/png"] * 2
     assert "3 species tested, 3 in the gallery" in text_of(evaluated)
@@ -92,14 +98,16 @@ def check(notebook: Any, data: Path, out: Path) -> str:
 
 
 def test_the_notebook_trains_evaluates_exports_and_identifies(
-        few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = check(execute(few, tmp_path / "out", monkeypatch, SHORTCUT), few, tmp_path / "out")
     assert "[image]" in answer
 
 
 @pytest.mark.real
 def test_the_notebook_recognises_a_toy_bird_with_vgg16(
-        few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = check(execute(few, tmp_path / "out", monkeypatch), few, tmp_path / "out")
     label = min((few / "test" / "images").iterdir()).name.replace("_", " ")
     assert f"[image]  {label} " in answer

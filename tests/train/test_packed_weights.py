@@ -10,7 +10,8 @@ from birdfield.paths import file_sha256
 from birdfield_train.packed_weights import LEVELS, load_packed, quantise_kernel, save_packed
 
 KERNEL = np.random.default_rng(0).normal(size=(3, 3, 4, 5)).astype(np.float32) * np.array(
-    [1e-3, 0.1, 1, 10, 0], np.float32)  # channels of very different sizes, the last one empty
+    [1e-3, 0.1, 1, 10, 0], np.float32
+)  # channels of very different sizes, the last one empty
 BIAS = np.linspace(-1, 1, 5).astype(np.float32)
 
 
@@ -52,6 +53,8 @@ def test_a_damaged_file_is_refused_by_its_sha256(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none.npz: cannot be read .No such file or directory.; "
-                                         "install birdfield again"):
+    with pytest.raises(
+        InputError,
+        match="none.npz: cannot be read .No such file or directory.; install birdfield again",
+    ):
         load_packed(tmp_path / "none.npz", "0" * 64)

@@ -7,8 +7,9 @@ from birdfield_train.projection import alignment, discriminant, mean_directions
 SPECIES, EACH, WIDTH = 5, 40, 12
 
 
-def clouds(seed: int, each: int = EACH, width: int = WIDTH,
-           spread: float = 1.0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def clouds(
+    seed: int, each: int = EACH, width: int = WIDTH, spread: float = 1.0
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Draw species around centres of their own, all with one covariance that is no sphere."""
     rng = np.random.default_rng(seed)
     shape = rng.normal(size=(width, width)) / np.sqrt(width) + np.diag(np.linspace(0.2, 2, width))
@@ -81,8 +82,9 @@ def test_directions_are_cut_to_the_strongest_when_there_are_more_species() -> No
 
 @pytest.mark.parametrize("shrinkage", [0.05, 0.3, 0.9])
 @pytest.mark.parametrize("each", [40, 3])
-def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(shrinkage: float,
-                                                                     each: int) -> None:
+def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(
+    shrinkage: float, each: int
+) -> None:
     """With equally many samples a species, its covariance is ours up to one factor.
 
     Its class covariances are shrunk one by one to spheres of their own; the mean of those is
@@ -90,16 +92,17 @@ def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(shrinkage: 
     before shrinkage.
     """
     discriminant_analysis = pytest.importorskip(
-        "sklearn.discriminant_analysis", reason="scikit-learn is not installed: birdfield[train]")
+        "sklearn.discriminant_analysis", reason="scikit-learn is not installed: birdfield[train]"
+    )
     covariance = pytest.importorskip("sklearn.covariance")
     data, labels = clouds(4, each, spread=0.7)
     queries, _ = clouds(5, 100, spread=0.7)
     reference = discriminant_analysis.LinearDiscriminantAnalysis(
-        solver="eigen", covariance_estimator=covariance.ShrunkCovariance(shrinkage=shrinkage))
+        solver="eigen", covariance_estimator=covariance.ShrunkCovariance(shrinkage=shrinkage)
+    )
     expected = reference.fit(data.astype(np.float64), labels).predict(queries)
     kernel, bias = discriminant(data, labels, SPECIES - 1, shrinkage)
-    means = np.stack([(data[labels == row] @ kernel + bias).mean(axis=0)
-                      for row in range(SPECIES)])
+    means = np.stack([(data[labels == row] @ kernel + bias).mean(axis=0) for row in range(SPECIES)])
     distances = np.linalg.norm((queries @ kernel + bias)[:, None] - means[None], axis=2)
     assert len(np.unique(expected)) == SPECIES
     assert (distances.argmin(axis=1) == expected).mean() >= 0.998
@@ -107,16 +110,17 @@ def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(shrinkage: 
 
 @pytest.mark.parametrize(("each", "width"), [(40, 12), (8, 300)])
 @pytest.mark.parametrize("shrinkage", [0.05, 0.3])
-def test_by_the_gram_matrix_it_is_as_by_forming_the_covariance(each: int, width: int,
-                                                               shrinkage: float) -> None:
+def test_by_the_gram_matrix_it_is_as_by_forming_the_covariance(
+    each: int, width: int, shrinkage: float
+) -> None:
     """(1 - s) C + s tr(C) / F in float64, its inverse root, then the means' principal axes."""
     data, labels = clouds(8, each, width, spread=0.7)
-    means = np.stack([data[labels == row].mean(axis=0, dtype=np.float64)
-                      for row in range(SPECIES)])
+    means = np.stack([data[labels == row].mean(axis=0, dtype=np.float64) for row in range(SPECIES)])
     spread = data - means[labels]
     covariance = spread.T @ spread / (len(data) - SPECIES)
     values, axes = np.linalg.eigh(
-        (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / width * np.eye(width))
+        (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / width * np.eye(width)
+    )
     root = axes / np.sqrt(values) @ axes.T
     directions = np.linalg.svd((means - means.mean(axis=0)) @ root)[2][: SPECIES - 1]
     expected = root @ directions.T

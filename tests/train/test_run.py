@@ -50,8 +50,17 @@ from birdfield_train.run_encoder import FILES, Run, RunEncoder
 
 pytestmark = pytest.mark.train
 
-KEPT = {"yamnet.tflite", "history.csv", "calibration.npz", "species.npz", "heads.npz", "cv.json",
-        "run.json", "curves.png", "confusion.png"}
+KEPT = {
+    "yamnet.tflite",
+    "history.csv",
+    "calibration.npz",
+    "species.npz",
+    "heads.npz",
+    "cv.json",
+    "run.json",
+    "curves.png",
+    "confusion.png",
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -110,8 +119,10 @@ def test_one_recording_a_species_is_enough_to_be_heard(tmp_path: Path) -> None:
     """No fold can leave it out: what is known by sight says how near it has to be."""
     write_data(tmp_path / "data", recordings=1)
     said: list[str] = []
-    train(make_config(tmp_path / "data", tmp_path / "run"),
-          Reporter(SILENT.step, SILENT.epoch, said.append))
+    train(
+        make_config(tmp_path / "data", tmp_path / "run"),
+        Reporter(SILENT.step, SILENT.epoch, said.append),
+    )
     assert [line for line in said if line.startswith("no species has two recordings: ")]
     gallery = Run(tmp_path / "run").gallery()
     np.testing.assert_array_equal(gallery.thresholds[:, 1], gallery.calibration.threshold[0])
@@ -125,15 +136,19 @@ def test_a_run_knows_no_bird_by_what_code_makes(whole: Path) -> None:
     assert np.bincount(gallery.nobird_senses).tolist() == [6, 6, 6]
 
 
-def test_a_run_of_one_sense_reads_and_reports_only_that(
-        data: Path, tmp_path: Path) -> None:
+def test_a_run_of_one_sense_reads_and_reports_only_that(data: Path, tmp_path: Path) -> None:
     """The other folder is not there; nor is it of no bird, of which it has one photograph."""
     nobody = tmp_path / "images", tmp_path / "not there"
     nobody[0].mkdir()
     shutil.copy(data / "images/Robin/0.png", nobody[0])
     said: list[str] = []
-    config = replace(make_config(data, tmp_path / "run"), audio_dir=tmp_path / "not there",
-                     senses="image", no_bird=nobody, licence="my own photographs")
+    config = replace(
+        make_config(data, tmp_path / "run"),
+        audio_dir=tmp_path / "not there",
+        senses="image",
+        no_bird=nobody,
+        licence="my own photographs",
+    )
     run = Run(train(config, Reporter(SILENT.step, SILENT.epoch, said.append)))
     assert run.summary["data"]["photographs"] == 12 and run.summary["data"]["recordings"] == 0
     assert run.summary["senses"] == "image"
@@ -157,8 +172,9 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     before = {key: value for key, value in run.summary.items() if key != "audio"}
     shutil.copytree(run.folder, tmp_path / "old")
     (tmp_path / "old" / "run.json").write_text(json.dumps(before))
-    with pytest.raises(InputError, match="its birdnet gave other numbers than this birdfield's; "
-                                         "train it again"):
+    with pytest.raises(
+        InputError, match="its birdnet gave other numbers than this birdfield's; train it again"
+    ):
         Run(tmp_path / "old")
     encoder = RunEncoder(run)
     heard = encoder.hear(read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz))
@@ -169,7 +185,8 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     tower = convert_here(run, "audio", "dynamic")
     (tmp_path / "audio.tflite").write_bytes(tower)
     assert TfliteModel(tmp_path / "audio.tflite").inputs == {
-        "audio": (1, BIRDNET.frames, BIRDNET.dim)}
+        "audio": (1, BIRDNET.frames, BIRDNET.dim)
+    }
     assert tower_inputs(run, "audio")["audio"].shape == (9, 1, BIRDNET.frames, BIRDNET.dim)
     carried = {file_sha256(path) for path in run.folder.iterdir()}
     assert BIRDNET_SHA256 not in carried
@@ -179,8 +196,13 @@ def test_the_log_has_each_epoch_of_each_fold_and_of_the_final_fit(whole: Path) -
     with (whole / "history.csv").open() as stream:
         stages = [(row["stage"], row["epoch"]) for row in csv.DictReader(stream)]
     epochs = json.loads((whole / "cv.json").read_text())["epochs"]
-    assert stages == [("fold 1/2", "1"), ("fold 1/2", "2"), ("fold 2/2", "1"), ("fold 2/2", "2"),
-                      *(("final", str(epoch + 1)) for epoch in range(epochs))]
+    assert stages == [
+        ("fold 1/2", "1"),
+        ("fold 1/2", "2"),
+        ("fold 2/2", "1"),
+        ("fold 2/2", "2"),
+        *(("final", str(epoch + 1)) for epoch in range(epochs)),
+    ]
 
 
 def test_a_run_is_an_encoder_whose_gallery_knows_its_own_samples(whole: Path, data: Path) -> None:
@@ -192,8 +214,11 @@ def test_a_run_is_an_encoder_whose_gallery_knows_its_own_samples(whole: Path, da
         image = encoder.image_vector(read_image(data / "images" / folder / "0.png"))
         frames = encoder.hear(read_audio(data / "audio" / folder / "0.wav", 16_000)).frames
         audio = encoder.audio_vector(frames)
-        for sense, fused in zip(SENSES, (encoder.fuse(image, None), encoder.fuse(None, audio),
-                                         encoder.fuse(image, audio)), strict=True):
+        for sense, fused in zip(
+            SENSES,
+            (encoder.fuse(image, None), encoder.fuse(None, audio), encoder.fuse(image, audio)),
+            strict=True,
+        ):
             assert gallery.similarities(fused[None], sense).argmax() == row
 
 
@@ -208,7 +233,8 @@ def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path, whole: Path) -> None
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_of_a_run_that_is_missing_or_damaged_is_named(
-        whole: Path, tmp_path: Path, name: str) -> None:
+    whole: Path, tmp_path: Path, name: str
+) -> None:
     """Missing, empty, cut in its middle or by its last byte, or full of zeros in its middle."""
     path = Path(shutil.copytree(whole, tmp_path / "run")) / name
     content = path.read_bytes()
@@ -232,23 +258,28 @@ def test_a_file_of_a_run_that_is_missing_or_damaged_is_named(
 
 
 def test_a_kill_at_a_random_moment_and_two_more_interruptions_change_nothing(
-        whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed after one of 3 files a fold, then before a line of the log and before the pictures."""
     run = tmp_path / "run"
     config = make_config(data, run)
     partial = tmp_path / "run.partial"
     moment = random.SystemRandom().randint(1, 6)  # training seeds the usual generator
     script = Path(__file__).parents[1] / "support" / "tiny_training.py"
-    process = subprocess.Popen([sys.executable, str(script),
-                                str(data), str(run)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(data), str(run)], stderr=subprocess.DEVNULL
+    )
     while process.poll() is None and len(list(partial.glob("checkpoints/*.npz"))) < moment:
         time.sleep(0.002)
     process.kill()
     assert process.wait() == -9, "it was done before it was killed"
     print(f"killed after {moment} files of checkpoints")
     assert not run.exists()
-    with pytest.raises(InputError, match="run.partial is left of an interrupted run; add --resume "
-                                         "to go on with it or --force to start anew"):
+    with pytest.raises(
+        InputError,
+        match="run.partial is left of an interrupted run; add --resume "
+        "to go on with it or --force to start anew",
+    ):
         train(config, SILENT)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(History, "add", interrupt)
@@ -276,13 +307,16 @@ def left(data: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_is_not_resumed_with_other_options(left: Path, data: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="was started with other options; repeat them, or add "
-                                         "--force to start anew"):
+    with pytest.raises(
+        InputError,
+        match="was started with other options; repeat them, or add --force to start anew",
+    ):
         train(make_config(data, tmp_path / "run", seed=1), SILENT, resume=True)
 
 
 def test_a_run_by_birdnet_from_before_the_evidence_is_one_of_other_options(
-        data: Path, tmp_path: Path) -> None:
+    data: Path, tmp_path: Path
+) -> None:
     config = make_config(data, tmp_path / "run")
     assert "evidence" not in config.fingerprint()
     assert replace(config, frontend="birdnet").fingerprint()["evidence"] == BIRDNET.evidence
@@ -293,49 +327,62 @@ def test_a_run_is_not_resumed_on_other_data(own_data: Path, tmp_path: Path) -> N
     with pytest.raises(KeyboardInterrupt):
         train(config, Reporter(SILENT.step, interrupt, SILENT.say))
     (own_data / "images" / "Robin" / "0.png").unlink()
-    with pytest.raises(InputError, match="run.partial: the data or the weights changed since this "
-                                         "run was begun"):
+    with pytest.raises(
+        InputError, match="run.partial: the data or the weights changed since this run was begun"
+    ):
         train(config, SILENT, resume=True)
 
 
 def test_a_run_is_not_resumed_with_other_weights_under_the_same_name(
-        own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = make_config(own_data, tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
         train(config, Reporter(SILENT.step, interrupt, SILENT.say))
-    monkeypatch.setattr("birdfield_train.run.get_backbone", lambda *name: replace(
-        tiny_backbone(*name), key="tiny-mended"))
+    monkeypatch.setattr(
+        "birdfield_train.run.get_backbone",
+        lambda *name: replace(tiny_backbone(*name), key="tiny-mended"),
+    )
     with pytest.raises(InputError, match="the data or the weights changed since"):
         train(config, SILENT, resume=True)
 
 
 def test_a_photograph_that_goes_away_while_training_costs_nothing(
-        whole: Path, own_data: Path, tmp_path: Path) -> None:
+    whole: Path, own_data: Path, tmp_path: Path
+) -> None:
     photograph = own_data / "images" / "Robin" / "0.png"
-    train(make_config(own_data, tmp_path / "run"), Reporter(
-        SILENT.step, lambda *_: photograph.unlink(missing_ok=True), SILENT.say))
+    train(
+        make_config(own_data, tmp_path / "run"),
+        Reporter(SILENT.step, lambda *_: photograph.unlink(missing_ok=True), SILENT.say),
+    )
     assert_same(tmp_path / "run", whole)
 
 
 @pytest.mark.parametrize("flags", [{}, {"resume": True}, {"force": True}])
 def test_two_trainings_on_one_run_end_in_an_error_for_the_second(
-        left: Path, data: Path, tmp_path: Path, flags: dict[str, bool]) -> None:
+    left: Path, data: Path, tmp_path: Path, flags: dict[str, bool]
+) -> None:
     """The test holds the lock that the first training holds."""
     before = sorted(left.rglob("*"))
     with (left / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="run.partial: another train is at work on this run; "
-                                             "wait for it or choose another name"):
+        with pytest.raises(
+            InputError,
+            match="run.partial: another train is at work on this run; "
+            "wait for it or choose another name",
+        ):
             train(make_config(data, tmp_path / "run"), SILENT, **flags)
     assert sorted(left.rglob("*")) == before
 
 
 def test_an_existing_run_is_refused_resumed_at_once_or_replaced(
-        whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     config = make_config(data, run, seed=3)
-    with pytest.raises(InputError, match="run exists already; choose another name, or add --force "
-                                         "to replace it"):
+    with pytest.raises(
+        InputError, match="run exists already; choose another name, or add --force to replace it"
+    ):
         train(config, SILENT)
     said: list[str] = []
     train(config, Reporter(SILENT.step, SILENT.epoch, said.append), resume=True)
@@ -350,13 +397,17 @@ def test_an_existing_run_is_refused_resumed_at_once_or_replaced(
 
 
 def test_what_was_to_replace_a_run_is_not_forgotten_when_it_is_resumed(
-        whole: Path, data: Path, tmp_path: Path) -> None:
+    whole: Path, data: Path, tmp_path: Path
+) -> None:
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     config = make_config(data, run)
     with pytest.raises(KeyboardInterrupt):
         train(config, Reporter(SILENT.step, interrupt, SILENT.say), force=True)
-    with pytest.raises(InputError, match="run is complete, and .*run.partial is left of a run that "
-                                         "was to replace it; move .*run away to go on"):
+    with pytest.raises(
+        InputError,
+        match="run is complete, and .*run.partial is left of a run that "
+        "was to replace it; move .*run away to go on",
+    ):
         train(config, SILENT, resume=True)
     run.rename(tmp_path / "old")
     train(config, SILENT, resume=True)
@@ -370,26 +421,33 @@ def test_nothing_but_a_run_is_replaced(tmp_path: Path, data: Path, kind: str) ->
         mine.mkdir()
     kept = mine / "notes.txt" if kind == "folder" else mine
     kept.write_text("a season's notes")
-    with pytest.raises(InputError, match="mine exists already and is no run, so that --force "
-                                         "leaves it; choose another name"):
+    with pytest.raises(
+        InputError,
+        match="mine exists already and is no run, so that --force leaves it; choose another name",
+    ):
         train(make_config(data, mine), SILENT, force=True)
     assert kept.read_text() == "a season's notes" and list(tmp_path.iterdir()) == [mine]
 
 
 @pytest.mark.parametrize("option", ["resume", "force"])
 def test_the_folder_that_is_worked_in_is_no_place_for_a_run(
-        tmp_path: Path, data: Path, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, data: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run grows beside its place under a name made of its own, and `.` has none."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(InputError, match=r"^\.: the folder that is worked in cannot become a run; "
-                                         "name one inside it"):
+    with pytest.raises(
+        InputError,
+        match=r"^\.: the folder that is worked in cannot become a run; "
+        "name one inside it",
+    ):
         train(make_config(data, Path()), SILENT, **{option: True})
 
 
 @pytest.mark.parametrize("moment", range(4))
 def test_a_kill_while_a_run_is_replaced_leaves_a_whole_one(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
     """Four steps: what another kill left is removed, the old run goes aside, the new one takes
     its name, the old one is removed. A removal is stopped half done; the next run clears up.
     """
@@ -407,6 +465,7 @@ def test_a_kill_while_a_run_is_replaced_leaves_a_whole_one(
                     (path / "b").unlink()
                 raise KeyboardInterrupt
             return do(path, *args, **flags)
+
         return step
 
     rmtree = shutil.rmtree
@@ -452,16 +511,24 @@ def refused(data: Path, folder: Path, match: str, strict: bool = False) -> None:
 
 def test_an_unusable_file_ends_a_strict_run(own_data: Path, tmp_path: Path) -> None:
     spoil(own_data)
-    refused(own_data, tmp_path, "^2 of the files cannot be used and --strict was given; mend or "
-                                "remove them$", strict=True)
+    refused(
+        own_data,
+        tmp_path,
+        "^2 of the files cannot be used and --strict was given; mend or remove them$",
+        strict=True,
+    )
 
 
 def test_a_species_with_too_few_samples_is_named(own_data: Path, tmp_path: Path) -> None:
     shutil.rmtree(own_data / "audio" / "Robin")
     for index in range(1, 4):
         (own_data / "images" / "Robin" / f"{index}.png").unlink()
-    refused(own_data, tmp_path, r"^too few usable files: Robin \(1\); expected at least 2 a "
-                                "species; add files or remove the folder$")
+    refused(
+        own_data,
+        tmp_path,
+        r"^too few usable files: Robin \(1\); expected at least 2 a "
+        "species; add files or remove the folder$",
+    )
 
 
 def test_one_species_is_too_few(own_data: Path, tmp_path: Path) -> None:
@@ -483,10 +550,17 @@ def full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """A disk of 1 MB; where nothing may be mounted, one that says so when it is written to."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = shutil.which("mount") is not None and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True,
-        check=False).returncode == 0
+    mounted = (
+        shutil.which("mount") is not None
+        and subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)],
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+    )
     if not mounted:
+
         def fail(handle: int) -> None:
             raise OSError(28, "No space left on device")
 
@@ -502,7 +576,8 @@ def test_a_full_disk_ends_in_one_sentence(full_disk: Path, data: Path) -> None:
 
 
 def test_a_full_disk_under_the_cache_ends_in_one_sentence(
-        full_disk: Path, own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_disk: Path, own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(full_disk / "cache"))
     if os.path.ismount(full_disk):
         with (full_disk / "film").open("wb", 0) as film, pytest.raises(OSError, match="No space"):

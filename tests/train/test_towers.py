@@ -80,10 +80,12 @@ def test_the_audio_tower_starts_as_the_projection_of_mean_and_peak_alone() -> No
 def test_the_lstm_hears_the_order_of_the_patches_and_the_summary_does_not() -> None:
     tower = audio_tower(*SHAPE)
     turned = SEQUENCES[:, ::-1]
-    np.testing.assert_allclose(tower.predict_on_batch(SEQUENCES), tower.predict_on_batch(turned),
-                               atol=1e-4)
+    np.testing.assert_allclose(
+        tower.predict_on_batch(SEQUENCES), tower.predict_on_batch(turned), atol=1e-4
+    )
     tower.get_layer("order_projection").set_weights(
-        [RNG.normal(size=(2 * LSTM_UNITS, 128)).astype(np.float32)])
+        [RNG.normal(size=(2 * LSTM_UNITS, 128)).astype(np.float32)]
+    )
     difference = tower.predict_on_batch(SEQUENCES) - tower.predict_on_batch(turned)
     assert np.abs(difference).max() > 0.01
 
@@ -93,8 +95,12 @@ def test_the_unrolled_tower_takes_the_rolled_ones_weights_and_answers_alike() ->
     for weight in rolled.weights:
         weight.assign(0.05 * RNG.normal(size=weight.shape))
     unrolled.set_weights(rolled.get_weights())
-    np.testing.assert_allclose(unrolled.predict_on_batch(SEQUENCES[:1]),
-                               rolled.predict_on_batch(SEQUENCES[:1]), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        unrolled.predict_on_batch(SEQUENCES[:1]),
+        rolled.predict_on_batch(SEQUENCES[:1]),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 @pytest.fixture
@@ -110,13 +116,14 @@ VECTORS = unit(RNG.normal(size=(2, 128)).astype(np.float32))
 
 
 @pytest.mark.parametrize("presence", [(1, 1), (1, 0), (0, 1)])
-def test_the_keras_fusion_equals_the_numpy_fusion(heads: Heads,
-                                                  presence: tuple[int, int]) -> None:
+def test_the_keras_fusion_equals_the_numpy_fusion(heads: Heads, presence: tuple[int, int]) -> None:
     image, audio = VECTORS
-    found = heads.fusion.predict_on_batch([image[None], audio[None],
-                                           np.array([presence], np.float32)])
-    expected = heads.fusion_weights().fuse(image if presence[0] else None,
-                                           audio if presence[1] else None)
+    found = heads.fusion.predict_on_batch(
+        [image[None], audio[None], np.array([presence], np.float32)]
+    )
+    expected = heads.fusion_weights().fuse(
+        image if presence[0] else None, audio if presence[1] else None
+    )
     np.testing.assert_allclose(unit(found)[0], expected, atol=1e-5)
 
 
@@ -124,17 +131,20 @@ def test_the_numpy_fusion_weighs_sound_by_the_gain() -> None:
     """With identity kernels: e0 + 0.5 e1, of length sqrt(1.25); an absent sense adds its token."""
     eye = np.eye(128, dtype=np.float32)
     weights = FusionWeights(eye, eye, eye[2], 2 * eye[3], np.array(0.5, np.float32))
-    np.testing.assert_allclose(weights.fuse(eye[0], eye[1]), (eye[0] + 0.5 * eye[1]) / 1.25**0.5,
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        weights.fuse(eye[0], eye[1]), (eye[0] + 0.5 * eye[1]) / 1.25**0.5, atol=1e-6
+    )
     np.testing.assert_allclose(weights.fuse(eye[0], None), (eye[0] + eye[3]) / 2**0.5, atol=1e-6)
-    np.testing.assert_allclose(weights.fuse(None, eye[1]), (eye[2] + 0.5 * eye[1]) / 1.25**0.5,
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        weights.fuse(None, eye[1]), (eye[2] + 0.5 * eye[1]) / 1.25**0.5, atol=1e-6
+    )
     np.testing.assert_allclose(weights.with_gain(0).fuse(eye[0], eye[1]), eye[0])
 
 
 @pytest.mark.parametrize(("presence", "absent"), [((0, 1), 0), ((1, 0), 1)])
-def test_the_vector_of_an_absent_sense_has_no_influence(heads: Heads, presence: tuple[int, int],
-                                                        absent: int) -> None:
+def test_the_vector_of_an_absent_sense_has_no_influence(
+    heads: Heads, presence: tuple[int, int], absent: int
+) -> None:
     inputs = [VECTORS[:1], VECTORS[1:], np.array([presence], np.float32)]
     before = heads.fusion.predict_on_batch(inputs)
     inputs[absent] = 100 * VECTORS[::-1][absent : absent + 1]

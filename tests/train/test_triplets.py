@@ -35,8 +35,9 @@ def level_of(sequence: NDArray[np.float32]) -> float:
     return float(np.degrees(np.arctan2(sequence[0, 1], sequence[0, 0])) / TURN)
 
 
-def add_species(data: Path, label: str, levels: list[float], photographs: int = 3,
-                clips: int = 1) -> None:
+def add_species(
+    data: Path, label: str, levels: list[float], photographs: int = 3, clips: int = 1
+) -> None:
     """Write a species whose recordings are of one level each; its photographs are but names."""
     images, audio = data / "images" / label, data / "audio" / label
     images.mkdir(parents=True)
@@ -45,8 +46,12 @@ def add_species(data: Path, label: str, levels: list[float], photographs: int = 
         (images / f"{index}.jpg").touch()
     for level in levels:
         for clip in range(clips):
-            soundfile.write(audio / f"{level}__{clip}.wav", np.full(YAMNET.rate_hz, level),
-                            YAMNET.rate_hz, "FLOAT")
+            soundfile.write(
+                audio / f"{level}__{clip}.wav",
+                np.full(YAMNET.rate_hz, level),
+                YAMNET.rate_hz,
+                "FLOAT",
+            )
 
 
 @pytest.fixture
@@ -58,8 +63,9 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def prepare(data: Path, count: int = 20, model: Any = by_level,
-            resampler: str = "soxr") -> list[Triplet]:
+def prepare(
+    data: Path, count: int = 20, model: Any = by_level, resampler: str = "soxr"
+) -> list[Triplet]:
     return prepare_triplets(data / "images", data / "audio", model, count, resampler)
 
 
@@ -70,7 +76,8 @@ def species_of(path: Path) -> str:
 def test_there_are_so_many_triplets_of_each_species_in_their_order(data: Path) -> None:
     triplets = prepare(data, 7)
     assert [species_of(triplet.anchor_image) for triplet in triplets] == (
-        ["Owl"] * 7 + ["Tit"] * 7 + ["Wren"] * 7)
+        ["Owl"] * 7 + ["Tit"] * 7 + ["Wren"] * 7
+    )
 
 
 def test_anchor_and_positive_are_different_samples_of_one_species(data: Path) -> None:
@@ -83,8 +90,7 @@ def test_anchor_and_positive_are_different_samples_of_one_species(data: Path) ->
 
 
 def test_anchors_and_positives_are_of_every_recording(data: Path) -> None:
-    wrens = [triplet for triplet in prepare(data, 60)
-             if species_of(triplet.anchor_image) == "Wren"]
+    wrens = [triplet for triplet in prepare(data, 60) if species_of(triplet.anchor_image) == "Wren"]
     for name in ("anchor_audio", "positive_audio"):
         levels = {round(level_of(getattr(triplet, name)), 2) for triplet in wrens}
         assert levels == {0.10, 0.12, 0.14}
@@ -113,15 +119,21 @@ def test_the_draw_is_seeded(data: Path) -> None:
 def test_species_without_two_of_each_are_left_out(data: Path) -> None:
     add_species(data, "Jay", [0.3, 0.4], photographs=1)
     add_species(data, "Rook", [0.3])
-    assert {species_of(path) for triplet in prepare(data)
-            for path in (triplet.anchor_image, triplet.negative_image)} == {"Owl", "Tit", "Wren"}
+    assert {
+        species_of(path)
+        for triplet in prepare(data)
+        for path in (triplet.anchor_image, triplet.negative_image)
+    } == {"Owl", "Tit", "Wren"}
 
 
 def test_fewer_than_two_such_species_are_refused(tmp_path: Path) -> None:
     add_species(tmp_path, "Wren", [0.1, 0.2])
     add_species(tmp_path, "Jay", [0.3])
-    with pytest.raises(InputError, match="^1 species have two photographs in .* and two "
-                                         "recordings in .*; expected at least 2 such species$"):
+    with pytest.raises(
+        InputError,
+        match="^1 species have two photographs in .* and two "
+        "recordings in .*; expected at least 2 such species$",
+    ):
         prepare(tmp_path)
 
 
@@ -149,8 +161,9 @@ def songs(tmp_path: Path) -> Path:
     for species, label in ((0, "Wagtip"), (3, "Trill")):
         add_species(tmp_path, label, [])
         for index, rate_hz in enumerate((22_050, 44_100)):
-            sung = np.tile(sing(species, np.random.default_rng(index), 1.5, rate_hz)[:, None],
-                           (1, 1 + index))
+            sung = np.tile(
+                sing(species, np.random.default_rng(index), 1.5, rate_hz)[:, None], (1, 1 + index)
+            )
             soundfile.write(tmp_path / "audio" / label / f"{index}.wav", sung, rate_hz)
     return tmp_path
 
@@ -170,8 +183,9 @@ def test_a_yamnet_object_and_a_model_with_its_interface_give_the_same(songs: Pat
 def test_soxr_and_resampy_give_nearly_the_same_embeddings(songs: Path) -> None:
     pytest.importorskip("resampy", reason="resampy is not installed: birdfield[train]")
     yamnet = Yamnet(PACKAGED_YAMNET)
-    for one, two in zip(prepare(songs, 4, yamnet), prepare(songs, 4, yamnet, "resampy"),
-                        strict=True):
+    for one, two in zip(
+        prepare(songs, 4, yamnet), prepare(songs, 4, yamnet, "resampy"), strict=True
+    ):
         cosines = (unit(one.anchor_audio) * unit(two.anchor_audio)).sum(axis=1)
         assert cosines.min() >= 0.999
 
@@ -184,7 +198,8 @@ def test_soxr_and_resampy_agree_on_real_recordings() -> None:
     cosines = []
     for path in sorted(audio.rglob("*.*"))[::12]:
         assert soundfile.info(path).samplerate != YAMNET.rate_hz, f"{path} needs no resampling"
-        one, two = (unit(yamnet.embed(_read(path, resampler)).mean(axis=0))
-                    for resampler in RESAMPLERS)
+        one, two = (
+            unit(yamnet.embed(_read(path, resampler)).mean(axis=0)) for resampler in RESAMPLERS
+        )
         cosines.append(float(one @ two))
     assert len(cosines) >= 20 and min(cosines) >= 0.999

@@ -54,7 +54,8 @@ def test_a_cosine_is_the_mean_of_those_of_the_two_blocks() -> None:
 
 
 def test_the_tower_starts_as_a_discriminant_beside_the_directions_of_the_evidence(
-        split: Split) -> None:
+    split: Split,
+) -> None:
     """The fabricated recordings are one window each, so that each has one summary."""
     heads = Heads(CHANNELS, SPEC)
     heads.start(split)
@@ -67,8 +68,9 @@ def test_the_tower_starts_as_a_discriminant_beside_the_directions_of_the_evidenc
     np.testing.assert_allclose(unit(embedded), unit(expected), atol=2e-3)
     directions = mean_directions(told, split.audio_labels, BLOCK)
     np.testing.assert_allclose(unit(evident), unit(told @ directions), atol=2e-3)
-    np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), np.linalg.norm(evident, axis=1),
-                               rtol=1e-3)
+    np.testing.assert_allclose(
+        np.linalg.norm(embedded, axis=1), np.linalg.norm(evident, axis=1), rtol=1e-3
+    )
     lengths = np.linalg.norm(heads.audio.predict_on_batch(windows), axis=1)
     np.testing.assert_allclose(lengths, np.linalg.norm(expected, axis=1).mean(), rtol=1e-3)
 
@@ -77,8 +79,10 @@ def test_both_blocks_are_turned_to_where_sight_has_the_species(split: Split) -> 
     heads = Heads(CHANNELS, SPEC)
     heads.start(split)
     seen, heard = heads.embed_images(split.images), heads.embed_audio(split.audio)
-    means = [unit(np.stack([vectors[labels == row].mean(axis=0) for row in range(3)]))
-             for vectors, labels in ((seen, split.image_labels), (heard, split.audio_labels))]
+    means = [
+        unit(np.stack([vectors[labels == row].mean(axis=0) for row in range(3)]))
+        for vectors, labels in ((seen, split.image_labels), (heard, split.audio_labels))
+    ]
     assert (np.argmax(means[1] @ means[0].T, axis=1) == np.arange(3)).all()
 
 
@@ -88,8 +92,9 @@ def test_a_batch_without_sound_leaves_finite_gradients() -> None:
     set_projection(tower, "audio", np.zeros((6, BLOCK), np.float32), ZEROS)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tower(tf.zeros((3, SMALL.frames, SMALL.dim))))
-    assert all(np.isfinite(gradient).all()
-               for gradient in tape.gradient(loss, tower.trainable_variables))
+    assert all(
+        np.isfinite(gradient).all() for gradient in tape.gradient(loss, tower.trainable_variables)
+    )
 
 
 def test_a_fit_is_written_and_read_again(split: Split, tmp_path: Path) -> None:
@@ -97,8 +102,9 @@ def test_a_fit_is_written_and_read_again(split: Split, tmp_path: Path) -> None:
     fitter.run(1, lambda *told: None)
     fitter.save_weights(tmp_path / "heads.npz")
     again = load_heads(tmp_path / "heads.npz", CHANNELS, SPEC)
-    np.testing.assert_array_equal(again.embed_audio(split.audio),
-                                  fitter.heads.embed_audio(split.audio))
+    np.testing.assert_array_equal(
+        again.embed_audio(split.audio), fitter.heads.embed_audio(split.audio)
+    )
 
 
 def test_without_evidence_there_is_one_block() -> None:

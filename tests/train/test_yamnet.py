@@ -48,8 +48,9 @@ class TinyYamnet(tf.Module):  # type: ignore[misc]
     def __call__(self, waveform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         missing = tf.maximum(YAMNET.patch - tf.shape(waveform)[0], 0)
         patches = tf.signal.frame(tf.pad(waveform, [[0, missing]]), YAMNET.patch, HOP)
-        maps = tf.reshape(tf.repeat(patches[:, : np.prod(BAND_MAPS) // 2], 2, axis=1),
-                          [-1, *BAND_MAPS])
+        maps = tf.reshape(
+            tf.repeat(patches[:, : np.prod(BAND_MAPS) // 2], 2, axis=1), [-1, *BAND_MAPS]
+        )
         for _ in range(4):
             maps = tf.nn.relu(maps - 0.1)
         embeddings = average(patches) + 0 * tf.reduce_sum(maps)
@@ -113,31 +114,38 @@ def test_a_model_without_such_maps_ends_in_one_sentence(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path / 'model'}: cannot be converted (ValueError: it has 0 rectified maps of "
         "12 x 8 x 256, and YAMNet has 3: it is another network); expected a SavedModel folder or "
-        "URL with the interface of google/yamnet/1")
+        "URL with the interface of google/yamnet/1"
+    )
     assert not (tmp_path / "yamnet.tflite").exists()
 
 
 def test_the_packaged_files_bands_are_pooled_from_its_own_layer_5(tmp_path: Path) -> None:
     """The first pointwise convolution with maps [1, 12, 8, 256], read by an interpreter that
     keeps all tensors."""
-    litert = pytest.importorskip("ai_edge_litert.interpreter",
-                                 reason="ai-edge-litert is not installed")
+    litert = pytest.importorskip(
+        "ai_edge_litert.interpreter", reason="ai-edge-litert is not installed"
+    )
     inner = litert.Interpreter(
-        str(PACKAGED_YAMNET), experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+        str(PACKAGED_YAMNET),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
     inner.allocate_tensors()
-    layer_5 = [operation["outputs"][0] for operation in inner._get_ops_details()
-               if operation["op_name"] == "CONV_2D" and tuple(
-                   inner._get_tensor_details(operation["outputs"][0], 0)["shape"][1:])
-               == BAND_MAPS][0]
+    layer_5 = [
+        operation["outputs"][0]
+        for operation in inner._get_ops_details()
+        if operation["op_name"] == "CONV_2D"
+        and tuple(inner._get_tensor_details(operation["outputs"][0], 0)["shape"][1:]) == BAND_MAPS
+    ][0]
     patch = sing(1, np.random.default_rng(3), 3.0)[YAMNET.patch :][: YAMNET.patch]
     inner.set_tensor(inner.get_input_details()[0]["index"], patch)
     inner.invoke()
     maps = inner.get_tensor(layer_5)[0]
     bands = WaveformYamnet(PACKAGED_YAMNET, 1).embed(patch[None])[0, EMBEDDING : YAMNET.dim]
     assert bands.shape == (BANDS,) and bands.std() > 0.1
-    np.testing.assert_allclose(bands, np.concatenate([maps.mean(axis=0).ravel(),
-                                                      maps.max(axis=0).ravel()]), atol=1e-4)
+    np.testing.assert_allclose(
+        bands, np.concatenate([maps.mean(axis=0).ravel(), maps.max(axis=0).ravel()]), atol=1e-4
+    )
 
 
 def test_a_folder_that_is_no_model_ends_in_one_sentence(tmp_path: Path) -> None:
@@ -147,8 +155,9 @@ def test_a_folder_that_is_no_model_ends_in_one_sentence(tmp_path: Path) -> None:
         provide_yamnet(str(empty), tmp_path / "yamnet.tflite")
     message = str(caught.value)
     assert message.startswith(f"{empty}: cannot be converted (")
-    assert message.endswith("expected a SavedModel folder or URL with the interface of "
-                            "google/yamnet/1")
+    assert message.endswith(
+        "expected a SavedModel folder or URL with the interface of google/yamnet/1"
+    )
     assert "\n" not in message and "Traceback" not in message
     assert not (tmp_path / "yamnet.tflite").exists()
 
@@ -157,11 +166,15 @@ def test_a_folder_that_is_no_model_ends_in_one_sentence(tmp_path: Path) -> None:
 def test_the_packaged_file_is_the_conversion_of_the_published_model(tmp_path: Path) -> None:
     model = Path(os.environ["BIRDFIELD_DATA"]).parent / "models" / "yamnet"
     provide_yamnet(str(model), tmp_path / "yamnet.tflite")
-    converted, packaged = (WaveformYamnet(path, 1)
-                           for path in (tmp_path / "yamnet.tflite", PACKAGED_YAMNET))
+    converted, packaged = (
+        WaveformYamnet(path, 1) for path in (tmp_path / "yamnet.tflite", PACKAGED_YAMNET)
+    )
     rng = np.random.default_rng(2)
-    for waveform in (sing(1, rng, 3.0), np.zeros(YAMNET.rate_hz, np.float32),
-                     rng.normal(0, 0.1, YAMNET.rate_hz).astype(np.float32)):
+    for waveform in (
+        sing(1, rng, 3.0),
+        np.zeros(YAMNET.rate_hz, np.float32),
+        rng.normal(0, 0.1, YAMNET.rate_hz).astype(np.float32),
+    ):
         cut = patches(waveform, YAMNET)
         found, expected = converted.embed(cut), packaged.embed(cut)
         np.testing.assert_allclose(found, expected, atol=1e-4)

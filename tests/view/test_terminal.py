@@ -38,13 +38,19 @@ class Terminal:
     slave: int
     said: str = ""
 
-    def start(self, *arguments: object, term: str = "xterm-256color",
-              env: Mapping[str, str] = os.environ) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: object, term: str = "xterm-256color", env: Mapping[str, str] = os.environ
+    ) -> subprocess.Popen[bytes]:
         """Run birdfield as its foreground process."""
         return subprocess.Popen(
-            [PROGRAM, *map(str, arguments)], stdin=self.slave, stdout=self.slave,
-            stderr=self.slave, start_new_session=True, env={**env, "TERM": term},
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            [PROGRAM, *map(str, arguments)],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            start_new_session=True,
+            env={**env, "TERM": term},
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
 
     def read(self, process: subprocess.Popen[bytes], until: str | None = None) -> None:
         """Read on until something was said, or until the process has ended."""
@@ -94,8 +100,9 @@ def song(scene: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Terminal, toy_bundle: Path,
-                                              scene: list[object]) -> None:
+def test_ctrl_c_leaves_the_terminal_as_it_was(
+    terminal: Terminal, toy_bundle: Path, scene: list[object]
+) -> None:
     before = terminal.attributes()
     process = terminal.start("watch", "--model", toy_bundle, *scene)
     terminal.read(process, "Ctrl-C ends")
@@ -111,8 +118,9 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(terminal: Terminal, toy_bundle: Pa
     assert "Traceback" not in terminal.said
 
 
-def test_ctrl_z_gives_the_terminal_back_for_a_while(terminal: Terminal, toy_bundle: Path,
-                                                    scene: list[object]) -> None:
+def test_ctrl_z_gives_the_terminal_back_for_a_while(
+    terminal: Terminal, toy_bundle: Path, scene: list[object]
+) -> None:
     process = terminal.start("watch", "--model", toy_bundle, *scene)
     terminal.read(process, "Ctrl-C ends")
     os.write(terminal.master, b"\x1a")
@@ -131,15 +139,22 @@ def test_ctrl_z_gives_the_terminal_back_for_a_while(terminal: Terminal, toy_bund
 
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_terminal_that_goes_away_ends_the_watch_with_its_visits(
-        toy_bundle: Path, scene: list[object], tmp_path: Path, configured: bool) -> None:
+    toy_bundle: Path, scene: list[object], tmp_path: Path, configured: bool
+) -> None:
     """As when a connection is lost: it neither dies at once, nor goes on where nobody sees it."""
     master, slave = pty.openpty()
     config, journal = tmp_path / "birdfield.toml", tmp_path / "garden"
     config.write_text("")
     process = Terminal(master, slave).start(
-        "watch", "--model", toy_bundle, *scene, "--journal", journal,
+        "watch",
+        "--model",
+        toy_bundle,
+        *scene,
+        "--journal",
+        journal,
         *(["--config", config] if configured else []),
-        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "none")})
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "none")},
+    )
     os.close(slave)
     said, end_s = "", time.monotonic() + PATIENCE_S
     while "windows 2," not in said and time.monotonic() < end_s:
@@ -150,10 +165,20 @@ def test_a_terminal_that_goes_away_ends_the_watch_with_its_visits(
     assert "stopped: " in told.stdout
 
 
-def test_a_scene_is_shown_with_its_visits(terminal: Terminal, toy_bundle: Path,
-                                          scene: list[object], tmp_path: Path) -> None:
-    process = terminal.start("watch", "--model", toy_bundle, *scene, "--fast", "--gap", 4,
-                             "--journal", tmp_path / "garden")
+def test_a_scene_is_shown_with_its_visits(
+    terminal: Terminal, toy_bundle: Path, scene: list[object], tmp_path: Path
+) -> None:
+    process = terminal.start(
+        "watch",
+        "--model",
+        toy_bundle,
+        *scene,
+        "--fast",
+        "--gap",
+        4,
+        "--journal",
+        tmp_path / "garden",
+    )
     terminal.read(process)
     assert process.returncode == 0
     shown, after = terminal.said.split(RESTORED)
@@ -164,10 +189,21 @@ def test_a_scene_is_shown_with_its_visits(terminal: Terminal, toy_bundle: Path,
 
 
 @pytest.mark.parametrize(("arguments", "term"), [(["--json"], "xterm-256color"), ([], "dumb")])
-def test_lines_where_no_view_is_wanted(terminal: Terminal, toy_bundle: Path, song: Path,
-                                       arguments: list[object], term: str) -> None:
-    process = terminal.start("watch", "--model", toy_bundle, "--camera", "none", "--microphone",
-                             song, "--fast", *arguments, term=term)
+def test_lines_where_no_view_is_wanted(
+    terminal: Terminal, toy_bundle: Path, song: Path, arguments: list[object], term: str
+) -> None:
+    process = terminal.start(
+        "watch",
+        "--model",
+        toy_bundle,
+        "--camera",
+        "none",
+        "--microphone",
+        song,
+        "--fast",
+        *arguments,
+        term=term,
+    )
     terminal.read(process)
     assert process.returncode == 0 and "\x1b" not in terminal.said
     assert ('{"time": "' if arguments else "bird.wav  ") in terminal.said
@@ -179,16 +215,18 @@ def test_a_live_microphone_moves_the_meter(terminal: Terminal, toy_bundle: Path)
     with tempfile.TemporaryDirectory() as folder:  # a socket's path is to be short
         sound = PulseAudio(Path(folder))
         with sound.running(), sound.playing_tone():
-            process = terminal.start("watch", "--model", toy_bundle, "--camera", "none",
-                                     env=sound.env)
+            process = terminal.start(
+                "watch", "--model", toy_bundle, "--camera", "none", env=sound.env
+            )
             terminal.read(process, "peak -10 dB")
             os.write(terminal.master, b"\x03")
             terminal.read(process)
     assert process.returncode == 0
 
 
-def test_a_pipe_or_another_encoding_gets_lines(terminal: Terminal, tmp_path: Path,
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_or_another_encoding_gets_lines(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TERM", "xterm")
     for encoding, shown in (("utf-8", True), ("latin-1", False)):
         with open(os.dup(terminal.slave), "w", encoding=encoding) as stream:

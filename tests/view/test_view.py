@@ -54,22 +54,41 @@ def berlin() -> Iterator[None]:
 
 
 def window(decision: Decision | None, end_s: float, **faults: str | None) -> Window:
-    observation = None if decision is None else Observation(
-        NOON, end_s - 5, end_s, decision, "camera", "microphone")
-    return Window(NOON.astimezone(UTC) + timedelta(seconds=end_s), end_s - 5, end_s, faults,
-                  observation)
+    observation = (
+        None
+        if decision is None
+        else Observation(NOON, end_s - 5, end_s, decision, "camera", "microphone")
+    )
+    return Window(
+        NOON.astimezone(UTC) + timedelta(seconds=end_s), end_s - 5, end_s, faults, observation
+    )
 
 
 def decision(species: str | None, *senses: str, agreement: str = "agree") -> Decision:
-    return Decision(species, 0.97, 0.8, 0.2, senses or ("image", "audio"),
-                    ((species or "Jay", 0.97), (LONG, 0.02), ("ホオジロ", 0.01)),
-                    agreement, 1.0, 1.0)
+    return Decision(
+        species,
+        0.97,
+        0.8,
+        0.2,
+        senses or ("image", "audio"),
+        ((species or "Jay", 0.97), (LONG, 0.02), ("ホオジロ", 0.01)),
+        agreement,
+        1.0,
+        1.0,
+    )
 
 
 def lines(view: View, width: int = 80, height: int = 24, colours: bool = True) -> list[str]:
     """Draw a view; every line fits the terminal."""
-    console = Console(file=io.StringIO(), record=True, width=width, height=height,
-                      force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console = Console(
+        file=io.StringIO(),
+        record=True,
+        width=width,
+        height=height,
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
+    )
     console.print(draw(view, width, height, colours), height=height)
     drawn = console.export_text().splitlines()
     assert len(drawn) <= height and all(cell_len(line) <= width for line in drawn)
@@ -94,8 +113,9 @@ def test_a_view_tells_what_is_there(scene: tuple[Watch, MeteredMicrophone]) -> N
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60), (60, 24), (80, 15), (40, 12)])
 @pytest.mark.parametrize("colours", [True, False])
-def test_a_view_fits_its_terminal(scene: tuple[Watch, MeteredMicrophone], width: int, height: int,
-                                  colours: bool) -> None:
+def test_a_view_fits_its_terminal(
+    scene: tuple[Watch, MeteredMicrophone], width: int, height: int, colours: bool
+) -> None:
     view = View(scene[0], "a-model-with-a-name-that-is-as-long-as-a-line-" * 2, scene[1], None)
     view.messages += ["a message that is a good deal longer than the terminal is wide " * 3] * 3
     list(view.windows())
@@ -121,20 +141,23 @@ def test_an_answer_fades_when_nothing_follows(scene: tuple[Watch, MeteredMicroph
 
 
 def test_the_visits_of_today_come_from_the_journal(
-        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path
+) -> None:
     """One of yesterday is not told; one that comes while the view is there is."""
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
         for days in (1, 0):
-            journal.add_visit(replace(ROBIN, started=NOON - timedelta(days=days), evidence=()),
-                              "a1b2")
+            journal.add_visit(
+                replace(ROBIN, started=NOON - timedelta(days=days), evidence=()), "a1b2"
+            )
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
             view.take(window(decision("Jay"), 5))
             assert has(lines(view), "Today: 1 visit, 1 species")
             assert has(lines(view), "12:00 Robin", "seen, heard")
-            journal.add_visit(replace(ROBIN, started=NOON, species=None, senses="audio",
-                                      evidence=()), "a1b2")
+            journal.add_visit(
+                replace(ROBIN, started=NOON, species=None, senses="audio", evidence=()), "a1b2"
+            )
             view.take(window(None, 7))
             assert has(lines(view), "Today: 2 visits, 1 species"), "undecided is no species"
             assert has(lines(view), "undecided", "heard")
@@ -154,14 +177,16 @@ def test_today_ends_at_midnight(scene: tuple[Watch, MeteredMicrophone], tmp_path
 
 
 def test_today_begins_at_midnight_on_the_day_on_which_summer_time_does(
-        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path, berlin: None) -> None:
+    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path, berlin: None
+) -> None:
     """At 12:00 of that day, midnight was 11 hours ago."""
     noon = datetime(2026, 3, 29, 10, tzinfo=UTC)
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, noon, None)
         for hours in (11.5, 10.5):  # 23:30 and 00:30
-            journal.add_visit(replace(ROBIN, started=noon - timedelta(hours=hours), evidence=()),
-                              "a1b2")
+            journal.add_visit(
+                replace(ROBIN, started=noon - timedelta(hours=hours), evidence=()), "a1b2"
+            )
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
             view.take(Window(noon, 0, 5))
@@ -169,8 +194,8 @@ def test_today_begins_at_midnight_on_the_day_on_which_summer_time_does(
 
 
 def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
-        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path,
-        caplog: pytest.LogCaptureFixture) -> None:
+    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
         with closing(read_journal(journal.folder)) as opened:
@@ -183,16 +208,25 @@ def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
     assert caplog.text.count("the journal cannot be read") == 1
 
 
-@pytest.mark.parametrize(("code", "name", "width", "shown"), [
-    ("de", "Rotkehlchen", 80, "Rotkehlchen Erithacus rubecula"),
-    ("de", "Südliches Wiesenrotkehlchen", 80, "Südliches Wiesenrotkehlchen "),
-    ("de", "Südliches Wiesenrotkehlchen", 100, "Südliches Wiesenrotkehlchen Erithacus rubecula"),
-    ("ja", "ヨーロッパコマドリ", 80, "ヨーロッパコマドリ "),
-    ("ja", "ヨーロッパコマドリ", 82, "ヨーロッパコマドリ Erithacus rubecula"),
-    ("ja", "ヨーロッパ" * 9, 80, "ヨーロッパ" * 3 + "ヨー …")])
+@pytest.mark.parametrize(
+    ("code", "name", "width", "shown"),
+    [
+        ("de", "Rotkehlchen", 80, "Rotkehlchen Erithacus rubecula"),
+        ("de", "Südliches Wiesenrotkehlchen", 80, "Südliches Wiesenrotkehlchen "),
+        (
+            "de",
+            "Südliches Wiesenrotkehlchen",
+            100,
+            "Südliches Wiesenrotkehlchen Erithacus rubecula",
+        ),
+        ("ja", "ヨーロッパコマドリ", 80, "ヨーロッパコマドリ "),
+        ("ja", "ヨーロッパコマドリ", 82, "ヨーロッパコマドリ Erithacus rubecula"),
+        ("ja", "ヨーロッパ" * 9, 80, "ヨーロッパ" * 3 + "ヨー …"),
+    ],
+)
 def test_species_are_called_as_the_user_calls_them(
-        scene: tuple[Watch, MeteredMicrophone], code: str, name: str, width: int,
-        shown: str) -> None:
+    scene: tuple[Watch, MeteredMicrophone], code: str, name: str, width: int, shown: str
+) -> None:
     """Half of 80 columns less the frame's 4 are 36.
 
     Of the German names 11 + 1 + 18 fit and 27 + 1 + 18 do not; the Japanese one is 18 wide and
@@ -209,13 +243,15 @@ def test_species_are_called_as_the_user_calls_them(
 
 
 def test_visits_are_listed_with_the_scientific_name_that_the_journal_has(
-        scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path
+) -> None:
     """The right half of 120 columns has 60 - 4 - 5 - 11 - 4 = 36 for a name: 11 + 1 + 18 fit."""
     names = Names([Species("Robin", None, {"de": "Rotkehlchen"})], "de")
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
-        journal.add_visit(replace(ROBIN, started=NOON, scientific="Erithacus rubecula",
-                                  evidence=()), "a1b2")
+        journal.add_visit(
+            replace(ROBIN, started=NOON, scientific="Erithacus rubecula", evidence=()), "a1b2"
+        )
         view = View(scene[0], "toy", scene[1], journal, names)
         view.take(window(None, 5))
         assert has(lines(view, 120), "12:00 Rotkehlchen Erithacus rubecula", "seen, heard")

@@ -29,11 +29,13 @@ def with_dunnock() -> Gallery:
     """The species of the factory, and a Dunnock at 30 degrees, between Jay and Robin."""
     known = factory()
     return replace(
-        known, species=(*known.species, Species("Dunnock", "Prunella modularis")),
+        known,
+        species=(*known.species, Species("Dunnock", "Prunella modularis")),
         vectors=np.concatenate([known.vectors, np.repeat(at(30)[None], 3, axis=0)]),
         owner=np.concatenate([known.owner, np.full(3, 3, np.int32)]),
         senses=np.concatenate([known.senses, np.arange(3, dtype=np.uint8)]),
-        thresholds=np.full((4, 3), 0.5, np.float32))
+        thresholds=np.full((4, 3), 0.5, np.float32),
+    )
 
 
 @pytest.fixture
@@ -43,27 +45,44 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         opened.start_session("a1b2", None, None, DAWN, None)
         plain = replace(ROBIN, evidence=(), embeddings={})
         opened.add_visit(replace(plain, embeddings={"image": vector(60)}), "a1b2")
-        opened.add_visit(replace(plain, embeddings={"image": vector(35), "audio": vector(35)}),
-                         "a1b2")
+        opened.add_visit(
+            replace(plain, embeddings={"image": vector(35), "audio": vector(35)}), "a1b2"
+        )
         opened.add_visit(plain, "a1b2")
-        opened.add_visit(replace(plain, species=None, candidates=(("Robin", 0.5), ("Jay", 0.5)),
-                                 embeddings={"image": vector(29)}), "a1b2")
+        opened.add_visit(
+            replace(
+                plain,
+                species=None,
+                candidates=(("Robin", 0.5), ("Jay", 0.5)),
+                embeddings={"image": vector(29)},
+            ),
+            "a1b2",
+        )
         yield opened
 
 
 def species(journal: Journal) -> list[tuple[str | None, str | None, str | None]]:
-    return [tuple(row) for row in journal.database.execute(
-        "SELECT species, scientific, first_species FROM visits ORDER BY id")]
+    return [
+        tuple(row)
+        for row in journal.database.execute(
+            "SELECT species, scientific, first_species FROM visits ORDER BY id"
+        )
+    ]
 
 
 def test_history_is_answered_by_the_store_as_it_is_now(journal: Journal) -> None:
     """The Robin at 35 degrees was a Dunnock, and so was what was torn between Robin and Jay."""
     changed = list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))
     assert [(each.visit, each.before, each.after) for each in changed] == [
-        (2, "Robin", "Dunnock"), (4, None, "Dunnock")]
+        (2, "Robin", "Dunnock"),
+        (4, None, "Dunnock"),
+    ]
     assert species(journal) == [
-        ("Robin", "Erithacus rubecula", "Robin"), ("Dunnock", "Prunella modularis", "Robin"),
-        ("Robin", "Erithacus rubecula", "Robin"), ("Dunnock", "Prunella modularis", None)]
+        ("Robin", "Erithacus rubecula", "Robin"),
+        ("Dunnock", "Prunella modularis", "Robin"),
+        ("Robin", "Erithacus rubecula", "Robin"),
+        ("Dunnock", "Prunella modularis", None),
+    ]
     row = journal.database.execute("SELECT score, candidates FROM visits WHERE id = 2").fetchone()
     assert row["score"] == pytest.approx(changed[0].score)
     assert json.loads(row["candidates"])[0][0] == "Dunnock"
@@ -79,8 +98,9 @@ def test_a_store_that_has_not_changed_changes_nothing(journal: Journal) -> None:
 
 def test_a_visit_stays_whose_mean_is_not_sure_enough_of_its_species(journal: Journal) -> None:
     """At 120 + 65 degrees the cosine to the Wren is 0.42, less than its 0.5; no other is nearer."""
-    journal.add_visit(replace(ROBIN, species="Wren", evidence=(),
-                              embeddings={"image": vector(185)}), "a1b2")
+    journal.add_visit(
+        replace(ROBIN, species="Wren", evidence=(), embeddings={"image": vector(185)}), "a1b2"
+    )
     assert list(rescore(journal, ENCODER, factory(), "a1b2")) == []
 
 
@@ -88,33 +108,46 @@ def test_a_species_that_was_removed_leaves_its_visits_to_the_next(journal: Journ
     """Without the Robin, 60 degrees is nearest to the Jay: a cosine of 0.5, 0.15 too little."""
     known = factory()
     rows = known.owner != 1
-    without = replace(known, species=(known.species[0], known.species[2]),
-                      vectors=known.vectors[rows], senses=known.senses[rows],
-                      owner=(known.owner[rows] // 2).astype(np.int32),
-                      thresholds=np.full((2, 3), 0.65, np.float32))
+    without = replace(
+        known,
+        species=(known.species[0], known.species[2]),
+        vectors=known.vectors[rows],
+        senses=known.senses[rows],
+        owner=(known.owner[rows] // 2).astype(np.int32),
+        thresholds=np.full((2, 3), 0.65, np.float32),
+    )
     changed = list(rescore(journal, ENCODER, without, "a1b2"))
     assert [(each.visit, each.after) for each in changed] == [(1, None), (2, "Jay")]
 
 
 def test_what_was_undecided_is_named_by_a_species_only_while_there_is_that(
-        journal: Journal) -> None:
+    journal: Journal,
+) -> None:
     """Named a Dunnock, it goes back to Robin or Jay, of which its mean leans to one."""
     first = journal.database.execute("SELECT candidates FROM visits WHERE id = 4").fetchone()[0]
     assert len(list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))) == 2
     without = list(rescore(journal, ENCODER, factory(), "a1b2", Rules(exclude=frozenset({"Jay"}))))
     assert [(each.visit, each.before, each.after) for each in without] == [
-        (2, "Dunnock", "Robin"), (4, "Dunnock", None)]
-    assert journal.database.execute(
-        "SELECT candidates FROM visits WHERE id = 4").fetchone()[0] == first
+        (2, "Dunnock", "Robin"),
+        (4, "Dunnock", None),
+    ]
+    assert (
+        journal.database.execute("SELECT candidates FROM visits WHERE id = 4").fetchone()[0]
+        == first
+    )
     assert [each.after for each in rescore(journal, ENCODER, with_dunnock(), "a1b2")] == [
-        "Dunnock", "Dunnock"]
+        "Dunnock",
+        "Dunnock",
+    ]
 
 
 def test_an_unknown_visit_is_listed_as_such(journal: Journal) -> None:
     """The Robin at 60 degrees is like no species any more; the one that was torn is undecided."""
     far = replace(factory(), vectors=np.repeat(at(240)[None], 9, axis=0))
     assert [(each.visit, each.first) for each in rescore(journal, ENCODER, far, "a1b2")] == [
-        (1, "Robin"), (2, "Robin")]
+        (1, "Robin"),
+        (2, "Robin"),
+    ]
     lines = [visit_line(row) for row in visits_of(journal, Selection())]
     assert "  unknown (nearest: Jay)  0.33  " in lines[0]
     assert "  undecided: Robin or Jay  0.97  " in lines[3]
@@ -128,11 +161,15 @@ def test_a_species_that_was_renamed_takes_its_visits_along(journal: Journal) -> 
     journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-2)}), "a1b2")
     journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-10)}), "a1b2")
     known = factory()
-    renamed = replace(known, species=(known.species[0], Species("Redbreast"), known.species[2]),
-                      vectors=np.where(known.owner[:, None] == 0, at(240), known.vectors))
+    renamed = replace(
+        known,
+        species=(known.species[0], Species("Redbreast"), known.species[2]),
+        vectors=np.where(known.owner[:, None] == 0, at(240), known.vectors),
+    )
     changed = list(rescore(journal, ENCODER, renamed, "a1b2", renamed={"Robin": "Redbreast"}))
     assert [(each.visit, each.after) for each in changed] == [
-        (visit, "Redbreast") for visit in (1, 2, 5, 6)]
+        (visit, "Redbreast") for visit in (1, 2, 5, 6)
+    ]
 
 
 def test_an_answer_that_is_not_wanted_leaves_a_visit_as_it_was(journal: Journal) -> None:
@@ -142,8 +179,12 @@ def test_an_answer_that_is_not_wanted_leaves_a_visit_as_it_was(journal: Journal)
     def unexpected(_: int) -> NDArray[np.float64]:
         return np.log([1.0, 1.0, 1.0, 1e-9])
 
-    for rules in (Rules(exclude=frozenset({"Dunnock"})), Rules(thresholds={"Dunnock": 1.0}),
-                  Rules(include=frozenset({"Robin"})), Rules(log_prior=unexpected)):
+    for rules in (
+        Rules(exclude=frozenset({"Dunnock"})),
+        Rules(thresholds={"Dunnock": 1.0}),
+        Rules(include=frozenset({"Robin"})),
+        Rules(log_prior=unexpected),
+    ):
         assert list(rescore(journal, ENCODER, with_dunnock(), "a1b2", rules)) == [], rules
     assert species(journal) == before
 
@@ -155,8 +196,9 @@ def test_a_dry_run_changes_nothing(journal: Journal) -> None:
 
 
 def test_another_model_is_refused_with_both_ids(journal: Journal) -> None:
-    with pytest.raises(InputError, match="holds vectors of model a1b2, but the bundle is "
-                                         "model c3d4"):
+    with pytest.raises(
+        InputError, match="holds vectors of model a1b2, but the bundle is model c3d4"
+    ):
         check_models(journal, "c3d4")
 
 
@@ -168,8 +210,10 @@ def test_visits_of_another_model_are_left_alone_and_told(journal: Journal) -> No
 
 
 def test_a_journal_without_vectors_is_said_so(tmp_path: Path) -> None:
-    with closing(open_journal(tmp_path)) as empty, \
-            pytest.raises(InputError, match="there is nothing to score again"):
+    with (
+        closing(open_journal(tmp_path)) as empty,
+        pytest.raises(InputError, match="there is nothing to score again"),
+    ):
         check_models(empty, "a1b2")
 
 
@@ -180,8 +224,9 @@ def test_a_damaged_vector_is_refused(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("damage", ["candidates = '[[\"Rob'", "started = '2026-05-01T04:3\x13'"])
-def test_a_damaged_row_is_left_alone_and_told(journal: Journal, damage: str,
-                                              caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_row_is_left_alone_and_told(
+    journal: Journal, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     journal.database.execute(f"UPDATE visits SET {damage} WHERE id = 2")
     changed = list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))
     assert [each.visit for each in changed] == [4]

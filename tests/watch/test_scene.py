@@ -55,8 +55,9 @@ def observe(image: str, audio: str, fast: bool = True) -> list[Observation]:
 def senses(observations: list[Observation]) -> dict[int, tuple[str, ...]]:
     """Return what each window, by its number, was decided from."""
     assert all(entry.start_s is not None for entry in observations)
-    return {round((entry.start_s or 0) / DECISION_S): entry.decision.senses
-            for entry in observations}
+    return {
+        round((entry.start_s or 0) / DECISION_S): entry.decision.senses for entry in observations
+    }
 
 
 BOTH, SEEN, HEARD = ("image", "audio"), ("image",), ("audio",)
@@ -68,8 +69,11 @@ def test_a_scene_of_two_files_is_decided_every_window(tmp_path: Path) -> None:
     began = datetime.now(UTC)
     observations = observe(image, audio)
     assert [(entry.start_s, entry.end_s) for entry in observations] == [
-        pytest.approx((0, 5.295)), pytest.approx((2.4, 7.695)), pytest.approx((4.8, 10.095)),
-        pytest.approx((7.2, 12.0))]
+        pytest.approx((0, 5.295)),
+        pytest.approx((2.4, 7.695)),
+        pytest.approx((4.8, 10.095)),
+        pytest.approx((7.2, 12.0)),
+    ]
     assert set(senses(observations).values()) == {BOTH}
     assert {entry.decision.species for entry in observations} == {"Robin"}
     assert {(entry.image_source, entry.audio_source) for entry in observations} == {(image, audio)}
@@ -86,39 +90,59 @@ def test_a_bird_seen_and_another_heard_are_one_joint_decision(tmp_path: Path) ->
 
 
 def test_a_covered_camera_and_a_muted_microphone_are_left_out_meanwhile(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Windows end at 5.3, 7.7, 10.1, 12.5, 14.9, 17.3, 19.7 and, the last, at 20 s.
 
     The newest frame is dark from 4 to 9 s: in windows 0 and 1. The sound from 7 to 14.9 s is
     muted: window 3 is [7.2, 12.495) and window 4 [9.6, 14.895); in 2 and 5 some is heard.
     """
     caplog.set_level(logging.INFO)
-    observations = observe(film(tmp_path / "a.avi", 20, covered=(4, 9)),
-                           song(tmp_path / "a.wav", 20, muted=(7, 14.9)))
-    assert senses(observations) == {0: HEARD, 1: HEARD, 2: BOTH, 3: SEEN, 4: SEEN, 5: BOTH,
-                                    6: BOTH, 7: BOTH}
+    observations = observe(
+        film(tmp_path / "a.avi", 20, covered=(4, 9)), song(tmp_path / "a.wav", 20, muted=(7, 14.9))
+    )
+    assert senses(observations) == {
+        0: HEARD,
+        1: HEARD,
+        2: BOTH,
+        3: SEEN,
+        4: SEEN,
+        5: BOTH,
+        6: BOTH,
+        7: BOTH,
+    }
     assert {entry.decision.species for entry in observations} == {"Robin"}
     assert caplog.messages == [
-        "camera: dark; deciding by sound alone", "camera is usable again",
-        "microphone: silent; deciding by sight alone", "microphone is usable again"]
+        "camera: dark; deciding by sound alone",
+        "camera is usable again",
+        "microphone: silent; deciding by sight alone",
+        "microphone is usable again",
+    ]
 
 
 def test_a_camera_that_hangs_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The picture stands still from 2 to 8 s: for 3.2 s at 5.2 s, for 5.6 s at 7.6 s."""
-    observations = observe(film(tmp_path / "a.avi", 12, frozen=(2, 8)),
-                           song(tmp_path / "a.wav", 12))
+    observations = observe(
+        film(tmp_path / "a.avi", 12, frozen=(2, 8)), song(tmp_path / "a.wav", 12)
+    )
     assert senses(observations) == {0: HEARD, 1: HEARD, 2: BOTH, 3: BOTH}
     assert caplog.messages[0] == "camera: frozen; deciding by sound alone"
 
 
 def test_without_a_usable_sense_there_is_no_decision(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
-    observations = observe(film(tmp_path / "a.avi", 12, covered=(0, 9)),
-                           song(tmp_path / "a.wav", 12, muted=(0, 7.7)))
+    observations = observe(
+        film(tmp_path / "a.avi", 12, covered=(0, 9)), song(tmp_path / "a.wav", 12, muted=(0, 7.7))
+    )
     assert senses(observations) == {2: BOTH, 3: BOTH}
-    assert caplog.messages == ["camera: dark; no decision", "microphone: silent; no decision",
-                               "camera is usable again", "microphone is usable again"]
+    assert caplog.messages == [
+        "camera: dark; no decision",
+        "microphone: silent; no decision",
+        "camera is usable again",
+        "microphone is usable again",
+    ]
 
 
 def test_a_frame_is_joined_only_with_the_sound_of_its_own_window(tmp_path: Path) -> None:
@@ -127,8 +151,9 @@ def test_a_frame_is_joined_only_with_the_sound_of_its_own_window(tmp_path: Path)
     assert senses(observations) == {0: BOTH, 1: BOTH, 2: HEARD, 3: HEARD}
 
 
-def test_sound_that_ends_first_leaves_the_camera(tmp_path: Path,
-                                                 caplog: pytest.LogCaptureFixture) -> None:
+def test_sound_that_ends_first_leaves_the_camera(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """6 s of sound: window 1 has 3.6 s of it, window 2 1.2 s, window 3 none."""
     observations = observe(film(tmp_path / "a.avi", 12), song(tmp_path / "a.wav", 6))
     assert senses(observations) == {0: BOTH, 1: BOTH, 2: BOTH, 3: SEEN}
@@ -136,8 +161,9 @@ def test_sound_that_ends_first_leaves_the_camera(tmp_path: Path,
 
 
 @pytest.mark.parametrize(("length_s", "windows"), [(0.9, 0), (1.1, 1), (5.295, 1), (5.4, 2)])
-def test_one_second_of_sound_is_enough_for_a_window(tmp_path: Path, length_s: float,
-                                                    windows: int) -> None:
+def test_one_second_of_sound_is_enough_for_a_window(
+    tmp_path: Path, length_s: float, windows: int
+) -> None:
     observations = observe("none", song(tmp_path / "a.wav", length_s))
     assert len(observations) == windows
     assert all(entry.end_s == pytest.approx(length_s) for entry in observations[-1:])
@@ -163,7 +189,8 @@ def test_fast_and_real_pace_decide_the_same(tmp_path: Path) -> None:
     real = observe(image, audio, fast=False)
     assert time.monotonic() - began_s > 7.69
     assert [(entry.start_s, entry.end_s, entry.decision) for entry in real] == [
-        (entry.start_s, entry.end_s, entry.decision) for entry in fast]
+        (entry.start_s, entry.end_s, entry.decision) for entry in fast
+    ]
     ends, waited = timedelta(seconds=5.29), timedelta(seconds=2.39)
     assert began + ends < real[0].time < datetime.now(UTC) - waited
 
@@ -185,7 +212,8 @@ class Attentive(ColourAndPitch):
 
 
 def test_a_still_scene_is_looked_at_once_and_a_bird_as_long_as_it_is_there(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """The bird of 32 px is there from 9 to 14 s; windows start at 0, 2.4 ... 16.8 s.
 
     The last look at it is at 13.5 s, in window 5, [12, 17.295); the first is in 2, [4.8, 10.095).
@@ -212,8 +240,13 @@ def test_a_sound_that_does_not_stand_out_is_not_heard(tmp_path: Path) -> None:
     hum += 0.1 * np.sin(2 * np.pi * SONGS_HZ["Robin"] * seconds) * (seconds >= 60)
     soundfile.write(tmp_path / "a.wav", hum, 16_000)
     encoder = Attentive()
-    watch = Watch(encoder, gallery(), None,
-                  open_microphone(str(tmp_path / "a.wav"), YAMNET.rate_hz), fast=True)
+    watch = Watch(
+        encoder,
+        gallery(),
+        None,
+        open_microphone(str(tmp_path / "a.wav"), YAMNET.rate_hz),
+        fast=True,
+    )
     heard = senses(list(watch.observations()))
     assert [window for window in heard if window >= 15] == [23, 24, 25]
     assert encoder.heard == len(heard) and watch.idle == 26 - len(heard)
@@ -221,6 +254,7 @@ def test_a_sound_that_does_not_stand_out_is_not_heard(tmp_path: Path) -> None:
 
 def test_a_sound_without_a_bird_is_no_observation(tmp_path: Path) -> None:
     """The classes are all 0: nothing is embedded, except beside a picture."""
+
     class Birdless(Attentive):
         def hear(self, waveform: np.ndarray) -> Heard:
             frames = super().hear(waveform).frames
@@ -278,7 +312,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 def test_a_window_tells_how_long_the_machine_has_slept(
-        clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asleep_s = 0.0
     monkeypatch.setattr("time.clock_gettime", lambda _: clock[0] + asleep_s)
     windows = Watch(ColourAndPitch(), gallery(), Garden(), None).windows()
@@ -290,7 +325,8 @@ def test_a_window_tells_how_long_the_machine_has_slept(
 
 @pytest.mark.parametrize("late_s", [0.0, 2.0])
 def test_a_late_live_scene_goes_on_with_its_newest_window(
-        late_s: float, clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    late_s: float, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     """Decided at 5.295 s, and ready at 12.795 s, when windows 1, 2 and 3 are complete: on with 3.
 
     Window 3, [7.2, 12.495), is ready in time for 4, which is waited for until 14.895 s; with a
@@ -307,8 +343,7 @@ def test_a_late_live_scene_goes_on_with_its_newest_window(
     assert clock[0] == pytest.approx(1000 + 9.6 + YAMNET.window_s + late_s)
     asked = (1007.2 + late_s, 1012.495 + late_s)
     assert camera.asked[1] == pytest.approx(asked), "live sources go by monotonic()"
-    assert caplog.messages == [
-        "processing takes longer than 2.4 s a window; windows are skipped"]
+    assert caplog.messages == ["processing takes longer than 2.4 s a window; windows are skipped"]
 
 
 class Air:
@@ -328,7 +363,8 @@ class Air:
 
 @pytest.mark.parametrize("latency", [Latency(1.5, 0.25), Latency(0.25, 1.5)])
 def test_what_happened_together_is_judged_together_however_late_it_comes(
-        latency: Latency, clock: list[float]) -> None:
+    latency: Latency, clock: list[float]
+) -> None:
     """Window 0 is of 0 to 5.295 s, and is there 1.5 s later, by the sense that is later."""
     camera, microphone = Garden(), Air()
     windows = Watch(ColourAndPitch(), gallery(), camera, microphone, latency=latency).windows()
@@ -336,8 +372,9 @@ def test_what_happened_together_is_judged_together_however_late_it_comes(
     window = next(windows)
     assert clock[0] == pytest.approx(1006.795)
     assert camera.asked == [pytest.approx((1000 + latency.camera_s, 1005.295 + latency.camera_s))]
-    assert microphone.asked == [pytest.approx((1000 + latency.microphone_s,
-                                               1005.295 + latency.microphone_s))]
+    assert microphone.asked == [
+        pytest.approx((1000 + latency.microphone_s, 1005.295 + latency.microphone_s))
+    ]
     assert (window.start_s, window.end_s) == pytest.approx((0, 5.295))
     late = timedelta(seconds=1.5)
     assert began - late <= window.time <= datetime.now(UTC) - late
@@ -361,7 +398,8 @@ def test_files_are_not_late(tmp_path: Path) -> None:
 
 
 def test_every_second_window_is_left_out_while_the_machine_is_hot(
-        clock: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Hot after windows 0 and 2: on with 2 and 4; then it is cool, and 5 comes."""
     monkeypatch.setattr("birdfield.watch.thermal.ZONES", tmp_path)
     (tmp_path / "thermal_zone0").mkdir()
@@ -405,8 +443,14 @@ def test_a_window_tells_why_a_live_source_gives_nothing(clock: list[float]) -> N
     camera = Garden()
     windows = Watch(ColourAndPitch(), gallery(), camera, None).windows()
     faults = []
-    for blind, loss in ((False, None), (True, None), (True, None), (True, "has hung for 20 s"),
-                        (True, None), (False, None)):
+    for blind, loss in (
+        (False, None),
+        (True, None),
+        (True, None),
+        (True, "has hung for 20 s"),
+        (True, None),
+        (False, None),
+    ):
         camera.blind, camera.loss = blind, loss
         faults.append(next(windows).faults["camera"])
     assert faults == [None, "no frame", "no frame", "has hung for 20 s", "has hung for 20 s", None]
@@ -437,19 +481,30 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
     quality = entry.pop("quality")
     assert quality["image"] is None and 0 <= quality["audio"] <= 1
     assert entry == {
-        "file": {"image": None, "audio": audio}, "start_s": 0.0, "end_s": 5.0,
-        "species": "Robin", "score": 1.0, "similarity": 1.0, "margin": 1.0, "unknown": False,
-        "senses": ["audio"], "agreement": "single", "model": "a1b2",
-        "top": [{"species": "Robin", "score": 1.0}, {"species": "Jay", "score": 0.0}]}
+        "file": {"image": None, "audio": audio},
+        "start_s": 0.0,
+        "end_s": 5.0,
+        "species": "Robin",
+        "score": 1.0,
+        "similarity": 1.0,
+        "margin": 1.0,
+        "unknown": False,
+        "senses": ["audio"],
+        "agreement": "single",
+        "model": "a1b2",
+        "top": [{"species": "Robin", "score": 1.0}, {"species": "Jay", "score": 0.0}],
+    }
 
 
 def test_an_unknown_bird_of_a_photograph_as_json() -> None:
-    decision = Decision(None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),),
-                        "single", 0.87654, None)
-    entry = to_json(Observation(datetime(2025, 5, 1, tzinfo=UTC), None, None, decision,
-                                "robin.jpg", None), "a1b2")
+    decision = Decision(
+        None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),), "single", 0.87654, None
+    )
+    entry = to_json(
+        Observation(datetime(2025, 5, 1, tzinfo=UTC), None, None, decision, "robin.jpg", None),
+        "a1b2",
+    )
     assert (entry["species"], entry["unknown"]) == (None, True)
     assert (entry["start_s"], entry["end_s"]) == (None, None)
     assert (entry["similarity"], entry["margin"]) == (0.1235, 0.0123)
     assert entry["quality"] == {"image": 0.8765, "audio": None}
-

@@ -31,8 +31,9 @@ def window(number: int, spoken: bool = False) -> Window:
 def kept(spoken: set[int], count: int = 20, open_to_all: bool = False) -> list[int]:
     """Return the windows whose sound may be kept, by number."""
     gate = SpeechGate(open_to_all)
-    passed = [each for number in range(count)
-              for each in gate.push(window(number, number in spoken))]
+    passed = [
+        each for number in range(count) for each in gate.push(window(number, number in spoken))
+    ]
     passed += gate.flush()
     assert [each.start_s for each, _ in passed] == [number * DECISION_S for number in range(count)]
     assert gate.withheld == sum(not may_keep for _, may_keep in passed)
@@ -82,8 +83,10 @@ def formants(seconds: float) -> np.ndarray:
         pulses = np.diff(np.floor(np.cumsum(pitch_hz) / rate_hz), prepend=0)
         spectrum = np.fft.rfft(pulses + rng.normal(0, 0.01, length))
         hz = np.fft.rfftfreq(length, 1 / rate_hz)
-        gain = sum(1 / (1 + ((hz - formant) / 80) ** 2) / (1 + number)
-                   for number, formant in enumerate(vowels[rng.integers(4)]))
+        gain = sum(
+            1 / (1 + ((hz - formant) / 80) ** 2) / (1 + number)
+            for number, formant in enumerate(vowels[rng.integers(4)])
+        )
         syllable = np.fft.irfft(spectrum * gain, length) * np.hanning(length)
         sound += [syllable / np.abs(syllable).max(), np.zeros(int(rng.uniform(0, 0.06) * rate_hz))]
     return (0.3 * np.concatenate(sound)[: int(seconds * rate_hz)]).astype(np.float32)

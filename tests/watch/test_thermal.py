@@ -21,8 +21,9 @@ def test_the_hottest_zone_that_tells_a_temperature_counts(tmp_path: Path) -> Non
     assert read_celsius(tmp_path) == pytest.approx(51.234)
 
 
-def test_heat_begins_at_75_and_ends_below_68(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                             caplog: pytest.LogCaptureFixture) -> None:
+def test_heat_begins_at_75_and_ends_below_68(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("birdfield.watch.thermal.ZONES", tmp_path)
     caplog.set_level(logging.INFO)
     heat = Heat()
@@ -34,4 +35,5 @@ def test_heat_begins_at_75_and_ends_below_68(tmp_path: Path, monkeypatch: pytest
     assert hot == [False, True, True, True, False, False]
     assert caplog.messages == [
         "the machine is at 75 degrees Celsius; every second window is left out",
-        "the machine is at 67 degrees Celsius again; no window is left out"]
+        "the machine is at 67 degrees Celsius again; no window is left out",
+    ]

@@ -29,9 +29,15 @@ def window(number: int, seen: float | None = None, heard: float | None = None) -
     if image is None and audio is None:
         return Window(time, start_s, end_s)
     decision = decide(ENCODER, GALLERY, image, audio)
-    return Window(time, start_s, end_s, {}, Observation(time, start_s, end_s, decision, "a", "b"),
-                  seen=Part(image, None) if image is not None else NOTHING,
-                  heard=Part(None, audio) if audio is not None else NOTHING)
+    return Window(
+        time,
+        start_s,
+        end_s,
+        {},
+        Observation(time, start_s, end_s, decision, "a", "b"),
+        seen=Part(image, None) if image is not None else NOTHING,
+        heard=Part(None, audio) if audio is not None else NOTHING,
+    )
 
 
 def pool(windows: Sequence[Window], gap_s: float = 30.0) -> list[Visit]:
@@ -49,9 +55,13 @@ def quiet(first: int, count: int) -> list[Window]:
 
 def test_a_bird_heard_first_and_seen_later_is_one_visit() -> None:
     """Heard from window 0, at 0 s; seen to window 5, which ends at 12 + 5.3 = 17.3 s."""
-    visit, = pool([*(window(number, heard=60) for number in range(3)),
-                   *(window(number, seen=60, heard=60) for number in range(3, 5)),
-                   window(5, seen=60)])
+    (visit,) = pool(
+        [
+            *(window(number, heard=60) for number in range(3)),
+            *(window(number, seen=60, heard=60) for number in range(3, 5)),
+            window(5, seen=60),
+        ]
+    )
     assert (visit.species, visit.agreement, visit.windows) == ("Robin", "agree", 6)
     assert visit.senses == {"image", "audio"}
     assert (visit.start_s, visit.end_s) == pytest.approx((0.0, 17.3))
@@ -62,7 +72,7 @@ def test_a_bird_heard_first_and_seen_later_is_one_visit() -> None:
 
 def test_a_bird_that_is_only_seen_begins_with_its_frame() -> None:
     """A frame is the last of its window [7.2, 12.5): the bird was not seen in the one before."""
-    visit, = pool([window(number, seen=0) for number in (3, 4)])
+    (visit,) = pool([window(number, seen=0) for number in (3, 4)])
     assert visit.start_s == pytest.approx(12.5 - 2.4)
     assert (visit.species, visit.agreement, visit.senses) == ("Jay", "single", {"image"})
 
@@ -70,8 +80,13 @@ def test_a_bird_that_is_only_seen_begins_with_its_frame() -> None:
 @pytest.mark.parametrize(("away", "visits"), [(12, 1), (15, 2)])
 def test_a_visit_ends_after_a_gap(away: int, visits: int) -> None:
     """Window 2 ends at 10.1 s; the gap is known at the end of a window, 28.8 or 36 s later."""
-    found = pool([*(window(number, seen=0) for number in range(3)), *quiet(3, away - 1),
-                  *(window(2 + away + number, seen=0) for number in range(3))])
+    found = pool(
+        [
+            *(window(number, seen=0) for number in range(3)),
+            *quiet(3, away - 1),
+            *(window(2 + away + number, seen=0) for number in range(3)),
+        ]
+    )
     assert [visit.species for visit in found] == ["Jay"] * visits
 
 
@@ -96,14 +111,15 @@ def test_answers_that_none_is_given_for_add_up(windows: int, visits: int) -> Non
     """185 degrees is 65 from the Wren: cos 65 = 0.4226 is 0.0774 below what is answered, 0.0226
     above the half; each counts 1 / (1 + e^(-0.0226 / 0.05)) = 0.611, 3 of them 1.83 of 1.9."""
     unsure = [window(number, seen=185) for number in range(windows)]
-    assert all(each.observation is not None and each.observation.decision.unknown
-               for each in unsure)
+    assert all(
+        each.observation is not None and each.observation.decision.unknown for each in unsure
+    )
     assert [visit.species for visit in pool(unsure)] == ["Wren"] * visits
 
 
 def test_a_sense_that_is_far_from_all_species_says_nothing() -> None:
     """A Jay is heard with a picture at 220 degrees, 100 from the Wren: not disputed."""
-    claim, = claims_of(ENCODER, GALLERY, window(0, seen=220, heard=0))
+    (claim,) = claims_of(ENCODER, GALLERY, window(0, seen=220, heard=0))
     assert (claim.species, claim.senses) == ("Jay", ("audio",))
     assert claim.weight == pytest.approx(1.0, abs=1e-4)
 
@@ -112,13 +128,16 @@ def test_two_birds_at_once_are_two_visits_of_windows_that_count_less() -> None:
     """A Jay is seen while a Wren sings: each counts 0.7, 2 of them 1.4, 3 of them 2.1."""
     assert pool([window(number, seen=0, heard=120) for number in range(2)]) == []
     found = pool([window(number, seen=0, heard=120) for number in range(3)])
-    assert {(visit.species, *visit.senses) for visit in found} == {("Jay", "image"),
-                                                                  ("Wren", "audio")}
+    assert {(visit.species, *visit.senses) for visit in found} == {
+        ("Jay", "image"),
+        ("Wren", "audio"),
+    }
 
 
 @pytest.mark.parametrize(("heard", "species"), [(105, {"Robin"}), (120, {"Robin", "Wren"})])
 def test_a_sound_that_is_possibly_the_seen_birds_tells_of_no_other(
-        heard: float, species: set[str]) -> None:
+    heard: float, species: set[str]
+) -> None:
     """A Robin is seen; by sound, nearest to the Wren, it is 1 / (1 + e^(0.259 / 0.1)) = 0.070 at
     105 degrees, and 1 / (1 + e^5) = 0.007 at 120."""
     claims = claims_of(ENCODER, GALLERY, window(0, seen=60, heard=heard))
@@ -159,7 +178,7 @@ def pool_claims(shares: Sequence[float]) -> list[Visit]:
 
 def test_evidence_that_conflicts_is_one_undecided_visit() -> None:
     """Robin has 4 x 0.8 + 3 x 0.3 = 4.1 of 7, 0.586 of the two; 0.7 is needed."""
-    visit, = pool_claims([0.8, 0.3, 0.8, 0.3, 0.8, 0.3, 0.8])
+    (visit,) = pool_claims([0.8, 0.3, 0.8, 0.3, 0.8, 0.3, 0.8])
     assert (visit.species, visit.agreement) == (None, "disagree")
     assert [species for species, _ in visit.candidates] == ["Robin", "Jay"]
     assert [share for _, share in visit.candidates] == pytest.approx([4.1 / 7, 2.9 / 7])
@@ -168,7 +187,7 @@ def test_evidence_that_conflicts_is_one_undecided_visit() -> None:
 
 def test_a_bird_that_is_now_and_then_taken_for_another_is_one_visit() -> None:
     """Robin has 6 x 0.9 + 2 x 0.3 = 6 of 8, 0.75; the Jay's windows are the Robin's."""
-    visit, = pool_claims([0.3, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.3])
+    (visit,) = pool_claims([0.3, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.3])
     assert (visit.species, visit.windows) == ("Robin", 6)
     assert visit.start_s == pytest.approx(5.3 - 2.4), "the Jay's first window was the Robin's"
 
@@ -192,7 +211,7 @@ def test_sound_that_may_not_be_kept_leaves_no_vector() -> None:
     for number in range(3):
         each = window(number, seen=60, heard=60)
         visits.take(each, claims_of(ENCODER, GALLERY, each), keep_sound=False)
-    visit, = visits.close()
+    (visit,) = visits.close()
     assert set(visit.vectors) == {"image"} and visit.senses == {"image", "audio"}
 
 
@@ -202,7 +221,7 @@ def test_a_visit_of_hours_takes_no_more_memory() -> None:
         each = window(number, seen=60, heard=60)
         visits.take(each, claims_of(ENCODER, GALLERY, each))
         if number == 2:
-            visit, = visits._open.values()
+            (visit,) = visits._open.values()
             early = (len(visit.tally), len(visit.sums), visit.kept)
     assert (len(visit.tally), len(visit.sums), visit.kept) == early
     assert visit.windows == 1000

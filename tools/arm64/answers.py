@@ -26,13 +26,17 @@ def embeddings(encoder: Encoder, files: list[Path]) -> Iterator[dict[str, Any]]:
         parts = list(embed_file(encoder, path))
         for part in parts:
             name = path.name if part.start_s is None else f"{path.name} {part.start_s:.1f} s"
-            sense, tower = ("image", part.image) if part.image is not None else ("audio",
-                                                                                 part.audio)
+            sense, tower = (
+                ("image", part.image) if part.image is not None else ("audio", part.audio)
+            )
             assert tower is not None  # a part holds one of the two
             first.setdefault(sense, pool_parts(parts))
             yield {"of": name, "tower": sense, "vector": tower.tolist()}
-            yield {"of": name, "tower": "fusion",
-                   "vector": encoder.fuse(part.image, part.audio).tolist()}
+            yield {
+                "of": name,
+                "tower": "fusion",
+                "vector": encoder.fuse(part.image, part.audio).tolist(),
+            }
     both = encoder.fuse(first["image"].image, first["audio"].audio)
     yield {"of": "the first pair", "tower": "fusion", "vector": both.tolist()}
 
@@ -42,9 +46,17 @@ def main() -> None:
     encoder = load_bundle(resolve_model(Path(sys.argv[1]))).encoder()
     rows = list(embeddings(encoder, [Path(name) for name in sys.argv[2:]]))
     runtime = interpreter_class().__module__.partition(".")[0].replace("_", "-")
-    print(json.dumps({"machine": platform.machine(), "python": platform.python_version(),
-                      "runtime": f"{runtime} {version(runtime)}", "numpy": version("numpy"),
-                      "rows": rows}))
+    print(
+        json.dumps(
+            {
+                "machine": platform.machine(),
+                "python": platform.python_version(),
+                "runtime": f"{runtime} {version(runtime)}",
+                "numpy": version("numpy"),
+                "rows": rows,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -47,8 +47,13 @@ def commands(model: str | None, files: Sequence[str]) -> tuple[list[str], list[s
     """Return the arguments of answers.py and of birdfield, in the exchange folder."""
     pair = ["--image", files[0], "--audio", next(name for name in files if name.endswith("wav"))]
     named = ["--model", model] if model else []
-    return ["answers.py", model or STARTER.name, *files], ["identify", "--json", *named,
-                                                                 *pair, *files]
+    return ["answers.py", model or STARTER.name, *files], [
+        "identify",
+        "--json",
+        *named,
+        *pair,
+        *files,
+    ]
 
 
 def ask_here(exchange: Path, model: str | None, files: Sequence[str]) -> Answers:
@@ -58,14 +63,26 @@ def ask_here(exchange: Path, model: str | None, files: Sequence[str]) -> Answers
     environment = {**os.environ, "XDG_DATA_HOME": str(exchange / "data")}  # no user's own species
 
     def run(*arguments: str) -> str:
-        return subprocess.run([sys.executable, *arguments], cwd=exchange, check=True, text=True,
-                              stdout=subprocess.PIPE, env=environment).stdout
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=exchange,
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+            env=environment,
+        ).stdout
 
     return _answers(lambda: run(*embed), lambda: run(*cli, *identify))
 
 
-def ask_root(folder: Path, binaries: str, runtime: str, exchange: Path, model: str | None,
-             files: Sequence[str]) -> Answers:
+def ask_root(
+    folder: Path,
+    binaries: str,
+    runtime: str,
+    exchange: Path,
+    model: str | None,
+    files: Sequence[str],
+) -> Answers:
     """Answer in a root."""
     embed, identify = commands(model, files)
     environment = {"BIRDFIELD_RUNTIME": runtime}
@@ -73,8 +90,9 @@ def ask_root(folder: Path, binaries: str, runtime: str, exchange: Path, model: s
     def run(*command: str) -> str:
         return run_in_root(folder, exchange, command, environment)
 
-    return _answers(lambda: run(f"{binaries}/python", *embed),
-                    lambda: run(f"{binaries}/birdfield", *identify))
+    return _answers(
+        lambda: run(f"{binaries}/python", *embed), lambda: run(f"{binaries}/birdfield", *identify)
+    )
 
 
 def _answers(embed: Callable[[], str], identify: Callable[[], str]) -> Answers:
@@ -87,18 +105,28 @@ def _answers(embed: Callable[[], str], identify: Callable[[], str]) -> Answers:
 def compare(model: str, here: Answers, there: Answers) -> bool:
     """Print how the two agree; tell whether it is enough."""
     pairs = list(zip(here.embeddings["rows"], there.embeddings["rows"], strict=True))
-    cosines = {tower: [float(np.dot(one["vector"], other["vector"])) for one, other in pairs
-                       if one["tower"] == tower] for tower in ("image", "audio", "fusion")}
+    cosines = {
+        tower: [
+            float(np.dot(one["vector"], other["vector"]))
+            for one, other in pairs
+            if one["tower"] == tower
+        ]
+        for tower in ("image", "audio", "fusion")
+    }
     decisions = list(zip(here.decisions, there.decisions, strict=True))
     same = [all(one[key] == other[key] for key in DECISION) for one, other in decisions]
     farthest = max(abs(one["score"] - other["score"]) for one, other in decisions)
     made = there.embeddings
-    say(f"{made['machine']}, Python {made['python']}, {made['runtime']}, NumPy {made['numpy']}, "
-        f"{model}: cosine to x86-64 (mean, least of n) " + "; ".join(
+    say(
+        f"{made['machine']}, Python {made['python']}, {made['runtime']}, NumPy {made['numpy']}, "
+        f"{model}: cosine to x86-64 (mean, least of n) "
+        + "; ".join(
             f"{tower} {np.mean(values):.6f}, {min(values):.6f} of {len(values)}"
-            for tower, values in cosines.items())
+            for tower, values in cosines.items()
+        )
         + f"; {sum(same)} of {len(same)} decisions the same, scores within {farthest:.4f}; "
-        f"identify took {there.seconds:.1f} s, {here.seconds:.1f} s here")
+        f"identify took {there.seconds:.1f} s, {here.seconds:.1f} s here"
+    )
     return all(same) and min(min(values) for values in cosines.values()) >= LEAST_COSINE
 
 
@@ -126,8 +154,12 @@ def main() -> int:
                 say(f"{error}; {TRIED} is only tried")
                 continue
             good = (compare(name, here[name], there) or runtime == TRIED) and good
-    say("arm64 answers as x86-64 does" if good else "make arm64: arm64 does not answer as x86-64 "
-        f"does: every cosine must be {LEAST_COSINE} or more and every decision the same")
+    say(
+        "arm64 answers as x86-64 does"
+        if good
+        else "make arm64: arm64 does not answer as x86-64 "
+        f"does: every cosine must be {LEAST_COSINE} or more and every decision the same"
+    )
     return 0 if good else 1
 
 

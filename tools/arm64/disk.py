@@ -18,17 +18,28 @@ SUITE = "trixie"
 USER = "wren"
 # What Raspberry Pi OS Lite has of what a station touches, and no more: it is without
 # python3-venv. Busybox starts it, in place of an initramfs that takes minutes to make.
-PACKAGES = ("systemd,systemd-sysv,systemd-timesyncd,libpam-systemd,dbus,udev,kmod,sudo,"
-            "openssh-server,linux-image-arm64,busybox-static,ca-certificates,iproute2,netbase,"
-            "procps,nano,python3,alsa-utils,v4l-utils")
+PACKAGES = (
+    "systemd,systemd-sysv,systemd-timesyncd,libpam-systemd,dbus,udev,kmod,sudo,"
+    "openssh-server,linux-image-arm64,busybox-static,ca-certificates,iproute2,netbase,"
+    "procps,nano,python3,alsa-utils,v4l-utils"
+)
 DISK_GB = 6
 TOOLS = ("qemu-system-aarch64", "mkfs.ext4", "depmod", "cpio", "xz", "ssh", "scp", "ssh-keygen")
 DRIVERS = ("virtio_blk", "ext4")  # what it takes to find the disk
-PAM = ("auth required pam_unix.so\n", "account required pam_unix.so\n",
-       "password required pam_unix.so\n", "session required pam_unix.so\n"
-       "session optional pam_systemd.so\n", "session required pam_unix.so\n")
-PAM_FILES = ("common-auth", "common-account", "common-password", "common-session",
-             "common-session-noninteractive")
+PAM = (
+    "auth required pam_unix.so\n",
+    "account required pam_unix.so\n",
+    "password required pam_unix.so\n",
+    "session required pam_unix.so\nsession optional pam_systemd.so\n",
+    "session required pam_unix.so\n",
+)
+PAM_FILES = (
+    "common-auth",
+    "common-account",
+    "common-password",
+    "common-session",
+    "common-session-noninteractive",
+)
 FILES = {
     "etc/hostname": "garden\n",
     "etc/hosts": "127.0.0.1 localhost garden\n",
@@ -39,21 +50,22 @@ FILES = {
     "etc/sudoers.d/user": f"{USER} ALL=(ALL) NOPASSWD: ALL\n",  # as Raspberry Pi OS has it
     # An emulated start takes longer than any, and so does an emulated window.
     "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultDeviceTimeoutSec=15min\n",
-    "etc/systemd/system/service.d/slow.conf":
-        "[Service]\nTimeoutStartSec=15min\nWatchdogSec=0\n",
+    "etc/systemd/system/service.d/slow.conf": "[Service]\nTimeoutStartSec=15min\nWatchdogSec=0\n",
     "etc/systemd/system/birdfield.service.d/slow.conf": "[Service]\nWatchdogSec=15min\n",
     # Its camera and its microphone; see tools/arm64/player.py.
-    "etc/systemd/system/aviary.service":
-        "[Unit]\nBefore=birdfield.service\n\n"
-        "[Service]\nExecStartPre=/usr/bin/python3 /opt/player.py plug-in\n"
-        "ExecStart=/usr/bin/python3 /opt/player.py /opt/film.bgr /opt/song.wav\n"
-        "Restart=always\nRestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n",
+    "etc/systemd/system/aviary.service": "[Unit]\nBefore=birdfield.service\n\n"
+    "[Service]\nExecStartPre=/usr/bin/python3 /opt/player.py plug-in\n"
+    "ExecStart=/usr/bin/python3 /opt/player.py /opt/film.bgr /opt/song.wav\n"
+    "Restart=always\nRestartSec=5\n\n[Install]\nWantedBy=multi-user.target\n",
     **{f"etc/pam.d/{name}": text for name, text in zip(PAM_FILES, PAM, strict=True)},
 }
-COPIES = {"usr/share/base-files/profile": "etc/profile",
-          "usr/share/libc-bin/nsswitch.conf": "etc/nsswitch.conf",
-          "usr/share/openssh/sshd_config": "etc/ssh/sshd_config",
-          "usr/bin/which.debianutils": "usr/bin/which", "usr/bin/mawk": "usr/bin/awk"}
+COPIES = {
+    "usr/share/base-files/profile": "etc/profile",
+    "usr/share/libc-bin/nsswitch.conf": "etc/nsswitch.conf",
+    "usr/share/openssh/sshd_config": "etc/ssh/sshd_config",
+    "usr/bin/which.debianutils": "usr/bin/which",
+    "usr/bin/mawk": "usr/bin/awk",
+}
 UNITS = ("systemd-networkd", "systemd-timesyncd", "ssh", "aviary")
 # In a mount namespace of its own: nothing stays mounted, however it ends.
 ENTER = """set -e
@@ -63,7 +75,7 @@ exec chroot "$0" sh -ec "$1"
 CONFIGURE = f"""mkdir -p /usr/local/bin
 systemd-sysusers
 useradd --create-home --shell /bin/bash --groups sudo {USER}
-systemctl enable {' '.join(UNITS)}
+systemctl enable {" ".join(UNITS)}
 systemctl mask systemd-hwdb-update systemd-binfmt apt-daily.timer apt-daily-upgrade.timer
 systemd-machine-id-setup
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
@@ -102,9 +114,11 @@ def check_tools() -> None:
     """Raise SystemExit unless everything is there that makes and starts the machine."""
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
-        raise SystemExit(f"make arm64-season: not found: {', '.join(missing)}; on Debian run: "
-                         "apt-get install qemu-system-arm e2fsprogs kmod cpio xz-utils "
-                         "openssh-client")
+        raise SystemExit(
+            f"make arm64-season: not found: {', '.join(missing)}; on Debian run: "
+            "apt-get install qemu-system-arm e2fsprogs kmod cpio xz-utils "
+            "openssh-client"
+        )
 
 
 def ensure_disk() -> Disk:
@@ -125,8 +139,19 @@ def ensure_disk() -> Disk:
     log = disk.folder / "log"
     packages = arm64_folder() / "packages"  # kept, for one that is made anew
     packages.mkdir(exist_ok=True)
-    _run(log, ["debootstrap", "--foreign", "--arch=arm64", "--variant=minbase",
-               f"--include={PACKAGES}", f"--cache-dir={packages}", SUITE, str(root)])
+    _run(
+        log,
+        [
+            "debootstrap",
+            "--foreign",
+            "--arch=arm64",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            f"--cache-dir={packages}",
+            SUITE,
+            str(root),
+        ],
+    )
     _unpack(root)
     _configure(root, disk, log)
     _make_initramfs(root, disk, log)
@@ -145,21 +170,25 @@ def _unpack(root: Path) -> None:
     """
     status = []
     for package in sorted((root / "var" / "cache" / "apt" / "archives").glob("*.deb")):
-        tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE,
-                             check=True).stdout
+        tar = subprocess.run(
+            ["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE, check=True
+        ).stdout
         subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", root], input=tar, check=True)
-        control = subprocess.run(["dpkg-deb", "--field", package], stdout=subprocess.PIPE,
-                                 check=True, text=True).stdout
+        control = subprocess.run(
+            ["dpkg-deb", "--field", package], stdout=subprocess.PIPE, check=True, text=True
+        ).stdout
         status.append(f"{control.rstrip()}\nStatus: install ok installed\n")
-        names = subprocess.run(["tar", "-t"], input=tar, stdout=subprocess.PIPE,
-                               check=True).stdout.decode()
+        names = subprocess.run(
+            ["tar", "-t"], input=tar, stdout=subprocess.PIPE, check=True
+        ).stdout.decode()
         field = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line)
         same = f":{field['Architecture']}" if field.get("Multi-Arch") == "same" else ""
         own = root / "var" / "lib" / "dpkg" / "info" / f"{field['Package']}{same}"
         if field["Package"] == "libc-bin":
             _register_ldconfig(package, own)
-        own.with_name(f"{own.name}.list").write_text("".join(f"{name[1:].rstrip('/') or '/.'}\n"
-                                  for name in names.splitlines()))
+        own.with_name(f"{own.name}.list").write_text(
+            "".join(f"{name[1:].rstrip('/') or '/.'}\n" for name in names.splitlines())
+        )
         package.unlink()
     (root / "var" / "lib" / "dpkg" / "status").write_text("\n".join(status))
 
@@ -211,15 +240,28 @@ def _make_initramfs(root: Path, disk: Disk, log: Path) -> None:
     (place / "init").chmod(0o755)
     drivers: list[str] = []
     for driver in DRIVERS:
-        shown = subprocess.run(["modprobe", "-d", str(root), "-S", release, "--show-depends",
-                                driver], stdout=subprocess.PIPE, check=True, text=True).stdout
+        shown = subprocess.run(
+            ["modprobe", "-d", str(root), "-S", release, "--show-depends", driver],
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        ).stdout
         drivers += [line.split()[1] for line in shown.splitlines() if line.startswith("insmod")]
     for number, driver in enumerate(dict.fromkeys(drivers)):
         module = subprocess.run(["xz", "-dc", driver], stdout=subprocess.PIPE, check=True).stdout
         (place / "modules" / f"{number:02}-{Path(driver).name.removesuffix('.xz')}").write_bytes(
-            module)
-    _run(log, ["sh", "-c", 'cd "$0" && find . | cpio --quiet -o -H newc > "$1"', str(place),
-               str(disk.folder / "initramfs.cpio")])
+            module
+        )
+    _run(
+        log,
+        [
+            "sh",
+            "-c",
+            'cd "$0" && find . | cpio --quiet -o -H newc > "$1"',
+            str(place),
+            str(disk.folder / "initramfs.cpio"),
+        ],
+    )
     shutil.rmtree(place)
 
 
@@ -228,5 +270,7 @@ def _run(log: Path, command: Sequence[str]) -> None:
     with log.open("ab") as stream:
         done = subprocess.run(command, stdout=stream, stderr=stream, check=False, env=environment)
     if done.returncode:
-        raise SystemExit(f"make arm64-season: {command[0]} ended with exit code {done.returncode}; "
-                         f"its log is {log}")
+        raise SystemExit(
+            f"make arm64-season: {command[0]} ended with exit code {done.returncode}; "
+            f"its log is {log}"
+        )

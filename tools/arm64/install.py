@@ -57,14 +57,33 @@ def download_wheels(root: Root, runtime: str, folder: Path) -> None:
     """
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     # A marker would be read as this machine's Python, not as the root's.
-    extra = [requirement.partition(";")[0] for requirement in
-             project["optional-dependencies"]["tflite-runtime"] if runtime == "tflite-runtime"]
-    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder,
-                           "--python-version", root.python, *platform_arguments("aarch64"),
-                           *project["dependencies"], *extra], check=False)
+    extra = [
+        requirement.partition(";")[0]
+        for requirement in project["optional-dependencies"]["tflite-runtime"]
+        if runtime == "tflite-runtime"
+    ]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--dest",
+            folder,
+            "--python-version",
+            root.python,
+            *platform_arguments("aarch64"),
+            *project["dependencies"],
+            *extra,
+        ],
+        check=False,
+    )
     if done.returncode:
-        raise SystemExit(f"make arm64: pip could not download the wheels for Python {root.python}; "
-                         "what it said is above")
+        raise SystemExit(
+            f"make arm64: pip could not download the wheels for Python {root.python}; "
+            "what it said is above"
+        )
 
 
 def install(root: Root, folder: Path, runtime: str, exchange: Path) -> str:
@@ -73,8 +92,9 @@ def install(root: Root, folder: Path, runtime: str, exchange: Path) -> str:
     extra = "[tflite-runtime]" if runtime == "tflite-runtime" else ""
     used_again = (folder / environment[1:] / "bin" / "birdfield").exists()
     if not used_again:
-        run_in_root(folder, exchange, ["python3", "-m", "venv", "--without-pip", "--clear",
-                                       environment])
+        run_in_root(
+            folder, exchange, ["python3", "-m", "venv", "--without-pip", "--clear", environment]
+        )
     say(f"{root.name}: pip install {WHEEL}{extra}")
     pip(folder, exchange, environment, f"{EXCHANGE}/{WHEEL}{extra}")
     if used_again:  # an earlier build of the same version is taken for this one
@@ -88,7 +108,21 @@ def pip(folder: Path, exchange: Path, environment: str, *arguments: str) -> None
     if not place.exists():
         (wheel,) = (folder / "usr" / "share" / "python-wheels").glob("pip-*.whl")
         zipfile.ZipFile(wheel).extractall(place)
-    run_in_root(folder, exchange,
-                [f"{environment}/bin/python", "-m", "pip", "install", "--quiet", "--no-index",
-                 "--no-compile", "--disable-pip-version-check", "--root-user-action=ignore",
-                 f"--find-links={EXCHANGE}/wheels", *arguments], {"PYTHONPATH": "/opt/pip"})
+    run_in_root(
+        folder,
+        exchange,
+        [
+            f"{environment}/bin/python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-index",
+            "--no-compile",
+            "--disable-pip-version-check",
+            "--root-user-action=ignore",
+            f"--find-links={EXCHANGE}/wheels",
+            *arguments,
+        ],
+        {"PYTHONPATH": "/opt/pip"},
+    )

@@ -35,17 +35,31 @@ class Machine:
 
     def __init__(self, disk: Disk, port: int) -> None:
         """Speak to the machine whose ssh is at a port of this one."""
-        self._options = ["-i", str(disk.key), "-o", "StrictHostKeyChecking=no", "-o",
-                         "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o",
-                         "ConnectTimeout=30", "-o", "ServerAliveInterval=30"]
+        self._options = [
+            "-i",
+            str(disk.key),
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
+            "-o",
+            "ConnectTimeout=30",
+            "-o",
+            "ServerAliveInterval=30",
+        ]
         self._port = str(port)
 
     @contextlib.contextmanager
     def login(self) -> Iterator["Shell"]:
         """Log in; at the end, log out."""
-        process = subprocess.Popen(["ssh", "-p", self._port, *self._options, f"{USER}@127.0.0.1",
-                                    "bash -l"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   text=True)
+        process = subprocess.Popen(
+            ["ssh", "-p", self._port, *self._options, f"{USER}@127.0.0.1", "bash -l"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         try:
             yield Shell(process)
         finally:
@@ -59,8 +73,19 @@ class Machine:
 
     def copy(self, source: Path, target: str) -> None:
         """Copy a file or folder into the user's home."""
-        subprocess.run(["scp", "-q", "-r", "-P", self._port, *self._options, str(source),
-                        f"{USER}@127.0.0.1:{target}"], check=True)
+        subprocess.run(
+            [
+                "scp",
+                "-q",
+                "-r",
+                "-P",
+                self._port,
+                *self._options,
+                str(source),
+                f"{USER}@127.0.0.1:{target}",
+            ],
+            check=True,
+        )
 
     def run(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Log in, run a command by a login shell, log out.
@@ -68,13 +93,26 @@ class Machine:
         Raises:
             SystemExit: When it fails, and that is to be checked.
         """
-        done = subprocess.run(["ssh", "-p", self._port, *self._options, f"{USER}@127.0.0.1",
-                               f"bash -lc {shlex.quote(command)}"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False)
+        done = subprocess.run(
+            [
+                "ssh",
+                "-p",
+                self._port,
+                *self._options,
+                f"{USER}@127.0.0.1",
+                f"bash -lc {shlex.quote(command)}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         if check and done.returncode:
-            raise SystemExit(f"make arm64-season: {command!r} ended with exit code "
-                             f"{done.returncode}: {done.stdout.strip()[-2000:]}")
+            raise SystemExit(
+                f"make arm64-season: {command!r} ended with exit code "
+                f"{done.returncode}: {done.stdout.strip()[-2000:]}"
+            )
         return done
 
     def wait(self, command: str, limit_s: float, expected: str = "") -> float:
@@ -93,8 +131,10 @@ class Machine:
             if done.returncode == 0 and expected in done.stdout:
                 return took_s
             if took_s > limit_s:
-                raise SystemExit(f"make arm64-season: {command!r} did not say {expected!r} in "
-                                 f"{limit_s:.0f} s, but: {done.stdout.strip()[-2000:]}")
+                raise SystemExit(
+                    f"make arm64-season: {command!r} did not say {expected!r} in "
+                    f"{limit_s:.0f} s, but: {done.stdout.strip()[-2000:]}"
+                )
             time.sleep(3)
 
 
@@ -109,8 +149,9 @@ class Shell:
         """Run a line; returns its exit code and what it printed."""
         assert self._process.stdin is not None and self._process.stdout is not None  # pipes
         mark = f"--{secrets.token_hex(8)}--"
-        self._process.stdin.write(f"{{ {command}\n}} < /dev/null 2>&1; code=$?\n"
-                                  f"echo; echo {mark}$code\n")
+        self._process.stdin.write(
+            f"{{ {command}\n}} < /dev/null 2>&1; code=$?\necho; echo {mark}$code\n"
+        )
         self._process.stdin.flush()
         said: list[str] = []
         for line in self._process.stdout:
@@ -124,17 +165,51 @@ class Shell:
 def started(disk: Disk, extra: Path) -> Iterator[Machine]:
     """Start the machine, with a second disk; what is written to either is gone at the end."""
     port = free_port()
-    drives = [argument for name, path in (("a", disk.image), ("b", extra)) for argument in (
-        "-drive", f"if=none,id={name},file={path},format=raw,snapshot=on",
-        "-device", f"virtio-blk-pci,drive={name}")]
+    drives = [
+        argument
+        for name, path in (("a", disk.image), ("b", extra))
+        for argument in (
+            "-drive",
+            f"if=none,id={name},file={path},format=raw,snapshot=on",
+            "-device",
+            f"virtio-blk-pci,drive={name}",
+        )
+    ]
     process = subprocess.Popen(
-        ["qemu-system-aarch64", "-M", "virt", "-cpu", PROCESSOR, "-smp", "2", "-m", str(MEMORY_MB),
-         "-accel", "tcg,thread=multi", "-kernel", str(disk.folder / "vmlinuz"),
-         "-initrd", str(disk.folder / "initramfs.cpio"), "-append", KERNEL_LINE,
-         *drives, "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{port}-:22",
-         "-device", "virtio-net-pci,netdev=n,romfile=", "-device", "virtio-rng-pci",
-         "-display", "none", "-monitor", "none", "-serial", f"file:{disk.folder / 'console.log'}"],
-        stdin=subprocess.DEVNULL)
+        [
+            "qemu-system-aarch64",
+            "-M",
+            "virt",
+            "-cpu",
+            PROCESSOR,
+            "-smp",
+            "2",
+            "-m",
+            str(MEMORY_MB),
+            "-accel",
+            "tcg,thread=multi",
+            "-kernel",
+            str(disk.folder / "vmlinuz"),
+            "-initrd",
+            str(disk.folder / "initramfs.cpio"),
+            "-append",
+            KERNEL_LINE,
+            *drives,
+            "-netdev",
+            f"user,id=n,hostfwd=tcp:127.0.0.1:{port}-:22",
+            "-device",
+            "virtio-net-pci,netdev=n,romfile=",
+            "-device",
+            "virtio-rng-pci",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            f"file:{disk.folder / 'console.log'}",
+        ],
+        stdin=subprocess.DEVNULL,
+    )
     try:
         machine = Machine(disk, port)
         took_s = machine.wait("systemctl is-system-running --wait || true", START_S, "ning")

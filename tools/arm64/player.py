@@ -19,15 +19,29 @@ CAMERA, SCREEN = "/dev/video0", "/dev/video1"
 PLUG_IN = (
     ("modprobe", "snd-aloop", "index=0"),
     # A camera and a screen, of one HDMI socket each.
-    ("modprobe", "vivid", "n_devs=1", "node_types=0x101", "num_inputs=1", "input_types=3",
-     "num_outputs=1", "output_types=1"),
+    (
+        "modprobe",
+        "vivid",
+        "n_devs=1",
+        "node_types=0x101",
+        "num_inputs=1",
+        "input_types=3",
+        "num_outputs=1",
+        "output_types=1",
+    ),
     ("v4l2-ctl", "-d", SCREEN, "--set-dv-bt-timings", "index=0"),  # 640x480
     # Between two formats, the cable gives noise.
     ("v4l2-ctl", "-d", SCREEN, "--set-fmt-video-out", "pixelformat=BGR3"),
     # The cable; no text in the picture, and of 60 pictures a second 6, as an emulator can take.
-    ("v4l2-ctl", "-d", CAMERA, "--set-ctrl", "hdmi_000_0_is_connected_to=2,osd_text_mode=2,"
-     "percentage_of_dropped_buffers=90"),
-    ("v4l2-ctl", "-d", CAMERA, "--set-dv-bt-timings", "index=0"))
+    (
+        "v4l2-ctl",
+        "-d",
+        CAMERA,
+        "--set-ctrl",
+        "hdmi_000_0_is_connected_to=2,osd_text_mode=2,percentage_of_dropped_buffers=90",
+    ),
+    ("v4l2-ctl", "-d", CAMERA, "--set-dv-bt-timings", "index=0"),
+)
 SHOW = ("v4l2-ctl", "-d", SCREEN, "--stream-out-mmap", "--stream-from=-")
 
 

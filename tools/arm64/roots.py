@@ -66,20 +66,28 @@ def check_machine() -> None:
         SystemExit: When roots cannot be made here.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise SystemExit(f"make arm64: this is {platform.system()} on {platform.machine()}; it "
-                         "compares arm64 with x86-64, so run it on Linux on x86-64")
+        raise SystemExit(
+            f"make arm64: this is {platform.system()} on {platform.machine()}; it "
+            "compares arm64 with x86-64, so run it on Linux on x86-64"
+        )
     if os.geteuid() != 0:
-        raise SystemExit(f"make arm64: run by user {os.geteuid()}, but it makes roots of Debian, "
-                         "for which it must be root; run: sudo make arm64")
+        raise SystemExit(
+            f"make arm64: run by user {os.geteuid()}, but it makes roots of Debian, "
+            "for which it must be root; run: sudo make arm64"
+        )
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if not (EMULATOR_LINE.exists() or (BINFMT / EMULATOR).exists()):
         missing.append(EMULATOR)
     if missing:
-        raise SystemExit(f"make arm64: not found: {', '.join(missing)}; on Debian run: "
-                         "apt-get install debootstrap qemu-user-static")
+        raise SystemExit(
+            f"make arm64: not found: {', '.join(missing)}; on Debian run: "
+            "apt-get install debootstrap qemu-user-static"
+        )
     if arm64_folder().is_relative_to(CHECKOUT):
-        raise SystemExit(f"make arm64: the roots would be in {arm64_folder()}, inside the "
-                         "checkout; set BIRDFIELD_ARM64 to a folder outside it")
+        raise SystemExit(
+            f"make arm64: the roots would be in {arm64_folder()}, inside the "
+            "checkout; set BIRDFIELD_ARM64 to a folder outside it"
+        )
     _register_emulator()
 
 
@@ -97,12 +105,16 @@ def _register_emulator() -> None:
             (BINFMT / "register").write_bytes(EMULATOR_LINE.read_bytes())
         flags = next(line for line in entry.read_text().splitlines() if line.startswith("flags"))
     except (OSError, subprocess.CalledProcessError) as error:
-        raise SystemExit(f"make arm64: {EMULATOR} cannot be registered with the kernel ({error}); "
-                         "binfmt_misc is needed, which some containers lack: use a machine or a "
-                         "privileged container") from error
+        raise SystemExit(
+            f"make arm64: {EMULATOR} cannot be registered with the kernel ({error}); "
+            "binfmt_misc is needed, which some containers lack: use a machine or a "
+            "privileged container"
+        ) from error
     if "F" not in flags.partition(":")[2]:  # else the emulator would be looked for in the root
-        raise SystemExit(f"make arm64: {entry} has the {flags}, expected F among them; "
-                         "reinstall qemu-user-static")
+        raise SystemExit(
+            f"make arm64: {entry} has the {flags}, expected F among them; "
+            "reinstall qemu-user-static"
+        )
 
 
 def ensure_root(root: Root) -> Path:
@@ -133,20 +145,36 @@ def _bootstrap(root: Root, folder: Path) -> None:
     """
     packages = folder.with_name("packages")  # kept, for a root that is made anew
     packages.mkdir(exist_ok=True)
-    done = subprocess.run(["debootstrap", "--foreign", "--arch=arm64", "--variant=minbase",
-                           f"--include={PACKAGES}", f"--cache-dir={packages}", root.suite,
-                           str(folder)], check=False)
+    done = subprocess.run(
+        [
+            "debootstrap",
+            "--foreign",
+            "--arch=arm64",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            f"--cache-dir={packages}",
+            root.suite,
+            str(folder),
+        ],
+        check=False,
+    )
     if done.returncode:
-        raise SystemExit(f"make arm64: debootstrap of {root.suite} ended with exit code "
-                         f"{done.returncode}; its log is {folder}/debootstrap/debootstrap.log")
+        raise SystemExit(
+            f"make arm64: debootstrap of {root.suite} ended with exit code "
+            f"{done.returncode}; its log is {folder}/debootstrap/debootstrap.log"
+        )
     base = (folder / "debootstrap" / "base").read_text().split()
     for line in (folder / "debootstrap" / "debpaths").read_text().splitlines():
         name, path = line.split()
         if name in base:  # the others are unpacked
-            tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", folder / path.lstrip("/")],
-                                 stdout=subprocess.PIPE, check=True).stdout
-            subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", folder], input=tar,
-                           check=True)
+            tar = subprocess.run(
+                ["dpkg-deb", "--fsys-tarfile", folder / path.lstrip("/")],
+                stdout=subprocess.PIPE,
+                check=True,
+            ).stdout
+            subprocess.run(
+                ["tar", "-x", "--keep-directory-symlink", "-C", folder], input=tar, check=True
+            )
     join_certificates(folder)
     if (folder / "proc").is_symlink():  # to /proc, for a second stage that is not run
         (folder / "proc").unlink()
@@ -162,8 +190,9 @@ def join_certificates(root: Path) -> None:
     joined.write_bytes(b"".join(path.read_bytes() for path in certificates))
 
 
-def run_in_root(root: Path, exchange: Path, command: Sequence[str],
-                environment: Mapping[str, str] | None = None) -> str:
+def run_in_root(
+    root: Path, exchange: Path, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> str:
     """Run a command in a root, which sees the exchange folder at EXCHANGE; returns its output.
 
     Raises:
@@ -171,12 +200,22 @@ def run_in_root(root: Path, exchange: Path, command: Sequence[str],
     """
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", ENTER, str(root), str(exchange), str(CPUINFO), *command],
-        stdout=subprocess.PIPE, text=True, check=False,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
-             "QEMU_CPU": PROCESSOR, **(environment or {})})
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LC_ALL": "C.UTF-8",
+            "QEMU_CPU": PROCESSOR,
+            **(environment or {}),
+        },
+    )
     if done.returncode:
-        raise SystemExit(f"make arm64: in {root}: {' '.join(command[:6])} ... ended with exit code "
-                         f"{done.returncode}; what it said is above")
+        raise SystemExit(
+            f"make arm64: in {root}: {' '.join(command[:6])} ... ended with exit code "
+            f"{done.returncode}; what it said is above"
+        )
     return done.stdout
 
 

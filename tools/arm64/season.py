@@ -62,9 +62,20 @@ def logins(lines: list[tuple[str, str]]) -> Iterator[list[str]]:
 def package_index(folder: Path) -> Iterator[int]:
     """Serve wheels as PyPI does, from a folder a project; yields the port."""
     port = free_port()
-    server = subprocess.Popen([sys.executable, "-m", "http.server", str(port), "--bind",
-                               "127.0.0.1", "--directory", str(folder)],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "http.server",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--directory",
+            str(folder),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         yield port
     finally:
@@ -97,8 +108,10 @@ def follow(machine: Machine, lines: list[tuple[str, str]]) -> None:
                 begun_s = time.monotonic()
                 say(f"$ {command}")
                 code, said = shell.run(command)
-                say("".join(f"  {line}\n" for line in said.splitlines()[-16:])
-                    + f"  ({time.monotonic() - begun_s:.0f} s, exit code {code})")
+                say(
+                    "".join(f"  {line}\n" for line in said.splitlines()[-16:])
+                    + f"  ({time.monotonic() - begun_s:.0f} s, exit code {code})"
+                )
                 if command == "birdfield config init":
                     edit(machine, edits(lines))
                 judge(command, code, said)
@@ -108,8 +121,10 @@ def edit(machine: Machine, wanted: list[tuple[str, str, str]]) -> None:
     """Do by sed what a person does in an editor."""
     for table, key, value in wanted:
         say(f"  [{table}] {key} = {value}")
-        machine.run(f"sed -i 's|^#{key} = .*|{key} = {value}|' {CONFIG} && "
-                    f"grep -qxF '{key} = {value}' {CONFIG}")
+        machine.run(
+            f"sed -i 's|^#{key} = .*|{key} = {value}|' {CONFIG} && "
+            f"grep -qxF '{key} = {value}' {CONFIG}"
+        )
 
 
 def judge(command: str, code: int, said: str) -> None:
@@ -136,23 +151,33 @@ def look_after(machine: Machine) -> None:
     """Wait for a visit, kill the service, start the machine anew; print how long each took."""
     begun_s = time.monotonic()
     told = wait_watching(machine)
-    say(f"service: watching {time.monotonic() - begun_s:.0f} s after the last step; "
-        f"{told['windows']} windows")
+    say(
+        f"service: watching {time.monotonic() - begun_s:.0f} s after the last step; "
+        f"{told['windows']} windows"
+    )
     took_s = machine.wait(f"{BIRDFIELD} visits ~/garden", VISIT_S, "\n")
-    say(f"journal: the first visit after {took_s:.0f} s more\n  "
-        + machine.run(f"{BIRDFIELD} visits ~/garden").stdout.strip())
+    say(
+        f"journal: the first visit after {took_s:.0f} s more\n  "
+        + machine.run(f"{BIRDFIELD} visits ~/garden").stdout.strip()
+    )
     begun_s = time.monotonic()
     machine.run(f"sudo kill -9 {told['pid']}")
     again = wait_watching(machine, told["pid"])
-    say(f"kill -9: watching again after {time.monotonic() - begun_s:.0f} s, process "
+    say(
+        f"kill -9: watching again after {time.monotonic() - begun_s:.0f} s, process "
         f"{told['pid']} before, {again['pid']} now; "
-        + machine.run("systemctl show birdfield --property=NRestarts").stdout.strip())
+        + machine.run("systemctl show birdfield --property=NRestarts").stdout.strip()
+    )
     begun_s = time.monotonic()
     machine.restart()
     wait_watching(machine)
     say(f"new start: watching {time.monotonic() - begun_s:.0f} s after it was told to")
-    say(machine.run(f"{BIRDFIELD} visits ~/garden; {BIRDFIELD} visits ~/garden --events; "
-                    f"sudo {BIRDFIELD} service status").stdout.strip())
+    say(
+        machine.run(
+            f"{BIRDFIELD} visits ~/garden; {BIRDFIELD} visits ~/garden --events; "
+            f"sudo {BIRDFIELD} service status"
+        ).stdout.strip()
+    )
 
 
 def main() -> int:
@@ -166,8 +191,10 @@ def main() -> int:
     lines = steps((CHECKOUT / "README.md").read_text())
     with package_index(disk.folder / "index") as port, started(disk, aviary) as machine:
         wheels = f"http://{HOST}:{port}"  # of this machine, as the emulated one sees it
-        machine.run(f"printf '[global]\\nindex-url = {wheels}\\ntrusted-host = {HOST}\\n' | "
-                    "sudo tee /etc/pip.conf")
+        machine.run(
+            f"printf '[global]\\nindex-url = {wheels}\\ntrusted-host = {HOST}\\n' | "
+            "sudo tee /etc/pip.conf"
+        )
         machine.copy(toy_bundle(), MODEL)
         follow(machine, lines)
         look_after(machine)

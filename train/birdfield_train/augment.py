@@ -57,8 +57,11 @@ def _shrink(image: Frame, rng: np.random.Generator) -> Frame:
     """Set the picture small into a blurred, larger copy of itself."""
     height, width = image.shape[:2]
     scale = rng.uniform(LEAST_SIDE, 0.8)
-    small = cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))),
-                       interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image,
+        (max(1, round(width * scale)), max(1, round(height * scale))),
+        interpolation=cv2.INTER_AREA,
+    )
     frame = cv2.GaussianBlur(image[::-1], (0, 0), max(1.0, 0.1 * max(height, width)))
     top = int(rng.integers(height - small.shape[0] + 1))
     left = int(rng.integers(width - small.shape[1] + 1))

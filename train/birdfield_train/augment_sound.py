@@ -14,8 +14,9 @@ GAIN_DB = (-12.0, 6.0)
 SHIFT_S = 0.48  # most by which it begins later, its end coming first: a hop of YAMNet
 
 
-def augment_sound(waveform: Waveform, rate_hz: int, noises: Sequence[Path],
-                  rng: np.random.Generator) -> Waveform:
+def augment_sound(
+    waveform: Waveform, rate_hz: int, noises: Sequence[Path], rng: np.random.Generator
+) -> Waveform:
     """Draw one version of a recording.
 
     Args:

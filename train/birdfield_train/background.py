@@ -14,15 +14,17 @@ CENTRES = 12  # of each set of senses, at most
 ROUNDS = 20  # of k-means, at most
 
 
-def with_no_bird(gallery: Gallery, fuse: Fuse, images: Vectors, audio: Vectors,
-                 seed: int = 0) -> Gallery:
+def with_no_bird(
+    gallery: Gallery, fuse: Fuse, images: Vectors, audio: Vectors, seed: int = 0
+) -> Gallery:
     """Give a gallery the prototypes of `no_bird_prototypes`."""
     vectors, senses = no_bird_prototypes(fuse, images, audio, seed)
     return replace(gallery, nobird_vectors=vectors, nobird_senses=senses)
 
 
-def no_bird_prototypes(fuse: Fuse, images: Vectors, audio: Vectors,
-                       seed: int = 0) -> tuple[Vectors, NDArray[np.uint8]]:
+def no_bird_prototypes(
+    fuse: Fuse, images: Vectors, audio: Vectors, seed: int = 0
+) -> tuple[Vectors, NDArray[np.uint8]]:
     """Make prototypes of what no bird is: the centres of its samples, by senses.
 
     Args:
@@ -63,6 +65,12 @@ def spherical_kmeans(vectors: Vectors, count: int, rng: np.random.Generator) -> 
         if np.array_equal(before, nearest):
             break
         # A centre that lost all its vectors stays where it is.
-        centres = np.stack([unit(vectors[nearest == row].mean(axis=0))
-                            if (nearest == row).any() else centres[row] for row in range(count)])
+        centres = np.stack(
+            [
+                unit(vectors[nearest == row].mean(axis=0))
+                if (nearest == row).any()
+                else centres[row]
+                for row in range(count)
+            ]
+        )
     return centres

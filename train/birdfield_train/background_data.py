@@ -43,8 +43,9 @@ def write_nothing(folder: Path, seed: int = 0) -> tuple[Path, Path]:
         kind = list(SOUNDS)[index % len(SOUNDS)]
         sound = SOUNDS[kind](rng)
         loudest = 10 ** rng.uniform(-1.3, -0.2)  # of full scale
-        soundfile.write(audio / f"{kind}__{index}.wav", sound * (loudest / np.abs(sound).max()),
-                        RATE_HZ)
+        soundfile.write(
+            audio / f"{kind}__{index}.wav", sound * (loudest / np.abs(sound).max()), RATE_HZ
+        )
     return images, audio
 
 
@@ -60,7 +61,7 @@ def _clouds(rng: np.random.Generator, cells: int) -> NDArray[np.float64]:
 
 def _gradient(rng: np.random.Generator) -> Picture:
     angle = rng.uniform(0, 2 * np.pi)
-    down, right = np.mgrid[-1:1:SIDE_PX * 1j, -1:1:SIDE_PX * 1j]
+    down, right = np.mgrid[-1 : 1 : SIDE_PX * 1j, -1 : 1 : SIDE_PX * 1j]
     way = (np.cos(angle) * right + np.sin(angle) * down)[..., None]
     grain = rng.normal(0, 4, (*SIDE, 3))
     return np.asarray(rng.uniform(70, 185, 3) + 60 * way * rng.uniform(0.5, 1, 3) + grain)
@@ -110,8 +111,9 @@ def _feeder(rng: np.random.Generator) -> Picture:
     cv2.rectangle(picture, (left, top), (left + width, top + height), tube, -1)
     corners = [(left - 20, top), (left + width + 20, top), (left + width // 2, top - 40)]
     cv2.fillPoly(picture, [np.array(corners, np.int32)], roof)
-    cv2.line(picture, (left - 30, top + height - 15), (left + width + 30, top + height - 15),
-             roof, 4)
+    cv2.line(
+        picture, (left - 30, top + height - 15), (left + width + 30, top + height - 15), roof, 4
+    )
     return np.asarray(picture + rng.normal(0, 5, (*SIDE, 3)))
 
 
@@ -140,8 +142,11 @@ def _hum(rng: np.random.Generator) -> Sound:
     base_hz, seconds = rng.uniform(40, 200), np.arange(SAMPLES) / RATE_HZ
     sound = 0.01 * _unit(_coloured(rng, 1.0))
     for harmonic in range(1, 13):
-        sound += (rng.uniform(0.2, 1) / harmonic
-                  * np.sin(2 * np.pi * (base_hz * harmonic * seconds + rng.random())))
+        sound += (
+            rng.uniform(0.2, 1)
+            / harmonic
+            * np.sin(2 * np.pi * (base_hz * harmonic * seconds + rng.random()))
+        )
     return np.asarray(sound)
 
 
@@ -175,7 +180,20 @@ def _unit(sound: Sound) -> Sound:
     return np.asarray(sound / sound.std())
 
 
-PICTURES = {"gradient": _gradient, "grass": _grass, "sky": _sky, "blur": _blur,
-            "stripes": _stripes, "feeder": _feeder}
-SOUNDS = {"white": _white, "pink": _pink, "brown": _brown, "hum": _hum, "wind": _wind,
-          "rain": _rain, "clicks": _clicks}
+PICTURES = {
+    "gradient": _gradient,
+    "grass": _grass,
+    "sky": _sky,
+    "blur": _blur,
+    "stripes": _stripes,
+    "feeder": _feeder,
+}
+SOUNDS = {
+    "white": _white,
+    "pink": _pink,
+    "brown": _brown,
+    "hum": _hum,
+    "wind": _wind,
+    "rain": _rain,
+    "clicks": _clicks,
+}

@@ -37,8 +37,14 @@ class Batch:
 class BatchMaker:
     """Draws batches from a split; each draw depends on the generator alone."""
 
-    def __init__(self, split: Split, species_per_batch: int, samples_per_species: int,
-                 channels: int, audio: AudioSpec) -> None:
+    def __init__(
+        self,
+        split: Split,
+        species_per_batch: int,
+        samples_per_species: int,
+        channels: int,
+        audio: AudioSpec,
+    ) -> None:
         """Index a split's samples by species and recording."""
         self._split = split
         self._species = np.union1d(split.image_labels, split.audio_labels)
@@ -47,13 +53,17 @@ class BatchMaker:
         self._width = 2 * channels
         self._frames, self._dim = audio.frames, audio.dim
         self._image_rows = [np.flatnonzero(split.image_labels == label) for label in self._species]
-        self._audio_rows = [_by_recording(split.audio, np.flatnonzero(split.audio_labels == label))
-                            for label in self._species]
+        self._audio_rows = [
+            _by_recording(split.audio, np.flatnonzero(split.audio_labels == label))
+            for label in self._species
+        ]
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """Draw one batch of P x K samples, of different recordings as far as there are any."""
-        rows = [self._draw_species(int(place), rng)
-                for place in rng.choice(len(self._species), self._per_batch, replace=False)]
+        rows = [
+            self._draw_species(int(place), rng)
+            for place in rng.choice(len(self._species), self._per_batch, replace=False)
+        ]
         return Batch(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
     def _draw_species(self, place: int, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
@@ -104,8 +114,9 @@ def _spread(available: int, count: int, rng: np.random.Generator) -> NDArray[np.
     return np.concatenate(rounds)[:count]
 
 
-def random_window(frames: NDArray[np.float32], count: int,
-                  rng: np.random.Generator) -> NDArray[np.float32]:
+def random_window(
+    frames: NDArray[np.float32], count: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Take so many consecutive patches [count, D] of [T, D], from a random one on."""
     start = int(rng.integers(max(1, len(frames) - count + 1)))
     return fit_frames(frames[start : start + count], count)

@@ -18,8 +18,9 @@ UNTESTED = 0.5  # the threshold where nothing could be tested, and the weight of
 OWN_WEIGHT = 10  # right answers at which a species' own threshold counts half
 
 
-def negative_log_likelihood(similarities: NDArray[np.float32], labels: NDArray[np.int64],
-                            temperature: float) -> float:
+def negative_log_likelihood(
+    similarities: NDArray[np.float32], labels: NDArray[np.int64], temperature: float
+) -> float:
     """Return the mean of -log p(true species), softmax over similarities / temperature."""
     if not len(labels):
         return 0.0
@@ -30,8 +31,13 @@ def fit_temperature(parts: Sequence[Scores]) -> float:
     """Find the temperature of the least negative log-likelihood (Guo et al., 2017, 4.2)."""
     if not sum(len(part.labels) for part in parts):
         return 0.1
-    losses = [sum(negative_log_likelihood(part.similarities, part.labels, value)
-                  * len(part.labels) for part in parts) for value in TEMPERATURES]
+    losses = [
+        sum(
+            negative_log_likelihood(part.similarities, part.labels, value) * len(part.labels)
+            for part in parts
+        )
+        for value in TEMPERATURES
+    ]
     return float(TEMPERATURES[int(np.argmin(losses))])
 
 
@@ -41,8 +47,9 @@ def fit_late_weight(parts: Sequence[Scored], image_t: float, audio_t: float) -> 
     for weight in LATE_WEIGHTS:
         right = 0
         for part in parts:
-            sums = (log_softmax(part.both_image / image_t)
-                    + weight * log_softmax(part.both_audio / audio_t))
+            sums = log_softmax(part.both_image / image_t) + weight * log_softmax(
+                part.both_audio / audio_t
+            )
             right += int((sums.argmax(axis=1) == part.both.labels).sum())
         counts.append(right)
     if not any(len(part.both.labels) for part in parts):
@@ -58,8 +65,9 @@ def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> 
         untested: What was learnt and no fold could test, "image" or "audio", as with one recording
             a species: what is known by the other sense is known by this one.
     """
-    image_t, audio_t, both_t = (fit_temperature([getattr(part, sense) for part in parts])
-                                for sense in SENSES)
+    image_t, audio_t, both_t = (
+        fit_temperature([getattr(part, sense) for part in parts]) for sense in SENSES
+    )
     image, audio, both = (_right_answers(parts, sense)[0] for sense in SENSES)
     cosines = {"image": _threshold(image), "audio": _threshold(audio)}
     for sense, other in (("image", "audio"), ("audio", "image")):
@@ -68,12 +76,14 @@ def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> 
     seen, heard = cosines["image"], cosines["audio"]
     # Without a pair, what was learnt of one sense holds for both.
     joint = _threshold(both) if len(both) else min(seen, heard)
-    return Calibration((image_t, audio_t, both_t), (seen, heard, joint),
-                       fit_late_weight(parts, image_t, audio_t))
+    return Calibration(
+        (image_t, audio_t, both_t), (seen, heard, joint), fit_late_weight(parts, image_t, audio_t)
+    )
 
 
-def species_thresholds(parts: Sequence[Scored], calibration: Calibration,
-                       species: int) -> NDArray[np.float32]:
+def species_thresholds(
+    parts: Sequence[Scored], calibration: Calibration, species: int
+) -> NDArray[np.float32]:
     """Fit a threshold for each species and sense, drawn to the common one where answers are few.
 
     Returns:
@@ -89,13 +99,17 @@ def species_thresholds(parts: Sequence[Scored], calibration: Calibration,
     return thresholds
 
 
-def _right_answers(parts: Sequence[Scored],
-                   sense: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _right_answers(
+    parts: Sequence[Scored], sense: str
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Collect the similarity and the species of each right answer of a sense."""
     scores: list[Scores] = [getattr(part, sense) for part in parts]
-    return (np.concatenate([part.similarities.max(axis=1, initial=-1.0)[part.correct]
-                            for part in scores]),
-            np.concatenate([part.labels[part.correct] for part in scores]))
+    return (
+        np.concatenate(
+            [part.similarities.max(axis=1, initial=-1.0)[part.correct] for part in scores]
+        ),
+        np.concatenate([part.labels[part.correct] for part in scores]),
+    )
 
 
 def _threshold(similarities: NDArray[np.float32]) -> float:

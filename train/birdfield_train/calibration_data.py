@@ -35,8 +35,14 @@ class CalibrationData:
     sequence_labels: NDArray[np.int64]
 
 
-def save_calibration_data(path: Path, features: FeatureSet, labels: Sequence[str],
-                          spec: ImageSpec, audio_spec: AudioSpec, seed: int) -> None:
+def save_calibration_data(
+    path: Path,
+    features: FeatureSet,
+    labels: Sequence[str],
+    spec: ImageSpec,
+    audio_spec: AudioSpec,
+    seed: int,
+) -> None:
     """Keep some photographs and windows, of all species about equally many."""
     rng = np.random.default_rng(seed)
     index = {label: row for row, label in enumerate(labels)}
@@ -50,17 +56,24 @@ def save_calibration_data(path: Path, features: FeatureSet, labels: Sequence[str
         sequences[row] = random_window(feature.load(), audio_spec.frames, rng)
     buffer = io.BytesIO()
     np.savez_compressed(
-        buffer, images=square, sequences=sequences,
+        buffer,
+        images=square,
+        sequences=sequences,
         image_labels=np.array([index[feature.sample.label] for feature in images], np.int64),
-        sequence_labels=np.array([index[feature.sample.label] for feature in audio], np.int64))
+        sequence_labels=np.array([index[feature.sample.label] for feature in audio], np.int64),
+    )
     atomic.write_file(path, buffer.getvalue())
 
 
 def load_calibration_data(path: Path) -> CalibrationData:
     """Read what `save_calibration_data` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
-        return CalibrationData(arrays["images"], arrays["image_labels"],
-                               arrays["sequences"].astype(np.float32), arrays["sequence_labels"])
+        return CalibrationData(
+            arrays["images"],
+            arrays["image_labels"],
+            arrays["sequences"].astype(np.float32),
+            arrays["sequence_labels"],
+        )
 
 
 def _choose(features: Sequence[Feature], count: int, rng: np.random.Generator) -> list[Feature]:
@@ -68,7 +81,10 @@ def _choose(features: Sequence[Feature], count: int, rng: np.random.Generator) -
     groups: dict[str, list[Feature]] = {}
     for row in rng.permutation(len(features)):
         groups.setdefault(features[row].sample.label, []).append(features[row])
-    turns = [group[turn] for turn in range(max(map(len, groups.values()), default=0))
-             for group in groups.values() if turn < len(group)]
+    turns = [
+        group[turn]
+        for turn in range(max(map(len, groups.values()), default=0))
+        for group in groups.values()
+        if turn < len(group)
+    ]
     return turns[:count]
-

@@ -65,25 +65,37 @@ class Indexed:
 
     def untested(self) -> list[str]:
         """List the senses that are there and of which no file is ever left out."""
-        return [sense for sense, folds in self.folds.items()
-                if len(folds) and (folds == STAYS).all()]
+        return [
+            sense for sense, folds in self.folds.items() if len(folds) and (folds == STAYS).all()
+        ]
 
     def split(self, fold: int | None) -> Split:
         """Return what is trained on when a fold is tested, or everything."""
-        kept = {sense: np.flatnonzero(self.folds[sense] != fold) if fold is not None
-                else np.arange(len(self.folds[sense])) for sense in self.features}
-        images, audio = ([self.features[sense][int(row)] for row in kept[sense]]
-                         for sense in ("image", "audio"))
-        return Split(images, audio, self.labels["image"][kept["image"]],
-                     self.labels["audio"][kept["audio"]], len(self.species))
+        kept = {
+            sense: np.flatnonzero(self.folds[sense] != fold)
+            if fold is not None
+            else np.arange(len(self.folds[sense]))
+            for sense in self.features
+        }
+        images, audio = (
+            [self.features[sense][int(row)] for row in kept[sense]] for sense in ("image", "audio")
+        )
+        return Split(
+            images,
+            audio,
+            self.labels["image"][kept["image"]],
+            self.labels["audio"][kept["audio"]],
+            len(self.species),
+        )
 
     def tested(self, sense: str, fold: int) -> NDArray[np.int64]:
         """Return the rows of a sense that are tested in a fold."""
         return np.flatnonzero(self.folds[sense] == fold)
 
 
-def index_samples(features: FeatureSet, species: Sequence[Species], seed: int,
-                  no_bird: FeatureSet = NONE) -> Indexed:
+def index_samples(
+    features: FeatureSet, species: Sequence[Species], seed: int, no_bird: FeatureSet = NONE
+) -> Indexed:
     """Number the species and recordings of the usable samples and deal them to folds."""
     labels = {entry.label: row for row, entry in enumerate(species)}
     by_sense: dict[str, Sequence[Feature]] = {"image": features.images, "audio": features.audio}
@@ -94,12 +106,19 @@ def index_samples(features: FeatureSet, species: Sequence[Species], seed: int,
         names.setdefault((sample.label, sample.recording), len(names))
     folds = assign_folds(everything, FOLDS, seed)
     return Indexed(
-        tuple(species), by_sense,
-        {sense: np.array([labels[sample.label] for sample in found], np.int64)
-         for sense, found in samples.items()},
-        {sense: np.array([names[sample.label, sample.recording] for sample in found], np.int64)
-         for sense, found in samples.items()},
-        {sense: fold_of(found, folds) for sense, found in samples.items()}, no_bird)
+        tuple(species),
+        by_sense,
+        {
+            sense: np.array([labels[sample.label] for sample in found], np.int64)
+            for sense, found in samples.items()
+        },
+        {
+            sense: np.array([names[sample.label, sample.recording] for sample in found], np.int64)
+            for sense, found in samples.items()
+        },
+        {sense: fold_of(found, folds) for sense, found in samples.items()},
+        no_bird,
+    )
 
 
 @dataclass(frozen=True)
@@ -123,8 +142,15 @@ class Selected:
     predictions: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def cross_validate(samples: Indexed, backbone: Backbone, audio: AudioSpec,
-                   config: FitConfig, seed: int, folder: Path, on_epoch: EpochDone) -> Selected:
+def cross_validate(
+    samples: Indexed,
+    backbone: Backbone,
+    audio: AudioSpec,
+    config: FitConfig,
+    seed: int,
+    folder: Path,
+    on_epoch: EpochDone,
+) -> Selected:
     """Fit every fold, score every option, and choose.
 
     Args:
@@ -149,28 +175,46 @@ def cross_validate(samples: Indexed, backbone: Backbone, audio: AudioSpec,
             scored.setdefault(option, []).append(result)
     parts = scored[chosen]
     calibration = fit_calibration(parts, samples.untested())
-    return Selected(*chosen, calibration,
-                    species_thresholds(parts, calibration, len(samples.species)),
-                    *_nested_report(scored, nested, len(samples.species)))
+    return Selected(
+        *chosen,
+        calibration,
+        species_thresholds(parts, calibration, len(samples.species)),
+        *_nested_report(scored, nested, len(samples.species)),
+    )
 
 
 def _output(folder: Path, fold: int, epoch: int) -> Path:
     return folder / f"fold{fold}-epoch{epoch:03d}.npz"
 
 
-def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec, config: FitConfig,
-              seed: int, folder: Path, on_epoch: EpochDone) -> None:
+def _fit_fold(
+    samples: Indexed,
+    fold: int,
+    backbone: Backbone,
+    audio: AudioSpec,
+    config: FitConfig,
+    seed: int,
+    folder: Path,
+    on_epoch: EpochDone,
+) -> None:
     """Train without a fold; at each epoch of the grid, embed what was trained and tested on."""
     if all(_output(folder, fold, epoch).exists() for epoch in EPOCH_GRID):
         return
     split = samples.split(fold)
-    tested = {sense: [samples.features[sense][int(row)] for row in samples.tested(sense, fold)]
-              for sense in ("image", "audio")}
+    tested = {
+        sense: [samples.features[sense][int(row)] for row in samples.tested(sense, fold)]
+        for sense in ("image", "audio")
+    }
 
     stage = f"fold {fold + 1}/{FOLDS}"
-    tail = tuned_tail(backbone, split.images, split.image_labels, seed + 1 + fold,
-                      folder / f"fold{fold}-tail.npz",
-                      lambda *told: on_epoch(f"{stage} base", *told))
+    tail = tuned_tail(
+        backbone,
+        split.images,
+        split.image_labels,
+        seed + 1 + fold,
+        folder / f"fold{fold}-tail.npz",
+        lambda *told: on_epoch(f"{stage} base", *told),
+    )
     split = replace(split, images=pool_images(tail, split.images, POOLED_VIEWS))
     tested_images = pool_images(tail, tested["image"])
     nobird_images = pool_images(tail, samples.no_bird.images)
@@ -178,28 +222,36 @@ def _fit_fold(samples: Indexed, fold: int, backbone: Backbone, audio: AudioSpec,
     def embed(epoch: int, heads: Heads) -> None:
         path = _output(folder, fold, epoch)
         if epoch in EPOCH_GRID and not path.exists():
-            atomic.write_file(path, dump_arrays({
-                "train_images": heads.embed_images(split.images),
-                "train_audio": heads.embed_audio(split.audio),
-                "test_images": heads.embed_images(tested_images),
-                "test_audio": heads.embed_audio(tested["audio"]),
-                "nobird_images": heads.embed_images(nobird_images),
-                "nobird_audio": heads.embed_audio(samples.no_bird.audio),
-                **heads.fusion_weights().to_arrays()}))
+            atomic.write_file(
+                path,
+                dump_arrays(
+                    {
+                        "train_images": heads.embed_images(split.images),
+                        "train_audio": heads.embed_audio(split.audio),
+                        "test_images": heads.embed_images(tested_images),
+                        "test_audio": heads.embed_audio(tested["audio"]),
+                        "nobird_images": heads.embed_images(nobird_images),
+                        "nobird_audio": heads.embed_audio(samples.no_bird.audio),
+                        **heads.fusion_weights().to_arrays(),
+                    }
+                ),
+            )
 
     def epoch_done(epoch: int, heads: Heads, row: dict[str, float]) -> None:
         on_epoch(stage, epoch, max(EPOCH_GRID), row)
         embed(epoch, heads)
 
-    fitter = Fitter(split, backbone.channels, audio, config, seed + 1 + fold,
-                    folder / f"fold{fold}.npz")
+    fitter = Fitter(
+        split, backbone.channels, audio, config, seed + 1 + fold, folder / f"fold{fold}.npz"
+    )
     if fitter.history:  # a kill may have come between checkpoint and what follows it
         epoch_done(fitter.epoch, fitter.heads, fitter.history[-1])
     fitter.run(max(EPOCH_GRID), epoch_done)
 
 
-def _score_fold(samples: Indexed, fold: int, folder: Path, seed: int,
-                wanted: Collection[Option] | None = None) -> Iterator[tuple[Option, Scored]]:
+def _score_fold(
+    samples: Indexed, fold: int, folder: Path, seed: int, wanted: Collection[Option] | None = None
+) -> Iterator[tuple[Option, Scored]]:
     """Score a fold by each option, or by those that are wanted."""
     split = samples.split(fold)
     rows = {sense: samples.tested(sense, fold) for sense in ("image", "audio")}
@@ -211,14 +263,24 @@ def _score_fold(samples: Indexed, fold: int, folder: Path, seed: int,
             arrays = dict(saved)
         trained, tested, no_bird = (
             [arrays.pop(f"{part}_{sense}") for sense in ("images", "audio")]
-            for part in ("train", "test", "nobird"))
-        images, audio = (Embedded(vectors, samples.labels[sense][rows[sense]],
-                                  samples.recordings[sense][rows[sense]])
-                         for vectors, sense in zip(tested, ("image", "audio"), strict=True))
+            for part in ("train", "test", "nobird")
+        )
+        images, audio = (
+            Embedded(
+                vectors, samples.labels[sense][rows[sense]], samples.recordings[sense][rows[sense]]
+            )
+            for vectors, sense in zip(tested, ("image", "audio"), strict=True)
+        )
         for gain in gains:
             fusion = FusionWeights(**arrays).with_gain(gain)
-            gallery = build_gallery(fusion.fuse, samples.species, trained[0], split.image_labels,
-                                    trained[1], split.audio_labels)
+            gallery = build_gallery(
+                fusion.fuse,
+                samples.species,
+                trained[0],
+                split.image_labels,
+                trained[1],
+                split.audio_labels,
+            )
             gallery = with_no_bird(gallery, fusion.fuse, no_bird[0], no_bird[1], seed)
             yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
 
@@ -230,8 +292,9 @@ def right_answers(scored: Scored) -> Right:
 
 def _nested_options(right: Mapping[Option, Sequence[Right]]) -> list[Option]:
     """Return what the other folds choose for each fold."""
-    return [_choose(right, [other for other in range(FOLDS) if other != fold])
-            for fold in range(FOLDS)]
+    return [
+        _choose(right, [other for other in range(FOLDS) if other != fold]) for fold in range(FOLDS)
+    ]
 
 
 def _choose(right: Mapping[Option, Sequence[Right]], folds: Sequence[int]) -> Option:
@@ -239,20 +302,25 @@ def _choose(right: Mapping[Option, Sequence[Right]], folds: Sequence[int]) -> Op
 
     Epochs are chosen by the towers, whose scores do not depend on the gain; the gain by pairs.
     """
+
     def share(option: Option, sense: str) -> float:
         found = np.concatenate([right[option][fold][sense] for fold in folds])
         return float(found.mean()) if len(found) else 0.0
 
-    epoch = max(EPOCH_GRID, key=lambda value: share((value, GAIN_GRID[0]), "image")
-                + share((value, GAIN_GRID[0]), "audio"))
+    epoch = max(
+        EPOCH_GRID,
+        key=lambda value: (
+            share((value, GAIN_GRID[0]), "image") + share((value, GAIN_GRID[0]), "audio")
+        ),
+    )
     if not any(len(results[fold]["both"]) for results in right.values() for fold in folds):
         return epoch, UNTESTED_GAIN
     return epoch, max(GAIN_GRID, key=lambda value: share((epoch, value), "both"))
 
 
-def _nested_report(scored: Mapping[Option, Sequence[Scored]], options: Sequence[Option],
-                   species: int) -> tuple[dict[str, Any],
-                                          tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _nested_report(
+    scored: Mapping[Option, Sequence[Scored]], options: Sequence[Option], species: int
+) -> tuple[dict[str, Any], tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Score each fold with the options, thresholds and weights that the other folds chose."""
     results: list[Scored] = []
     late: list[NDArray[np.bool_]] = []
@@ -260,9 +328,12 @@ def _nested_report(scored: Mapping[Option, Sequence[Scored]], options: Sequence[
         parts = [scored[option][other] for other in range(FOLDS) if other != fold]
         calibration = fit_calibration(parts)
         result = scored[option][fold].with_calibration(
-            calibration, species_thresholds(parts, calibration, species))
+            calibration, species_thresholds(parts, calibration, species)
+        )
         results.append(result)
         late.append(late_fusion(result, calibration))
     joined = concatenate_scored(results)
-    return (report(joined, "cross-validation", species, np.concatenate(late)),
-            (joined.both.labels, joined.both.similarities.argmax(axis=1)))
+    return (
+        report(joined, "cross-validation", species, np.concatenate(late)),
+        (joined.both.labels, joined.both.similarities.argmax(axis=1)),
+    )

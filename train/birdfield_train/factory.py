@@ -13,10 +13,15 @@ from birdfield.model.species import Species
 UNCALIBRATED = Calibration((0.1, 0.1, 0.1), (-1.0, -1.0, -1.0), 0.5)
 
 
-def build_gallery(fuse: Fuse, species: Sequence[Species], images: Vectors,
-                  image_labels: NDArray[np.int64], audio: Vectors,
-                  audio_labels: NDArray[np.int64],
-                  calibration: Calibration = UNCALIBRATED) -> Gallery:
+def build_gallery(
+    fuse: Fuse,
+    species: Sequence[Species],
+    images: Vectors,
+    image_labels: NDArray[np.int64],
+    audio: Vectors,
+    audio_labels: NDArray[np.int64],
+    calibration: Calibration = UNCALIBRATED,
+) -> Gallery:
     """Make the gallery of all species from the tower vectors of their samples."""
     vectors: list[Vector] = []
     owner: list[int] = []
@@ -27,5 +32,11 @@ def build_gallery(fuse: Fuse, species: Sequence[Species], images: Vectors,
         senses += [SENSES.index(sense) for sense, _ in made]
         owner += [row] * len(made)
     thresholds = np.tile(np.array(calibration.threshold, np.float32), (len(species), 1))
-    return Gallery(tuple(species), np.array(vectors, np.float32).reshape(-1, DIM),
-                   np.array(owner, np.int32), np.array(senses, np.uint8), thresholds, calibration)
+    return Gallery(
+        tuple(species),
+        np.array(vectors, np.float32).reshape(-1, DIM),
+        np.array(owner, np.int32),
+        np.array(senses, np.uint8),
+        thresholds,
+        calibration,
+    )

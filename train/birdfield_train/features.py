@@ -63,8 +63,7 @@ class Feature:
     def load_version(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """Read any version of a recording, [T, dim]; the plain one where there is no other."""
         kept = np.load(self.cached, mmap_mode="r", allow_pickle=False)
-        return np.array(kept[int(rng.integers(len(kept)))] if kept.ndim == 3 else kept,
-                        np.float32)
+        return np.array(kept[int(rng.integers(len(kept)))] if kept.ndim == 3 else kept, np.float32)
 
     def load_versions(self) -> NDArray[np.float32]:
         """Read all versions of a recording, [V, T, dim]; the plain one is the first."""
@@ -90,8 +89,13 @@ class FeatureSet:
     problems: tuple[str, ...]
 
 
-def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
-            progress: Progress, noises: Sequence[Path] = ()) -> FeatureSet:
+def extract(
+    dataset: Dataset,
+    backbone: Backbone,
+    frontend: Frontend,
+    progress: Progress,
+    noises: Sequence[Path] = (),
+) -> FeatureSet:
     """Run the frozen parts over every file that the cache does not know.
 
     Args:
@@ -102,27 +106,34 @@ def extract(dataset: Dataset, backbone: Backbone, frontend: Frontend,
         noises: Recordings without a bird, for other versions of each recording; without any
             there are none.
     """
-    problems = [f"{path}: not a file of this data set; expected "
-                "<Species>/<name>.<a known ending>" for path in dataset.misnamed]
+    problems = [
+        f"{path}: not a file of this data set; expected <Species>/<name>.<a known ending>"
+        for path in dataset.misnamed
+    ]
     tuning = backbone.tuning
-    image_key, look = ((f"views{tuning.views}-{backbone.key}-{tuning.after}",
-                        _Views(backbone, tuning))
-                       if tuning else (f"image-{backbone.key}", _PooledMaps(backbone)))
+    image_key, look = (
+        (f"views{tuning.views}-{backbone.key}-{tuning.after}", _Views(backbone, tuning))
+        if tuning
+        else (f"image-{backbone.key}", _PooledMaps(backbone))
+    )
     images = _extract(dataset.images, image_key, look, problems, progress)
     audio_key = f"{frontend.sha256[:16]}-{frontend.spec.hop}"
     if frontend.spec.evidence:
         audio_key += f"-evidence{frontend.spec.evidence}"
     if not frontend.spec.padded:
         audio_key += "-whole"
-    audio_key, hear = ((f"versions{VERSIONS}-{_noise_key(noises)}-{audio_key}",
-                        _Versions(frontend, noises))
-                       if noises else (f"audio-{audio_key}", _PatchEmbeddings(frontend)))
+    audio_key, hear = (
+        (f"versions{VERSIONS}-{_noise_key(noises)}-{audio_key}", _Versions(frontend, noises))
+        if noises
+        else (f"audio-{audio_key}", _PatchEmbeddings(frontend))
+    )
     audio = _extract(dataset.audio, audio_key, hear, problems, progress)
     return FeatureSet(tuple(images), tuple(audio), tuple(problems))
 
 
-def _extract(samples: Sequence[Sample], model_key: str, compute: Any, problems: list[str],
-             progress: Progress) -> list[Feature]:
+def _extract(
+    samples: Sequence[Sample], model_key: str, compute: Any, problems: list[str], progress: Progress
+) -> list[Feature]:
     folder = cache_home() / "features" / f"{FORMAT}-{model_key}"
     folder.mkdir(parents=True, exist_ok=True)
     features: list[Feature] = []
@@ -135,8 +146,9 @@ def _extract(samples: Sequence[Sample], model_key: str, compute: Any, problems: 
             try:
                 content = _content_key(sample.path)
                 if content in first:
-                    raise InputError(f"{sample.path}: the same file as {first[content]}; remove "
-                                     "one of them")
+                    raise InputError(
+                        f"{sample.path}: the same file as {first[content]}; remove one of them"
+                    )
                 feature = Feature(sample, folder / f"{content}.npy")
                 if not feature.cached.exists():
                     waiting.append((feature, compute.read(sample.path)))
@@ -148,8 +160,11 @@ def _extract(samples: Sequence[Sample], model_key: str, compute: Any, problems: 
             outputs = compute([content for _, content in waiting])
             for (feature, _), output in zip(waiting, outputs, strict=True):
                 _save(feature.cached, output)
-        progress("photographs" if samples[0].sense == "image" else "recordings",
-                 min(start + size, len(samples)), len(samples))
+        progress(
+            "photographs" if samples[0].sense == "image" else "recordings",
+            min(start + size, len(samples)),
+            len(samples),
+        )
     return features
 
 
@@ -206,8 +221,12 @@ class _Views:
     def read(self, path: Path) -> NDArray[np.float32]:
         image = read_photograph(path)
         rng = np.random.default_rng(zlib.crc32(image.tobytes()))
-        return np.stack([preprocess(view, self._backbone.spec) for view in (
-            image, *(augment(image, rng) for _ in range(self._tuning.views)))])
+        return np.stack(
+            [
+                preprocess(view, self._backbone.spec)
+                for view in (image, *(augment(image, rng) for _ in range(self._tuning.views)))
+            ]
+        )
 
     def __call__(self, images: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         if self._model is None:
@@ -246,9 +265,12 @@ class _Versions(_PatchEmbeddings):
         waveform = super().read(path)
         rng = np.random.default_rng(zlib.crc32(waveform.tobytes()))
         rate_hz = self._frontend.spec.rate_hz
-        return np.stack([waveform, *(augment_sound(waveform, rate_hz, self._noises, rng)
-                                     for _ in range(VERSIONS))])
+        return np.stack(
+            [
+                waveform,
+                *(augment_sound(waveform, rate_hz, self._noises, rng) for _ in range(VERSIONS)),
+            ]
+        )
 
     def __call__(self, waveforms: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        return [np.stack(super(_Versions, self).__call__(list(versions)))
-                for versions in waveforms]
+        return [np.stack(super(_Versions, self).__call__(list(versions))) for versions in waveforms]

@@ -37,10 +37,12 @@ class Tail:
         base = backbone.build()
         self._tuning = tuning
         maps = base.get_layer(tuning.after).output
-        self.model = keras.Model(maps, keras.layers.Concatenate()(pool_features(
-            keras.Model(maps, base.output)(maps))))
-        self._forward = tf.function(lambda maps: self.model(maps, training=False),
-                                    reduce_retracing=True)
+        self.model = keras.Model(
+            maps, keras.layers.Concatenate()(pool_features(keras.Model(maps, base.output)(maps)))
+        )
+        self._forward = tf.function(
+            lambda maps: self.model(maps, training=False), reduce_retracing=True
+        )
 
     def pool(self, images: Sequence[Feature], views: int = 0) -> list[Feature]:
         """Run it over the plain view of photographs and so many others.
@@ -50,15 +52,21 @@ class Tail:
         pooled: list[Feature] = []
         for start in range(0, len(images), CHUNK):
             some = images[start : start + CHUNK]
-            looks = [self._forward(tf.constant(np.stack([feature.load_view(view)
-                                                         for feature in some]))).numpy()
-                     for view in range(views + 1)]
-            pooled += [replace(feature, tuned=values) for feature, values in zip(
-                some, np.stack(looks, axis=1), strict=True)]
+            looks = [
+                self._forward(
+                    tf.constant(np.stack([feature.load_view(view) for feature in some]))
+                ).numpy()
+                for view in range(views + 1)
+            ]
+            pooled += [
+                replace(feature, tuned=values)
+                for feature, values in zip(some, np.stack(looks, axis=1), strict=True)
+            ]
         return pooled
 
-    def tune(self, images: Sequence[Feature], labels: NDArray[np.int64], seed: int,
-             on_epoch: TuneEpoch) -> None:
+    def tune(
+        self, images: Sequence[Feature], labels: NDArray[np.int64], seed: int, on_epoch: TuneEpoch
+    ) -> None:
         """Fit it to the species of these photographs, by hard triplets and a normalised softmax.
 
         Args:
@@ -72,15 +80,24 @@ class Tail:
         if len(species) < 2:
             return
         features = np.stack([entry.load() for entry in self.pool(images)])
-        kernel, bias = (tf.Variable(part) for part in weighted_discriminant(
-            features, classes, IMAGE_PEAK_WEIGHT))
+        kernel, bias = (
+            tf.Variable(part)
+            for part in weighted_discriminant(features, classes, IMAGE_PEAK_WEIGHT)
+        )
         vectors = unit(features @ kernel.numpy() + bias.numpy())
-        proxies = tf.Variable(unit(np.stack([vectors[classes == row].mean(axis=0)
-                                             for row in range(len(species))])))
+        proxies = tf.Variable(
+            unit(np.stack([vectors[classes == row].mean(axis=0) for row in range(len(species))]))
+        )
         base, head = self.model.trainable_variables, [kernel, bias, proxies]
         steps = -(-len(images) // (config.species_per_batch * config.samples_per_species))
-        optimizers = [keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(
-            rate * config.learning_rate, steps * config.epochs)) for rate in (1, 3)]
+        optimizers = [
+            keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(
+                    rate * config.learning_rate, steps * config.epochs
+                )
+            )
+            for rate in (1, 3)
+        ]
         optimizers[0].build(base)
         optimizers[1].build(head)
 
@@ -89,8 +106,11 @@ class Tail:
             with tf.GradientTape() as tape:
                 embedded = tf.math.l2_normalize(self.model(maps, training=True) @ kernel + bias, 1)
                 cosine = embedded @ tf.transpose(tf.math.l2_normalize(proxies, 1))
-                softmax = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    owners, cosine / config.temperature))
+                softmax = tf.reduce_mean(
+                    tf.nn.sparse_softmax_cross_entropy_with_logits(
+                        owners, cosine / config.temperature
+                    )
+                )
                 measured = triplet_loss(embedded, *pair_masks(owners, rows), config.margin, "hard")
                 loss = softmax + measured["loss"]
             gradients = tape.gradient(loss, base + head)
@@ -105,13 +125,21 @@ class Tail:
             totals: dict[str, list[float]] = {}
             for _ in range(steps):
                 rows = _draw(groups, config, rng)
-                maps = np.stack([images[row].load_view(int(rng.integers(config.views + 1)))
-                                 for row in rows])
-                for name, value in step(tf.constant(maps), tf.constant(rows),
-                                        tf.constant(classes[rows])).items():
+                maps = np.stack(
+                    [images[row].load_view(int(rng.integers(config.views + 1))) for row in rows]
+                )
+                for name, value in step(
+                    tf.constant(maps), tf.constant(rows), tf.constant(classes[rows])
+                ).items():
                     totals.setdefault(name, []).append(float(value))
-            on_epoch(epoch + 1, config.epochs, {"epoch": epoch + 1, **{
-                name: float(np.mean(values)) for name, values in totals.items()}})
+            on_epoch(
+                epoch + 1,
+                config.epochs,
+                {
+                    "epoch": epoch + 1,
+                    **{name: float(np.mean(values)) for name, values in totals.items()},
+                },
+            )
         self._round()
 
     def _round(self) -> None:
@@ -126,8 +154,14 @@ class Tail:
                 weight.assign(levels * scale)
 
 
-def tuned_tail(backbone: Backbone, images: Sequence[Feature], labels: NDArray[np.int64], seed: int,
-               path: Path, on_epoch: TuneEpoch) -> Tail | None:
+def tuned_tail(
+    backbone: Backbone,
+    images: Sequence[Feature],
+    labels: NDArray[np.int64],
+    seed: int,
+    path: Path,
+    on_epoch: TuneEpoch,
+) -> Tail | None:
     """Fine-tune a base's tail and keep its weights in a file, or take them from there.
 
     Args:
@@ -151,8 +185,7 @@ def tuned_tail(backbone: Backbone, images: Sequence[Feature], labels: NDArray[np
     return tail
 
 
-def pool_images(tail: Tail | None, images: Sequence[Feature],
-                views: int = 0) -> Sequence[Feature]:
+def pool_images(tail: Tail | None, images: Sequence[Feature], views: int = 0) -> Sequence[Feature]:
     """Run a tuned tail over photographs; without one they are what the frozen base made."""
     return images if tail is None else tail.pool(images, views)
 
@@ -163,9 +196,11 @@ def load_tail(path: Path) -> list[NDArray[np.float32]]:
         return [arrays[name] for name in sorted(arrays.files)]
 
 
-def _draw(groups: Sequence[NDArray[np.intp]], config: Tuning,
-          rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw(
+    groups: Sequence[NDArray[np.intp]], config: Tuning, rng: np.random.Generator
+) -> NDArray[np.int64]:
     count = config.samples_per_species
     chosen = rng.choice(len(groups), min(config.species_per_batch, len(groups)), replace=False)
-    return np.concatenate([rng.choice(groups[row], count, replace=len(groups[row]) < count)
-                           for row in chosen]).astype(np.int64)
+    return np.concatenate(
+        [rng.choice(groups[row], count, replace=len(groups[row]) < count) for row in chosen]
+    ).astype(np.int64)

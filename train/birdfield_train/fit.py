@@ -53,27 +53,40 @@ EpochEnd = Callable[[int, Heads, dict[str, float]], None]
 class Fitter:
     """Trains one set of heads; its state after each epoch can be saved and taken up again."""
 
-    def __init__(self, split: Split, channels: int, audio: AudioSpec, config: FitConfig,
-                 seed: int, checkpoint: Path | None = None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        channels: int,
+        audio: AudioSpec,
+        config: FitConfig,
+        seed: int,
+        checkpoint: Path | None = None,
+    ) -> None:
         """Start from the discriminant projections, or from the checkpoint where it exists."""
         self._config = config
         self._seed = seed
         self._checkpoint = checkpoint
-        self._maker = BatchMaker(split, config.species_per_batch, config.samples_per_species,
-                                 channels, audio)
+        self._maker = BatchMaker(
+            split, config.species_per_batch, config.samples_per_species, channels, audio
+        )
         keras.utils.set_random_seed(seed)
         self.heads = Heads(channels, audio)
         sight = self.heads.image.trainable_variables
         self._groups = [sight, self.heads.trainable[len(sight) :]]
-        self._optimizers = [keras.optimizers.Adam(rate) for rate in (
-            config.image_rate * config.learning_rate, config.learning_rate)]
+        self._optimizers = [
+            keras.optimizers.Adam(rate)
+            for rate in (config.image_rate * config.learning_rate, config.learning_rate)
+        ]
         for optimizer, weights in zip(self._optimizers, self._groups, strict=True):
             optimizer.build(weights)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
-        self._steps = {mining: tf.function(lambda *batch, mining=mining: self._step(mining, *batch),
-                                           reduce_retracing=True)
-                       for mining in ("semi-hard", "hard")}
+        self._steps = {
+            mining: tf.function(
+                lambda *batch, mining=mining: self._step(mining, *batch), reduce_retracing=True
+            )
+            for mining in ("semi-hard", "hard")
+        }
         if checkpoint is not None and checkpoint.exists():
             self._load(checkpoint)
         else:
@@ -101,15 +114,23 @@ class Fitter:
         _alarm(row, self._config.margin)
         return {"epoch": self.epoch + 1, **row}
 
-    def _step(self, mining: str, pooled: tf.Tensor, sequences: tf.Tensor, presence: tf.Tensor,
-              labels: tf.Tensor, recordings: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _step(
+        self,
+        mining: str,
+        pooled: tf.Tensor,
+        sequences: tf.Tensor,
+        presence: tf.Tensor,
+        labels: tf.Tensor,
+        recordings: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         positives, negatives = pair_masks(labels, recordings)
         with tf.GradientTape() as tape:
             embeddings = self.heads(pooled, sequences, presence)
             measured = triplet_loss(embeddings, positives, negatives, self._config.margin, mining)
         found = tape.gradient(measured["loss"], self._groups)
-        for optimizer, gradients, weights in zip(self._optimizers, found, self._groups,
-                                                 strict=True):
+        for optimizer, gradients, weights in zip(
+            self._optimizers, found, self._groups, strict=True
+        ):
             optimizer.apply(gradients, weights)
         centre = tf.reduce_mean(embeddings, axis=0, keepdims=True)
         return {**measured, "spread": tf.reduce_mean(tf.norm(embeddings - centre, axis=1))}
@@ -126,10 +147,18 @@ class Fitter:
 
     def _save(self, path: Path) -> None:
         arrays = self._weight_arrays()
-        arrays |= {f"optimizer{row:03d}": np.asarray(value)
-                   for row, value in enumerate(self._optimizer_state())}
-        state = json.dumps({"epoch": self.epoch, "history": self.history,
-                            "config": asdict(self._config), "seed": self._seed})
+        arrays |= {
+            f"optimizer{row:03d}": np.asarray(value)
+            for row, value in enumerate(self._optimizer_state())
+        }
+        state = json.dumps(
+            {
+                "epoch": self.epoch,
+                "history": self.history,
+                "config": asdict(self._config),
+                "seed": self._seed,
+            }
+        )
         arrays["state"] = np.frombuffer(state.encode(), np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_file(path, dump_arrays(arrays))
@@ -138,8 +167,9 @@ class Fitter:
         with np.load(path, allow_pickle=False) as arrays:
             state: dict[str, Any] = json.loads(arrays["state"].tobytes())
             self.heads.set_weights(_ordered(arrays, "weight"))
-            for variable, value in zip(self._optimizer_state(), _ordered(arrays, "optimizer"),
-                                       strict=True):
+            for variable, value in zip(
+                self._optimizer_state(), _ordered(arrays, "optimizer"), strict=True
+            ):
                 variable.assign(value)
         self.epoch, self.history = state["epoch"], state["history"]
 
@@ -157,13 +187,19 @@ def _ordered(arrays: Any, prefix: str) -> list[NDArray[np.float32]]:
 
 
 def _tensors(batch: Batch) -> list[tf.Tensor]:
-    return [tf.constant(value) for value in (batch.pooled, batch.sequences, batch.presence,
-                                             batch.labels, batch.recordings)]
+    return [
+        tf.constant(value)
+        for value in (batch.pooled, batch.sequences, batch.presence, batch.labels, batch.recordings)
+    ]
 
 
 def _alarm(row: dict[str, float], margin: float) -> None:
     collapsed = abs(row["loss"] - margin) < 1e-3 and row["active"] > 0.99
     if collapsed or row["spread"] < COLLAPSE_SPREAD:
-        log.warning("the embedding is collapsing: loss %.4f at margin %g, spread %.4f; "
-                    "lower the learning rate or check the data", row["loss"], margin,
-                    row["spread"])
+        log.warning(
+            "the embedding is collapsing: loss %.4f at margin %g, spread %.4f; "
+            "lower the learning rate or check the data",
+            row["loss"],
+            margin,
+            row["spread"],
+        )

@@ -12,9 +12,12 @@ from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.towers import audio_tower, fusion_tower, image_head, pool_features
 
 
-def create_fused_encoder(image_backbone: str = "vgg16", frames: int | None = YAMNET.frames,
-                         trainable_from: str | None = "block5_conv1",
-                         dim: int = YAMNET.dim) -> keras.Model:
+def create_fused_encoder(
+    image_backbone: str = "vgg16",
+    frames: int | None = YAMNET.frames,
+    trainable_from: str | None = "block5_conv1",
+    dim: int = YAMNET.dim,
+) -> keras.Model:
     """Build the whole network, with the packaged ImageNet weights in its convolutional base.
 
     Args:
@@ -35,15 +38,26 @@ def create_fused_encoder(image_backbone: str = "vgg16", frames: int | None = YAM
     head = image_head(backbone.channels)
     tower = image_tower(backbone, head, trainable_from)
     normalise = keras.layers.UnitNormalization
-    fused = fusion_tower()([normalise(name="image_unit")(tower(image)),
-                            normalise(name="audio_unit")(audio_tower(frames, dim)(audio)),
-                            presence])
-    return keras.Model({"image": image, "audio": audio, "presence": presence},
-                       normalise(name="embedding")(fused), name=f"fused_encoder_{DIM}d")
+    fused = fusion_tower()(
+        [
+            normalise(name="image_unit")(tower(image)),
+            normalise(name="audio_unit")(audio_tower(frames, dim)(audio)),
+            presence,
+        ]
+    )
+    return keras.Model(
+        {"image": image, "audio": audio, "presence": presence},
+        normalise(name="embedding")(fused),
+        name=f"fused_encoder_{DIM}d",
+    )
 
 
-def image_tower(backbone: Backbone, head: keras.Model, trainable_from: str | None = None,
-                tail: Sequence[NDArray[np.float32]] | None = None) -> keras.Model:
+def image_tower(
+    backbone: Backbone,
+    head: keras.Model,
+    trainable_from: str | None = None,
+    tail: Sequence[NDArray[np.float32]] | None = None,
+) -> keras.Model:
     """Join a convolutional base, the pooling and the head: [B, 224, 224, 3] -> [B, 128].
 
     Args:

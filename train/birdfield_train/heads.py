@@ -84,8 +84,7 @@ class Heads:
         """Set what hearing counts beside sight."""
         self.fusion.get_layer("sense_fusion").gain.assign(gain)
 
-    def __call__(self, pooled: tf.Tensor, sequences: tf.Tensor,
-                 presence: tf.Tensor) -> tf.Tensor:
+    def __call__(self, pooled: tf.Tensor, sequences: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
         """Embed pooled [B, 2 C], sequences [B, T, dim] and presence [B, 2] to unit [B, 128]."""
         mean, peak = tf.split(pooled, 2, axis=1)
         image = tf.math.l2_normalize(self.image([mean, peak], training=True), axis=1)
@@ -101,8 +100,10 @@ class Heads:
         if len(np.unique(split.image_labels)) > 1:
             views = [feature.load_pooled() for feature in split.images]
             kernel, bias = weighted_discriminant(
-                np.concatenate(views), np.repeat(split.image_labels, [len(some) for some in views]),
-                IMAGE_PEAK_WEIGHT)
+                np.concatenate(views),
+                np.repeat(split.image_labels, [len(some) for some in views]),
+                IMAGE_PEAK_WEIGHT,
+            )
             set_projection(self.image, "image", kernel, bias)
             by_sight = unit(np.stack([some[0] for some in views]) @ kernel + bias)
         if len(np.unique(split.audio_labels)) > 1:
@@ -121,8 +122,12 @@ class Heads:
                 turned = rotation(unit(summaries @ kernel + bias))
                 set_projection(self.audio, "audio", kernel @ turned, bias @ turned)
 
-    def _start_blocks(self, summaries: NDArray[np.float32], labels: NDArray[np.int64],
-                      rotation: Callable[[Vectors], NDArray[np.float32]]) -> None:
+    def _start_blocks(
+        self,
+        summaries: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        rotation: Callable[[Vectors], NDArray[np.float32]],
+    ) -> None:
         """Start the projections of an embedding and of its classes' evidence.
 
         Turned, they are as long as the embedding's projection was: beside the LSTM's part, and
@@ -152,8 +157,10 @@ class Heads:
         """Embed recordings by the audio tower, all windows of each pooled; unit [N, 128]."""
         vectors: list[Vectors] = []
         for start in range(0, len(audio), RECORDINGS):
-            windows = [_windows(feature.load(), self._frames)
-                       for feature in audio[start : start + RECORDINGS]]
+            windows = [
+                _windows(feature.load(), self._frames)
+                for feature in audio[start : start + RECORDINGS]
+            ]
             ends = np.cumsum([len(some) for some in windows])
             embedded = unit(self.audio.predict_on_batch(np.concatenate(windows)))
             vectors += [pool(list(own)) for own in np.split(embedded, ends[:-1])]
@@ -162,14 +169,26 @@ class Heads:
     def fusion_weights(self) -> FusionWeights:
         """Copy the fusion's weights out of the model."""
         layer = self.fusion.get_layer("sense_fusion")
-        return FusionWeights(*(weight.numpy() for weight in (
-            layer.image_kernel, layer.audio_kernel, layer.image_token, layer.audio_token,
-            layer.gain)))
+        return FusionWeights(
+            *(
+                weight.numpy()
+                for weight in (
+                    layer.image_kernel,
+                    layer.audio_kernel,
+                    layer.image_token,
+                    layer.audio_token,
+                    layer.gain,
+                )
+            )
+        )
 
 
-def weighted_discriminant(pooled: NDArray[np.float32], labels: NDArray[np.int64],
-                          peak_weight: float, dim: int = DIM,
-                          ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def weighted_discriminant(
+    pooled: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    peak_weight: float,
+    dim: int = DIM,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Find where a projection starts: kernel [2 C, dim] and bias [dim] for pooled [N, 2 C].
 
     Of photographs the peaks are on a larger scale than the means, and noisier; of sound they are
@@ -180,8 +199,12 @@ def weighted_discriminant(pooled: NDArray[np.float32], labels: NDArray[np.int64]
     return kernel * weights[:, None], bias
 
 
-def _align(by_sound: Vectors, sound_labels: NDArray[np.int64], by_sight: Vectors,
-           sight_labels: NDArray[np.int64]) -> NDArray[np.float32]:
+def _align(
+    by_sound: Vectors,
+    sound_labels: NDArray[np.int64],
+    by_sight: Vectors,
+    sight_labels: NDArray[np.int64],
+) -> NDArray[np.float32]:
     shared = np.intersect1d(sound_labels, sight_labels)
     heard = [unit(by_sound[sound_labels == label].mean(axis=0)) for label in shared]
     seen = [unit(by_sight[sight_labels == label].mean(axis=0)) for label in shared]
@@ -192,12 +215,17 @@ def _align(by_sound: Vectors, sound_labels: NDArray[np.int64], by_sight: Vectors
 
 def _windows(frames: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Cut a recording [T, dim] into windows of so many patches, float32 [W, count, dim]."""
-    return np.stack([fit_frames(frames[start : start + count], count)
-                     for start in window_starts(len(frames), count)])
+    return np.stack(
+        [
+            fit_frames(frames[start : start + count], count)
+            for start in window_starts(len(frames), count)
+        ]
+    )
 
 
-def _summaries(audio: Sequence[Feature],
-               count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _summaries(
+    audio: Sequence[Feature], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Pool each window of each version over time, float32 [W, 2 dim]; also its recording's row."""
     summaries, rows = [], []
     for row, feature in enumerate(audio):

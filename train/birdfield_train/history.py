@@ -25,8 +25,11 @@ class History:
     def add(self, stage: str, measured: Mapping[str, float]) -> None:
         """Add the line of an epoch, in place of an earlier one of the same epoch."""
         epoch = int(measured["epoch"])
-        self._rows[stage, epoch] = {"stage": stage, "epoch": str(epoch), **{
-            name: f"{measured[name]:.6f}" for name in COLUMNS[2:]}}
+        self._rows[stage, epoch] = {
+            "stage": stage,
+            "epoch": str(epoch),
+            **{name: f"{measured[name]:.6f}" for name in COLUMNS[2:]},
+        }
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, COLUMNS)
         writer.writeheader()

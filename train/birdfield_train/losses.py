@@ -27,8 +27,9 @@ def pair_masks(labels: tf.Tensor, recordings: tf.Tensor) -> tuple[tf.Tensor, tf.
     return positives, ~same_species
 
 
-def triplet_loss(embeddings: tf.Tensor, positives: tf.Tensor, negatives: tf.Tensor,
-                 margin: float, mining: str) -> dict[str, tf.Tensor]:
+def triplet_loss(
+    embeddings: tf.Tensor, positives: tf.Tensor, negatives: tf.Tensor, margin: float, mining: str
+) -> dict[str, tf.Tensor]:
     """Compute the mean loss over the active triplets of a batch (FaceNet, arXiv 1503.03832, 3.2).
 
     For each positive pair, "semi-hard" takes the most similar negative that is still less

@@ -51,6 +51,9 @@ def load_packed(path: Path, sha256: str) -> Weights:
     check_sha256(path, sha256)
     with np.load(path, allow_pickle=False) as arrays:
         rows = sorted({key.split(".")[0] for key in arrays.files})
-        return [arrays[f"{row}.float"] if f"{row}.float" in arrays.files else
-                arrays[f"{row}.int8"].astype(np.float32) * arrays[f"{row}.scale"] for row in rows]
-
+        return [
+            arrays[f"{row}.float"]
+            if f"{row}.float" in arrays.files
+            else arrays[f"{row}.int8"].astype(np.float32) * arrays[f"{row}.scale"]
+            for row in rows
+        ]

@@ -10,8 +10,9 @@ GRAM_PRECISION = 1e-7  # of float32 products, of the greatest eigenvalue
 BEYOND = 1.5  # what the samples' other directions count beside those that spread the species
 
 
-def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
-                 dim: int, shrinkage: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def discriminant(
+    features: NDArray[np.float32], labels: NDArray[np.int64], dim: int, shrinkage: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Find the directions that spread species and not the samples of a species.
 
     Whitens the covariance within species, then takes the principal directions of the species'
@@ -52,8 +53,9 @@ def discriminant(features: NDArray[np.float32], labels: NDArray[np.int64],
     return kernel.astype(np.float32), (-centre @ kernel).astype(np.float32)
 
 
-def mean_directions(features: NDArray[np.float32], labels: NDArray[np.int64],
-                    dim: int) -> NDArray[np.float32]:
+def mean_directions(
+    features: NDArray[np.float32], labels: NDArray[np.int64], dim: int
+) -> NDArray[np.float32]:
     """Find the directions in which the species' means lie, as seen from zero.
 
     Nothing is whitened and nothing taken away: numbers that are near zero unless something was
@@ -83,8 +85,9 @@ def _strongest(rows: NDArray[Any], count: int, least: float) -> NDArray[np.float
     return axes[squared > least][::-1][:count]
 
 
-def _whitening(spread: NDArray[np.float64], species: int,
-               shrinkage: float) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+def _whitening(
+    spread: NDArray[np.float64], species: int, shrinkage: float
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Make the map of rows [K, F] by the inverse square root of the shrunk covariance [F, F].
 
     The covariance is never formed: beyond the samples' own span it is the sphere alone.

@@ -88,15 +88,19 @@ class TrainConfig:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what must be equal for a run to be resumed."""
-        return {"image_dir": str(self.image_dir.resolve()),
-                "audio_dir": str(self.audio_dir.resolve()), "seed": self.seed,
-                "image_backbone": self.image_backbone, "frontend": self.frontend,
-                "yamnet": self.yamnet,
-                "image_weights": str(self.image_weights) if self.image_weights else None,
-                "senses": self.senses,
-                "no_bird": [str(path.resolve()) for path in self.no_bird or ()],
-                "fit": asdict(self.fit),
-                **({"evidence": evidence} if (evidence := spec_of(self.frontend).evidence) else {})}
+        return {
+            "image_dir": str(self.image_dir.resolve()),
+            "audio_dir": str(self.audio_dir.resolve()),
+            "seed": self.seed,
+            "image_backbone": self.image_backbone,
+            "frontend": self.frontend,
+            "yamnet": self.yamnet,
+            "image_weights": str(self.image_weights) if self.image_weights else None,
+            "senses": self.senses,
+            "no_bird": [str(path.resolve()) for path in self.no_bird or ()],
+            "fit": asdict(self.fit),
+            **({"evidence": evidence} if (evidence := spec_of(self.frontend).evidence) else {}),
+        }
 
     def reads(self, sense: str) -> bool:
         """Tell whether "image" or "audio" is trained."""
@@ -112,8 +116,9 @@ class Reporter:
     say: Callable[[str], None]
 
 
-def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
-          force: bool = False) -> Path:
+def train(
+    config: TrainConfig, reporter: Reporter, resume: bool = False, force: bool = False
+) -> Path:
     """Train a run, or go on with one that was interrupted.
 
     Args:
@@ -131,30 +136,43 @@ def train(config: TrainConfig, reporter: Reporter, resume: bool = False,
     """
     tf.config.experimental.enable_op_determinism()
     if not config.run.name:
-        raise InputError(f"{config.run}: the folder that is worked in cannot become a run; name "
-                         "one inside it")
+        raise InputError(
+            f"{config.run}: the folder that is worked in cannot become a run; name one inside it"
+        )
     if config.run.exists() and not force:
         if resume and (config.run / "run.json").exists():
             left = config.run.with_name(config.run.name + PARTIAL)
             if left.exists():
-                raise InputError(f"{config.run} is complete, and {left} is left of a run that was "
-                                 f"to replace it; move {config.run} away to go on with that one, "
-                                 f"or remove {left}")
+                raise InputError(
+                    f"{config.run} is complete, and {left} is left of a run that was "
+                    f"to replace it; move {config.run} away to go on with that one, "
+                    f"or remove {left}"
+                )
             reporter.say(f"{config.run} is complete; nothing is left to do")
             return config.run
-        raise InputError(f"{config.run} exists already; choose another name, or add --force "
-                         "to replace it")
+        raise InputError(
+            f"{config.run} exists already; choose another name, or add --force to replace it"
+        )
     _require_replaceable(config.run)
     with _partial(config, resume, force) as folder:
-        dataset = scan(config.image_dir, config.audio_dir,
-                       read_names(config.names) if config.names else None,
-                       [sense for sense in SENSES[:2] if config.reads(sense)])
+        dataset = scan(
+            config.image_dir,
+            config.audio_dir,
+            read_names(config.names) if config.names else None,
+            [sense for sense in SENSES[:2] if config.reads(sense)],
+        )
         backbone = get_backbone(config.image_backbone, config.image_weights)
         frontend = _provide_frontend(config, folder)
         with _nothing(config) as found:
             no_bird = _features(config, found, backbone, frontend, reporter)
-            features = _features(config, dataset, backbone, frontend, reporter,
-                                 [feature.sample.path for feature in no_bird.audio])
+            features = _features(
+                config,
+                dataset,
+                backbone,
+                frontend,
+                reporter,
+                [feature.sample.path for feature in no_bird.audio],
+            )
         _require_samples(dataset, features)
         _train_into(folder, config, dataset, backbone, frontend, features, no_bird, reporter)
     return config.run
@@ -164,8 +182,9 @@ def _require_replaceable(run: Path) -> None:
     """Let --force take the place of a run or of an empty folder, never of anything else."""
     whole = run.is_dir() and ((run / "run.json").is_file() or not any(run.iterdir()))
     if run.exists() and not whole:
-        raise InputError(f"{run} exists already and is no run, so that --force leaves it; choose "
-                         "another name")
+        raise InputError(
+            f"{run} exists already and is no run, so that --force leaves it; choose another name"
+        )
 
 
 @contextmanager
@@ -179,8 +198,10 @@ def _partial(config: TrainConfig, resume: bool, force: bool) -> Iterator[Path]:
             _take(lock, folder)
             _clear(folder, ".*", "*" if force else ".*")
             if left and not resume and not force:
-                raise InputError(f"{folder} is left of an interrupted run; add --resume to go on "
-                                 "with it or --force to start anew")
+                raise InputError(
+                    f"{folder} is left of an interrupted run; add --resume to go on "
+                    "with it or --force to start anew"
+                )
             _check_options(folder / "config.json", config)
             try:
                 yield folder
@@ -199,15 +220,18 @@ def _take(lock: IO[str], folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InputError(f"{folder}: another train is at work on this run; wait for it or choose "
-                         "another name") from error
+        raise InputError(
+            f"{folder}: another train is at work on this run; wait for it or choose another name"
+        ) from error
 
 
 def _check_options(path: Path, config: TrainConfig) -> None:
     options = json.dumps(config.fingerprint(), indent=1).encode()
     if path.exists() and path.read_bytes() != options:
-        raise InputError(f"{path.parent} was started with other options; repeat them, or add "
-                         "--force to start anew")
+        raise InputError(
+            f"{path.parent} was started with other options; repeat them, or add "
+            "--force to start anew"
+        )
     atomic.write_file(path, options)
 
 
@@ -243,8 +267,14 @@ def _provide_frontend(config: TrainConfig, folder: Path) -> Frontend:
     return open_frontend(config.frontend, yamnet, os.cpu_count() or 1)
 
 
-def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, frontend: Frontend,
-              reporter: Reporter, noises: Sequence[Path] = ()) -> FeatureSet:
+def _features(
+    config: TrainConfig,
+    dataset: Dataset,
+    backbone: Backbone,
+    frontend: Frontend,
+    reporter: Reporter,
+    noises: Sequence[Path] = (),
+) -> FeatureSet:
     features = extract(dataset, backbone, frontend, reporter.step, noises)
     for problem in features.problems:
         reporter.say(f"skipped {problem}")
@@ -260,8 +290,10 @@ def _features(config: TrainConfig, dataset: Dataset, backbone: Backbone, fronten
 def _nothing(config: TrainConfig) -> Iterator[Dataset]:
     """List what is no bird; without folders of it, draw some: the same in every run."""
     with tempfile.TemporaryDirectory() as drawn:
-        yield scan_background(*(config.no_bird or write_nothing(Path(drawn))),
-                           [sense for sense in SENSES[:2] if config.reads(sense)])
+        yield scan_background(
+            *(config.no_bird or write_nothing(Path(drawn))),
+            [sense for sense in SENSES[:2] if config.reads(sense)],
+        )
 
 
 def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
@@ -270,16 +302,26 @@ def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
         counts[feature.sample.label] += 1
     few = [f"{label} ({count})" for label, count in counts.items() if count < MIN_SAMPLES]
     if few:
-        raise InputError(f"too few usable files: {some_of(few)}; expected at least {MIN_SAMPLES} a "
-                         "species; add files or remove the folder")
+        raise InputError(
+            f"too few usable files: {some_of(few)}; expected at least {MIN_SAMPLES} a "
+            "species; add files or remove the folder"
+        )
     if len(counts) < 2:
-        raise InputError(f"only one species, {dataset.labels[0]}; expected at least 2 to tell "
-                         "apart")
+        raise InputError(
+            f"only one species, {dataset.labels[0]}; expected at least 2 to tell apart"
+        )
 
 
-def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
-                frontend: Frontend, features: FeatureSet, no_bird: FeatureSet,
-                reporter: Reporter) -> None:
+def _train_into(
+    folder: Path,
+    config: TrainConfig,
+    dataset: Dataset,
+    backbone: Backbone,
+    frontend: Frontend,
+    features: FeatureSet,
+    no_bird: FeatureSet,
+    reporter: Reporter,
+) -> None:
     config = replace(config, fit=replace(config.fit, image_rate=backbone.head_rate))
     samples = index_samples(features, dataset.species, config.seed, no_bird)
     checkpoints = folder / CHECKPOINTS
@@ -287,88 +329,153 @@ def _train_into(folder: Path, config: TrainConfig, dataset: Dataset, backbone: B
     _check_data(checkpoints / "data.sha256", (backbone.key, frontend.sha256), features, no_bird)
     kept = folder / "calibration.npz"
     if not kept.exists():  # of the photographs while they are there: training takes hours
-        save_calibration_data(kept, features, dataset.labels, backbone.spec, frontend.spec,
-                              config.seed)
+        save_calibration_data(
+            kept, features, dataset.labels, backbone.spec, frontend.spec, config.seed
+        )
     history = History(folder / "history.csv")
 
     def on_epoch(stage: str, epoch: int, epochs: int, row: Mapping[str, float]) -> None:
         history.add(stage, row)
         reporter.epoch(stage, epoch, epochs, row)
 
-    selected = cross_validate(samples, backbone, frontend.spec, config.fit, config.seed,
-                              checkpoints, on_epoch)
+    selected = cross_validate(
+        samples, backbone, frontend.spec, config.fit, config.seed, checkpoints, on_epoch
+    )
     for sense in samples.untested():
-        reporter.say(f"no species has two {WHAT[sense]}: none could be left out to test what was "
-                     "learnt of them; the other sense says how near a known bird has to be")
+        reporter.say(
+            f"no species has two {WHAT[sense]}: none could be left out to test what was "
+            "learnt of them; the other sense says how near a known bird has to be"
+        )
     split = samples.split(None)
-    tail = tuned_tail(backbone, split.images, split.image_labels, config.seed, folder / TAIL,
-                      lambda *told: on_epoch("final base", *told))
+    tail = tuned_tail(
+        backbone,
+        split.images,
+        split.image_labels,
+        config.seed,
+        folder / TAIL,
+        lambda *told: on_epoch("final base", *told),
+    )
     split = replace(split, images=pool_images(tail, split.images, POOLED_VIEWS))
-    fitter = Fitter(split, backbone.channels, frontend.spec, config.fit,
-                    config.seed, checkpoints / "final.npz")
+    fitter = Fitter(
+        split, backbone.channels, frontend.spec, config.fit, config.seed, checkpoints / "final.npz"
+    )
     if fitter.history:  # a kill may have come between checkpoint and log
         on_epoch("final", fitter.epoch, selected.epochs, fitter.history[-1])
-    fitter.run(selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs,
-                                                               row))
+    fitter.run(
+        selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs, row)
+    )
     fitter.heads.set_gain(selected.gain)
     no_bird = replace(no_bird, images=tuple(pool_images(tail, no_bird.images)))
     gallery = _gallery(fitter, samples.species, split, no_bird, selected)
     _write(folder, config, dataset, backbone, frontend, features, selected, fitter, gallery)
-    reporter.say(f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "
-                 f"{selected.gain:g} were chosen:\n"
-                 f"{to_table(selected.report, [sense for sense in SENSES if config.reads(sense)])}")
+    reporter.say(
+        f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "
+        f"{selected.gain:g} were chosen:\n"
+        f"{to_table(selected.report, [sense for sense in SENSES if config.reads(sense)])}"
+    )
     draw_curves(history.rows(), folder / "curves.png")
     draw_confusion(selected.predictions, dataset.labels, folder / "confusion.png")
 
 
 def _check_data(path: Path, weights: Sequence[str], *features: FeatureSet) -> None:
     """Refuse to go on with checkpoints of other files, or of another base or frontend."""
-    files = [[feature.sample.label, feature.sample.recording, feature.cached.name]
-             for found in features for feature in (*found.images, *found.audio)]
+    files = [
+        [feature.sample.label, feature.sample.recording, feature.cached.name]
+        for found in features
+        for feature in (*found.images, *found.audio)
+    ]
     digest = hashlib.sha256(json.dumps([weights, files]).encode()).hexdigest().encode()
     if path.exists() and path.read_bytes() != digest:
-        raise InputError(f"{path.parents[1]}: the data or the weights changed since this run was "
-                         "begun; add --force to start anew")
+        raise InputError(
+            f"{path.parents[1]}: the data or the weights changed since this run was "
+            "begun; add --force to start anew"
+        )
     atomic.write_file(path, digest)
 
 
-def _gallery(fitter: Fitter, species: Sequence[Species], split: Split, no_bird: FeatureSet,
-             selected: Selected) -> Gallery:
+def _gallery(
+    fitter: Fitter,
+    species: Sequence[Species],
+    split: Split,
+    no_bird: FeatureSet,
+    selected: Selected,
+) -> Gallery:
     heads = fitter.heads
-    made = build_gallery(heads.fusion_weights().fuse, species,
-                         heads.embed_images(split.images), split.image_labels,
-                         heads.embed_audio(split.audio), split.audio_labels,
-                         selected.calibration)
-    made = with_no_bird(made, heads.fusion_weights().fuse,
-                        heads.embed_images(no_bird.images),
-                        heads.embed_audio(no_bird.audio))
+    made = build_gallery(
+        heads.fusion_weights().fuse,
+        species,
+        heads.embed_images(split.images),
+        split.image_labels,
+        heads.embed_audio(split.audio),
+        split.audio_labels,
+        selected.calibration,
+    )
+    made = with_no_bird(
+        made,
+        heads.fusion_weights().fuse,
+        heads.embed_images(no_bird.images),
+        heads.embed_audio(no_bird.audio),
+    )
     return replace(made, thresholds=selected.thresholds)
 
 
-def _write(folder: Path, config: TrainConfig, dataset: Dataset, backbone: Backbone,
-           frontend: Frontend, features: FeatureSet, selected: Selected, fitter: Fitter,
-           gallery: Gallery) -> None:
+def _write(
+    folder: Path,
+    config: TrainConfig,
+    dataset: Dataset,
+    backbone: Backbone,
+    frontend: Frontend,
+    features: FeatureSet,
+    selected: Selected,
+    fitter: Fitter,
+    gallery: Gallery,
+) -> None:
     """Write all else that export needs: the data may be gone by then."""
     atomic.write_file(folder / "species.npz", gallery.dump())
     fitter.save_weights(folder / "heads.npz")
     if config.image_weights:
         shutil.copyfile(config.image_weights, folder / "image.weights.h5")
-    atomic.write_file(folder / "cv.json", json.dumps(
-        {**selected.report, "seed": config.seed, "epochs": selected.epochs,
-         "gain": selected.gain}, indent=1).encode())
+    atomic.write_file(
+        folder / "cv.json",
+        json.dumps(
+            {
+                **selected.report,
+                "seed": config.seed,
+                "epochs": selected.epochs,
+                "gain": selected.gain,
+            },
+            indent=1,
+        ).encode(),
+    )
     summary = {
-        "format": FORMAT, "image_backbone": backbone.name, "backbone_key": backbone.key,
+        "format": FORMAT,
+        "image_backbone": backbone.name,
+        "backbone_key": backbone.key,
         "own_image_weights": config.image_weights is not None,
-        "image": {"size_px": backbone.spec.size_px, "order": backbone.spec.order,
-                  "mean": list(backbone.spec.mean), "scale": backbone.spec.scale},
+        "image": {
+            "size_px": backbone.spec.size_px,
+            "order": backbone.spec.order,
+            "mean": list(backbone.spec.mean),
+            "scale": backbone.spec.scale,
+        },
         "channels": backbone.channels,
         "frontend": {"name": frontend.spec.name, "sha256": frontend.sha256},
         "audio": frontend.spec.to_json(),
-        "calibration": selected.calibration.to_json(), "seed": config.seed,
+        "calibration": selected.calibration.to_json(),
+        "seed": config.seed,
         "fit": {**asdict(config.fit), "epochs": selected.epochs, "gain": selected.gain},
-        "data": {"species": len(dataset.species), "photographs": len(features.images),
-                 "recordings": len(features.audio), "skipped": len(features.problems)},
-        "senses": config.senses, "data_licence": config.licence,
-        "licences": [backbone.licence, *LICENCES,
-                     *([BIRDNET_LICENCE] if frontend.spec is BIRDNET else [])]}
+        "data": {
+            "species": len(dataset.species),
+            "photographs": len(features.images),
+            "recordings": len(features.audio),
+            "skipped": len(features.problems),
+        },
+        "senses": config.senses,
+        "data_licence": config.licence,
+        "licences": [
+            backbone.licence,
+            *LICENCES,
+            *([BIRDNET_LICENCE] if frontend.spec is BIRDNET else []),
+        ],
+    }
     atomic.write_file(folder / "run.json", json.dumps(summary, indent=1).encode())

@@ -47,14 +47,19 @@ class Run:
         try:
             self.summary: Mapping[str, Any] = json.loads((folder / "run.json").read_bytes())
         except (OSError, ValueError) as error:
-            raise InputError(f"{folder}: no finished run ({error}); expected a folder made by "
-                             "birdfield train") from error
+            raise InputError(
+                f"{folder}: no finished run ({error}); expected a folder made by birdfield train"
+            ) from error
         if self.summary.get("format") != FORMAT:
-            raise InputError(f"{folder}: run format {self.summary.get('format')!r}, expected "
-                             f"{FORMAT}; train it again")
+            raise InputError(
+                f"{folder}: run format {self.summary.get('format')!r}, expected "
+                f"{FORMAT}; train it again"
+            )
         if self.audio_spec.evidence and self.summary.get("audio") != self.audio_spec.to_json():
-            raise InputError(f"{folder}: its {self.audio_spec.name} gave other numbers than this "
-                             "birdfield's; train it again")
+            raise InputError(
+                f"{folder}: its {self.audio_spec.name} gave other numbers than this "
+                "birdfield's; train it again"
+            )
         for name in (*FILES, *([TAIL] if self.backbone.tuning else [])):
             _check_file(folder / name)
 
@@ -76,20 +81,21 @@ class Run:
     @cached_property
     def heads(self) -> Heads:
         """The trained part."""
-        return load_heads(self.folder / "heads.npz", self.backbone.channels,
-                          self.audio_spec)
+        return load_heads(self.folder / "heads.npz", self.backbone.channels, self.audio_spec)
 
     def image_tower(self) -> keras.Model:
         """Build the image tower, [B, 224, 224, 3] -> [B, 128], with what was fine-tuned in it."""
         tail = self.folder / TAIL
-        return image_tower(self.backbone, self.heads.image,
-                           tail=load_tail(tail) if tail.exists() else None)
+        return image_tower(
+            self.backbone, self.heads.image, tail=load_tail(tail) if tail.exists() else None
+        )
 
     def gallery(self) -> Gallery:
         """Read the species and prototypes."""
         path = self.folder / "species.npz"
-        return load_gallery(path.read_bytes(), Calibration.from_json(self.summary["calibration"]),
-                            str(path))
+        return load_gallery(
+            path.read_bytes(), Calibration.from_json(self.summary["calibration"]), str(path)
+        )
 
 
 def _check_file(path: Path) -> None:
@@ -105,8 +111,10 @@ def _check_file(path: Path) -> None:
         else:
             interpreter_class()(model_content=content)
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}); the run "
-                         "is damaged, train it again") from error
+        raise InputError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', error)}); the run "
+            "is damaged, train it again"
+        ) from error
 
 
 class RunEncoder:

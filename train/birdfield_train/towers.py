@@ -14,8 +14,10 @@ BLOCK = DIM // 2  # of the embedding, and of its classes' evidence
 
 def pool_features(maps: tf.Tensor) -> list[tf.Tensor]:
     """Pool maps [B, H, W, C] to the mean and the peak of each channel, [B, C] each."""
-    return [keras.layers.GlobalAveragePooling2D(name="mean_pool")(maps),
-            keras.layers.GlobalMaxPooling2D(name="peak_pool")(maps)]
+    return [
+        keras.layers.GlobalAveragePooling2D(name="mean_pool")(maps),
+        keras.layers.GlobalMaxPooling2D(name="peak_pool")(maps),
+    ]
 
 
 def image_head(channels: int) -> keras.Model:
@@ -27,9 +29,12 @@ def image_head(channels: int) -> keras.Model:
 
 def _project(mean: tf.Tensor, peak: tf.Tensor, sense: str, units: int = DIM) -> tf.Tensor:
     """Project two poolings and add: each keeps its own range when it is quantised."""
-    return keras.layers.Add(name=f"{sense}_summary")([
-        keras.layers.Dense(units, name=f"{sense}_mean_projection")(mean),
-        keras.layers.Dense(units, use_bias=False, name=f"{sense}_peak_projection")(peak)])
+    return keras.layers.Add(name=f"{sense}_summary")(
+        [
+            keras.layers.Dense(units, name=f"{sense}_mean_projection")(mean),
+            keras.layers.Dense(units, use_bias=False, name=f"{sense}_peak_projection")(peak),
+        ]
+    )
 
 
 class Unit(keras.layers.Layer):
@@ -50,12 +55,18 @@ def _two_blocks(mean: tf.Tensor, peak: tf.Tensor, evidence: int) -> tf.Tensor:
     embedded = _project(mean[:, :size], peak[:, :size], "audio", BLOCK)
     told = keras.layers.Dense(BLOCK, use_bias=False, name="evidence_projection")(mean[:, size:])
     joined = keras.layers.Concatenate(name="audio_blocks")(
-        [Unit(name="audio_unit")(embedded), Unit(name="evidence_unit")(told)])
+        [Unit(name="audio_unit")(embedded), Unit(name="evidence_unit")(told)]
+    )
     return keras.layers.Dense(DIM, use_bias=False, name="audio_rotation")(joined)
 
 
-def audio_tower(frames: int | None, dim: int, batch_size: int | None = None,
-                unroll: bool = False, evidence: int = 0) -> keras.Model:
+def audio_tower(
+    frames: int | None,
+    dim: int,
+    batch_size: int | None = None,
+    unroll: bool = False,
+    evidence: int = 0,
+) -> keras.Model:
     """Make the audio tower: a frontend's embeddings [B, T, dim] -> [B, 128].
 
     A bidirectional LSTM reads the order of the patches; beside it, a linear projection reads
@@ -71,15 +82,18 @@ def audio_tower(frames: int | None, dim: int, batch_size: int | None = None,
     sequence = keras.Input((frames, dim), batch_size=batch_size, name="audio")
     narrow = keras.layers.Dense(FRAME_UNITS, activation="relu", name="frame_projection")(sequence)
     states = keras.layers.Bidirectional(
-        keras.layers.LSTM(LSTM_UNITS, return_sequences=True, unroll=unroll), name="bilstm")(narrow)
+        keras.layers.LSTM(LSTM_UNITS, return_sequences=True, unroll=unroll), name="bilstm"
+    )(narrow)
     order = keras.layers.GlobalAveragePooling1D(name="order_pool")(states)
-    ordered = keras.layers.Dense(DIM, use_bias=False, kernel_initializer="zeros",
-                                 name="order_projection")(order)
+    ordered = keras.layers.Dense(
+        DIM, use_bias=False, kernel_initializer="zeros", name="order_projection"
+    )(order)
     mean = keras.layers.GlobalAveragePooling1D(name="mean_over_time")(sequence)
     peak = keras.layers.GlobalMaxPooling1D(name="peak_over_time")(sequence)
     summary = _two_blocks(mean, peak, evidence) if evidence else _project(mean, peak, "audio")
-    return keras.Model(sequence, keras.layers.Add(name="audio_embedding")([summary, ordered]),
-                       name="audio_tower")
+    return keras.Model(
+        sequence, keras.layers.Add(name="audio_embedding")([summary, ordered]), name="audio_tower"
+    )
 
 
 class SenseFusion(keras.layers.Layer):
@@ -97,15 +111,20 @@ class SenseFusion(keras.layers.Layer):
 
     def build(self, input_shape: object) -> None:
         """Create the weights."""
-        self.image_kernel = self.add_weight(shape=(DIM, DIM), initializer="identity",
-                                            name="image_kernel")
-        self.audio_kernel = self.add_weight(shape=(DIM, DIM), initializer="identity",
-                                            name="audio_kernel")
+        self.image_kernel = self.add_weight(
+            shape=(DIM, DIM), initializer="identity", name="image_kernel"
+        )
+        self.audio_kernel = self.add_weight(
+            shape=(DIM, DIM), initializer="identity", name="audio_kernel"
+        )
         self.image_token = self.add_weight(shape=(DIM,), initializer="zeros", name="image_token")
         self.audio_token = self.add_weight(shape=(DIM,), initializer="zeros", name="audio_token")
         self.gain = self.add_weight(
-            shape=(), initializer=keras.initializers.Constant(self._initial_gain),
-            trainable=False, name="gain")
+            shape=(),
+            initializer=keras.initializers.Constant(self._initial_gain),
+            trainable=False,
+            name="gain",
+        )
 
     def call(self, image: tf.Tensor, audio: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
         """Fuse unit vectors [B, 128] and [B, 128] by presence [B, 2], 1 or 0, to [B, 128]."""
@@ -124,16 +143,18 @@ def fusion_tower(gain: float = 0.3, batch_size: int | None = None) -> keras.Mode
     return keras.Model([image, audio, presence], fused, name="fusion_tower")
 
 
-def set_projection(model: keras.Model, sense: str, kernel: NDArray[np.float32],
-                   bias: NDArray[np.float32]) -> None:
+def set_projection(
+    model: keras.Model, sense: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]
+) -> None:
     """Start the projection of a sense's mean and peak, one above the other as [2 C, D]."""
     half = len(kernel) // 2
     model.get_layer(f"{sense}_mean_projection").set_weights([kernel[:half], bias])
     model.get_layer(f"{sense}_peak_projection").set_weights([kernel[half:]])
 
 
-def set_blocks(model: keras.Model, directions: NDArray[np.float32],
-               rotation: NDArray[np.float32]) -> None:
+def set_blocks(
+    model: keras.Model, directions: NDArray[np.float32], rotation: NDArray[np.float32]
+) -> None:
     """Start the projection of the evidence, [E, BLOCK], and what turns both blocks, [128, 128]."""
     model.get_layer("evidence_projection").set_weights([directions])
     model.get_layer("audio_rotation").set_weights([rotation])

@@ -37,9 +37,13 @@ class Triplet(NamedTuple):
     negative_audio: NDArray[np.float32]
 
 
-def prepare_triplets(image_dir: str | Path, audio_dir: str | Path, yamnet_model: Any,
-                     num_triplets_per_class: int = 100,
-                     resampler: str = "soxr") -> list[Triplet]:
+def prepare_triplets(
+    image_dir: str | Path,
+    audio_dir: str | Path,
+    yamnet_model: Any,
+    num_triplets_per_class: int = 100,
+    resampler: str = "soxr",
+) -> list[Triplet]:
     """Draw triplets from the species that have photographs and recordings.
 
     Anchor and positive are different photographs, and different recordings where the species
@@ -65,14 +69,18 @@ def prepare_triplets(image_dir: str | Path, audio_dir: str | Path, yamnet_model:
         raise UsageError(f"resampler is {resampler!r}; expected one of {', '.join(RESAMPLERS)}")
     dataset = scan(Path(image_dir), Path(audio_dir))
     embed = _embedder(yamnet_model)
-    images = {label: [sample for sample in dataset.images if sample.label == label]
-              for label in dataset.labels}
+    images = {
+        label: [sample for sample in dataset.images if sample.label == label]
+        for label in dataset.labels
+    }
     usable = [label for label in dataset.labels if len(images[label]) >= 2]
     audio = [sample for sample in dataset.audio if sample.label in usable]
     usable = [label for label in usable if sum(own.label == label for own in audio) >= 2]
     if len(usable) < 2:
-        raise InputError(f"{len(usable)} species have two photographs in {image_dir} and two "
-                         f"recordings in {audio_dir}; expected at least 2 such species")
+        raise InputError(
+            f"{len(usable)} species have two photographs in {image_dir} and two "
+            f"recordings in {audio_dir}; expected at least 2 such species"
+        )
     audio = [sample for sample in audio if sample.label in usable]
     sequences = [embed(_read(sample.path, resampler)) for sample in audio]
     return _draw(usable, images, audio, sequences, num_triplets_per_class)
@@ -100,12 +108,21 @@ def _read(path: Path, resampler: str) -> Waveform:
         return mono
     # The default filter fades out from 7.3 kHz on, which YAMNet hears: on real recordings a cosine
     # to soxr down to 0.9955. This one gives 1.0000.
-    return np.asarray(resampy.resample(mono, rate_hz, YAMNET.rate_hz, filter="sinc_window",
-                                       num_zeros=64, rolloff=0.95), np.float32)
+    return np.asarray(
+        resampy.resample(
+            mono, rate_hz, YAMNET.rate_hz, filter="sinc_window", num_zeros=64, rolloff=0.95
+        ),
+        np.float32,
+    )
 
 
-def _draw(labels: Sequence[str], images: dict[str, list[Sample]], audio: Sequence[Sample],
-          sequences: Sequence[NDArray[np.float32]], count: int) -> list[Triplet]:
+def _draw(
+    labels: Sequence[str],
+    images: dict[str, list[Sample]],
+    audio: Sequence[Sample],
+    sequences: Sequence[NDArray[np.float32]],
+    count: int,
+) -> list[Triplet]:
     rng = np.random.default_rng(SEED)
     means = unit(np.stack([sequence.mean(axis=0) for sequence in sequences]))
     cosine = means @ means.T
@@ -119,10 +136,16 @@ def _draw(labels: Sequence[str], images: dict[str, list[Sample]], audio: Sequenc
             negative = int(rng.choice(_hard_negatives(cosine[anchor], owners != row)))
             seen, again = rng.choice(len(images[label]), 2, replace=False)
             other = images[audio[negative].label]
-            triplets.append(Triplet(
-                images[label][seen].path, _window(sequences[anchor], rng),
-                images[label][again].path, _window(sequences[positive], rng),
-                other[int(rng.integers(len(other)))].path, _window(sequences[negative], rng)))
+            triplets.append(
+                Triplet(
+                    images[label][seen].path,
+                    _window(sequences[anchor], rng),
+                    images[label][again].path,
+                    _window(sequences[positive], rng),
+                    other[int(rng.integers(len(other)))].path,
+                    _window(sequences[negative], rng),
+                )
+            )
     return triplets
 
 

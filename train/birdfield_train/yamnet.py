@@ -32,12 +32,18 @@ def provide_yamnet(source: str | None, path: Path) -> None:
         atomic.write_file(path, PACKAGED_YAMNET.read_bytes())
         return
     # In a process of its own: a converter that crashes must end in a sentence.
-    done = subprocess.run([sys.executable, "-m", "birdfield_train.yamnet", source, str(path)],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "birdfield_train.yamnet", source, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
-        raise InputError(f"{source}: cannot be converted ({last[:200]}); expected a SavedModel "
-                         "folder or URL with the interface of google/yamnet/1")
+        raise InputError(
+            f"{source}: cannot be converted ({last[:200]}); expected a SavedModel "
+            "folder or URL with the interface of google/yamnet/1"
+        )
     Yamnet(path)
 
 
@@ -62,7 +68,8 @@ def convert_yamnet(source: str) -> bytes:
     waveform = tf.TensorSpec([YAMNET.patch], tf.float32, name="waveform")
     # Constants in one flat graph: what is within the model's own functions cannot be read.
     whole = convert_variables_to_constants_v2(
-        tf.function(lambda waveform: model(waveform)[:2]).get_concrete_function(waveform))
+        tf.function(lambda waveform: model(waveform)[:2]).get_concrete_function(waveform)
+    )
     read = whole.prune(whole.inputs, [*whole.outputs, _layer_5(whole.graph)])
 
     class Patch(tf.Module):
@@ -73,10 +80,18 @@ def convert_yamnet(source: str) -> bytes:
             scores, embeddings, maps = read(waveform)
             # Pools, and not reductions, so that every runtime's delegate takes them.
             size = [BAND_MAPS[0], 1]
-            bands = tf.concat([tf.nn.avg_pool2d(maps, size, size, "VALID"),
-                               tf.nn.max_pool2d(maps, size, size, "VALID")], axis=1)
-            return {"scores": scores, "embeddings": embeddings,
-                    "bands": tf.reshape(bands, [1, 2 * BAND_MAPS[1] * BAND_MAPS[2]])}
+            bands = tf.concat(
+                [
+                    tf.nn.avg_pool2d(maps, size, size, "VALID"),
+                    tf.nn.max_pool2d(maps, size, size, "VALID"),
+                ],
+                axis=1,
+            )
+            return {
+                "scores": scores,
+                "embeddings": embeddings,
+                "bands": tf.reshape(bands, [1, 2 * BAND_MAPS[1] * BAND_MAPS[2]]),
+            }
 
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(patch := Patch(), folder, signatures={"embed": patch.embed})
@@ -86,13 +101,20 @@ def convert_yamnet(source: str) -> bytes:
 
 def _layer_5(graph: Any) -> Any:
     """Find the maps of YAMNet's layer 5, by their shape and by how many such go before them."""
-    found = [op.outputs[0] for op in graph.get_operations() if op.type.startswith("Relu")
-             and op.outputs[0].shape.rank == 4 and tuple(op.outputs[0].shape[1:]) == BAND_MAPS]
+    found = [
+        op.outputs[0]
+        for op in graph.get_operations()
+        if op.type.startswith("Relu")
+        and op.outputs[0].shape.rank == 4
+        and tuple(op.outputs[0].shape[1:]) == BAND_MAPS
+    ]
     found.sort(key=_ancestors)
     if len(found) <= LAYER_5:
         shape = " x ".join(map(str, BAND_MAPS))
-        raise ValueError(f"it has {len(found)} rectified maps of {shape}, and YAMNet has 3: "
-                         "it is another network")
+        raise ValueError(
+            f"it has {len(found)} rectified maps of {shape}, and YAMNet has 3: "
+            "it is another network"
+        )
     return found[LAYER_5]
 
 

@@ -24,8 +24,15 @@ LICENCE = "EfficientNet-Lite0 ImageNet weights: Google, Apache-2.0"
 TUNING = Tuning("block10_add", views=8, epochs=8, learning_rate=2e-4)  # maps [14, 14, 112]
 STEM = 32  # channels
 # Repeats, kernel, stride of the first, expansion, output channels of each stage.
-STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
-          (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
 
 
 def backbone(weights: Path | None = None) -> Backbone:
@@ -35,10 +42,18 @@ def backbone(weights: Path | None = None) -> Backbone:
         UsageError: When other weights are given: only the packaged ones are known.
     """
     if weights is not None:
-        raise UsageError("--image-weights goes with the vgg16 backbone; leave it out for "
-                         "efficientnet-lite0")
-    return Backbone("efficientnet-lite0", SPEC, CHANNELS, _build, LICENCE,
-                    f"efficientnet-lite0-{PACKED_SHA256[:16]}", TUNING)
+        raise UsageError(
+            "--image-weights goes with the vgg16 backbone; leave it out for efficientnet-lite0"
+        )
+    return Backbone(
+        "efficientnet-lite0",
+        SPEC,
+        CHANNELS,
+        _build,
+        LICENCE,
+        f"efficientnet-lite0-{PACKED_SHA256[:16]}",
+        TUNING,
+    )
 
 
 def _build() -> keras.Model:
@@ -54,20 +69,29 @@ def architecture() -> keras.Model:
     channels, block = STEM, 0
     for repeats, kernel, stride, expansion, out in STAGES:
         for repeat in range(repeats):
-            maps = _block(maps, channels, out, kernel, stride if repeat == 0 else 1, expansion,
-                          f"block{block}")
+            maps = _block(
+                maps,
+                channels,
+                out,
+                kernel,
+                stride if repeat == 0 else 1,
+                expansion,
+                f"block{block}",
+            )
             channels, block = out, block + 1
     return keras.Model(image, _convolve(maps, CHANNELS, 1, 1, "head"), name="efficientnet_lite0")
 
 
-def _block(maps: tf.Tensor, channels: int, out: int, kernel: int, stride: int, expansion: int,
-           name: str) -> tf.Tensor:
+def _block(
+    maps: tf.Tensor, channels: int, out: int, kernel: int, stride: int, expansion: int, name: str
+) -> tf.Tensor:
     """Inverted residual block (MobileNetV2, arXiv 1801.04381, 3.3)."""
     inner = maps
     if expansion > 1:
         inner = _convolve(inner, channels * expansion, 1, 1, f"{name}_expand")
-    inner = keras.layers.DepthwiseConv2D(kernel, stride, padding="same",
-                                         name=f"{name}_depthwise")(inner)
+    inner = keras.layers.DepthwiseConv2D(kernel, stride, padding="same", name=f"{name}_depthwise")(
+        inner
+    )
     inner = keras.layers.ReLU(6.0, name=f"{name}_depthwise_relu")(inner)
     inner = keras.layers.Conv2D(out, 1, name=f"{name}_project")(inner)
     if stride == 1 and channels == out:

@@ -25,22 +25,26 @@ def backbone(weights: Path | None = None) -> Backbone:
         InputError: When the given file cannot be read.
     """
     key = f"vgg16-{_file_key(weights) if weights else PACKED_SHA256[:16]}"
-    return Backbone("vgg16", SPEC, CHANNELS, lambda: _build(weights), LICENCE, key,
-                    head_rate=HEAD_RATE)
+    return Backbone(
+        "vgg16", SPEC, CHANNELS, lambda: _build(weights), LICENCE, key, head_rate=HEAD_RATE
+    )
 
 
 def _build(weights: Path | None) -> keras.Model:
-    base = keras.applications.VGG16(include_top=False, weights=None,
-                                    input_shape=(SPEC.size_px, SPEC.size_px, 3))
+    base = keras.applications.VGG16(
+        include_top=False, weights=None, input_shape=(SPEC.size_px, SPEC.size_px, 3)
+    )
     if weights is None:
         base.set_weights(load_packed(PACKED, PACKED_SHA256))
         return base
     try:
         base.load_weights(weights)
     except (ValueError, OSError, KeyError) as error:
-        raise InputError(f"{weights}: not weights of VGG16's convolutional base "
-                         f"({str(error).splitlines()[0][:120]}); expected a Keras file of "
-                         "VGG16(include_top=False)") from error
+        raise InputError(
+            f"{weights}: not weights of VGG16's convolutional base "
+            f"({str(error).splitlines()[0][:120]}); expected a Keras file of "
+            "VGG16(include_top=False)"
+        ) from error
     return base
 
 

@@ -11,8 +11,16 @@ from birdfield_train.toy_aviary.plumage import CANVAS_PX, PLUMAGES, Floats, spri
 from birdfield_train.toy_aviary.scene import Frame, backdrop, perch, place, write_scene
 from birdfield_train.toy_aviary.songs import RATE_HZ, sing, song
 
-__all__ = ["SPECIES", "contact_sheet", "draw_bird", "sing", "song", "spectrogram", "write_dataset",
-           "write_scene"]
+__all__ = [
+    "SPECIES",
+    "contact_sheet",
+    "draw_bird",
+    "sing",
+    "song",
+    "spectrogram",
+    "write_dataset",
+    "write_scene",
+]
 
 SPECIES = tuple(plumage.name for plumage in PLUMAGES)
 
@@ -30,8 +38,9 @@ STRIP_S = 5.0
 INK, PAPER = (70, 62, 58), (247, 250, 251)
 
 
-def draw_bird(species: int, rng: np.random.Generator,
-              size_px: tuple[int, int] = (240, 240)) -> Frame:
+def draw_bird(
+    species: int, rng: np.random.Generator, size_px: tuple[int, int] = (240, 240)
+) -> Frame:
     """Make a photograph of one individual.
 
     Args:
@@ -83,8 +92,9 @@ def write_dataset(folder: Path, seed: int = 0, photographs: int = 24, recordings
         for index, rng in enumerate(audio_rng.spawn(recordings)):
             waveform = sing(species, rng, CLIPS * rng.uniform(*CLIP_S))
             for clip, part in enumerate(np.array_split(waveform, CLIPS)):
-                soundfile.write(audio / f"recording_{seed}_{index:03}__{clip}.wav", part, RATE_HZ,
-                                "PCM_16")
+                soundfile.write(
+                    audio / f"recording_{seed}_{index:03}__{clip}.wav", part, RATE_HZ, "PCM_16"
+                )
 
 
 def spectrogram(waveform: Waveform, width_px: int, height_px: int) -> Frame:
@@ -96,7 +106,7 @@ def spectrogram(waveform: Waveform, width_px: int, height_px: int) -> Frame:
     hop = max(1, (len(waveform) - SPECTROGRAM) // width_px)
     frames = np.lib.stride_tricks.sliding_window_view(waveform, SPECTROGRAM)[::hop][:width_px]
     power = np.abs(np.fft.rfft(frames * np.hanning(SPECTROGRAM), axis=1).T[::-1]) ** 2
-    level_db = 10 * np.log10(power[-round(TOP_HZ * SPECTROGRAM / RATE_HZ):] + 1e-9)
+    level_db = 10 * np.log10(power[-round(TOP_HZ * SPECTROGRAM / RATE_HZ) :] + 1e-9)
     ink = np.clip(1 + (level_db - level_db.max()) / RANGE_DB, 0, 1).astype(np.float32)
     ink = cv2.resize(ink, (width_px, height_px), interpolation=cv2.INTER_AREA)[..., None]
     return np.asarray(PAPER + (np.array(INK) - PAPER) * ink, np.uint8)
@@ -108,22 +118,35 @@ def contact_sheet(seed: int = 0) -> Frame:
     Returns:
         BGR, uint8 [H, about 1000, 3].
     """
-    return np.concatenate([_sheet_row(species, np.random.default_rng((seed, species)))
-                           for species in range(len(SPECIES))])
+    return np.concatenate(
+        [
+            _sheet_row(species, np.random.default_rng((seed, species)))
+            for species in range(len(SPECIES))
+        ]
+    )
 
 
 def _sheet_row(species: int, rng: np.random.Generator) -> Frame:
     row = np.full((CELL_PX + 8, SHEET_BIRDS * (CELL_PX + 8) + STRIP_PX + 116, 3), PAPER, np.uint8)
     for line, word in enumerate(SPECIES[species].split()):
-        cv2.putText(row, word, (12, CELL_PX // 2 + 24 * line), cv2.FONT_HERSHEY_DUPLEX, 0.6, INK, 1,
-                    cv2.LINE_AA)
+        cv2.putText(
+            row,
+            word,
+            (12, CELL_PX // 2 + 24 * line),
+            cv2.FONT_HERSHEY_DUPLEX,
+            0.6,
+            INK,
+            1,
+            cv2.LINE_AA,
+        )
     left = 108
     for _ in range(SHEET_BIRDS):  # drawn large and shrunk, as a photograph on a page is
         picture = draw_bird(species, rng, (2 * CELL_PX, 2 * CELL_PX))
-        row[4:-4, left:left + CELL_PX] = cv2.resize(picture, (CELL_PX, CELL_PX),
-                                                    interpolation=cv2.INTER_AREA)
+        row[4:-4, left : left + CELL_PX] = cv2.resize(
+            picture, (CELL_PX, CELL_PX), interpolation=cv2.INTER_AREA
+        )
         left += CELL_PX + 8
     heard = sing(species, rng, STRIP_S)
-    row[4:-4, left:left + STRIP_PX] = spectrogram(heard, STRIP_PX, CELL_PX)
+    row[4:-4, left : left + STRIP_PX] = spectrogram(heard, STRIP_PX, CELL_PX)
     cv2.rectangle(row, (left, 4), (left + STRIP_PX - 1, CELL_PX + 3), (214, 218, 220), 1)
     return row

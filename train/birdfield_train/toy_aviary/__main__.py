@@ -13,16 +13,24 @@ TEST_RECORDINGS = 3
 
 def main(arguments: list[str] | None = None) -> None:
     """Write train/, test/, scene/ and contact_sheet.png; no two of them share an individual."""
-    parser = argparse.ArgumentParser(prog="python -m birdfield_train.toy_aviary",
-                                     description="Make a data set of six invented bird species.")
+    parser = argparse.ArgumentParser(
+        prog="python -m birdfield_train.toy_aviary",
+        description="Make a data set of six invented bird species.",
+    )
     parser.add_argument("folder", type=Path, help="where train/, test/ and scene/ are written")
     parser.add_argument("--seed", type=int, default=0, help="decides every bird in it (default: 0)")
-    parser.add_argument("--visits", type=int, default=10,
-                        help="visits in each of the scene's three parts (default: 10)")
+    parser.add_argument(
+        "--visits",
+        type=int,
+        default=10,
+        help="visits in each of the scene's three parts (default: 10)",
+    )
     options = parser.parse_args(arguments)
     if options.seed < 0 or options.visits < 1:
-        parser.error(f"--seed is {options.seed} and --visits {options.visits}; "
-                     "expected at least 0 and at least 1")
+        parser.error(
+            f"--seed is {options.seed} and --visits {options.visits}; "
+            "expected at least 0 and at least 1"
+        )
     seeds = [3 * options.seed + part for part in range(3)]
     write_dataset(options.folder / "train", seeds[0])
     write_dataset(options.folder / "test", seeds[1], TEST_PHOTOGRAPHS, TEST_RECORDINGS)

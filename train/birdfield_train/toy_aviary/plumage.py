@@ -15,26 +15,54 @@ FOOT = (50.0, 86.0)  # where it stands, in units
 FOOT_PX = (FOOT[0] * UNIT_PX + ORIGIN_PX[0], FOOT[1] * UNIT_PX + ORIGIN_PX[1])
 SUBPIXEL_BITS = 4
 LIGHT = (-0.45, -0.75)  # towards the light: high, and from behind the bird
-CATMULL_ROM = np.array([(2 * t**2 - t - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3,
-                         t**3 - t**2) for t in np.arange(8) / 8], np.float32) / 2
+CATMULL_ROM = (
+    np.array(
+        [
+            (2 * t**2 - t - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+            for t in np.arange(8) / 8
+        ],
+        np.float32,
+    )
+    / 2
+)
 
-OUTLINE = ((76, 30), (71, 21), (63, 18), (55, 22), (47, 32), (36, 46), (26, 59), (22, 66),
-           (31, 71), (45, 76), (60, 72), (70, 61), (74, 48), (75, 38))
+OUTLINE = (
+    (76, 30),
+    (71, 21),
+    (63, 18),
+    (55, 22),
+    (47, 32),
+    (36, 46),
+    (26, 59),
+    (22, 66),
+    (31, 71),
+    (45, 76),
+    (60, 72),
+    (70, 61),
+    (74, 48),
+    (75, 38),
+)
 BELLY = ((74, 42), (66, 44), (60, 54), (48, 62), (34, 66), (24, 70), (40, 82), (66, 80), (82, 60))
-FEATHER = np.array(((0, 0), (0.5, 0.9), (0.85, 1), (0.97, 0.5), (0.97, -0.5), (0.85, -1),
-                    (0.5, -0.9)), np.float32)  # along and aside, of its length and half width
+FEATHER = np.array(
+    ((0, 0), (0.5, 0.9), (0.85, 1), (0.97, 0.5), (0.97, -0.5), (0.85, -1), (0.5, -0.9)), np.float32
+)  # along and aside, of its length and half width
 CIRCLE = np.array([(np.cos(turn), np.sin(turn)) for turn in np.arange(8) * np.pi / 4])
-EYE = (((68.5, 28.3), 3.3, "#b2aa96"), ((68.5, 28.3), 2.8, "#1c1616"),
-       ((67.7, 27.2), 0.9, "#ffffff"))
+EYE = (
+    ((68.5, 28.3), 3.3, "#b2aa96"),
+    ((68.5, 28.3), 2.8, "#1c1616"),
+    ((67.7, 27.2), 0.9, "#ffffff"),
+)
 CAP = ((80, 29), (74, 28), (62, 27), (52, 30), (49, 22), (62, 10), (78, 16))
 BIB = ((80, 33), (72, 34), (67, 39), (68, 49), (73, 52), (82, 44))
 MASK = ((78, 28), (71, 25), (62, 27), (54, 30), (53, 33), (62, 33), (71, 32), (78, 31))
 FLANK = ((66, 58), (54, 60), (40, 67), (36, 73), (50, 75), (64, 70))
 WING = ((60, 41), (52, 37), (42, 44), (30, 57), (17, 75), (28, 71), (42, 68), (54, 63), (61, 53))
 # Flight feathers, and two rows of coverts: count, width, and first and last root and tip.
-WING_ROWS = ((7, 4.6, ((38, 52), (50, 58)), ((14, 78), (36, 69.5))),
-             (6, 6.0, ((44, 44), (56, 52)), ((27, 62), (50, 65))),
-             (5, 6.0, ((49, 39), (58, 45)), ((37, 52), (57, 57))))
+WING_ROWS = (
+    (7, 4.6, ((38, 52), (50, 58)), ((14, 78), (36, 69.5))),
+    (6, 6.0, ((44, 44), (56, 52)), ((27, 62), (50, 65))),
+    (5, 6.0, ((49, 39), (58, 45)), ((37, 52), (57, 57))),
+)
 
 
 @dataclass(frozen=True)
@@ -78,15 +106,42 @@ class Plumage:
 
 # Two pairs share their colours and differ in pattern, so that a mean colour names no species.
 PLUMAGES = (
-    Plumage("Copper Wagtip", "#b5652f", "#f3e2c3", mask="#2b1d18", tail=34, tail_tip="#fbf6ea",
-            fork=4, bill=(12, 3.4), plump=0.92),
+    Plumage(
+        "Copper Wagtip",
+        "#b5652f",
+        "#f3e2c3",
+        mask="#2b1d18",
+        tail=34,
+        tail_tip="#fbf6ea",
+        fork=4,
+        bill=(12, 3.4),
+        plump=0.92,
+    ),
     Plumage("Bramble Speckle", "#ad6535", "#f2e3c8", spotted=True, tail=19, plump=1.12),
     Plumage("Slate Barwing", "#66788c", "#e6e7e4", cap="#1d222b", wing_bars=2, plump=1.02),
     Plumage("Ashen Tufter", "#6a7a8b", "#e8e6e0", crest="#56677a", flank="#d98745", plump=1.08),
-    Plumage("Willow Trillet", "#7f8a3b", "#f1d84f", mask="#55602a", wing_bars=1, tail=21,
-            fork=7, bill=(8, 2.8), plump=0.96),
-    Plumage("Lagoon Gleamer", "#1f86a0", "#ee9145", cap="#2356a3", bib="#20232c", tail=27,
-            fork=16, bill=(10, 7.5), plump=1.05),
+    Plumage(
+        "Willow Trillet",
+        "#7f8a3b",
+        "#f1d84f",
+        mask="#55602a",
+        wing_bars=1,
+        tail=21,
+        fork=7,
+        bill=(8, 2.8),
+        plump=0.96,
+    ),
+    Plumage(
+        "Lagoon Gleamer",
+        "#1f86a0",
+        "#ee9145",
+        cap="#2356a3",
+        bib="#20232c",
+        tail=27,
+        fork=16,
+        bill=(10, 7.5),
+        plump=1.05,
+    ),
 )
 
 
@@ -101,8 +156,10 @@ class Canvas:
     def bend(self, points: ArrayLike) -> Floats:
         """Turn what belongs to the head and to the tail, float32 [N, 2], in units."""
         bent = np.array(points, np.float32)
-        for (left, top), angle, weight in (((60, 36), self.head_rad, (46 - bent[:, 1]) / 16),
-                                           ((30, 62), self.tail_rad, (36 - bent[:, 0]) / 12)):
+        for (left, top), angle, weight in (
+            ((60, 36), self.head_rad, (46 - bent[:, 1]) / 16),
+            ((30, 62), self.tail_rad, (36 - bent[:, 0]) / 12),
+        ):
             angles = angle * np.clip(weight, 0, 1)
             x, y, cos, sin = bent[:, 0] - left, bent[:, 1] - top, np.cos(angles), np.sin(angles)
             bent = np.stack([left + x * cos - y * sin, top + x * sin + y * cos], axis=1)
@@ -119,22 +176,24 @@ class Canvas:
     def fill(self, mask: Floats, colour: Floats) -> None:
         """Lay a BGR colour, 0..255, where mask is."""
         left, top, width, height = cv2.boundingRect((mask > 0).view(np.uint8))
-        place = np.s_[top:top + height, left:left + width]
+        place = np.s_[top : top + height, left : left + width]
         cover = mask[place][..., None]
         self.paint[place] += cover * (np.append(colour, np.float32(1)) - self.paint[place])
 
     def shade(self, mask: Floats, depth: float, texture: Floats) -> None:
         """Make a flat shape round: light its relief, and ruffle it."""
         height = cv2.blur(cv2.blur(mask, (33, 33)), (33, 33)) + cv2.blur(mask, (15, 15)) / 3
-        slope = -sum(toward * cv2.Sobel(height, cv2.CV_32F, *axis)
-                     for toward, axis in zip(LIGHT, ((1, 0), (0, 1)), strict=True))
+        slope = -sum(
+            toward * cv2.Sobel(height, cv2.CV_32F, *axis)
+            for toward, axis in zip(LIGHT, ((1, 0), (0, 1)), strict=True)
+        )
         light = np.clip(depth * slope + texture, -0.65, 0.6)
         self.paint[..., :3] *= (1 + mask * light)[..., None]
 
 
 def to_subpixels(points: Floats) -> NDArray[np.int32]:
     """Bring points in pixels to the integers that cv2 draws with SUBPIXEL_BITS, [N, 2]."""
-    return np.asarray(np.rint(points * 2 ** SUBPIXEL_BITS), np.int32)
+    return np.asarray(np.rint(points * 2**SUBPIXEL_BITS), np.int32)
 
 
 def smooth(points: Floats) -> Floats:
@@ -145,7 +204,7 @@ def smooth(points: Floats) -> Floats:
 
 def bgr(colour: str) -> Floats:
     """Read #RRGGBB, [3], 0..255."""
-    return np.array([int(colour[place:place + 2], 16) for place in (5, 3, 1)], np.float32)
+    return np.array([int(colour[place : place + 2], 16) for place in (5, 3, 1)], np.float32)
 
 
 def feather(root: ArrayLike, tip: ArrayLike, width: float) -> Floats:
@@ -178,9 +237,13 @@ def sprite(species: int, rng: np.random.Generator) -> Floats:
     outline[8:13] += (outline[8:13] - (50, 50)) * (plump - 1)  # the under side only
     body = canvas.mask(outline)
     canvas.fill(body, back)
-    for points, colour, soft_px in ((BELLY, plumage.belly, 4.0), (FLANK, plumage.flank, 7.0),
-                                    (CAP, plumage.cap, 1.2), (BIB, plumage.bib, 1.5),
-                                    (MASK, plumage.mask, 1.0)):
+    for points, colour, soft_px in (
+        (BELLY, plumage.belly, 4.0),
+        (FLANK, plumage.flank, 7.0),
+        (CAP, plumage.cap, 1.2),
+        (BIB, plumage.bib, 1.5),
+        (MASK, plumage.mask, 1.0),
+    ):
         if colour:
             canvas.fill(canvas.mask(points, soft_px=soft_px) * body, bgr(colour) + tint)
     if plumage.spotted:

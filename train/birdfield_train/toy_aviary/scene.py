@@ -28,9 +28,13 @@ Frame = NDArray[np.uint8]
 
 # Behind a bird: the colours in the shade and in the light, how far they run in upright streaks,
 # and how many discs of blurred leaves and blades of grass are in it.
-SCENERY = (("#8fb4d6", "#dbe9f2", 1, 0, 0), ("#2f5230", "#a9c46c", 1, 60, 0),
-           ("#3f3128", "#a08a70", 4, 5, 0), ("#4b6a2c", "#c3cb7e", 1, 12, 90),
-           ("#6d7f92", "#e8dccb", 1, 25, 0))
+SCENERY = (
+    ("#8fb4d6", "#dbe9f2", 1, 0, 0),
+    ("#2f5230", "#a9c46c", 1, 60, 0),
+    ("#3f3128", "#a08a70", 4, 5, 0),
+    ("#4b6a2c", "#c3cb7e", 1, 12, 90),
+    ("#6d7f92", "#e8dccb", 1, 25, 0),
+)
 
 
 LEAVES = ("#5d8a35", "#7da044", "#49733a", "#a8913c")
@@ -56,14 +60,21 @@ def backdrop(rng: np.random.Generator, size_px: tuple[int, int]) -> Frame:
     """
     dark, light, streak, discs, blades = SCENERY[rng.integers(len(SCENERY))]
     width, height = size_px
-    field = sum(_noise(rng, size_px, cells, streak) / 2 ** place
-                for place, cells in enumerate((3, 7, 17)))
+    field = sum(
+        _noise(rng, size_px, cells, streak) / 2**place for place, cells in enumerate((3, 7, 17))
+    )
     mix = np.clip(np.linspace(0.85, 0.35, height)[:, None] + 0.4 * np.asarray(field), 0, 1)
     picture = (bgr(dark) + (bgr(light) - bgr(dark)) * mix[..., None]).astype(np.uint8)
     for _ in range(discs):  # leaves and gaps between them, as a wide lens shows what is far
         veil, centre = picture.copy(), (int(rng.integers(width)), int(rng.integers(height)))
-        cv2.circle(veil, centre, int(width * rng.uniform(0.02, 0.1)),
-                   _between(dark, light, rng.uniform(-0.1, 1.25)), -1, cv2.LINE_AA)
+        cv2.circle(
+            veil,
+            centre,
+            int(width * rng.uniform(0.02, 0.1)),
+            _between(dark, light, rng.uniform(-0.1, 1.25)),
+            -1,
+            cv2.LINE_AA,
+        )
         picture = np.asarray(cv2.addWeighted(veil, 0.4, picture, 0.6, 0), np.uint8)
     for _ in range(blades):
         foot, lean, top = rng.integers(width), rng.normal(0, width * 0.1), rng.uniform(0, 0.7)
@@ -89,26 +100,40 @@ def perch(picture: Frame, foot: tuple[float, float], rng: np.random.Generator) -
     lean, bow = rng.uniform(-0.16, 0.16), rng.uniform(-0.1, 0.1)
     x = np.linspace(-0.1, 1.1, 12) * width
     run = (x - foot[0]) / width
-    y = foot[1] + width * (lean * run + bow * run ** 2)
+    y = foot[1] + width * (lean * run + bow * run**2)
     thick = width * rng.uniform(0.022, 0.05)
     bark = np.array((58, 74, 96)) * rng.uniform(0.6, 1.3)
     for layer in np.linspace(0, 1, 6):  # from the dark underside to the lit ridge
         line = to_subpixels(np.stack([x, y + thick * (0.55 - 0.35 * layer)], axis=1))
-        cv2.polylines(picture, [line], False, (bark * (0.45 + 0.75 * layer)).tolist(),
-                      max(1, round(thick * (1 - 0.85 * layer))), cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.polylines(
+            picture,
+            [line],
+            False,
+            (bark * (0.45 + 0.75 * layer)).tolist(),
+            max(1, round(thick * (1 - 0.85 * layer))),
+            cv2.LINE_AA,
+            SUBPIXEL_BITS,
+        )
     green = bgr(str(rng.choice(LEAVES)))
     for _ in range(rng.integers(0, 6)):
         along = rng.uniform(-0.5, 0.5)
-        stem = (foot[0] + width * along, foot[1] + width * (lean * along + bow * along ** 2))
+        stem = (foot[0] + width * along, foot[1] + width * (lean * along + bow * along**2))
         turn, reach = rng.uniform(0, 2 * np.pi), width * rng.uniform(0.05, 0.11)
         tip = (stem[0] + reach * np.cos(turn), stem[1] + reach * np.sin(turn))
         leaf = to_subpixels(smooth(feather(stem, tip, reach * 0.45)))
-        cv2.fillPoly(picture, [leaf], (green * rng.uniform(0.7, 1.15)).tolist(), cv2.LINE_AA,
-                     SUBPIXEL_BITS)
+        cv2.fillPoly(
+            picture, [leaf], (green * rng.uniform(0.7, 1.15)).tolist(), cv2.LINE_AA, SUBPIXEL_BITS
+        )
 
 
-def place(picture: Frame, bird: Floats, foot: tuple[float, float], scale: float,
-          turn_deg: float = 0.0, left: bool = False) -> Floats:
+def place(
+    picture: Frame,
+    bird: Floats,
+    foot: tuple[float, float],
+    scale: float,
+    turn_deg: float = 0.0,
+    left: bool = False,
+) -> Floats:
     """Stand a sprite in a picture.
 
     Args:
@@ -152,8 +177,11 @@ class Visit:
 
     def to_json(self) -> dict[str, object]:
         """Return what `scene.json` says of it: the label, and the senses that can tell."""
-        senses = [sense for sense, state in (("image", self.camera), ("audio", self.microphone))
-                  if state == "clear"]
+        senses = [
+            sense
+            for sense, state in (("image", self.camera), ("audio", self.microphone))
+            if state == "clear"
+        ]
         label = None if self.species is None else PLUMAGES[self.species].name
         return {"species": label, "start_s": self.start_s, "end_s": self.end_s, "senses": senses}
 
@@ -212,7 +240,7 @@ def soundtrack(script: tuple[Visit, ...], rng: np.random.Generator) -> Waveform:
     """Play a script to a microphone, float32 [script's length x RATE_HZ], -1..1."""
     heard = air(rng, script[-1].end_s) * np.float32(AIR_LEVEL)
     for visit in script:
-        stretch = heard[round(visit.start_s * RATE_HZ):round(visit.end_s * RATE_HZ)]
+        stretch = heard[round(visit.start_s * RATE_HZ) : round(visit.end_s * RATE_HZ)]
         if visit.species is not None:
             sung = song(visit.species, rng, len(stretch) / RATE_HZ)
             stretch += sung * np.float32(rng.uniform(0.2, 0.6))
@@ -235,16 +263,22 @@ def write_scene(folder: Path, seed: int, visits: int = 10) -> tuple[Visit, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     plan_rng, film_rng, sound_rng = np.random.default_rng((seed, len(PLUMAGES))).spawn(3)
     script = write_script(plan_rng, visits)
-    writer = cv2.VideoWriter(str(folder / "scene.avi"), cv2.VideoWriter.fourcc(*"MJPG"), FRAME_HZ,
-                             FILM_PX)
+    writer = cv2.VideoWriter(
+        str(folder / "scene.avi"), cv2.VideoWriter.fourcc(*"MJPG"), FRAME_HZ, FILM_PX
+    )
     writer.set(cv2.VIDEOWRITER_PROP_QUALITY, JPEG_QUALITY)
     for frame in film(script, film_rng):
         writer.write(frame)
     writer.release()
     soundfile.write(folder / "scene.wav", soundtrack(script, sound_rng), RATE_HZ, "PCM_16")
-    entry = {"video": "scene.avi", "sound": "scene.wav", "frame_hz": FRAME_HZ, "rate_hz": RATE_HZ,
-             "length_s": script[-1].end_s,
-             "visits": [visit.to_json() for visit in script if visit.species is not None],
-             "gaps": [visit.to_json() for visit in script if visit.species is None]}
+    entry = {
+        "video": "scene.avi",
+        "sound": "scene.wav",
+        "frame_hz": FRAME_HZ,
+        "rate_hz": RATE_HZ,
+        "length_s": script[-1].end_s,
+        "visits": [visit.to_json() for visit in script if visit.species is not None],
+        "gaps": [visit.to_json() for visit in script if visit.species is None],
+    }
     (folder / "scene.json").write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
     return script

@@ -54,11 +54,22 @@ class Song:
 # In the order of plumage.PLUMAGES. The third and fourth share a type, the trill, and differ in
 # pitch and tempo alone, as their bearers share a colour and differ in pattern.
 SONGS = (
-    Song((Note((4300, 4150), 0.26, 0.07), Note((3500, 3450), 0.26, 0.07),
-          Note((2750, 2600), 0.42, 0.1)), 0.75),
-    Song((Note((1900, 2700, 2000), 0.17, 0.06, 3, (0.35, 0.12)),
-          Note((3100, 2100), 0.12, 0.05, 2, (0.3, 0.1)),
-          Note((1700, 2200, 1800, 2500), 0.24, 0.09, 2, (0.4, 0.15))), 0.55),
+    Song(
+        (
+            Note((4300, 4150), 0.26, 0.07),
+            Note((3500, 3450), 0.26, 0.07),
+            Note((2750, 2600), 0.42, 0.1),
+        ),
+        0.75,
+    ),
+    Song(
+        (
+            Note((1900, 2700, 2000), 0.17, 0.06, 3, (0.35, 0.12)),
+            Note((3100, 2100), 0.12, 0.05, 2, (0.3, 0.1)),
+            Note((1700, 2200, 1800, 2500), 0.24, 0.09, 2, (0.4, 0.15)),
+        ),
+        0.55,
+    ),
     Song((Note((2900, 3700, 2700), 0.075, 0.05, 13, (0.1,)),), 0.7),
     Song((Note((4600, 6000, 4300), 0.034, 0.021, 26, (0.1,)),), 0.7),
     Song((Note((6700, 5600, 5900), 0.075, 0.075, 16),), 0.8, drift=0.52, hurry=1.7),
@@ -66,8 +77,9 @@ SONGS = (
 )
 
 
-def song(species: int, rng: np.random.Generator, length_s: float,
-         rate_hz: int = RATE_HZ) -> Waveform:
+def song(
+    species: int, rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ
+) -> Waveform:
     """Let one individual sing in silence.
 
     Args:
@@ -90,18 +102,28 @@ def song(species: int, rng: np.random.Generator, length_s: float,
     return np.asarray(heard / max(1e-6, float(np.abs(heard).max())), np.float32)
 
 
-def _sing_phrase(sung: Waveform, start_s: float, end_s: float, phrase: Song, pitch: float,
-                 tempo: float, rng: np.random.Generator) -> float:
+def _sing_phrase(
+    sung: Waveform,
+    start_s: float,
+    end_s: float,
+    phrase: Song,
+    pitch: float,
+    tempo: float,
+    rng: np.random.Generator,
+) -> float:
     """Add a phrase to sung, which is 3 s longer than end_s; return when it is over."""
     rate_hz = len(sung) / (end_s + 3)
-    line = [note for note in phrase.notes
-            for _ in range(max(1, round(note.repeats * rng.uniform(0.85, 1.15))))]
+    line = [
+        note
+        for note in phrase.notes
+        for _ in range(max(1, round(note.repeats * rng.uniform(0.85, 1.15))))
+    ]
     for note, done in zip(line, np.linspace(0, 1, len(line)), strict=True):
-        pace = tempo * phrase.hurry ** done
-        sound = _sound(note, pitch * phrase.drift ** done * rng.normal(1, 0.008), pace, rate_hz)
+        pace = tempo * phrase.hurry**done
+        sound = _sound(note, pitch * phrase.drift**done * rng.normal(1, 0.008), pace, rate_hz)
         first = round(start_s * rate_hz)
         if start_s < end_s:
-            sung[first:first + len(sound)] += sound * np.float32(rng.uniform(0.75, 1))
+            sung[first : first + len(sound)] += sound * np.float32(rng.uniform(0.75, 1))
         start_s += (note.length_s + note.rest_s * rng.uniform(0.9, 1.1)) / pace
     return start_s
 
@@ -127,7 +149,7 @@ def _echo(sung: Waveform, rng: np.random.Generator, rate_hz: int) -> Waveform:
     tail[0] = 1
     size = 1 << (len(sung) + count).bit_length()  # a transform of a prime length is slow
     heard = np.fft.irfft(np.fft.rfft(sung, size) * np.fft.rfft(tail, size), size)
-    return np.asarray(heard[:len(sung)], np.float32)
+    return np.asarray(heard[: len(sung)], np.float32)
 
 
 def air(rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ) -> Waveform:
@@ -139,16 +161,19 @@ def air(rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ) -> Wa
     count = round(length_s * rate_hz)
     size = 1 << count.bit_length()
     hz = np.maximum(np.fft.rfftfreq(size, 1 / rate_hz), 20)
-    pink, wind = (np.fft.irfft(np.fft.rfft(rng.normal(0, 1, size)) * shape, size)[:count]
-                  for shape in (hz ** -0.5, np.exp(-hz / WIND_HZ)))
+    pink, wind = (
+        np.fft.irfft(np.fft.rfft(rng.normal(0, 1, size)) * shape, size)[:count]
+        for shape in (hz**-0.5, np.exp(-hz / WIND_HZ))
+    )
     turns_s = np.arange(0, length_s + GUST_S, GUST_S)
     gusts = np.interp(np.arange(count) / rate_hz, turns_s, rng.uniform(0, 1, len(turns_s)) ** 2)
     mixed = pink / pink.std() + wind / wind.std() * gusts * rng.uniform(0, 1.2)
     return np.asarray(mixed / mixed.std(), np.float32)
 
 
-def sing(species: int, rng: np.random.Generator, length_s: float,
-         rate_hz: int = RATE_HZ) -> Waveform:
+def sing(
+    species: int, rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ
+) -> Waveform:
     """Make a field recording of one individual, near or far, on a still or a windy day.
 
     Args:
