@@ -37,6 +37,6 @@ class MissingError(BirdfieldError):
     exit_code = EXIT_MISSING
 
 
-def some_of(names: Sequence[str], most: int = 5) -> str:
+def shorten_list(names: Sequence[str], most: int = 5) -> str:
     """Name the first few of many, for a sentence."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -108,7 +108,7 @@ def test_a_password_is_stored_nowhere(
         heart = station.open_heart("a1b2", camera, None, tmp_path / "journal")
         for number in range(3):
             recorder.take(window(number, seen=60, faults={"camera": None}))
-            heart.beat(window(number, seen=60), 0, 0)
+            heart.tick(window(number, seen=60), 0, 0)
         status = status_file(status_folder(), os.getpid()).read_bytes()
         recorder.close()
         heart.close()

@@ -15,7 +15,7 @@ import numpy as np
 
 from birdfield.capture.pi_camera import PI_CAMERA, PiCapture, load_picamera2
 from birdfield.capture.source import LiveSource, Source
-from birdfield.capture.supervisor import HANG_S, Turn, Watchdog
+from birdfield.capture.supervisor import HANG_S, ReadAttempt, Watchdog
 from birdfield.errors import InputError, UsageError
 from birdfield.redaction import mask_url
 from birdfield.signals.image import Frame
@@ -276,7 +276,7 @@ class LiveCamera(LiveSource):
             ],
         )
 
-    def _read(self, turn: Turn) -> str:
+    def _read(self, turn: ReadAttempt) -> str:
         capture = self._open()
         gate = MotionGate()
         opened_s, next_look_s = time.monotonic(), 0.0

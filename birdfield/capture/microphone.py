@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from birdfield.capture.network_microphone import NetworkMicrophone
 from birdfield.capture.sound_ring import MIN_WINDOW_S, SoundRing
 from birdfield.capture.source import LiveSource, Source
-from birdfield.capture.supervisor import HANG_S, Turn, Watchdog
+from birdfield.capture.supervisor import HANG_S, ReadAttempt, Watchdog
 from birdfield.errors import InputError, MissingError
 from birdfield.signals.audio import AUDIO_SUFFIXES, Resampler, Waveform, read_blocks, to_mono
 
@@ -156,7 +156,7 @@ class LiveMicrophone(LiveSource):
         self._tried = False
         self._watchdog = Watchdog("microphone", self.name, self._read, HANG_S)
 
-    def _read(self, turn: Turn) -> str:
+    def _read(self, turn: ReadAttempt) -> str:
         again, self._tried = self._tried, True
         try:
             # Under a thread that hangs in it, PortAudio cannot be restarted.
@@ -172,7 +172,7 @@ class LiveMicrophone(LiveSource):
             self._sounddevice._terminate()
         self._sounddevice._initialize()
 
-    def _open(self, turn: Turn) -> Any:
+    def _open(self, turn: ReadAttempt) -> Any:
         device = None if self._device == "default" else self._device
         offer = self._sounddevice.query_devices(device, "input")
         if isinstance(device, int):
@@ -184,7 +184,7 @@ class LiveMicrophone(LiveSource):
             return self._stream(turn, device, offer, offer["default_samplerate"])
 
     def _stream(
-        self, turn: Turn, device: int | str | None, offer: Mapping[str, Any], rate_hz: float
+        self, turn: ReadAttempt, device: int | str | None, offer: Mapping[str, Any], rate_hz: float
     ) -> Any:
         channels = min(CHANNELS, offer["max_input_channels"])
         resampler = Resampler(rate_hz, self._rate_hz)
@@ -206,7 +206,7 @@ class LiveMicrophone(LiveSource):
         log.info("microphone: %s, %g Hz, channels: %d", offer["name"], rate_hz, channels)
         return stream
 
-    def _record(self, turn: Turn) -> str:
+    def _record(self, turn: ReadAttempt) -> str:
         """Record until the device is lost; returns how it was lost."""
         self._ring.clear()
         stream = self._open(turn)

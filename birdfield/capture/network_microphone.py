@@ -8,7 +8,7 @@ import numpy as np
 from birdfield.capture.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.capture.sound_ring import SoundRing
 from birdfield.capture.source import LiveSource
-from birdfield.capture.supervisor import HANG_S, Turn, Watchdog
+from birdfield.capture.supervisor import HANG_S, ReadAttempt, Watchdog
 from birdfield.errors import MissingError
 from birdfield.redaction import mask_url
 from birdfield.signals.audio import Resampler, Waveform, to_mono
@@ -43,7 +43,7 @@ class NetworkMicrophone(LiveSource):
         self._ring = SoundRing(rate_hz)
         self._watchdog = Watchdog("microphone", self.name, self._read, HANG_S)
 
-    def _read(self, turn: Turn) -> str:
+    def _read(self, turn: ReadAttempt) -> str:
         self._ring.clear()
         options = RTSP if self._url.startswith("rtsp") else {}
         try:
@@ -57,7 +57,7 @@ class NetworkMicrophone(LiveSource):
         except (OSError, ValueError) as error:  # its whole text may hold the URL
             return f"cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"
 
-    def _listen(self, container: Any, turn: Turn) -> None:
+    def _listen(self, container: Any, turn: ReadAttempt) -> None:
         plain = self._av.AudioResampler(format="fltp")  # of samples only, not of their rate
         resampler = None
         for frame in container.decode(audio=0):

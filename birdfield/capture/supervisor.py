@@ -47,7 +47,7 @@ class Outage:
             self.reason, self._back_s = None, time.monotonic()
 
 
-class Turn:
+class ReadAttempt:
     """One try at a source: from before it is opened until it is lost, hangs or is closed.
 
     Attributes:
@@ -90,7 +90,9 @@ class Watchdog:
         hangs: How many threads were left to themselves.
     """
 
-    def __init__(self, what: str, name: str, read: Callable[[Turn], str], hang_s: float) -> None:
+    def __init__(
+        self, what: str, name: str, read: Callable[[ReadAttempt], str], hang_s: float
+    ) -> None:
         """Start.
 
         Args:
@@ -120,8 +122,8 @@ class Watchdog:
                 wait_s = self.outage.lost(turn.reason)
                 self._stop.wait(FIRST_RETRY_S if turn.at_once else wait_s)
 
-    def _take_turn(self) -> Turn:
-        turn = Turn("cannot be read", self._stop)
+    def _take_turn(self) -> ReadAttempt:
+        turn = ReadAttempt("cannot be read", self._stop)
         self._hanging = [thread for thread in self._hanging if thread.is_alive()]
         if len(self._hanging) >= MAX_HANGING:
             return turn
@@ -138,7 +140,7 @@ class Watchdog:
             thread.join(CLOSE_S)
         return turn
 
-    def _try(self, turn: Turn) -> None:
+    def _try(self, turn: ReadAttempt) -> None:
         try:
             reason = self._read(turn)
             if not turn.over:

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from birdfield import __version__
 from birdfield.commands import config, doctor, journal, service, watch, workstation
-from birdfield.commands.console import check_output, complain, progress, show, show_figures
+from birdfield.commands.console import check_output, print_error, progress, show, show_figures
 from birdfield.commands.options import (
     JsonSwitch,
     LangOption,
@@ -41,17 +41,17 @@ class SentenceGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except BirdfieldError as error:
-            complain(str(error))
+            print_error(str(error))
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            complain("interrupted")
+            print_error("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from error
         except BrokenPipeError as error:
             # The reader went away; flushing what is left at exit would complain again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_INPUT) from error
         except OSError as error:
-            complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+            print_error(f"{error.filename or 'the system'}: {error.strerror or error}")
             raise typer.Exit(EXIT_INPUT) from error
 
 
@@ -135,7 +135,7 @@ def identify(
             try:
                 yield from identify_file(encoder, gallery, path, pooled)
             except InputError as error:
-                complain(str(error))
+                print_error(str(error))
                 failed = True
 
     show(answers(), bundle.model_id, json_lines, _names(gallery.species, lang, names), csv)
@@ -194,9 +194,9 @@ def evaluate(
     from birdfield.evaluate.scores import late_fusion, report, score
     from birdfield.evaluate.table import to_table
     from birdfield.evaluate.unknown import (
-        measure_no_bird,
+        measure_background,
         measure_unknown,
-        pair_no_bird,
+        pair_background,
         pair_unknown,
         scan_unknown,
         separate,
@@ -231,11 +231,11 @@ def evaluate(
         problems += found.problems
     if nobody:
         found = embed_dataset(encoder, nobody.labels, nobody, progress)
-        figures["no_bird"] = measure_no_bird(encoder.fuse, scored, found)
-        separations["no_bird"] = separate(encoder.fuse, scored, found, pair_no_bird(found))
+        figures["no_bird"] = measure_background(encoder.fuse, scored, found)
+        separations["no_bird"] = separate(encoder.fuse, scored, found, pair_background(found))
         problems += found.problems
     for problem in problems:
-        complain(f"skipped {problem}")
+        print_error(f"skipped {problem}")
     show_figures(figures, to_table, json_file)
     if report_dir:
         write_report(

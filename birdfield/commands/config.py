@@ -48,11 +48,11 @@ def init(
 def check(file: FileArgument = None) -> None:
     """Check a file: its keys, the species that it names, and what it refers to."""
     from birdfield.model.open_model import open_model
-    from birdfield.settings.resolve import Choice
+    from birdfield.settings.resolve import ResolvedSettings
     from birdfield.settings.schema import load_config
 
     config = load_config(_found(file))
-    choice = Choice(config, {})
+    choice = ResolvedSettings(config, {})
     bundle, _, gallery = open_model(choice.model)
     choice.check(gallery.species)
     _check_privacy(config.path, (config["watch.camera"], config["watch.microphone"]))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from birdfield.recognise.observation import Observation
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Write a sentence to stderr."""
     print(f"birdfield: {sentence}", file=sys.stderr)
 
@@ -42,7 +42,7 @@ def show(
             if csv:
                 rows.append(entry)
             print(
-                json.dumps(names.told(entry), ensure_ascii=False)
+                json.dumps(names.localise(entry), ensure_ascii=False)
                 if json_lines
                 else to_line(entry, names),
                 flush=True,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birdfield.commands.console import complain
+from birdfield.commands.console import print_error
 from birdfield.commands.options import JsonSwitch, StationModelOption
 from birdfield.errors import EXIT_INPUT, BirdfieldError, MissingError
 
 if TYPE_CHECKING:
     from birdfield.doctor.findings import Finding
-    from birdfield.settings.resolve import Choice
+    from birdfield.settings.resolve import ResolvedSettings
 
 
 def doctor(
@@ -45,7 +45,7 @@ def doctor(
 ) -> None:
     """Check this machine and what a station needs: each line is ok, warn or fail."""
     from birdfield.doctor.findings import Finding
-    from birdfield.settings.resolve import Choice
+    from birdfield.settings.resolve import ResolvedSettings
     from birdfield.settings.schema import StationConfig, find_config, load_config
 
     path, findings = find_config(config), []
@@ -55,7 +55,7 @@ def doctor(
     except BirdfieldError as error:
         file = StationConfig()
         findings.append(Finding("configuration", "fail", str(error), "correct that line"))
-    choice = Choice(
+    choice = ResolvedSettings(
         file, {"watch.model": model, "watch.camera": camera, "watch.microphone": microphone}
     )
     _show(findings[0], json_lines)
@@ -75,7 +75,7 @@ def _show(finding: "Finding", json_lines: bool) -> None:
     )
 
 
-def _write(path: Path, findings: "list[Finding]", choice: "Choice") -> None:
+def _write(path: Path, findings: "list[Finding]", choice: "ResolvedSettings") -> None:
     from birdfield.commands.config import lines_of
     from birdfield.doctor.debug_bundle import gather, write_bundle
 
@@ -85,7 +85,7 @@ def _write(path: Path, findings: "list[Finding]", choice: "Choice") -> None:
     )
 
 
-def examine(choice: "Choice") -> "Iterator[Finding]":
+def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
     """Look at one thing after the other."""
     from birdfield.capture.camera import parse_crop
     from birdfield.commands.station import retention_of
@@ -133,9 +133,9 @@ def devices(json_lines: JsonSwitch = False) -> None:
     try:
         found += microphones()
     except MissingError as error:
-        complain(str(error))
+        print_error(str(error))
     for device in found:
         print(json.dumps(device.to_json(), ensure_ascii=False) if json_lines else device.to_line())
     if not found:
-        complain("no camera and no microphone was found; plug one in, or see birdfield doctor")
+        print_error("no camera and no microphone was found; plug one in, or see birdfield doctor")
         raise typer.Exit(MissingError.exit_code)

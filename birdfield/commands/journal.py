@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birdfield.commands.console import check_output, complain
+from birdfield.commands.console import check_output, print_error
 from birdfield.commands.options import JsonSwitch, LangOption, NamesOption
 from birdfield.settings.bounds import MAX_COUNT
 
@@ -79,13 +79,13 @@ def visits(
         )
         for row in rows:
             line = event_line(row) if events else visit_line(row, names)
-            row = row if events else names.told(row)
+            row = row if events else names.localise(row)
             print(json.dumps(row, ensure_ascii=False) if json_lines else line)
             count += 1
             if csv:
                 kept.append(row)
     if not count:
-        complain(f"{journal}: no {'event' if events else 'visit'} of those asked for")
+        print_error(f"{journal}: no {'event' if events else 'visit'} of those asked for")
     if csv:
         from birdfield.atomic import write_file
 
@@ -100,10 +100,12 @@ def names_of(lang: str | None, path: Path | None) -> "Names":
     """
     from birdfield.model.names import LABELS
     from birdfield.model.open_model import open_model
-    from birdfield.settings.resolve import Choice
+    from birdfield.settings.resolve import ResolvedSettings
     from birdfield.settings.schema import find_config, load_config
 
-    choice = Choice(load_config(find_config(None)), {"names.lang": lang, "names.file": path})
+    choice = ResolvedSettings(
+        load_config(find_config(None)), {"names.lang": lang, "names.file": path}
+    )
     if choice["names.lang"] is None and choice["names.file"] is None:
         return LABELS
     return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
@@ -180,18 +182,18 @@ def rescore(
     from birdfield.journal.database import open_journal, reading
     from birdfield.model.open_model import open_model
     from birdfield.model.store import load_store
-    from birdfield.settings.resolve import Choice
+    from birdfield.settings.resolve import ResolvedSettings
     from birdfield.settings.schema import find_config, load_config
     from birdfield.watch.rescore import check_models
     from birdfield.watch.rescore import rescore as rescore_visits
 
-    choice = Choice(load_config(find_config(None)), {"watch.model": model})
+    choice = ResolvedSettings(load_config(find_config(None)), {"watch.model": model})
     bundle, encoder, gallery = open_model(choice.model)
     rules = choice.rules(choice.config, gallery.species)
     count = 0
     with reading(journal) as opened:
         for other, number in check_models(opened, bundle.model_id):
-            complain(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
+            print_error(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
     with reading(journal) if dry_run else closing(open_journal(journal)) as opened:
         for each in rescore_visits(
             opened, encoder, gallery, bundle.model_id, rules, dry_run, load_store(bundle).renamed

@@ -17,10 +17,10 @@ from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.model.names import Names
 from birdfield.recognise.observation import Observation
-from birdfield.service.liveness import Heart, patience_s
+from birdfield.service.liveness import LivenessMonitor, patience_s
 from birdfield.service.sd_notify import notifier
 from birdfield.service.status import status_folder
-from birdfield.settings.resolve import Choice
+from birdfield.settings.resolve import ResolvedSettings
 from birdfield.settings.rules import LiveRules
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.view.state import View
@@ -42,7 +42,7 @@ OF_JOURNAL = {
 }
 
 
-def settings_of(choice: Choice) -> Settings:
+def settings_of(choice: ResolvedSettings) -> Settings:
     """Gather what a user chose of a journal; None is the default.
 
     Raises:
@@ -62,7 +62,7 @@ def settings_of(choice: Choice) -> Settings:
     )
 
 
-def retention_of(choice: Choice) -> Retention:
+def retention_of(choice: ResolvedSettings) -> Retention:
     """Gather how much evidence a user wants kept."""
     best, days, gb, free_gb = (
         choice[f"journal.keep_{name}"] for name in ("best", "days", "gb", "free_gb")
@@ -100,7 +100,7 @@ def open_recorder(
 
 def open_heart(
     model_id: str, camera: Camera | None, microphone: Microphone | None, journal: Path | None
-) -> Heart:
+) -> LivenessMonitor:
     """Start the sign of life; raises UsageError when its patience is no number."""
     facts = {
         "model": model_id,
@@ -108,7 +108,7 @@ def open_heart(
         "microphone": microphone.name if microphone else None,
         "journal": str(journal.absolute()) if journal else None,
     }
-    return Heart(notifier(), status_folder(), facts, patience_s())
+    return LivenessMonitor(notifier(), status_folder(), facts, patience_s())
 
 
 def can_view(json_lines: bool) -> bool:
@@ -126,7 +126,7 @@ def view_scene(
     model: str,
     meter: MeteredMicrophone | None,
     recorder: Recorder | None,
-    heart: Heart,
+    heart: LivenessMonitor,
     folder: Path | None,
     names: Names,
 ) -> None:
@@ -138,7 +138,7 @@ def view_scene(
 
 
 def recorded(
-    scene: Watch, recorder: Recorder | None, heart: Heart, view: View | None = None
+    scene: Watch, recorder: Recorder | None, heart: LivenessMonitor, view: View | None = None
 ) -> Iterator[Observation]:
     """Yield a scene's observations, while a recorder takes its windows, and a heart beats."""
     try:
@@ -147,7 +147,7 @@ def recorded(
                 recorder.take(window)
             if window.observation is not None:
                 yield window.observation
-            heart.beat(window, scene.skipped, recorder.written if recorder else 0)
+            heart.tick(window, scene.skipped, recorder.written if recorder else 0)
     finally:
         if recorder is not None:
             recorder.close()

@@ -121,14 +121,14 @@ def watch(
     from birdfield.capture.microphone import open_microphone
     from birdfield.commands import station
     from birdfield.model.open_model import open_model
-    from birdfield.settings.resolve import Choice
+    from birdfield.settings.resolve import ResolvedSettings
     from birdfield.settings.schema import find_config, load_config
     from birdfield.view.terminal import end_with_terminal
     from birdfield.watch.scene import Watch
 
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
-    choice = Choice(
+    choice = ResolvedSettings(
         load_config(find_config(config)),
         {
             "watch.model": model,

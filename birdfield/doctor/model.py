@@ -10,7 +10,7 @@ from pathlib import Path
 from birdfield.doctor.findings import Finding
 from birdfield.model.bundle import load_bundle
 from birdfield.model.open_model import open_model
-from birdfield.settings.resolve import Choice
+from birdfield.settings.resolve import ResolvedSettings
 
 TIMEOUT_S = 120.0
 SMALL = "efficientnet-lite0"  # the backbone that costs less
@@ -27,7 +27,7 @@ def check_model(path: Path) -> Finding:
     return Finding("model", "ok", f"{path}, {bundle.model_id}; every hash is right")
 
 
-def check_species(choice: Choice) -> Finding:
+def check_species(choice: ResolvedSettings) -> Finding:
     """Check what the configuration says of a model's species.
 
     Raises:

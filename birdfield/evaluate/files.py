@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.errors import InputError, some_of
+from birdfield.errors import InputError, shorten_list
 from birdfield.evaluate.pairs import Embedded
 from birdfield.model.encoder import DIM, Encoder, Vector
 from birdfield.model.species import fold
@@ -54,7 +54,7 @@ def embed_folders(
     unknown = sorted(found.difference(labels))
     if unknown:
         raise InputError(
-            f"the model does not know {some_of(unknown)}; enrol such species, or "
+            f"the model does not know {shorten_list(unknown)}; enrol such species, or "
             "leave their folders out"
         )
     files = embed_dataset(encoder, labels, dataset, progress)

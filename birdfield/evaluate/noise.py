@@ -17,7 +17,7 @@ from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.recognise.dataset import scan_flat
 from birdfield.recognise.decide import sense_of
-from birdfield.recognise.embed import NOTHING, Part, embed_sound, see
+from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import Waveform, read_audio, read_start
 from birdfield.signals.damage import DAMAGES, damage_image, mix
@@ -30,7 +30,7 @@ MIXES = 3000  # noisy recordings to embed, about: 4 minutes at 40 ms a window
 JUDGED_HZ = 16_000  # the rate at which a noise is checked for being silent
 CUT_S = 10.0  # what is taken of a recording, two windows
 SIDE_PX = 480  # a photograph's shorter side, at most: a camera's size, so that damage is one
-NOBODY = -1  # the answer where neither sense is usable
+NO_ANSWER = -1  # the answer where neither sense is usable
 
 Condition = tuple[str, int | None]  # a kind of noise, and its signal-to-noise ratio in dB
 CLEAN: Condition = ("none", None)
@@ -144,9 +144,9 @@ def _shares(
 
 def _see_all(
     encoder: Encoder, paths: Sequence[Path], rows: NDArray[np.int64], seed: int, progress: Progress
-) -> dict[str, dict[int, Part | None]]:
+) -> dict[str, dict[int, EmbeddedSample | None]]:
     """Embed photographs at each damage; returns parts by damage and row."""
-    seen: dict[str, dict[int, Part | None]] = {damage: {} for damage in DAMAGES}
+    seen: dict[str, dict[int, EmbeddedSample | None]] = {damage: {} for damage in DAMAGES}
     for done, row in enumerate(map(int, rows), 1):
         frame = _to_camera_size(read_image(paths[row]))
         for place, damage in enumerate(DAMAGES):
@@ -173,10 +173,12 @@ def _hear_all(
     shares: Mapping[str, tuple[int, ...]],
     seed: int,
     progress: Progress,
-) -> dict[Condition, dict[int, Part | None]]:
+) -> dict[Condition, dict[int, EmbeddedSample | None]]:
     """Embed recordings clean and in their share of noises; returns parts by condition and row."""
     conditions = [CLEAN, *((kind, snr_db) for kind in shares for snr_db in SNRS_DB)]
-    heard: dict[Condition, dict[int, Part | None]] = {condition: {} for condition in conditions}
+    heard: dict[Condition, dict[int, EmbeddedSample | None]] = {
+        condition: {} for condition in conditions
+    }
     rows = sorted({row for share in shares.values() for row in share})
     rate_hz = encoder.audio_spec.rate_hz
     for done, row in enumerate(rows, 1):
@@ -197,7 +199,7 @@ def _hear_all(
     return heard
 
 
-def _hear(encoder: Encoder, waveform: Waveform) -> Part | None:
+def _hear(encoder: Encoder, waveform: Waveform) -> EmbeddedSample | None:
     try:
         return pool_parts(embed_sound(encoder, [waveform], "recording"))
     except InputError:  # no window is usable: whoever listens hears nothing
@@ -209,7 +211,7 @@ def _row(
     gallery: Gallery,
     condition: Condition,
     damage: str,
-    pairs: Sequence[tuple[Part | None, Part | None]],
+    pairs: Sequence[tuple[EmbeddedSample | None, EmbeddedSample | None]],
     labels: NDArray[np.int64],
 ) -> dict[str, Any]:
     answers = np.array(
@@ -234,8 +236,10 @@ def _row(
     }
 
 
-def _answer(encoder: Encoder, gallery: Gallery, image: Part | None, audio: Part | None) -> int:
+def _answer(
+    encoder: Encoder, gallery: Gallery, image: EmbeddedSample | None, audio: EmbeddedSample | None
+) -> int:
     if image is None and audio is None:
-        return NOBODY
-    fused = encoder.fuse((image or NOTHING).image, (audio or NOTHING).audio)
+        return NO_ANSWER
+    fused = encoder.fuse((image or NO_SAMPLE).image, (audio or NO_SAMPLE).audio)
     return int(gallery.similarities(fused[None], sense_of(image, audio))[0].argmax())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from birdfield.evaluate.metrics import bootstrap_ci95, ece, mean, reliability, retrieval, rounded
 from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
 from birdfield.model.encoder import SENSES, Vectors
-from birdfield.model.gallery import Calibration, Gallery, knownness
+from birdfield.model.gallery import Calibration, Gallery, margin_over_unknown
 from birdfield.model.prototypes import Fuse
 from birdfield.recognise.decide import log_softmax
 
@@ -29,7 +29,7 @@ class Scores:
         precision: float64 [N], average precision at R, likewise.
         accepted: bool [N], whether the nearest species is near enough to be the answer.
         probabilities: float64 [N], 0..1, of the nearest species: the score of the answer.
-        nobird: float32 [N], the similarity to what no bird is.
+        background_similarities: float32 [N], the similarity to what no bird is.
     """
 
     similarities: NDArray[np.float32]
@@ -39,7 +39,7 @@ class Scores:
     precision: NDArray[np.float64]
     accepted: NDArray[np.bool_]
     probabilities: NDArray[np.float64]
-    nobird: NDArray[np.float32]
+    background_similarities: NDArray[np.float32]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -69,7 +69,10 @@ class Scored:
         image, audio, both = (
             replace(
                 scores,
-                accepted=knownness(scores.similarities, scores.nobird, gallery, sense) >= 0,
+                accepted=margin_over_unknown(
+                    scores.similarities, scores.background_similarities, gallery, sense
+                )
+                >= 0,
                 probabilities=_probabilities(scores.similarities, gallery, sense),
             )
             for sense, scores in zip(SENSES, (self.image, self.audio, self.both), strict=True)
@@ -114,16 +117,16 @@ def _scores(
     units: tuple[NDArray[np.int64], ...],
 ) -> Scores:
     recall, precision = retrieval(vectors, labels, *units)
-    nobird = gallery.nobird_similarity(vectors, sense)
+    background_similarities = gallery.background_similarity(vectors, sense)
     return Scores(
         similarities,
         labels,
         units,
         recall,
         precision,
-        knownness(similarities, nobird, gallery, sense) >= 0,
+        margin_over_unknown(similarities, background_similarities, gallery, sense) >= 0,
         _probabilities(similarities, gallery, sense),
-        nobird,
+        background_similarities,
     )
 
 
@@ -149,7 +152,7 @@ def concatenate(parts: Sequence[Scored]) -> Scored:
             np.concatenate([part.precision for part in scores]),
             np.concatenate([part.accepted for part in scores]),
             np.concatenate([part.probabilities for part in scores]),
-            np.concatenate([part.nobird for part in scores]),
+            np.concatenate([part.background_similarities for part in scores]),
         )
 
     return Scored(

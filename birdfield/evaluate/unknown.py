@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.errors import InputError, some_of
+from birdfield.errors import InputError, shorten_list
 from birdfield.evaluate.files import EmbeddedFiles
 from birdfield.evaluate.metrics import auroc, fpr_at_95_tpr, oscr, rounded
 from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses, pair_at_random
 from birdfield.evaluate.scores import Scored
-from birdfield.model.gallery import Gallery, knownness, knownness_of
+from birdfield.model.gallery import Gallery, margin_of_vectors, margin_over_unknown
 from birdfield.model.prototypes import Fuse
 from birdfield.model.species import fold
 from birdfield.recognise.dataset import Dataset, scan
@@ -37,7 +37,7 @@ def scan_unknown(labels: Sequence[str], image_dir: Path, audio_dir: Path) -> Dat
     known = [label for label in dataset.labels if fold(label) in folded]
     if known:
         raise InputError(
-            f"the model knows {some_of(known)} of {image_dir} and {audio_dir}; "
+            f"the model knows {shorten_list(known)} of {image_dir} and {audio_dir}; "
             "--unknown expects species that it does not know; leave their folders out"
         )
     return dataset
@@ -63,7 +63,7 @@ def pair_unknown(
     return draw_pairs(files.images, files.audio, seed)
 
 
-def pair_no_bird(
+def pair_background(
     files: EmbeddedFiles, seed: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair what is no bird at random; no pairs when a sense is missing. Rows, int64 [P] each."""
@@ -84,7 +84,7 @@ def separate(
         fuse: Joins tower vectors.
         scored: The known.
         files: The strangers.
-        pairs: Of the strangers, from `pair_unknown` or `pair_no_bird`.
+        pairs: Of the strangers, from `pair_unknown` or `pair_background`.
     """
     left, right = pairs
     strange = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
@@ -141,7 +141,7 @@ def measure_unknown(
     return figures
 
 
-def measure_no_bird(
+def measure_background(
     fuse: Fuse, scored: Scored, files: EmbeddedFiles, seed: int = 0
 ) -> dict[str, Any]:
     """Tell the test files from photographs and recordings without a bird, by knownness.
@@ -158,7 +158,7 @@ def measure_no_bird(
         The documented JSON form; "both" is absent, and "both_reason" says why, when a sense has
         no usable file.
     """
-    left, right = pair_no_bird(files, seed)
+    left, right = pair_background(files, seed)
     scores = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
     figures: dict[str, Any] = {
         sense: _separation(_known(scored, sense)[0], found) for sense, found in scores.items()
@@ -179,12 +179,14 @@ def _scores(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the knownness of photographs, recordings and the given pairs of them."""
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
-    return {sense: knownness_of(vectors, gallery, sense) for sense, vectors in fused.items()}
+    return {sense: margin_of_vectors(vectors, gallery, sense) for sense, vectors in fused.items()}
 
 
 def _known(scored: Scored, sense: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     scores = getattr(scored, sense)
-    return knownness(scores.similarities, scores.nobird, scored.gallery, sense), scores.correct
+    return margin_over_unknown(
+        scores.similarities, scores.background_similarities, scored.gallery, sense
+    ), scores.correct
 
 
 def _separation(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> dict[str, Any]:

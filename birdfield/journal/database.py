@@ -14,7 +14,7 @@ from typing import IO
 
 from birdfield.capture.latency import IN_TIME, Latency
 from birdfield.errors import InputError
-from birdfield.journal.repair import as_text, fault_of, is_damage, reindexed, renew
+from birdfield.journal.repair import as_text, fault_of, is_corruption, rebuild, reindexed
 from birdfield.journal.schema import MIGRATIONS, migrate, version_of
 
 FILE = "journal.sqlite"
@@ -347,9 +347,9 @@ def _checked(path: Path) -> tuple[sqlite3.Connection, str | None]:
     try:
         database = _connect(path)
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not is_corruption(error):
             raise
-        return renew(path, _connect, str(error))
+        return rebuild(path, _connect, str(error))
     version_of(database, str(path))
     fault = fault_of(database)
     if fault is None:
@@ -357,7 +357,7 @@ def _checked(path: Path) -> tuple[sqlite3.Connection, str | None]:
     if reindexed(database):
         return database, f"{path.name} was damaged ({fault}); its indices were built anew"
     database.close()
-    return renew(path, _connect, fault)
+    return rebuild(path, _connect, fault)
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:

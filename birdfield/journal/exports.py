@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from birdfield.errors import InputError, MissingError, UsageError, some_of
+from birdfield.errors import InputError, MissingError, UsageError, shorten_list
 from birdfield.journal.queries import visits_csv
 from birdfield.model.names import Names
 from birdfield.settings.place import Location
@@ -59,7 +59,7 @@ def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
     if nameless:
         raise InputError(
             f"eBird wants scientific names, and there is none of "
-            f"{some_of(nameless)}; set names.file in birdfield.toml to a CSV with "
+            f"{shorten_list(nameless)}; set names.file in birdfield.toml to a CSV with "
             "label,scientific,lang,name"
         )
     days: dict[tuple[str, Any], list[Visit]] = {}

@@ -22,7 +22,7 @@ Visit = Mapping[str, Any]
 
 
 @dataclass
-class Presence:
+class SpeciesSummary:
     """What a period's visits of one species come to; grows while they are read.
 
     Attributes:
@@ -77,7 +77,7 @@ class History:
         began: When the journal's first visit was, or None.
     """
 
-    species: tuple[Presence, ...]
+    species: tuple[SpeciesSummary, ...]
     doubts: tuple[Visit, ...]
     events: Mapping[str, tuple[int, datetime]]
     began: datetime | None
@@ -88,12 +88,12 @@ class History:
         return sum(row.visits for row in self.species)
 
     @property
-    def named(self) -> tuple[Presence, ...]:
+    def named(self) -> tuple[SpeciesSummary, ...]:
         """The species without UNDECIDED."""
         return tuple(row for row in self.species if row.label != UNDECIDED)
 
     @property
-    def arrivals(self) -> tuple[Presence, ...]:
+    def arrivals(self) -> tuple[SpeciesSummary, ...]:
         """The species that the journal did not have before, in the order in which they came."""
         new = [row for row in self.named if row.arrived]
         return tuple(sorted(new, key=lambda row: began_at(row.first)))
@@ -143,12 +143,12 @@ def gather_history(journal: Journal, since: datetime | None, until: datetime | N
             "SELECT species, min(started) FROM visits WHERE species IS NOT NULL GROUP BY species"
         )
     )
-    found: dict[str, Presence] = {}
+    found: dict[str, SpeciesSummary] = {}
     doubts: list[Visit] = []
     for visit in visits_of(journal, Selection(since=since, until=until), marked=False):
         label = visit["species"] or UNDECIDED
         if label not in found:
-            found[label] = Presence(
+            found[label] = SpeciesSummary(
                 label,
                 visit["scientific"],
                 visit,

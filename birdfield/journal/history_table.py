@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 
-from birdfield.journal.history import UNDECIDED, History, Presence, began_at
+from birdfield.journal.history import UNDECIDED, History, SpeciesSummary, began_at
 from birdfield.model.names import LABELS, Names
 
 COLUMNS = 80
@@ -40,7 +40,7 @@ def _lines(history: History, names: Names) -> Iterator[str]:
         yield _arrival(row, names)
 
 
-def _arrival(row: Presence, names: Names) -> str:
+def _arrival(row: SpeciesSummary, names: Names) -> str:
     """Write a new species with its scientific name, which is left out, or cut, where it is long."""
     before = f"  {began_at(row.first):%Y-%m-%d %H:%M}  "
     after = f", {BY[row.first['senses']]}, {row.first['score']:.2f}"
@@ -49,7 +49,7 @@ def _arrival(row: Presence, names: Names) -> str:
     return before + (full if columns(full) <= room else fit(name, room).rstrip()) + after
 
 
-def _line(row: Presence, names: Names) -> str:
+def _line(row: SpeciesSummary, names: Names) -> str:
     hours = "".join(
         "." if not count else str(count) if count <= MANY else "+" for count in row.hours
     )

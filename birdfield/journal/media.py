@@ -49,7 +49,7 @@ class Sound:
 
 
 @dataclass
-class Keepsakes:
+class BestMedia:
     """The best picture and the best sound of a visit so far."""
 
     picture: Picture | None = None
@@ -85,7 +85,7 @@ def safe_name(species: str) -> str:
 
 
 def write_evidence(
-    folder: Path, started: datetime, species: str | None, kept: Keepsakes
+    folder: Path, started: datetime, species: str | None, kept: BestMedia
 ) -> tuple[EvidenceFile, ...]:
     """Write what was kept of a visit below a journal's folder.
 

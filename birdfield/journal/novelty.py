@@ -2,8 +2,8 @@
 
 from birdfield.journal.database import Journal
 
-ENOUGH = 100  # visits, before any can be called rare
-RARE = 0.01  # of the visits up to then: a species with less is rare
+MIN_VISITS = 100  # visits, before any can be called rare
+RARE_SHARE = 0.01  # of the visits up to then: a species with less is rare
 
 # Of each visit: how many of its species, and how many of any, were before it.
 EARLIER = (
@@ -23,7 +23,7 @@ def mark_of(own: int | None, total: int | None) -> str | None:
         return None
     if own == 0:
         return "new"
-    return "rare" if total >= ENOUGH and own < RARE * total else None
+    return "rare" if total >= MIN_VISITS and own < RARE_SHARE * total else None
 
 
 def mark_next(journal: Journal, species: str | None) -> str | None:

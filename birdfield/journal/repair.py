@@ -19,7 +19,7 @@ def as_text(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
-def is_damage(error: sqlite3.DatabaseError) -> bool:
+def is_corruption(error: sqlite3.DatabaseError) -> bool:
     """Tell a damaged file from one that is locked, full or not to be opened."""
     return any(words in str(error).lower() for words in NOT_A_DATABASE)
 
@@ -30,7 +30,7 @@ def fault_of(connection: sqlite3.Connection) -> str | None:
         found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not is_corruption(error):
             raise
         return str(error)
     if found != "ok":
@@ -128,7 +128,7 @@ def _copy_table(damaged: sqlite3.Connection, connection: sqlite3.Connection, tab
         return
 
 
-def renew(
+def rebuild(
     path: Path, connect: Callable[[Path], sqlite3.Connection], fault: str
 ) -> tuple[sqlite3.Connection, str]:
     """Set a damaged journal aside and go on with what can be saved of it.

@@ -14,15 +14,15 @@ YAMNET = AudioSpec(
 )
 # 3 s a patch, 1.5 s a hop, windows of 6 s: docs/decisions/0006-birdnet-frontend.md. An embedding
 # and what its 6,522 classes say of it: docs/decisions/0019-class-evidence.md.
-EVIDENCE = 256
+CLASS_PROJECTION = 256
 BIRDNET = AudioSpec(
     "birdnet",
     rate_hz=48_000,
     patch=144_000,
     hop=72_000,
     frames=3,
-    dim=EMBEDDING + EVIDENCE,
-    evidence=EVIDENCE,
+    dim=EMBEDDING + CLASS_PROJECTION,
+    evidence=CLASS_PROJECTION,
     padded=False,
 )
 SPECS = {spec.name: spec for spec in (YAMNET, BIRDNET)}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError, MissingError
-from birdfield.model.audio_specs import BIRDNET, EVIDENCE, YAMNET
+from birdfield.model.audio_specs import BIRDNET, CLASS_PROJECTION, YAMNET
 from birdfield.model.frontend import Heard
 from birdfield.model.streaming import Stream
 from birdfield.model.tflite import PlainModel
@@ -87,7 +87,7 @@ def _with_output(path: Path) -> bytes:
         return b"".join((before, POOLED_TENSOR.to_bytes(4, "little"), after))
 
 
-class Evidence:
+class ClassProjection:
     """What BirdNET's classes say of a patch, on fewer numbers.
 
     The classes' sigmoids are added up with fixed random signs, a column of signs a number: cosines
@@ -109,8 +109,8 @@ class Evidence:
 
 def random_signs(classes: int) -> NDArray[np.float32]:
     """Draw float32 [classes, EVIDENCE], each 1 or -1; the same on any machine."""
-    drawn = hashlib.shake_256(SIGNS_SEED).digest(classes * EVIDENCE // 8)
-    bits = np.unpackbits(np.frombuffer(drawn, np.uint8)).reshape(classes, EVIDENCE)
+    drawn = hashlib.shake_256(SIGNS_SEED).digest(classes * CLASS_PROJECTION // 8)
+    bits = np.unpackbits(np.frombuffer(drawn, np.uint8)).reshape(classes, CLASS_PROJECTION)
     return 2 * bits.astype(np.float32) - 1
 
 
@@ -129,7 +129,7 @@ class BirdNet:
         """
         path = find_birdnet()
         model = PlainModel(path, threads, read_birdnet(path))
-        evidence = Evidence(model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR))
+        evidence = ClassProjection(model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR))
 
         def embed(patches: NDArray[np.float32]) -> NDArray[np.float32]:
             embeddings = np.concatenate([model(patch[None]) for patch in patches])

@@ -71,13 +71,13 @@ class Gallery:
     Attributes:
         species: N species.
         vectors: float32 [M, 128], prototypes; unit, but for some of enrolled species, which are a
-            little longer (`prototypes.reaching`).
+            little longer (`prototypes.lengthen`).
         owner: int32 [M], the species of each prototype.
         senses: uint8 [M], the index in SENSES of what each prototype was made from.
         thresholds: float32 [N, 3], the least similarity of a known answer, by species and SENSES.
         calibration: Of the model that made the vectors.
-        nobird_vectors: float32 [K, 128], unit prototypes of what no bird is; may be empty.
-        nobird_senses: uint8 [K], the index in SENSES of each of these.
+        background_vectors: float32 [K, 128], unit prototypes of what no bird is; may be empty.
+        background_senses: uint8 [K], the index in SENSES of each of these.
         log_prior: [N], the natural logarithm of what each species counts here and now; None where
             all count the same.
     """
@@ -88,8 +88,8 @@ class Gallery:
     senses: NDArray[np.uint8]
     thresholds: NDArray[np.float32]
     calibration: Calibration
-    nobird_vectors: Vectors = field(default_factory=lambda: np.zeros((0, DIM), np.float32))
-    nobird_senses: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    background_vectors: Vectors = field(default_factory=lambda: np.zeros((0, DIM), np.float32))
+    background_senses: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     log_prior: NDArray[np.float64] | None = None
 
     @cached_property
@@ -131,7 +131,7 @@ class Gallery:
         owners, starts = np.unique(self.owner[rows], return_index=True)
         return self.vectors[rows], starts, owners
 
-    def nobird_similarity(self, vectors: Vectors, sense: str) -> NDArray[np.float32]:
+    def background_similarity(self, vectors: Vectors, sense: str) -> NDArray[np.float32]:
         """Compare vectors with what no bird is: the best cosine over its prototypes.
 
         Args:
@@ -141,7 +141,7 @@ class Gallery:
         Returns:
             float32 [Q], -1..1; -1 where the gallery has no such prototype of the sense.
         """
-        prototypes = self.nobird_vectors[self.nobird_senses == SENSES.index(sense)]
+        prototypes = self.background_vectors[self.background_senses == SENSES.index(sense)]
         return np.asarray((vectors @ prototypes.T).max(axis=1, initial=-1.0), np.float32)
 
     def dump(self) -> bytes:
@@ -154,14 +154,17 @@ class Gallery:
                 "owner": self.owner,
                 "senses": self.senses,
                 "thresholds": self.thresholds,
-                "nobird_vectors": self.nobird_vectors,
-                "nobird_senses": self.nobird_senses,
+                "nobird_vectors": self.background_vectors,
+                "nobird_senses": self.background_senses,
             }
         )
 
 
-def knownness(
-    similarities: NDArray[np.float32], nobird: NDArray[np.float32], gallery: Gallery, sense: str
+def margin_over_unknown(
+    similarities: NDArray[np.float32],
+    background_similarities: NDArray[np.float32],
+    gallery: Gallery,
+    sense: str,
 ) -> NDArray[np.float32]:
     """Tell how surely each sample is of a species of the gallery, and not unknown.
 
@@ -171,7 +174,7 @@ def knownness(
 
     Args:
         similarities: float32 [Q, N], from `Gallery.similarities`.
-        nobird: float32 [Q], from `Gallery.nobird_similarity`.
+        background_similarities: float32 [Q], from `Gallery.background_similarity`.
         gallery: At least one species.
         sense: One of SENSES: what the samples were made from.
 
@@ -181,15 +184,15 @@ def knownness(
     nearest = similarities.argmax(axis=1)
     best = similarities[np.arange(len(similarities)), nearest]
     above = best - gallery.thresholds[nearest, SENSES.index(sense)]
-    ahead = best - nobird - NEARER
+    ahead = best - background_similarities - NEARER
     return np.asarray(np.where(ahead < 0, np.minimum(above, ahead), above), np.float32)
 
 
-def knownness_of(vectors: Vectors, gallery: Gallery, sense: str) -> NDArray[np.float32]:
-    """Compare vectors [Q, 128] with a gallery, and tell as `knownness` how surely each is known."""
-    return knownness(
+def margin_of_vectors(vectors: Vectors, gallery: Gallery, sense: str) -> NDArray[np.float32]:
+    """Return the `margin_over_unknown` of vectors [Q, 128], float32 [Q]."""
+    return margin_over_unknown(
         gallery.similarities(vectors, sense),
-        gallery.nobird_similarity(vectors, sense),
+        gallery.background_similarity(vectors, sense),
         gallery,
         sense,
     )
@@ -249,9 +252,9 @@ def _check(gallery: Gallery, name: str) -> None:
         and (gallery.senses < len(SENSES)).all()
         and np.isfinite(gallery.thresholds).all()
         and np.allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-3)
-        and gallery.nobird_vectors.shape == (len(gallery.nobird_senses), DIM)
-        and (gallery.nobird_senses < len(SENSES)).all()
-        and np.allclose(np.linalg.norm(gallery.nobird_vectors, axis=1), 1.0, atol=1e-3)
+        and gallery.background_vectors.shape == (len(gallery.background_senses), DIM)
+        and (gallery.background_senses < len(SENSES)).all()
+        and np.allclose(np.linalg.norm(gallery.background_vectors, axis=1), 1.0, atol=1e-3)
     )
     if not fits:
         raise InputError(

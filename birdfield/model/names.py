@@ -68,7 +68,7 @@ class Names:
         """
         return None if self._lang is None else self.scientific(label) or scientific
 
-    def told(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+    def localise(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Add a species' name and scientific name to an answer's or a visit's JSON."""
         label = entry["species"]
         if self._lang is None:

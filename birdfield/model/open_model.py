@@ -6,7 +6,7 @@ from pathlib import Path
 from birdfield.model.bundle import Bundle, load_bundle
 from birdfield.model.encoder import BundleEncoder
 from birdfield.model.gallery import Gallery
-from birdfield.model.store import left_behind, load_store, merged_gallery
+from birdfield.model.store import load_store, merged_gallery, stale_stores
 from birdfield.paths import resolve_model, thread_count
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,6 @@ def open_model(path: Path | None) -> tuple[Bundle, BundleEncoder, Gallery]:
     bundle = load_bundle(resolve_model(path))
     encoder = bundle.encoder(thread_count())
     gallery = merged_gallery(bundle, load_store(bundle), encoder.fuse)
-    for sentence in left_behind(bundle, gallery):
+    for sentence in stale_stores(bundle, gallery):
         log.warning("%s", sentence)
     return bundle, encoder, gallery

@@ -42,7 +42,7 @@ def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str
     return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in made.items() if rows]
 
 
-def seen_alone(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:
+def per_photo_prototypes(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:
     """Make each photograph a prototype of its own while there are at most FEW.
 
     The mean of three photographs is further from the others of its species than that of thirty
@@ -58,7 +58,7 @@ def seen_alone(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:
     return [("image", fuse(vector, None)) for vector in images] if len(images) <= FEW else []
 
 
-def reaching(
+def lengthen(
     made: list[tuple[str, Vector]], photographs: int, reach: float = REACH
 ) -> list[tuple[str, Vector]]:
     """Lengthen the prototype of both of a new species, so that it stands beside those of many.
@@ -68,7 +68,7 @@ def reaching(
     have r (docs/decisions/0010-few-shot.md).
 
     Args:
-        made: From `prototypes_of` or `steadied`.
+        made: From `prototypes_of` or `shrink_to_prior`.
         photographs: How many there were.
         reach: The length up to FEW; above, it falls to 1 as their number grows.
 
@@ -82,7 +82,7 @@ def reaching(
     ]
 
 
-def steadied(
+def shrink_to_prior(
     made: list[tuple[str, Vector]],
     recordings: int,
     factory: Vectors,

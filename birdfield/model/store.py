@@ -19,7 +19,13 @@ from birdfield.errors import InputError
 from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import DIM, SENSES, Vectors
 from birdfield.model.gallery import Gallery
-from birdfield.model.prototypes import Fuse, prototypes_of, reaching, seen_alone, steadied
+from birdfield.model.prototypes import (
+    Fuse,
+    lengthen,
+    per_photo_prototypes,
+    prototypes_of,
+    shrink_to_prior,
+)
 from birdfield.model.species import Species, fold
 
 MAGIC = b"birdfield-store 1 "
@@ -148,18 +154,19 @@ def store_path(bundle: Bundle) -> Path:
     folder = bundle.folder.resolve()
     beside = folder.with_name(f"{folder.name}.store") / "species.store"
     if folder == paths.STARTER.resolve():
-        return _away(STARTER_STORE.format(bundle.model_id))
-    away = _away(bundle.model_id)
+        return user_store_path(STARTER_STORE.format(bundle.model_id))
+    away = user_store_path(bundle.model_id)
     if beside.exists():
         return beside
     return beside if not away.exists() and os.access(folder.parent, os.W_OK) else away
 
 
-def _away(name: str) -> Path:
+def user_store_path(name: str) -> Path:
+    """Return where the user's data folder keeps the store of a model that cannot be written."""
     return paths.data_home() / "stores" / name / "species.store"
 
 
-def left_behind(bundle: Bundle, known: Gallery) -> list[str]:
+def stale_stores(bundle: Bundle, known: Gallery) -> list[str]:
     """Tell what was enrolled with an earlier starter and is unknown to this one.
 
     An upgrade of the package may bring another starter, and vectors mean nothing to another model.
@@ -252,12 +259,12 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
             species.append(entry.species)
         audio = entry.of_sense("audio")
         images = entry.of_sense("image")
-        made = steadied(
+        made = shrink_to_prior(
             prototypes_of(fuse, images, audio), len(audio), factory.vectors, factory.senses
         )
         if index[label] >= len(factory.species):
-            made = reaching(made, len(images))
-        for sense, vector in made + seen_alone(fuse, images):
+            made = lengthen(made, len(images))
+        for sense, vector in made + per_photo_prototypes(fuse, images):
             vectors.append(vector[None])
             owner.append(np.array([index[label]], np.int32))
             senses.append(np.array([SENSES.index(sense)], np.uint8))

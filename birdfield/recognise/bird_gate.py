@@ -17,7 +17,7 @@ LOUD = 0.5  # the score of a voice that is loud
 CLEAR = 0.4  # what a bird must score to be heard beside one
 
 
-def is_birdless(classes: NDArray[np.float32]) -> bool:
+def is_background(classes: NDArray[np.float32]) -> bool:
     """Tell whether a window holds no bird: it has no bird class, or only a faint one by a voice.
 
     Args:

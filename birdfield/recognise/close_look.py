@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from birdfield.model.encoder import Encoder, Vector
-from birdfield.model.gallery import Gallery, knownness_of
+from birdfield.model.gallery import Gallery, margin_of_vectors
 from birdfield.signals.image import Frame
 
 # What part of each side is looked at, at how many places along it.
@@ -51,4 +51,4 @@ class CloseLook:
         return part if sure >= SURE else whole
 
     def _knownness(self, vector: Vector) -> float:
-        return float(knownness_of(self.fuse(vector, None)[None], self._gallery, "image")[0])
+        return float(margin_of_vectors(self.fuse(vector, None)[None], self._gallery, "image")[0])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from birdfield.errors import InputError
 from birdfield.model.encoder import SENSES, Encoder, Vector
-from birdfield.model.gallery import Gallery, knownness
+from birdfield.model.gallery import Gallery, margin_over_unknown
 
 TOP = 3  # species that an answer lists
 
@@ -27,7 +27,7 @@ class Decision:
             "disagree" when not, "single" when there was one sense only.
         image_quality: Of the picture, 0..1; None when there was none.
         audio_quality: Of the sound, likewise.
-        knownness: How far it is from *unknown*, by `gallery.knownness`; less than 0 is.
+        margin_over_unknown: By `gallery.margin_over_unknown`; below 0 the answer is *unknown*.
     """
 
     species: str | None
@@ -39,7 +39,7 @@ class Decision:
     agreement: str
     image_quality: float | None
     audio_quality: float | None
-    knownness: float = 0.0
+    margin_over_unknown: float = 0.0
 
     @property
     def unknown(self) -> bool:
@@ -69,7 +69,7 @@ def decide(
     audio: Vector | None,
     image_quality: float = 1.0,
     audio_quality: float = 1.0,
-    birdless: bool = False,
+    background: bool = False,
 ) -> Decision:
     """Answer for what was seen, heard or both.
 
@@ -80,7 +80,7 @@ def decide(
         audio: The audio tower's unit vector [128], or None; not both None.
         image_quality: Of the picture, 0..1, by `birdfield.signal_quality`; told, not weighed.
         audio_quality: Of the sound.
-        birdless: Whether the sound holds no bird by its classes: by sound alone it is *unknown*.
+        background: Whether the sound holds no bird by its classes: by sound alone it is *unknown*.
 
     Raises:
         InputError: When the gallery is empty.
@@ -101,8 +101,10 @@ def decide(
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
     best = int(order[0])
     similarity = float(similarities[best])
-    surely = float(knownness(rows, gallery.nobird_similarity(fused, sense), gallery, sense)[0])
-    known = surely >= 0 and not (birdless and sense == "audio")
+    surely = float(
+        margin_over_unknown(rows, gallery.background_similarity(fused, sense), gallery, sense)[0]
+    )
+    known = surely >= 0 and not (background and sense == "audio")
     return Decision(
         gallery.labels[best] if known else None,
         float(probabilities[best]),

@@ -7,7 +7,7 @@ from pathlib import Path
 from birdfield.errors import InputError
 from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.frontend import Heard
-from birdfield.recognise.bird_gate import is_birdless
+from birdfield.recognise.bird_gate import is_background
 from birdfield.signals.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks, windows
 from birdfield.signals.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.signals.signal_quality import picture_quality, sound_quality
@@ -15,7 +15,7 @@ from birdfield.signals.usability import frame_fault, window_fault
 
 
 @dataclass(frozen=True)
-class Part:
+class EmbeddedSample:
     """A photograph, or one usable window of a recording.
 
     Attributes:
@@ -24,7 +24,7 @@ class Part:
         start_s: Where the window begins in the recording; None for a photograph.
         end_s: Where it ends.
         quality: Of the signal, 0..1, by `birdfield.signal_quality`.
-        birdless: Whether it is sound without a bird, by its classes; see `gates`.
+        background: Whether it is sound without a bird, by its classes; see `gates`.
         heard: What the frontend made of the sound.
     """
 
@@ -33,11 +33,11 @@ class Part:
     start_s: float | None = None
     end_s: float | None = None
     quality: float = 1.0
-    birdless: bool = False
+    background: bool = False
     heard: Heard | None = None
 
 
-NOTHING = Part(None, None)  # of a sense that is not usable
+NO_SAMPLE = EmbeddedSample(None, None)  # of a sense that is not usable
 
 
 def sense_of_file(path: Path) -> str:
@@ -57,7 +57,7 @@ def sense_of_file(path: Path) -> str:
     )
 
 
-def embed_file(encoder: Encoder, path: Path) -> Iterator[Part]:
+def embed_file(encoder: Encoder, path: Path) -> Iterator[EmbeddedSample]:
     """Embed a photograph, or each window of a recording, in bounded memory.
 
     Raises:
@@ -69,9 +69,9 @@ def embed_file(encoder: Encoder, path: Path) -> Iterator[Part]:
     yield see(encoder, read_photograph(path))
 
 
-def see(encoder: Encoder, frame: Frame) -> Part:
+def see(encoder: Encoder, frame: Frame) -> EmbeddedSample:
     """Embed a usable picture, uint8 [H, W, 3] BGR."""
-    return Part(encoder.image_vector(frame), None, quality=picture_quality(frame))
+    return EmbeddedSample(encoder.image_vector(frame), None, quality=picture_quality(frame))
 
 
 def hear(
@@ -81,22 +81,22 @@ def hear(
     end_s: float,
     alone: bool = True,
     birds_only: bool = False,
-) -> Part:
+) -> EmbeddedSample:
     """Embed a usable window of sound at the frontend's rate, float32 [N].
 
     Beside a picture the classes decide nothing, and may cost a run of YAMNet: unless the sound is
     alone, they are not asked for. With `birds_only` a sound without a bird has no vector.
     """
     heard = encoder.hear(waveform)
-    birdless = alone and is_birdless(heard.classes)
-    vector = None if birdless and birds_only else encoder.audio_vector(heard.frames)
-    return Part(
+    background = alone and is_background(heard.classes)
+    vector = None if background and birds_only else encoder.audio_vector(heard.frames)
+    return EmbeddedSample(
         None,
         vector,
         start_s,
         end_s,
         sound_quality(waveform, encoder.audio_spec.rate_hz),
-        birdless,
+        background,
         heard,
     )
 
@@ -110,7 +110,9 @@ def read_photograph(path: Path) -> Frame:
     return image
 
 
-def embed_sound(encoder: Encoder, blocks: Iterable[Waveform], name: str) -> Iterator[Part]:
+def embed_sound(
+    encoder: Encoder, blocks: Iterable[Waveform], name: str
+) -> Iterator[EmbeddedSample]:
     """Embed each usable window of one recording, given in consecutive pieces.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.errors import InputError, some_of
+from birdfield.errors import InputError, shorten_list
 from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import Encoder, Vector, pool
 from birdfield.model.gallery import Gallery
@@ -255,4 +255,4 @@ def _found(label: str, labels: Sequence[str]) -> str:
     for known in labels:
         if fold(known) == fold(label):
             return known
-    raise InputError(f"no species {label!r}; the model knows {len(labels)}: {some_of(labels)}")
+    raise InputError(f"no species {label!r}; the model knows {len(labels)}: {shorten_list(labels)}")

@@ -8,7 +8,7 @@ from birdfield.errors import InputError
 from birdfield.model.encoder import Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
 from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import Part, embed_file, sense_of_file
+from birdfield.recognise.embed import EmbeddedSample, embed_file, sense_of_file
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import AUDIO_SUFFIXES
 from birdfield.signals.image import IMAGE_SUFFIXES
@@ -57,7 +57,7 @@ def identify_file(
     Raises:
         InputError: When the file cannot be used.
     """
-    parts: Iterable[Part] = embed_file(encoder, path)
+    parts: Iterable[EmbeddedSample] = embed_file(encoder, path)
     if pooled:
         parts = [pool_parts(parts)]
     for part in parts:
@@ -68,7 +68,13 @@ def identify_file(
             part.start_s,
             part.end_s,
             decide(
-                encoder, gallery, part.image, part.audio, part.quality, part.quality, part.birdless
+                encoder,
+                gallery,
+                part.image,
+                part.audio,
+                part.quality,
+                part.quality,
+                part.background,
             ),
             seen,
             heard,
@@ -103,7 +109,7 @@ def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) 
     )
 
 
-def pool_parts(parts: Iterable[Part]) -> Part:
+def pool_parts(parts: Iterable[EmbeddedSample]) -> EmbeddedSample:
     """Pool all windows of one file into one part of their mean quality, holding only their sum.
 
     It is birdless where each of them is.
@@ -111,7 +117,7 @@ def pool_parts(parts: Iterable[Part]) -> Part:
     total: Vector | None = None
     qualities = count = 0.0
     start_s = end_s = None
-    sense_is_image, birdless = False, True
+    sense_is_image, background = False, True
     for part in parts:
         sense_is_image = part.image is not None
         vector = part.image if part.image is not None else part.audio
@@ -120,15 +126,15 @@ def pool_parts(parts: Iterable[Part]) -> Part:
         qualities, count = qualities + part.quality, count + 1
         start_s = part.start_s if start_s is None else start_s
         end_s = part.end_s
-        birdless = birdless and part.birdless
+        background = background and part.background
     if total is None:
         raise InputError("nothing to pool; expected at least one window")
     vector = unit(total)
-    return Part(
+    return EmbeddedSample(
         vector if sense_is_image else None,
         None if sense_is_image else vector,
         start_s,
         end_s,
         qualities / count,
-        birdless,
+        background,
     )

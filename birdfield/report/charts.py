@@ -8,8 +8,8 @@ from sklearn.metrics import roc_curve
 
 from birdfield.evaluate.unknown import Separation
 from birdfield.model.encoder import SENSES
-from birdfield.model.gallery import knownness
-from birdfield.report.evidence import Evidence
+from birdfield.model.gallery import margin_over_unknown
+from birdfield.report.evaluation import Evaluation
 from birdfield.report.svg import (
     COLOURS,
     INK,
@@ -64,13 +64,15 @@ def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     return charts
 
 
-def draw_rejection(evidence: Evidence) -> str:
+def draw_rejection(evaluation: Evaluation) -> str:
     """Draw the accuracy of the answers that are kept when all thresholds move together."""
     axes = new_axes("share of test files answered", "share of those that is right")
     said = []
-    for sense in evidence.measured():
-        scores = evidence.scores(sense)
-        excess = knownness(scores.similarities, scores.nobird, evidence.gallery, sense)
+    for sense in evaluation.measured():
+        scores = evaluation.scores(sense)
+        excess = margin_over_unknown(
+            scores.similarities, scores.background_similarities, evaluation.gallery, sense
+        )
         kept = scores.correct[np.argsort(-excess, kind="stable")]
         count = np.arange(1, len(kept) + 1)
         rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))

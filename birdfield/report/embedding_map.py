@@ -8,7 +8,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from birdfield.model.encoder import SENSES
-from birdfield.report.evidence import Evidence
+from birdfield.report.evaluation import Evaluation
 
 MOST = 1500  # test files on the map; more are drawn from at random
 PERPLEXITY = 30.0
@@ -47,16 +47,16 @@ class Map:
     left_out: int
 
 
-def draw_map(evidence: Evidence) -> Map | None:
+def draw_map(evaluation: Evaluation) -> Map | None:
     """Place test files and prototypes so that neighbours stay neighbours; None of too few.
 
     Distances across the map mean little; who is beside whom is what it shows.
     """
-    gallery = evidence.gallery
-    vectors = np.concatenate([evidence.images.vectors, evidence.audio.vectors])
-    species = np.concatenate([evidence.images.labels, evidence.audio.labels])
-    kinds = ["image"] * len(evidence.images.labels) + ["audio"] * len(evidence.audio.labels)
-    paths = [*evidence.image_paths, *evidence.audio_paths]
+    gallery = evaluation.gallery
+    vectors = np.concatenate([evaluation.images.vectors, evaluation.audio.vectors])
+    species = np.concatenate([evaluation.images.labels, evaluation.audio.labels])
+    kinds = ["image"] * len(evaluation.images.labels) + ["audio"] * len(evaluation.audio.labels)
+    paths = [*evaluation.image_paths, *evaluation.audio_paths]
     kept = np.sort(np.random.default_rng(0).permutation(len(vectors))[:MOST])
     rows = np.flatnonzero(np.isin(gallery.owner, species))
     joined = np.concatenate([vectors[kept], gallery.vectors[rows]])

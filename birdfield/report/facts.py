@@ -4,20 +4,20 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from birdfield.report.evidence import Evidence
+from birdfield.report.evaluation import Evaluation
 
 
-def model_facts(evidence: Evidence) -> list[tuple[str, str]]:
+def model_facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     """List what the manifest, or the run's summary, tells of the model; what it lacks is left out.
 
     Returns:
         Pairs of a name and a text.
     """
-    manifest = evidence.manifest
+    manifest = evaluation.manifest
     image, sound = _entry(manifest, "image"), _entry(manifest, "audio")
     trained = _entry(manifest, "data") or _entry(_entry(manifest, "training"), "data")
     facts = [
-        ("Model", evidence.figures["model"]),
+        ("Model", evaluation.figures["model"]),
         ("Made by birdfield", manifest.get("birdfield")),
         ("Image backbone", image.get("backbone") or manifest.get("image_backbone")),
         ("Image size", f"{image['size_px']} px" if "size_px" in image else None),
@@ -37,32 +37,33 @@ def model_facts(evidence: Evidence) -> list[tuple[str, str]]:
                 f"{value:,} {name}" for name, value in trained.items() if isinstance(value, int)
             ),
         ),
-        ("Species it can answer", evidence.figures["gallery"]),
+        ("Species it can answer", evaluation.figures["gallery"]),
         ("Licences", "; ".join(map(str, manifest.get("licences") or ()))),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
 
 
-def data_facts(evidence: Evidence) -> list[tuple[str, str]]:
+def data_facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     """List what was tested: pairs of a name and a text."""
     return [
-        ("Data id", data_id(evidence)),
-        ("Species tested", str(evidence.figures["species"])),
-        ("Photographs", f"{len(evidence.images.labels):,}"),
+        ("Data id", data_id(evaluation)),
+        ("Species tested", str(evaluation.figures["species"])),
+        ("Photographs", f"{len(evaluation.images.labels):,}"),
         (
             "Recordings",
-            f"{len(set(evidence.audio.recordings.tolist())):,} in "
-            f"{len(evidence.audio.labels):,} files",
+            f"{len(set(evaluation.audio.recordings.tolist())):,} in "
+            f"{len(evaluation.audio.labels):,} files",
         ),
-        ("Pairs of the two", f"{len(evidence.scored.both.labels):,}"),
-        ("Files left out", str(len(evidence.problems))),
+        ("Pairs of the two", f"{len(evaluation.scored.both.labels):,}"),
+        ("Files left out", str(len(evaluation.problems))),
     ]
 
 
-def data_id(evidence: Evidence) -> str:
+def data_id(evaluation: Evaluation) -> str:
     """Derive an id from the test files' species, names and order; equal files, equal id."""
     lines = [
-        f"{path.parent.name}/{path.name}" for path in (*evidence.image_paths, *evidence.audio_paths)
+        f"{path.parent.name}/{path.name}"
+        for path in (*evaluation.image_paths, *evaluation.audio_paths)
     ]
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from birdfield.atomic import check_folder_place, new_folder
 from birdfield.errors import InputError, MissingError
-from birdfield.report.evidence import Evidence
+from birdfield.report.evaluation import Evaluation
 
 NEEDED = ("jinja2", "matplotlib", "sklearn", "threadpoolctl")
 PAGE, FIGURES = "index.html", "report.json"
@@ -47,7 +47,7 @@ def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
         )
 
 
-def write_report(folder: Path, evidence: Evidence) -> None:
+def write_report(folder: Path, evaluation: Evaluation) -> None:
     """Write the page and its figures; an older report is replaced when the new one is whole.
 
     Raises:
@@ -57,8 +57,8 @@ def write_report(folder: Path, evidence: Evidence) -> None:
     check_report(folder)
     from birdfield.report.page import build_page
 
-    page = build_page(evidence)
+    page = build_page(evaluation)
     with new_folder(folder, force=True) as draft:
         # A file name may be bytes that are no text.
         (draft / PAGE).write_bytes(page.encode(errors="backslashreplace"))
-        (draft / FIGURES).write_text(json.dumps(evidence.figures, indent=1))
+        (draft / FIGURES).write_text(json.dumps(evaluation.figures, indent=1))

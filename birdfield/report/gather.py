@@ -14,7 +14,7 @@ from birdfield.evaluate.unknown import Separation
 from birdfield.model.gallery import Gallery
 from birdfield.model.prototypes import Fuse
 from birdfield.paths import resolve_model
-from birdfield.report.evidence import Evidence
+from birdfield.report.evaluation import Evaluation
 
 
 def gather(
@@ -26,7 +26,7 @@ def gather(
     model: Path,
     argv: Sequence[str],
     separations: Mapping[str, Mapping[str, Separation]],
-) -> Evidence:
+) -> Evaluation:
     """Gather what an evaluation measured.
 
     Args:
@@ -39,7 +39,7 @@ def gather(
         argv: The command as it was typed.
         separations: "unknown" and "no_bird" as far as measured, each by sense.
     """
-    return Evidence(
+    return Evaluation(
         figures,
         scored,
         replace(files.images, vectors=fuse_rows(fuse, files.images.vectors, None)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from birdfield.atomic import new_folder
 from birdfield.journal.database import Journal
-from birdfield.journal.history import HOURS, History, Presence, Visit, began_at, boxes_of
+from birdfield.journal.history import HOURS, History, SpeciesSummary, Visit, began_at, boxes_of
 from birdfield.journal.history_table import BY
 from birdfield.model.names import LABELS, Names
 from birdfield.report.folder import PAGE, check_folder
@@ -113,7 +113,7 @@ def _heat(counts: Mapping[str, tuple[int, ...]]) -> tuple[Heat, ...]:
     return tuple(Heat(label, row, most) for label, row in counts.items())
 
 
-def _cards(journal: Journal, species: tuple[Presence, ...]) -> list[Card]:
+def _cards(journal: Journal, species: tuple[SpeciesSummary, ...]) -> list[Card]:
     shown = [visit for row in species for visit in row.best]
     boxes = boxes_of(journal, [visit["id"] for visit in shown])
     return [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.report.evidence import Evidence
+from birdfield.report.evaluation import Evaluation
 from birdfield.report.media import picture_uri, spectrogram_uri
 
 MOST = 6  # of each sense
@@ -38,15 +38,15 @@ class Mistake:
     files: tuple[str, ...]
 
 
-def worst_mistakes(evidence: Evidence, sense: str) -> list[Mistake]:
+def worst_mistakes(evaluation: Evaluation, sense: str) -> list[Mistake]:
     """Show the surest wrong answers by one sense; a photograph or a recording comes once."""
-    scores, answers = evidence.scores(sense), evidence.answers(sense)
-    probabilities = evidence.probabilities(sense)
+    scores, answers = evaluation.scores(sense), evaluation.answers(sense)
+    probabilities = evaluation.probabilities(sense)
     wrong = np.flatnonzero(~scores.correct)
     shown: set[Path] = set()
     mistakes: list[Mistake] = []
     for row in wrong[np.argsort(-probabilities[wrong].max(axis=1, initial=0), kind="stable")]:
-        image, audio = _files(evidence, sense, int(row))
+        image, audio = _files(evaluation, sense, int(row))
         files = {path for path in (image, audio) if path is not None}
         if files & shown:
             continue
@@ -55,8 +55,8 @@ def worst_mistakes(evidence: Evidence, sense: str) -> list[Mistake]:
         own = float(probabilities[row, truth])
         mistakes.append(
             Mistake(
-                evidence.gallery.labels[truth],
-                evidence.gallery.labels[answers[row]],
+                evaluation.gallery.labels[truth],
+                evaluation.gallery.labels[answers[row]],
                 float(probabilities[row].max()),
                 own,
                 1 + int((probabilities[row] > own).sum()),
@@ -71,10 +71,10 @@ def worst_mistakes(evidence: Evidence, sense: str) -> list[Mistake]:
     return mistakes
 
 
-def _files(evidence: Evidence, sense: str, row: int) -> tuple[Path | None, Path | None]:
+def _files(evaluation: Evaluation, sense: str, row: int) -> tuple[Path | None, Path | None]:
     if sense == "image":
-        return evidence.image_paths[row], None
+        return evaluation.image_paths[row], None
     if sense == "audio":
-        return None, evidence.audio_paths[row]
-    left, right = evidence.pairs
-    return evidence.image_paths[left[row]], evidence.audio_paths[right[row]]
+        return None, evaluation.audio_paths[row]
+    left, right = evaluation.pairs
+    return evaluation.image_paths[left[row]], evaluation.audio_paths[right[row]]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.model.encoder import SENSES
-from birdfield.report.evidence import Evidence
+from birdfield.report.evaluation import Evaluation
 
 NAMES = {
     "image": "Sight",
@@ -122,11 +122,11 @@ def missing_senses(figures: Mapping[str, Any]) -> list[tuple[str, str, float, fl
     return [(sense, text, top1, top1 - both["top1"]) for sense, text, top1 in rows]
 
 
-def species_rows(evidence: Evidence) -> list[SpeciesRow]:
+def species_rows(evaluation: Evaluation) -> list[SpeciesRow]:
     """Make a row for each species with test files, in the order of the gallery."""
-    answers = {sense: evidence.answers(sense) for sense in SENSES}
-    truths = {sense: evidence.scores(sense).labels for sense in SENSES}
-    labels = evidence.gallery.labels
+    answers = {sense: evaluation.answers(sense) for sense in SENSES}
+    truths = {sense: evaluation.scores(sense).labels for sense in SENSES}
+    labels = evaluation.gallery.labels
     rows = []
     for index in sorted({int(label) for sense in SENSES for label in truths[sense]}):
         given = {sense: answers[sense][truths[sense] == index] for sense in SENSES}
@@ -137,7 +137,7 @@ def species_rows(evidence: Evidence) -> list[SpeciesRow]:
         rows.append(
             SpeciesRow(
                 labels[index],
-                evidence.gallery.species[index].scientific,
+                evaluation.gallery.species[index].scientific,
                 {
                     sense: Tally(len(given[sense]), int((given[sense] == index).sum()))
                     for sense in SENSES
@@ -149,10 +149,10 @@ def species_rows(evidence: Evidence) -> list[SpeciesRow]:
     return rows
 
 
-def confusion_counts(evidence: Evidence, sense: str) -> NDArray[np.int64]:
+def confusion_counts(evaluation: Evaluation, sense: str) -> NDArray[np.int64]:
     """Count answers, int64 [S, S]: rows are the true species, columns what was answered."""
-    size = len(evidence.gallery.labels)
-    pairs = evidence.scores(sense).labels * size + evidence.answers(sense)
+    size = len(evaluation.gallery.labels)
+    pairs = evaluation.scores(sense).labels * size + evaluation.answers(sense)
     return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.int64)
 
 

@@ -45,12 +45,13 @@ def patience_s() -> float | None:
     return patience
 
 
-def _die() -> None:
+def abort() -> None:
+    """Write where each thread is, and end the process with EXIT_STALLED."""
     faulthandler.dump_traceback(sys.stderr, all_threads=True)
     os._exit(EXIT_STALLED)  # a thread that hangs would never let the interpreter end
 
 
-class Heart:
+class LivenessMonitor:
     """Tells the service manager and the status file of each window. Not thread-safe."""
 
     def __init__(
@@ -59,7 +60,7 @@ class Heart:
         folder: Path,
         facts: Mapping[str, Any],
         patience: float | None,
-        die: Callable[[], None] = _die,
+        die: Callable[[], None] = abort,
     ) -> None:
         """Start; the first beat makes the service ready.
 
@@ -70,7 +71,7 @@ class Heart:
             patience: In seconds without a beat, until `die`; None for ever.
             die: Ends the process.
         """
-        self._notifier, self._folder, self._die = notifier, folder, die
+        self._notifier, self._folder, self.abort = notifier, folder, die
         self._entry: dict[str, Any] = {
             "started": _now(),
             "windows": 0,
@@ -92,7 +93,7 @@ class Heart:
             )
             self._thread.start()
 
-    def beat(self, window: Window, skipped: int, visits: int) -> None:
+    def tick(self, window: Window, skipped: int, visits: int) -> None:
         """Tell that a window is done, how many were left out, and how many visits were written."""
         if not self._beats:
             self._notifier.send(READY=1)
@@ -145,7 +146,7 @@ class Heart:
                 log.critical(
                     "the analysis stands still for %.0f s: ending, to be started again", patience
                 )
-                self._die()
+                self.abort()
                 return
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ def stamp_of(paths: Iterable[Path | None]) -> Stamp:
     return tuple(stamps)
 
 
-class Rest:
+class FileChangeDebouncer:
     """Files that change and then rest: many editors empty a file before they write it."""
 
     def __init__(self, stamp: Stamp) -> None:
@@ -69,7 +69,7 @@ class Reloader:
         """
         self._config, self._settle, self._live, self._poll_s = config, settle, live, poll_s
         self.count = self.refused = 0
-        self._rest = Rest(self._look())
+        self._rest = FileChangeDebouncer(self._look())
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
@@ -96,7 +96,9 @@ class Reloader:
                 return
             stamp = self._look()
             if self._rest.changed(stamp) or asked:
-                self._rest = Rest(stamp)  # what was asked for is not news at the next look
+                self._rest = FileChangeDebouncer(
+                    stamp
+                )  # what was asked for is not news at the next look
                 self._reload()
 
     def _reload(self) -> None:
@@ -117,7 +119,7 @@ class Reloader:
         checklist = self._config["species.checklist"]
         self._config = StationConfig(config.path, {**config.values, **kept}, config.lines)
         if config["species.checklist"] != checklist:
-            self._rest = Rest(self._look())
+            self._rest = FileChangeDebouncer(self._look())
         self._live.current = rules
         self.count += 1
         log.info("configuration read again: %s", config.path)

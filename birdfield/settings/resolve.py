@@ -21,7 +21,7 @@ from birdfield.settings.schema import StationConfig
 log = logging.getLogger(__name__)
 
 
-class Choice:
+class ResolvedSettings:
     """What was chosen: a flag, else the configuration, else the default."""
 
     def __init__(self, config: StationConfig, flags: Mapping[str, Any]) -> None:
@@ -76,7 +76,7 @@ class Choice:
         Raises:
             BirdfieldError: When that cannot be.
         """
-        rules, strangers = Choice(config, self._flags)._rules(species)
+        rules, strangers = ResolvedSettings(config, self._flags)._rules(species)
         for sentence in strangers:
             log.warning("%s", sentence)
         return rules

@@ -12,7 +12,7 @@ WORDS = {
 CALM_S = 60.0  # without another, after which a stretch is over
 
 
-class Stretches:
+class EventCoalescer:
     """Makes one event of what happens again and again. Not thread-safe."""
 
     def __init__(self) -> None:

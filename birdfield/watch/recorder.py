@@ -16,7 +16,7 @@ from birdfield.errors import InputError
 from birdfield.journal.clock import correct_times, last_offset_s, note_offset
 from birdfield.journal.database import Journal, VisitEntry, boot_id
 from birdfield.journal.media import (
-    Keepsakes,
+    BestMedia,
     Sound,
     remove_evidence,
     remove_orphans,
@@ -28,7 +28,7 @@ from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.gallery import Gallery
 from birdfield.settings.rules import LiveRules
 from birdfield.signals.audio import AudioSpec
-from birdfield.watch.overruns import Stretches
+from birdfield.watch.overruns import EventCoalescer
 from birdfield.watch.scene import step_of
 from birdfield.watch.speech_gate import SpeechGate
 from birdfield.watch.visits import GAP_S, Claim, Visit, Visits, claims_of
@@ -129,7 +129,7 @@ class Recorder:
         self._disk = Disk(journal, settings.retention)
         self._clock = WallClock()
         self._faults: dict[str, str | None] = {}
-        self._stretches = Stretches()
+        self._stretches = EventCoalescer()
         self._before: Window | None = None  # the one before, if its sound may be kept
         self._latest: Window | None = None
         self._checked_s = 0.0
@@ -239,7 +239,7 @@ class Recorder:
             if rules.allow(claim.species, claim.score, window.time)
         ]
 
-    def _keep(self, kept: Keepsakes, claim: Claim, window: Window, may_keep: bool) -> None:
+    def _keep(self, kept: BestMedia, claim: Claim, window: Window, may_keep: bool) -> None:
         if self._disk.paused:
             return
         if "image" in claim.senses and window.frame is not None:

@@ -16,7 +16,7 @@ from birdfield.model.encoder import DIM, Encoder, Vector
 from birdfield.model.gallery import Gallery
 from birdfield.recognise.decide import Decision, decide
 from birdfield.settings.rules import LiveRules, Rules
-from birdfield.watch.visits import HALF
+from birdfield.watch.visits import CLAIM_MIDPOINT
 
 BATCH = 500  # visits a transaction
 
@@ -143,7 +143,7 @@ def _answer(
     """
     nearest = decision.top[0][0]
     # What counts half in a window is sure enough of a mean of several.
-    sure = nearest if decision.knownness >= HALF else None
+    sure = nearest if decision.margin_over_unknown >= CLAIM_MIDPOINT else None
 
     def is_nearest(label: str | None) -> bool:
         return label is not None and nearest in (label, renamed.get(label))

@@ -16,7 +16,7 @@ from birdfield.errors import UsageError
 from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import NOTHING, hear, see
+from birdfield.recognise.embed import NO_SAMPLE, hear, see
 from birdfield.recognise.observation import Observation
 from birdfield.settings.rules import LiveRules
 from birdfield.signals.audio import AudioSpec, Waveform
@@ -232,9 +232,9 @@ class Watch:
             return Window(clock.utc(end_s), start_s, end_s, faults, slept_s=slept_s())
         if all(source.ended for source in self._sources):
             end_s = min(end_s, max(source.end_s for source in self._sources))
-        seen = NOTHING if shot is None else see(self._encoder, shot.subject)
+        seen = NO_SAMPLE if shot is None else see(self._encoder, shot.subject)
         heard = (
-            NOTHING
+            NO_SAMPLE
             if waveform is None
             else hear(self._encoder, waveform, start_s, end_s, alone=shot is None, birds_only=True)
         )

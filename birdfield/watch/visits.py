@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from birdfield.journal.media import Keepsakes
+from birdfield.journal.media import BestMedia
 from birdfield.model.encoder import DIM, Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
 from birdfield.recognise.decide import Decision, decide
@@ -15,15 +15,21 @@ from birdfield.watch.window import Window
 
 GAP_S = 30.0  # a bird that was neither seen nor heard for so long has left
 # These were chosen on scenes of held-out files: docs/decisions/0018-field-station.md.
-ENOUGH = 1.9  # support of a visit, in windows DECISION_S apart that are sure: one alone is none
-AGREEING = 2.0  # what a window counts in which sight and sound agree
-DISPUTED = 0.7  # what each of its claims counts where one is seen and another heard
-POSSIBLE = 0.01  # the seen species' probability by sound, among its first three, that is no dispute
-HALF = -0.1  # the knownness at which an answer counts half: below what is answered at once
-SLOPE = 0.05  # of knownness: how far from there it counts 0.27, or 0.73
-FAINT = 0.2  # support below which a window says nothing
-ABOUT = 0.05  # a species' probability in a window that makes the window a matter of it
-SHARE = 0.7  # of the evidence, that a species needs against any other
+VISIT_SUPPORT = (
+    1.9  # support of a visit, in windows DECISION_S apart that are sure: one alone is none
+)
+AGREEING_WEIGHT = 2.0  # what a window counts in which sight and sound agree
+DISPUTED_WEIGHT = 0.7  # what each of its claims counts where one is seen and another heard
+POSSIBLE_P = (
+    0.01  # the seen species' probability by sound, among its first three, that is no dispute
+)
+CLAIM_MIDPOINT = (
+    -0.1
+)  # the knownness at which an answer counts half: below what is answered at once
+CLAIM_SLOPE = 0.05  # of knownness: how far from there it counts 0.27, or 0.73
+MIN_SUPPORT = 0.2  # support below which a window says nothing
+RELEVANT_P = 0.05  # a species' probability in a window that makes the window a matter of it
+DOMINANCE = 0.7  # of the evidence, that a species needs against any other
 
 
 @dataclass(frozen=True)
@@ -65,20 +71,22 @@ def claims_of(encoder: Encoder, gallery: Gallery, window: Window) -> list[Claim]
         claims.append(_claim(decide(encoder, gallery, window.seen.image, None)))
     if window.heard.audio is not None:
         claims.append(_claim(decide(encoder, gallery, None, window.heard.audio)))
-    claims = [claim for claim in claims if claim.support >= FAINT]
+    claims = [claim for claim in claims if claim.support >= MIN_SUPPORT]
     if len(claims) < 2:
         return claims
     sight, sound = claims
     if sight.species == sound.species:
         surer = max(claims, key=lambda claim: claim.support)
-        return [replace(surer, weight=AGREEING * surer.weight, senses=("image", "audio"))]
-    if dict(sound.top).get(sight.species, 0.0) >= POSSIBLE:
+        return [replace(surer, weight=AGREEING_WEIGHT * surer.weight, senses=("image", "audio"))]
+    if dict(sound.top).get(sight.species, 0.0) >= POSSIBLE_P:
         return [sight]
-    return [replace(claim, weight=DISPUTED * claim.weight) for claim in claims]
+    return [replace(claim, weight=DISPUTED_WEIGHT * claim.weight) for claim in claims]
 
 
 def _claim(decision: Decision) -> Claim:
-    weight = (1 + math.tanh((decision.knownness - HALF) / (2 * SLOPE))) / 2
+    weight = (
+        1 + math.tanh((decision.margin_over_unknown - CLAIM_MIDPOINT) / (2 * CLAIM_SLOPE))
+    ) / 2
     return Claim(decision.top[0][0], decision.score, weight, decision.senses, decision.top)
 
 
@@ -108,7 +116,7 @@ class Visit:
     senses: set[str] = field(default_factory=set)
     tally: dict[str, float] = field(default_factory=dict)
     sums: dict[str, Vector] = field(default_factory=dict)
-    kept: Keepsakes = field(default_factory=Keepsakes)
+    kept: BestMedia = field(default_factory=BestMedia)
 
     @property
     def agreement(self) -> str:
@@ -136,7 +144,7 @@ class Visit:
             (mass, species) for species, mass in self.tally.items() if species != self.species
         ]
         mass, species = max(others, default=(0.0, ""))
-        return species if own < SHARE * (own + mass) else None
+        return species if own < DOMINANCE * (own + mass) else None
 
     def add(self, claim: Claim, window: Window, keep_sound: bool) -> None:
         """Take a window that speaks for it; keep_sound allows its sound's vector to be pooled."""
@@ -157,7 +165,7 @@ class Visit:
 
     def weigh(self, top: Sequence[tuple[str, float]]) -> None:
         """Take what a window thinks likeliest, if it is a matter of this visit."""
-        if dict(top).get(self.species or "", 0.0) >= ABOUT:
+        if dict(top).get(self.species or "", 0.0) >= RELEVANT_P:
             for species, probability in top:
                 self.tally[species] = self.tally.get(species, 0.0) + probability
 
@@ -181,7 +189,7 @@ class Visits:
             gap_s: A visit ends when its species was not there for so long.
             step_s: From one window to the next: where fewer come, fewer are enough.
         """
-        self._gap_s, self._enough = gap_s, ENOUGH * DECISION_S / step_s
+        self._gap_s, self._enough = gap_s, VISIT_SUPPORT * DECISION_S / step_s
         self._open: dict[str, Visit] = {}
 
     def take(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from birdfield.recognise.embed import NOTHING, Part
+from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import Waveform
 from birdfield.signals.image import Frame
@@ -38,8 +38,8 @@ class Window:
     observation: Observation | None = None
     frame: Frame | None = None
     waveform: Waveform | None = None
-    seen: Part = NOTHING
-    heard: Part = NOTHING
+    seen: EmbeddedSample = NO_SAMPLE
+    heard: EmbeddedSample = NO_SAMPLE
     box: Box | None = None
     overruns: Mapping[str, int] = field(default_factory=dict)
     slept_s: float = 0.0

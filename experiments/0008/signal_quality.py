@@ -23,7 +23,7 @@ from birdfield.model.encoder import DIM, Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
 from birdfield.model.tflite import TfliteModel
 from birdfield.recognise.dataset import Sample, scan
-from birdfield.recognise.embed import Part, embed_sound, see
+from birdfield.recognise.embed import EmbeddedSample, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import read_audio
 from birdfield.signals.damage import DAMAGES, damage_image, mix
@@ -45,7 +45,7 @@ class Tried:
 
     label: str
     condition: str
-    part: Part
+    part: EmbeddedSample
 
 
 Weigh = Callable[[Tried], float]

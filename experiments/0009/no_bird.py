@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from birdfield.model.encoder import Vectors
-from birdfield.model.gallery import Gallery, knownness
+from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.recognise import bird_gate
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
@@ -67,8 +67,8 @@ def answers(gallery: Gallery, rows: Rows, gate: tuple[float, float]) -> NDArray[
     """Answer by sound alone: the species' place, or -1."""
     fused, bird, voice = rows
     similarities = gallery.similarities(fused, "audio")
-    nobird = gallery.nobird_similarity(fused, "audio")
-    known = knownness(similarities, nobird, gallery, "audio") >= 0
+    background_similarities = gallery.background_similarity(fused, "audio")
+    known = margin_over_unknown(similarities, background_similarities, gallery, "audio") >= 0
     heard = bird >= np.where(voice >= bird_gate.LOUD, gate[1], gate[0])
     return np.where(known & heard, similarities.argmax(axis=1), -1)
 
@@ -79,7 +79,9 @@ def main() -> None:
     run = Run(run_folder)
     encoder, gallery = RunEncoder(run), run.gallery()
     bare = replace(
-        gallery, nobird_vectors=gallery.nobird_vectors[:0], nobird_senses=gallery.nobird_senses[:0]
+        gallery,
+        background_vectors=gallery.background_vectors[:0],
+        background_senses=gallery.background_senses[:0],
     )
     paths = [sample.path for sample in scan_flat(no_bird, "audio")[0]]
     tuned, counted = (

@@ -26,7 +26,7 @@ from birdfield.model.gallery import Gallery
 from birdfield.model.open_model import open_model
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.decide import Decision, decide
-from birdfield.recognise.embed import Part, hear
+from birdfield.recognise.embed import EmbeddedSample, hear
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
 from birdfield.signals.damage import mix
@@ -34,7 +34,7 @@ from birdfield.signals.usability import window_fault
 from birdfield.watch.scene import DECISION_S
 from birdfield.watch.visits import Visit, Visits, claims_of
 from birdfield.watch.window import Window
-from birdfield_train.background_data import write_nothing
+from birdfield_train.background_data import write_background
 
 HOURS = 10.0
 PIECE_S = 12.0
@@ -51,7 +51,7 @@ class Answer:
     """Of a window: what was heard and decided; None where no bird class is in it."""
 
     kinds: str
-    part: Part
+    part: EmbeddedSample
     decision: Decision | None
 
 
@@ -61,7 +61,7 @@ def listen(encoder: Encoder, gallery: Gallery, pieces: Iterable[Piece]) -> list[
     for waveform, kinds in pieces:
         if not window_fault(waveform):
             part = hear(encoder, waveform, 0.0, 1.0)
-            decision = None if part.birdless else decide(encoder, gallery, None, part.audio)
+            decision = None if part.background else decide(encoder, gallery, None, part.audio)
             answers.append(Answer(kinds, replace(part, heard=None), decision))
     return answers
 
@@ -71,7 +71,7 @@ def named(answers: Sequence[Answer], least: float) -> list[Answer]:
     return [
         answer
         for answer in answers
-        if answer.decision is not None and answer.decision.knownness >= least
+        if answer.decision is not None and answer.decision.margin_over_unknown >= least
     ]
 
 
@@ -147,7 +147,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for seed, (name, side) in enumerate({"tune": tune, "count": count}.items()):
             paths = [sample.path for sample in scan_flat(side, "audio")[0]]
-            made = sorted(write_nothing(Path(folder) / name, seed + 1)[1].iterdir())
+            made = sorted(write_background(Path(folder) / name, seed + 1)[1].iterdir())
             files[name] = listen(encoder, gallery, cut([*paths, *made], encoder))
             hours[name] = listen(encoder, gallery, garden(paths, made, encoder, seed))
     heard = {

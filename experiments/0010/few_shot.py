@@ -25,8 +25,15 @@ from birdfield.evaluate.files import embed_dataset
 from birdfield.evaluate.metrics import bootstrap_ci95
 from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
 from birdfield.model.encoder import SENSES, Encoder, Vector, Vectors, unit
-from birdfield.model.gallery import Gallery, knownness
-from birdfield.model.prototypes import REACH, Fuse, prototypes_of, reaching, seen_alone, steadied
+from birdfield.model.gallery import Gallery, margin_over_unknown
+from birdfield.model.prototypes import (
+    REACH,
+    Fuse,
+    lengthen,
+    per_photo_prototypes,
+    prototypes_of,
+    shrink_to_prior,
+)
 from birdfield.model.species import Species
 from birdfield.recognise.dataset import scan
 
@@ -70,9 +77,9 @@ def longer(reach: float) -> Way:
     """Lengthen the prototype of both."""
 
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-        return reaching(prior(1)(fuse, gallery, images, audio), len(images), reach) + seen_alone(
-            fuse, images
-        )
+        return lengthen(
+            prior(1)(fuse, gallery, images, audio), len(images), reach
+        ) + per_photo_prototypes(fuse, images)
 
     return make
 
@@ -86,7 +93,7 @@ def prior(recordings: float) -> Way:
     """Draw pairs towards an average sound that counts as many recordings."""
 
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-        return steadied(
+        return shrink_to_prior(
             mean(fuse, gallery, images, audio),
             len(audio),
             gallery.vectors,
@@ -271,7 +278,9 @@ def answers(
     return (
         similarities.argmax(axis=1) == tested.labels + shift,
         similarities[:, shift:].argmax(axis=1) == tested.labels,
-        knownness(similarities, gallery.nobird_similarity(tested.vectors, sense), gallery, sense)
+        margin_over_unknown(
+            similarities, gallery.background_similarity(tested.vectors, sense), gallery, sense
+        )
         >= 0,
     )
 

@@ -4,7 +4,7 @@ YAMNet from its log-mel spectrogram on, by how it is quantised: statically, rang
 of DATA/audio, with activations of 8 or of 16 bits; or with int8 kernels alone, whose float inputs
 are quantised as they come, as `tools/quantise_yamnet.py` makes it. Compared with the float file:
 cosines of embeddings and bands, patch by patch, on other recordings, on DATA/../negatives/audio,
-silence and noise; how often `is_birdless` answers the same; top-1 by sound out of fold, fitted on
+silence and noise; how often `is_background` answers the same; top-1 by sound out of fold, fitted on
 what the float file gives; size; time of a patch, interleaved. Needs the train extra.
 """
 
@@ -24,7 +24,7 @@ from birdfield.model.log_mel import log_mel
 from birdfield.model.tflite import PlainModel
 from birdfield.model.yamnet import CLASSES
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
-from birdfield.recognise.bird_gate import is_birdless
+from birdfield.recognise.bird_gate import is_background
 from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
 from birdfield.signals.audio import fit_frames, patches, read_audio, window_starts
 from birdfield_train.projection import discriminant
@@ -240,7 +240,7 @@ def main(data: Path, out: Path) -> None:
             ]
             same = np.mean(
                 [
-                    is_birdless(one[:, YAMNET.dim :]) == is_birdless(other[:, YAMNET.dim :])
+                    is_background(one[:, YAMNET.dim :]) == is_background(other[:, YAMNET.dim :])
                     for one, other in pairs
                 ]
             )

@@ -15,7 +15,7 @@ import numpy as np
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.open_frontend import open_frontend
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.bird_gate import is_birdless
+from birdfield.recognise.bird_gate import is_background
 from birdfield.signals.audio import read_audio
 from birdfield.signals.loudness_gate import LoudnessGate
 from birdfield.watch.scene import DECISION_S
@@ -87,7 +87,7 @@ def main() -> None:
                 scene = hush.copy()
                 scene[-len(bird) :] += bird[: len(scene)]
                 for window, through in passed(LoudnessGate(RATE_HZ), scene, HUSH_S):
-                    if not is_birdless(yamnet.hear(window).classes):
+                    if not is_background(yamnet.hear(window).classes):
                         heard, held = heard + 1, held + (not through)
             rows.append([kind, f"{level} dB", "windows with a bird held back", heard, held])
     with out.open("w", newline="") as stream:

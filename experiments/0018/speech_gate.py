@@ -22,7 +22,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.frontend import Heard
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.embed import Part
+from birdfield.recognise.embed import EmbeddedSample
 from birdfield.signals.audio import Resampler, Waveform, read_audio
 from birdfield.watch import speech_gate
 from birdfield.watch.scene import DECISION_S
@@ -109,7 +109,7 @@ def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[fl
         scores = np.repeat(classes, 2, axis=0) if alone else classes
         heard = Heard(NO_FRAMES, scores.copy)
         passed += gate.push(
-            Window(datetime.now(UTC), start_s, end_s, heard=Part(None, None, heard=heard))
+            Window(datetime.now(UTC), start_s, end_s, heard=EmbeddedSample(None, None, heard=heard))
         )
     passed += gate.flush()
     # A clip begins with what the window before holds, where that may be kept.

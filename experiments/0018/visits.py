@@ -28,7 +28,7 @@ from birdfield.watch import visits as pooling  # noqa: E402
 from birdfield.watch.scene import Watch, step_of  # noqa: E402
 from birdfield.watch.window import Window  # noqa: E402
 
-SEED, HALF, VISITS = 10, 0, 70
+SEED, CLAIM_MIDPOINT, VISITS = 10, 0, 70
 AS_DECIDED: dict[str, float] = {}
 CHOICES = {
     "as decided": AS_DECIDED,
@@ -56,7 +56,7 @@ Watched = list[tuple[list[Window], tuple[Stay, ...]]]
 def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
     """Watch all gardens by both senses and by each; keeps vectors and decisions."""
     watched: dict[str, Watched] = {name: [] for name in SENSES}
-    for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
+    for number, garden in enumerate(draw_script(find_files(folders, CLAIM_MIDPOINT), VISITS, SEED)):
         encoder = Remembering(bundle.encoder(thread_count()))
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for name, senses in SENSES.items():

@@ -15,7 +15,7 @@ import numpy as np
 
 from birdfield.evaluate.metrics import auroc
 from birdfield.model.bundle import load_bundle
-from birdfield.model.gallery import knownness
+from birdfield.model.gallery import margin_over_unknown
 from birdfield.recognise.close_look import parts_of
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.embed import read_photograph
@@ -35,8 +35,8 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
             [encoder.fuse(encoder.image_vector(part), None) for part in parts_of(image)]
         )
         similarities = gallery.similarities(fused, "image")
-        return similarities.argmax(axis=1), knownness(
-            similarities, gallery.nobird_similarity(fused, "image"), gallery, "image"
+        return similarities.argmax(axis=1), margin_over_unknown(
+            similarities, gallery.background_similarity(fused, "image"), gallery, "image"
         )
 
     photographs = [

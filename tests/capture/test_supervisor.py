@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from devices import wait_for
 
-from birdfield.capture.supervisor import MAX_HANGING, Turn, Watchdog
+from birdfield.capture.supervisor import MAX_HANGING, ReadAttempt, Watchdog
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
 
 
 @contextmanager
-def guarding(read: Callable[[Turn], str], hang_s: float = 1.0) -> Iterator[Watchdog]:
+def guarding(read: Callable[[ReadAttempt], str], hang_s: float = 1.0) -> Iterator[Watchdog]:
     watchdog = Watchdog("camera", "cam", read, hang_s)
     try:
         yield watchdog
@@ -33,10 +33,10 @@ def test_a_read_that_hangs_is_left_and_the_source_opened_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The first read never comes back by itself; the second reads on and on."""
-    turns: list[Turn] = []
+    turns: list[ReadAttempt] = []
     release, beaten = threading.Event(), threading.Event()
 
-    def read(turn: Turn) -> str:
+    def read(turn: ReadAttempt) -> str:
         turns.append(turn)
         if len(turns) == 1:
             release.wait()
@@ -59,7 +59,7 @@ def test_no_more_threads_are_started_than_may_hang() -> None:
     """Each read hangs: the fifth begins when one of the four has ended."""
     releases: list[threading.Event] = []
 
-    def read(turn: Turn) -> str:
+    def read(turn: ReadAttempt) -> str:
         release = threading.Event()
         releases.append(release)
         release.wait()
@@ -78,9 +78,9 @@ def test_no_more_threads_are_started_than_may_hang() -> None:
 def test_a_read_that_fails_in_an_unforeseen_way_is_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    tries: list[Turn] = []
+    tries: list[ReadAttempt] = []
 
-    def read(turn: Turn) -> str:
+    def read(turn: ReadAttempt) -> str:
         tries.append(turn)
         raise ZeroDivisionError
 
@@ -92,7 +92,7 @@ def test_a_read_that_fails_in_an_unforeseen_way_is_tried_again(
 def test_closing_ends_a_read() -> None:
     ended = threading.Event()
 
-    def read(turn: Turn) -> str:
+    def read(turn: ReadAttempt) -> str:
         while not turn.over:
             turn.beat()
         ended.set()

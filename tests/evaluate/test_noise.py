@@ -13,7 +13,7 @@ from birdfield.errors import InputError
 from birdfield.evaluate import noise
 from birdfield.evaluate.files import EmbeddedFiles, embed_folders
 from birdfield.evaluate.noise import (
-    NOBODY,
+    NO_ANSWER,
     SAMPLE,
     SNRS_DB,
     _answer,
@@ -132,7 +132,7 @@ def test_a_picture_too_dark_to_use_leaves_the_answer_to_sound(tmp_path: Path) ->
 
 
 def test_without_a_usable_sense_nobody_answers() -> None:
-    assert _answer(BluePitch(), factory(), None, None) == NOBODY
+    assert _answer(BluePitch(), factory(), None, None) == NO_ANSWER
 
 
 def test_silence_is_absent() -> None:

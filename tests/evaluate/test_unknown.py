@@ -10,7 +10,12 @@ from birdfield.evaluate.files import EmbeddedFiles
 from birdfield.evaluate.pairs import Embedded
 from birdfield.evaluate.scores import Scored, score
 from birdfield.evaluate.table import stranger_lines
-from birdfield.evaluate.unknown import MIN_SPECIES, measure_no_bird, measure_unknown, scan_unknown
+from birdfield.evaluate.unknown import (
+    MIN_SPECIES,
+    measure_background,
+    measure_unknown,
+    scan_unknown,
+)
 from birdfield.recognise.dataset import scan_background
 
 FIGURES = {"auroc", "fpr95", "n"}
@@ -101,17 +106,17 @@ def test_a_sense_without_strangers_has_no_figures_and_valid_json() -> None:
 def test_no_bird_is_paired_until_each_file_was_used() -> None:
     """Two photographs and three recordings, all opposite to the species: three pairs."""
     nothing = files(embedded((0, 240), (0, 245)), embedded((0, 240), (1, 241), (1, 242)))
-    figures = measure_no_bird(BluePitch().fuse, known(), nothing)
+    figures = measure_background(BluePitch().fuse, known(), nothing)
     assert [figures[sense]["n"] for sense in ("image", "audio", "both")] == [2, 3, 3]
     assert all(
         row.keys() == FIGURES and row["auroc"] == 1 and row["fpr95"] == 0
         for row in figures.values()
     )
-    assert measure_no_bird(BluePitch().fuse, known(), nothing) == figures
+    assert measure_background(BluePitch().fuse, known(), nothing) == figures
 
 
 def test_no_bird_of_one_sense_only_gives_no_pairs() -> None:
-    figures = measure_no_bird(BluePitch().fuse, known(), files(embedded(), embedded((0, 240))))
+    figures = measure_background(BluePitch().fuse, known(), files(embedded(), embedded((0, 240))))
     assert figures["image"]["auroc"] is None and figures["audio"]["auroc"] == 1
     assert figures["both_reason"].startswith("no usable file of one sense")
     assert "both" not in figures
@@ -143,7 +148,7 @@ def test_flat_folders_are_no_birds_by_kind(tmp_path: Path) -> None:
 def test_the_table_has_a_line_a_sense() -> None:
     strangers = files(embedded((0, 150), (1, 250), (0, 70)), embedded((0, 200)))
     unknown = measure_unknown(BluePitch().fuse, known(), strangers, ["Blue Jay", "Moa"])
-    nothing = measure_no_bird(BluePitch().fuse, known(), strangers)
+    nothing = measure_background(BluePitch().fuse, known(), strangers)
     lines = stranger_lines({"unknown": unknown, "no_bird": nothing})
     assert lines[0].split() == ["unknown", "species", "AUROC", "FPR@95", "OSCR", "near", "far", "n"]
     assert lines[1].split() == ["image", "0.833", "0.333", "0.500", "0.750", "1.000", "3"]

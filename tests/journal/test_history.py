@@ -18,7 +18,7 @@ from pages import HOSTILE, photograph, section
 from birdfield.journal.database import Journal, VisitEntry, open_journal, read_journal
 from birdfield.journal.history import UNDECIDED, History, began_at, gather_history
 from birdfield.journal.history_table import columns, fit, to_text
-from birdfield.journal.media import Keepsakes, Sound, write_evidence
+from birdfield.journal.media import BestMedia, Sound, write_evidence
 from birdfield.journal.queries import visits_of
 from birdfield.model.names import Names
 from birdfield.model.species import Species
@@ -48,7 +48,7 @@ def kept(journal: Journal, entry: VisitEntry) -> VisitEntry:
     """Give a visit a picture, red where the bird was and black elsewhere, and a sound."""
     frame = np.zeros((200, 400, 3), np.uint8)
     frame[50:90, 100:140] = (0, 0, 255)
-    keepsakes = Keepsakes()
+    keepsakes = BestMedia()
     keepsakes.offer_frame(frame, 0.9, (100, 50, 40, 40), 0.0, 5.0)
     times_s = np.arange(32_000) / 16_000
     keepsakes.offer_sound(Sound(np.sin(9000 * times_s).astype(np.float32), 16_000, 0.9, 0.0, 2.0))

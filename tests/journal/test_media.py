@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from birdfield.errors import InputError
-from birdfield.journal.media import Keepsakes, Sound, remove_orphans, safe_name, write_evidence
+from birdfield.journal.media import BestMedia, Sound, remove_orphans, safe_name, write_evidence
 from birdfield.signals.image import decode_image
 
 DAWN = datetime(2026, 5, 1, 4, 30, 5, tzinfo=UTC)
@@ -23,8 +23,8 @@ def sound(score: float = 0.9, length_s: float = 2.0) -> Sound:
     return Sound(waveform, RATE_HZ, score, 10.0, 10.0 + length_s)
 
 
-def keepsakes() -> Keepsakes:
-    kept = Keepsakes()
+def keepsakes() -> BestMedia:
+    kept = BestMedia()
     frame = np.full((40, 60, 3), (30, 120, 200), np.uint8)
     kept.offer_frame(frame, 0.8, None, 10.0, 15.3)
     kept.offer_sound(sound())
@@ -94,7 +94,7 @@ def test_only_the_best_is_kept() -> None:
 
 
 def test_nothing_kept_is_nothing_written(tmp_path: Path) -> None:
-    assert write_evidence(tmp_path, DAWN, "Robin", Keepsakes()) == ()
+    assert write_evidence(tmp_path, DAWN, "Robin", BestMedia()) == ()
 
 
 def test_what_cannot_be_written_whole_is_not_written_at_all(

@@ -8,14 +8,14 @@ import pytest
 import soxr
 
 from birdfield.errors import InputError, MissingError
-from birdfield.model.audio_specs import BIRDNET, EMBEDDING, EVIDENCE, YAMNET
+from birdfield.model.audio_specs import BIRDNET, CLASS_PROJECTION, EMBEDDING, YAMNET
 from birdfield.model.birdnet import (
     BIRDNET_SHA256,
     INSIDE,
     POOLED_TENSOR,
     SPECIES_TENSOR,
     BirdNet,
-    Evidence,
+    ClassProjection,
     find_birdnet,
     random_signs,
     read_birdnet,
@@ -131,7 +131,7 @@ def test_the_embedding_is_what_the_last_layer_reads_the_evidence_what_it_says(
 def test_signs_keep_classes_apart_and_are_the_same_everywhere() -> None:
     """256 signs are of length 16; SHAKE-256 of the seed begins with the byte 0x90."""
     signs = random_signs(400)
-    assert signs.shape == (400, EVIDENCE) and signs.dtype == np.float32
+    assert signs.shape == (400, CLASS_PROJECTION) and signs.dtype == np.float32
     np.testing.assert_array_equal(signs[0, :8], [1, -1, -1, 1, -1, -1, -1, -1])
     np.testing.assert_array_equal(np.abs(signs), 1)
     cosines = signs @ signs.T / 256 - np.eye(400)
@@ -142,7 +142,7 @@ def test_signs_keep_classes_apart_and_are_the_same_everywhere() -> None:
 @pytest.mark.filterwarnings("error")
 def test_evidence_adds_up_the_sigmoids_of_the_classes() -> None:
     """Logits -1000, 0 and 1000 are 0, 1/2 and 1: half the signs of class 1, all of class 2."""
-    evidence = Evidence(
+    evidence = ClassProjection(
         np.array([[-1000.0, 0], [0, 0], [1000, 0]], np.float32), np.zeros(3, np.float32)
     )
     signs = random_signs(3)

@@ -7,7 +7,13 @@ import pytest
 from fakes import CALIBRATION, at, factory
 
 from birdfield.errors import InputError
-from birdfield.model.gallery import Calibration, Gallery, knownness, load_gallery, parse_species
+from birdfield.model.gallery import (
+    Calibration,
+    Gallery,
+    load_gallery,
+    margin_over_unknown,
+    parse_species,
+)
 from birdfield.model.species import Species
 
 
@@ -35,9 +41,9 @@ def test_knownness_is_how_far_the_nearest_is_above_its_own_threshold() -> None:
     thresholds = np.array([[0, 0.5, 0], [0, 0.9, 0], [0, 0, 0]], np.float32)
     cosines = np.array([[0.75, 0.5, 0], [0.5, 0.8125, 0]], np.float32)
     far = np.full(2, -1, np.float32)
-    known = knownness(cosines, far, replace(factory(), thresholds=thresholds), "audio")
+    known = margin_over_unknown(cosines, far, replace(factory(), thresholds=thresholds), "audio")
     assert np.allclose(known, [0.25, -0.0875], atol=1e-6)
-    assert knownness(cosines[:0], far[:0], factory(), "image").shape == (0,)
+    assert margin_over_unknown(cosines[:0], far[:0], factory(), "image").shape == (0,)
 
 
 def test_what_is_nearer_to_no_bird_is_not_known() -> None:
@@ -46,28 +52,29 @@ def test_what_is_nearer_to_no_bird_is_not_known() -> None:
     Below the threshold at 0.375, no bird at 0.35 changes nothing: -0.125 is less than -0.025.
     """
     cosines = np.array([[0.75, 0, 0]] * 3 + [[0.375, 0, 0]], np.float32)
-    nobird = np.array([0.65, 0.72, 0.8, 0.35], np.float32)
-    known = knownness(cosines, nobird, factory(), "image")
+    background_similarities = np.array([0.65, 0.72, 0.8, 0.35], np.float32)
+    known = margin_over_unknown(cosines, background_similarities, factory(), "image")
     assert np.allclose(known, [0.25, -0.02, -0.1, -0.125], atol=1e-6)
 
 
-def with_no_bird(*prototypes: tuple[int, float]) -> Gallery:
+def with_background(*prototypes: tuple[int, float]) -> Gallery:
     """Give the factory prototypes of no bird, (sense, angle)."""
     return replace(
         factory(),
-        nobird_vectors=np.stack([at(angle) for _, angle in prototypes]),
-        nobird_senses=np.array([sense for sense, _ in prototypes], np.uint8),
+        background_vectors=np.stack([at(angle) for _, angle in prototypes]),
+        background_senses=np.array([sense for sense, _ in prototypes], np.uint8),
     )
 
 
 def test_no_bird_is_compared_by_the_querys_own_senses() -> None:
     """Seen at 60 and 90 and heard at 180 degrees; from 0: cos 0.5, -1, and nothing by both."""
-    nothing = with_no_bird((0, 60), (0, 90), (1, 180))
+    nothing = with_background((0, 60), (0, 90), (1, 180))
     found = [
-        nothing.nobird_similarity(at(0)[None], sense).item() for sense in ("image", "audio", "both")
+        nothing.background_similarity(at(0)[None], sense).item()
+        for sense in ("image", "audio", "both")
     ]
     assert np.allclose(found, [0.5, -1, -1], atol=1e-6)
-    assert factory().nobird_similarity(np.stack([at(0), at(9)]), "image").tolist() == [-1, -1]
+    assert factory().background_similarity(np.stack([at(0), at(9)]), "image").tolist() == [-1, -1]
 
 
 def test_the_best_prototype_of_a_species_counts() -> None:
@@ -98,7 +105,7 @@ def test_a_species_without_a_prototype_is_as_far_as_can_be() -> None:
 
 
 def test_what_is_dumped_is_loaded() -> None:
-    before = with_no_bird((0, 60), (1, 180))
+    before = with_background((0, 60), (1, 180))
     owl = Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"})
     named = replace(before, species=(owl, *before.species[1:]))
     after = load_gallery(named.dump(), CALIBRATION, "species.npz")

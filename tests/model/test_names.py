@@ -39,12 +39,12 @@ def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
     assert Names(merged(own, names), "FR").common("Jay") == "Geai"
     assert Names(merged(own, names), "pt-br").common("Jay") == "Gaio"
     assert Names(merged(own, names), "de-CH").common("Wren") == "Zaunkönig"
-    assert Names(merged(own, names), "ja").told({"species": "Wren"}) == {
+    assert Names(merged(own, names), "ja").localise({"species": "Wren"}) == {
         "species": "Wren",
         "name": "ミソサザイ",
         "scientific": "Troglodytes troglodytes",
     }
-    assert LABELS.full("Jay") == "Jay" and LABELS.told({"species": "Jay"}) == {"species": "Jay"}
+    assert LABELS.full("Jay") == "Jay" and LABELS.localise({"species": "Jay"}) == {"species": "Jay"}
 
 
 def test_a_language_that_nobody_speaks_is_refused(names: Path) -> None:

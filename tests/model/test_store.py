@@ -18,10 +18,10 @@ from birdfield.model.store import (
     Enrolled,
     Store,
     edit_store,
-    left_behind,
     load_store,
     merged_gallery,
     parse_store,
+    stale_stores,
     store_path,
 )
 from birdfield.recognise.decide import decide
@@ -156,13 +156,13 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
     old = store_path(bundle)
     (old.parent.parent / "starter-1").mkdir()
     (old.parent.parent / "starter-1/species.store").write_text("no store")
-    (sentence,) = left_behind(upgraded, own)
+    (sentence,) = stale_stores(upgraded, own)
     assert sentence.startswith(f"{old}: the starter that this package had before was taught Owl, ")
     put(upgraded, Store(upgraded.model_id, {"owl": enrolled("owl", ("image", 8))}))
     now = merged_gallery(upgraded, load_store(upgraded), BluePitch().fuse)
-    assert left_behind(upgraded, now) == []
+    assert stale_stores(upgraded, now) == []
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder / "elsewhere")
-    assert left_behind(upgraded, own) == []
+    assert stale_stores(upgraded, own) == []
 
 
 def test_a_store_beside_a_bundle_that_became_read_only_is_still_found(
@@ -315,7 +315,7 @@ def test_a_tombstone_takes_a_species_with_all_its_prototypes(bundle: Bundle) -> 
 
 def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
     nothing = replace(
-        factory(), nobird_vectors=at(200)[None], nobird_senses=np.array([1], np.uint8)
+        factory(), background_vectors=at(200)[None], background_senses=np.array([1], np.uint8)
     )
     (bundle.folder / "species.npz").write_bytes(nothing.dump())
     changed = replace(
@@ -325,8 +325,8 @@ def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
     )
     gallery = merged_gallery(bundle, changed, BluePitch().fuse)
     assert gallery.labels == ("Robin", "Winter Wren", "Owl")
-    assert np.array_equal(gallery.nobird_vectors, at(200)[None])
-    assert gallery.nobird_senses.tolist() == [1]
+    assert np.array_equal(gallery.background_vectors, at(200)[None])
+    assert gallery.background_senses.tolist() == [1]
 
 
 def test_all_factory_species_may_be_removed(bundle: Bundle) -> None:

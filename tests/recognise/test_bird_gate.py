@@ -6,9 +6,9 @@ from fakes import BluePitch, at, factory, tone
 
 from birdfield.model.frontend import Heard
 from birdfield.model.yamnet import CLASSES
-from birdfield.recognise.bird_gate import BIRDS, CLEAR, LOUD, QUIET, VOICES, is_birdless
+from birdfield.recognise.bird_gate import BIRDS, CLEAR, LOUD, QUIET, VOICES, is_background
 from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import Part, embed_file
+from birdfield.recognise.embed import EmbeddedSample, embed_file
 from birdfield.recognise.identify import identify_file, pool_parts
 
 
@@ -30,9 +30,9 @@ def scores(bird: float, voice: float = 0.0) -> np.ndarray:
     ],
 )
 def test_a_bird_must_be_heard_and_more_so_beside_a_voice(
-    bird: float, voice: float, birdless: bool
+    bird: float, voice: float, background: bool
 ) -> None:
-    assert is_birdless(scores(bird, voice)) == birdless
+    assert is_background(scores(bird, voice)) == background
 
 
 def test_the_classes_are_yamnets() -> None:
@@ -41,9 +41,9 @@ def test_the_classes_are_yamnets() -> None:
 
 
 def test_sound_without_a_bird_is_unknown_unless_something_is_seen() -> None:
-    assert decide(BluePitch(), factory(), None, at(0), birdless=True).unknown
+    assert decide(BluePitch(), factory(), None, at(0), background=True).unknown
     assert decide(BluePitch(), factory(), None, at(0)).species == "Jay"
-    assert decide(BluePitch(), factory(), at(0), at(0), birdless=True).species == "Jay"
+    assert decide(BluePitch(), factory(), at(0), at(0), background=True).species == "Jay"
 
 
 class Silence(BluePitch):
@@ -55,7 +55,7 @@ class Silence(BluePitch):
 
 def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
     song = tone(tmp_path / "song.wav", 60)
-    assert [part.birdless for part in embed_file(Silence(), song)] == [True]
+    assert [part.background for part in embed_file(Silence(), song)] == [True]
     for pooled in (False, True):
         [answer] = identify_file(Silence(), factory(), song, pooled)
         assert answer.decision.unknown and answer.decision.top[0][0] == "Robin"
@@ -64,5 +64,8 @@ def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
 
 
 def test_a_pool_is_birdless_where_all_windows_are() -> None:
-    mute, song = Part(None, at(0), 0, 5, birdless=True), Part(None, at(0), 5, 10)
-    assert pool_parts([mute, mute]).birdless and not pool_parts([mute, song]).birdless
+    mute, song = (
+        EmbeddedSample(None, at(0), 0, 5, background=True),
+        EmbeddedSample(None, at(0), 5, 10),
+    )
+    assert pool_parts([mute, mute]).background and not pool_parts([mute, song]).background

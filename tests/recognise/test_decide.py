@@ -98,7 +98,9 @@ def test_senses_agree_by_the_prototypes_of_each_alone() -> None:
 
 def test_what_is_nearest_to_no_bird_is_unknown() -> None:
     """Seen at 5 degrees, the jay is at 0 and no bird at 10; the same heard is a jay."""
-    nothing = replace(factory(), nobird_vectors=at(10)[None], nobird_senses=np.zeros(1, np.uint8))
+    nothing = replace(
+        factory(), background_vectors=at(10)[None], background_senses=np.zeros(1, np.uint8)
+    )
     seen = decide(BluePitch(), nothing, at(6), None)
     assert seen.unknown and seen.top[0][0] == "Jay"
     assert decide(BluePitch(), nothing, None, at(6)).species == "Jay"

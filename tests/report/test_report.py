@@ -23,7 +23,7 @@ from birdfield.evaluate.scores import late_fusion, report, score
 from birdfield.evaluate.unknown import Separation
 from birdfield.model.encoder import SENSES
 from birdfield.model.species import Species
-from birdfield.report import Evidence, check_report, gather, write_report
+from birdfield.report import Evaluation, check_report, gather, write_report
 from birdfield.report.gather import read_summary
 from birdfield.report.noise import worst_kinds
 from birdfield_train.toy_aviary import write_dataset
@@ -46,7 +46,7 @@ SECTIONS = (
 
 
 @pytest.fixture(scope="module")
-def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """Two Jays and two Robins seen, of which one Robin is at the Wren's angle; three heard."""
     folder = tmp_path_factory.mktemp("birds")
     for name in ("images/Jay", "images/Robin", "audio/Jay", "audio/Robin"):
@@ -74,7 +74,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 
 
 @pytest.fixture(scope="module")
-def everything(evidence: Evidence) -> Evidence:
+def everything(evidence: Evaluation) -> Evaluation:
     """The same with all that an evaluation may measure."""
     figures = json.loads(json.dumps(evidence.figures))
     for sense in SENSES:
@@ -131,18 +131,18 @@ def everything(evidence: Evidence) -> Evidence:
     )
 
 
-def page_of(evidence: Evidence, folder: Path) -> str:
+def page_of(evidence: Evaluation, folder: Path) -> str:
     write_report(folder, evidence)
     return (folder / "index.html").read_text()
 
 
 @pytest.fixture(scope="module")
-def plain_page(evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> str:
+def plain_page(evidence: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> str:
     return page_of(evidence, tmp_path_factory.mktemp("plain") / "report")
 
 
 @pytest.fixture(scope="module")
-def full_folder(everything: Evidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def full_folder(everything: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("full") / "report"
     write_report(folder, everything)
     return folder
@@ -177,7 +177,7 @@ class Cells(HTMLParser):
 
 
 def test_the_headline_table_is_the_json(
-    everything: Evidence, full_folder: Path, full_page: str
+    everything: Evaluation, full_folder: Path, full_page: str
 ) -> None:
     figures = json.loads((full_folder / "report.json").read_text())
     assert figures == everything.figures
@@ -203,7 +203,9 @@ def test_the_headline_table_is_the_json(
         assert all(text in (f"{value:.3f}", f"{value:,.0f}") for value, text in row)
 
 
-def test_a_missing_sense_is_compared_on_the_same_pairs(evidence: Evidence, plain_page: str) -> None:
+def test_a_missing_sense_is_compared_on_the_same_pairs(
+    evidence: Evaluation, plain_page: str
+) -> None:
     """2 x 2 pairs of Jays and 2 x 1 of Robins: by sight 5 of 6 are right, by sound all.
 
     Joined, 118 and 65 degrees are at 91.5: nearest to the Wren at 120, by 28.5 against 31.5.
@@ -250,7 +252,7 @@ def test_the_worst_mistakes_are_shown_with_picture_and_sound(plain_page: str) ->
     assert "Robin/b.png + Robin/c.wav; first 2.0 s" in part and "Robin, taken for Wren" in part
 
 
-def test_a_file_that_went_away_since_is_said_to_have(evidence: Evidence, tmp_path: Path) -> None:
+def test_a_file_that_went_away_since_is_said_to_have(evidence: Evaluation, tmp_path: Path) -> None:
     lost = replace(
         evidence, image_paths=tuple(tmp_path / path.name for path in evidence.image_paths)
     )
@@ -326,7 +328,7 @@ def test_the_starter_tells_of_itself_by_its_name(
 
 
 @pytest.mark.parametrize("sense", ["image", "audio"])
-def test_one_sense_alone_makes_a_page(evidence: Evidence, tmp_path: Path, sense: str) -> None:
+def test_one_sense_alone_makes_a_page(evidence: Evaluation, tmp_path: Path, sense: str) -> None:
     images, audio = evidence.images, evidence.audio
     nothing = replace(
         images,
@@ -354,7 +356,7 @@ def test_one_sense_alone_makes_a_page(evidence: Evidence, tmp_path: Path, sense:
     assert section(page, "confusion").count("<details") == 1
 
 
-def hostile(evidence: Evidence) -> Evidence:
+def hostile(evidence: Evaluation) -> Evaluation:
     """Give the species names that are code, or long, or in another script."""
     return replace(
         evidence,
@@ -365,7 +367,7 @@ def hostile(evidence: Evidence) -> Evidence:
     )
 
 
-def test_hostile_names_are_text(everything: Evidence, tmp_path: Path) -> None:
+def test_hostile_names_are_text(everything: Evaluation, tmp_path: Path) -> None:
     page = page_of(hostile(everything), tmp_path / "report")
     assert "<script>alert" not in page and "<img src=x" not in page
     assert page.count("<script>") == 1
@@ -373,13 +375,15 @@ def test_hostile_names_are_text(everything: Evidence, tmp_path: Path) -> None:
     assert all(name in text for name in HOSTILE)
 
 
-def test_a_name_that_is_no_text_is_written_all_the_same(evidence: Evidence, tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_written_all_the_same(
+    evidence: Evaluation, tmp_path: Path
+) -> None:
     odd = replace(evidence, command="birdfield \udce4")
     assert r"birdfield \udce4" in page_of(odd, tmp_path / "report")
 
 
 def test_a_report_takes_the_place_of_nothing_but_a_report(
-    evidence: Evidence, tmp_path: Path
+    evidence: Evaluation, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
     for _ in range(2):
@@ -400,7 +404,7 @@ def test_a_report_takes_the_place_of_nothing_but_a_report(
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evidence: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -446,7 +450,7 @@ def test_evaluate_writes_a_report(toy_bundle: Path, tmp_path: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width_px", [500, 1280])  # Chromium's windows are no narrower
-def test_a_browser_shows_the_page(everything: Evidence, tmp_path: Path, width_px: int) -> None:
+def test_a_browser_shows_the_page(everything: Evaluation, tmp_path: Path, width_px: int) -> None:
     write_report(tmp_path / "report", hostile(everything))
     picture_seen = photograph(tmp_path / "report" / "index.html", width_px, 5000)
     inked = (picture_seen != picture_seen[0, 0]).any(axis=2)
@@ -454,7 +458,7 @@ def test_a_browser_shows_the_page(everything: Evidence, tmp_path: Path, width_px
 
 
 @pytest.mark.browser
-def test_a_click_on_a_heading_sorts(evidence: Evidence, tmp_path: Path) -> None:
+def test_a_click_on_a_heading_sorts(evidence: Evaluation, tmp_path: Path) -> None:
     """By sight: the Jay has 1.0 and the Robin 0.5; largest first, then smallest first."""
     page = page_of(evidence, tmp_path / "report")
     for clicks, order in ((1, ["Jay", "Robin"]), (2, ["Robin", "Jay"])):
@@ -473,7 +477,7 @@ def test_a_click_on_a_heading_sorts(evidence: Evidence, tmp_path: Path) -> None:
 
 @pytest.mark.browser
 def test_a_browser_runs_no_other_script_and_sends_no_request(
-    evidence: Evidence, tmp_path: Path
+    evidence: Evaluation, tmp_path: Path
 ) -> None:
     """Were a name not escaped, the page's policy would still keep what is in it from running."""
     page = page_of(evidence, tmp_path / "report")

@@ -23,7 +23,7 @@ from birdfield.commands.log_format import FORMATS
 from birdfield.errors import UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.service import status, unit
-from birdfield.service.liveness import Heart, patience_s
+from birdfield.service.liveness import LivenessMonitor, patience_s
 from birdfield.service.sd_notify import Notifier, watchdog_s
 from birdfield.service.unit import Service, quoted, unit_text
 
@@ -106,9 +106,11 @@ def test_a_process_that_hangs_as_a_whole_is_bitten(
     assert life.ready and life.signs() == 2 and life.bitten and life.exit_code == -9
 
 
-def heart(folder: Path, patience: float | None = None, died: list[int] | None = None) -> Heart:
+def heart(
+    folder: Path, patience: float | None = None, died: list[int] | None = None
+) -> LivenessMonitor:
     facts = {"model": "a1b2", "camera": "rtsp://***@h/", "microphone": "ear", "journal": None}
-    return Heart(
+    return LivenessMonitor(
         Notifier(None),
         folder,
         facts,
@@ -121,7 +123,7 @@ def test_a_heart_that_beats_lives_and_one_that_stops_dies(tmp_path: Path) -> Non
     died: list[int] = []
     beating = heart(tmp_path, 1.2, died)
     for number in range(30):
-        beating.beat(window(number, seen=0), 0, 0)
+        beating.tick(window(number, seen=0), 0, 0)
         assert not beating._stop.wait(0.05)
     assert not died
     wait_for(lambda: died == [1], "the end")
@@ -132,7 +134,7 @@ def test_the_status_file_tells_how_it_goes(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert_refused(run("status"), 1, "no station is running here; start one")
     beating = heart(status.status_folder())
-    beating.beat(window(0, seen=60, faults={"camera": None, "microphone": "silent"}), 3, 5)
+    beating.tick(window(0, seen=60, faults={"camera": None, "microphone": "silent"}), 3, 5)
     lines = run("status").stdout.splitlines()
     assert lines[0].startswith("watching since") and lines[2].startswith("last: Robin 0.99 at")
     assert "skipped: 3" in lines[1] and "microphone ear: silent" in lines
@@ -159,7 +161,7 @@ def test_each_watch_has_a_status_of_its_own(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     folder = status.status_folder()
     beating = heart(folder)
-    beating.beat(window(0, seen=60), 0, 0)
+    beating.tick(window(0, seen=60), 0, 0)
     own = json.loads(run("status", "--json").stdout)
     with subprocess.Popen(["sleep", "60"]) as other:
         for pid, born in ((other.pid, None), (2**22 + 1, 7), (os.getppid(), own["born"] + 1)):
@@ -220,7 +222,7 @@ def test_a_status_that_cannot_be_written_stops_nothing(
 ) -> None:
     (tmp_path / "file").touch()
     beating = heart(tmp_path / "file")
-    beating.beat(window(0), 0, 0)
+    beating.tick(window(0), 0, 0)
     beating.close()
     assert "no status can be written (File exists)" in caplog.text
 

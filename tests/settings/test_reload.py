@@ -11,7 +11,7 @@ from devices import wait_for
 from fakes import factory
 from reloads import reload_often
 
-from birdfield.settings.reload import Reloader, Rest
+from birdfield.settings.reload import FileChangeDebouncer, Reloader
 from birdfield.settings.rules import LiveRules, rules_of
 from birdfield.settings.schema import StationConfig, load_config
 
@@ -76,7 +76,7 @@ def test_a_changed_checklist_is_taken(tmp_path: Path) -> None:
 def test_a_file_is_read_once_it_rests() -> None:
     """It is whole, emptied, half written, whole at two looks, whole at a third, and gone at two."""
     whole, empty, half, other = (((number, number, 1),) for number in range(4))
-    rest = Rest(whole)
+    rest = FileChangeDebouncer(whole)
     looks = [whole, empty, half, other, other, other, (None,), (None,)]
     assert [rest.changed(look) for look in looks] == [False] * 4 + [True, False, False, True]
 

@@ -17,7 +17,7 @@ from birdfield.journal.novelty import mark_next, mark_of
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
 from birdfield.settings.checklist import ALL_YEAR, Checklist, parse_weeks, read_checklist, week_of
-from birdfield.settings.resolve import Choice
+from birdfield.settings.resolve import ResolvedSettings
 from birdfield.settings.rules import LiveRules, Rules, prior, rules_of
 from birdfield.settings.schema import load_config
 
@@ -167,7 +167,7 @@ def test_lists_go_by_the_names_that_a_user_gave_the_species(tmp_path: Path) -> N
         encoding="utf-8",
     )
     config = load_config(path)
-    rules = Choice(config, {}).rules(config, factory().species)
+    rules = ResolvedSettings(config, {}).rules(config, factory().species)
     assert rules.exclude == {"Jay"}
     assert rules.log_prior is not None
     assert (

@@ -13,7 +13,7 @@ from birdfield.journal.queries import Selection, events_of, visits_of
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.frontend import Heard
 from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import NOTHING, Part
+from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample
 from birdfield.recognise.observation import Observation
 from birdfield.settings.rules import LiveRules
 from birdfield.signals.audio import Waveform
@@ -70,10 +70,10 @@ def window(
         observation,
         FRAME if seen is not None else None,
         sound_at(start_s) if heard is not None else None,
-        NOTHING if image is None else Part(image, None, quality=0.9),
-        NOTHING
+        NO_SAMPLE if image is None else EmbeddedSample(image, None, quality=0.9),
+        NO_SAMPLE
         if audio is None
-        else Part(
+        else EmbeddedSample(
             None,
             audio,
             start_s,

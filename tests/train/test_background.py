@@ -11,7 +11,12 @@ from birdfield.recognise.embed import read_photograph
 from birdfield.signals.audio import read_audio
 from birdfield.signals.usability import window_fault
 from birdfield_train import background_data
-from birdfield_train.background import CENTRES, no_bird_prototypes, spherical_kmeans, with_no_bird
+from birdfield_train.background import (
+    CENTRES,
+    background_prototypes,
+    spherical_kmeans,
+    with_background,
+)
 
 pytestmark = pytest.mark.train
 
@@ -32,7 +37,7 @@ def test_there_are_never_more_centres_than_vectors() -> None:
 def test_prototypes_are_made_of_each_sense_and_of_pairs() -> None:
     """30 photographs at 0 and 20 recordings at 90 degrees: pairs are at 45."""
     images, audio = np.repeat(at(0)[None], 30, axis=0), np.repeat(at(90)[None], 20, axis=0)
-    vectors, senses = no_bird_prototypes(BluePitch().fuse, images, audio)
+    vectors, senses = background_prototypes(BluePitch().fuse, images, audio)
     assert senses.dtype == np.uint8 and np.bincount(senses).tolist() == [CENTRES] * 3
     for sense, degrees in enumerate((0, 90, 45)):
         assert np.allclose(vectors[senses == sense], at(degrees), atol=1e-5)
@@ -40,15 +45,15 @@ def test_prototypes_are_made_of_each_sense_and_of_pairs() -> None:
 
 def test_one_sense_makes_no_pairs_and_none_makes_nothing() -> None:
     none = np.zeros((0, 128), np.float32)
-    _, senses = no_bird_prototypes(BluePitch().fuse, at(0)[None], none)
+    _, senses = background_prototypes(BluePitch().fuse, at(0)[None], none)
     assert senses.tolist() == [0]
-    gallery = with_no_bird(factory(), BluePitch().fuse, none, none)
-    assert gallery.nobird_vectors.shape == (0, 128) and gallery.nobird_senses.shape == (0,)
+    gallery = with_background(factory(), BluePitch().fuse, none, none)
+    assert gallery.background_vectors.shape == (0, 128) and gallery.background_senses.shape == (0,)
 
 
 def test_what_code_makes_is_usable_varied_and_always_the_same(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        images, audio = background_data.write_nothing(tmp_path / name)
+        images, audio = background_data.write_background(tmp_path / name)
         pictures, sounds = sorted(images.iterdir()), sorted(audio.iterdir())
         assert len(pictures) == len(sounds) == background_data.COUNT
     for path in pictures:

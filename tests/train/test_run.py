@@ -133,7 +133,7 @@ def test_one_recording_a_species_is_enough_to_be_heard(tmp_path: Path) -> None:
 def test_a_run_knows_no_bird_by_what_code_makes(whole: Path) -> None:
     """6 of each sense, none of which two share a file: as many prototypes as files."""
     gallery = Run(whole).gallery()
-    assert np.bincount(gallery.nobird_senses).tolist() == [6, 6, 6]
+    assert np.bincount(gallery.background_senses).tolist() == [6, 6, 6]
 
 
 def test_a_run_of_one_sense_reads_and_reports_only_that(data: Path, tmp_path: Path) -> None:
@@ -146,14 +146,14 @@ def test_a_run_of_one_sense_reads_and_reports_only_that(data: Path, tmp_path: Pa
         make_config(data, tmp_path / "run"),
         audio_dir=tmp_path / "not there",
         senses="image",
-        no_bird=nobody,
+        background=nobody,
         licence="my own photographs",
     )
     run = Run(train(config, Reporter(SILENT.step, SILENT.epoch, said.append)))
     assert run.summary["data"]["photographs"] == 12 and run.summary["data"]["recordings"] == 0
     assert run.summary["senses"] == "image"
     assert run.summary["data_licence"] == "my own photographs"
-    assert {*run.gallery().senses} == {0} and run.gallery().nobird_senses.tolist() == [0]
+    assert {*run.gallery().senses} == {0} and run.gallery().background_senses.tolist() == [0]
     table = said[-1].splitlines()
     assert any(line.startswith("image ") for line in table)
     assert not any(line.startswith(("audio ", "both ")) for line in table)

@@ -7,7 +7,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.frontend import Heard
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.embed import Part
+from birdfield.recognise.embed import EmbeddedSample
 from birdfield.watch.scene import DECISION_S
 from birdfield.watch.speech_gate import SPEECH, SpeechGate, speech_score
 from birdfield.watch.window import Window
@@ -25,7 +25,7 @@ def voice_classes() -> np.ndarray:
 def window(number: int, spoken: bool = False) -> Window:
     start_s = number * DECISION_S
     heard = Heard(np.zeros((1, YAMNET.dim), np.float32), voice_classes if spoken else bird_classes)
-    return Window(NOON, start_s, start_s + WINDOW_S, heard=Part(None, None, heard=heard))
+    return Window(NOON, start_s, start_s + WINDOW_S, heard=EmbeddedSample(None, None, heard=heard))
 
 
 def kept(spoken: set[int], count: int = 20, open_to_all: bool = False) -> list[int]:
@@ -99,7 +99,9 @@ def test_yamnet_hears_a_voice_and_takes_no_song_for_one() -> None:
 
     def score(waveform: np.ndarray) -> float:
         heard = yamnet.hear(waveform.astype(np.float32))
-        return speech_score(Window(NOON, 0, WINDOW_S, heard=Part(None, None, heard=heard)))
+        return speech_score(
+            Window(NOON, 0, WINDOW_S, heard=EmbeddedSample(None, None, heard=heard))
+        )
 
     assert score(formants(WINDOW_S)) > SPEECH
     assert score(song) < SPEECH

@@ -8,7 +8,7 @@ import pytest
 from fakes import BluePitch, at, factory
 
 from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import NOTHING, Part
+from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample
 from birdfield.recognise.observation import Observation
 from birdfield.watch.scene import DECISION_S
 from birdfield.watch.visits import Claim, Visit, Visits, claims_of
@@ -35,8 +35,8 @@ def window(number: int, seen: float | None = None, heard: float | None = None) -
         end_s,
         {},
         Observation(time, start_s, end_s, decision, "a", "b"),
-        seen=Part(image, None) if image is not None else NOTHING,
-        heard=Part(None, audio) if audio is not None else NOTHING,
+        seen=EmbeddedSample(image, None) if image is not None else NO_SAMPLE,
+        heard=EmbeddedSample(None, audio) if audio is not None else NO_SAMPLE,
     )
 
 

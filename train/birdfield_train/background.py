@@ -14,15 +14,15 @@ CENTRES = 12  # of each set of senses, at most
 ROUNDS = 20  # of k-means, at most
 
 
-def with_no_bird(
+def with_background(
     gallery: Gallery, fuse: Fuse, images: Vectors, audio: Vectors, seed: int = 0
 ) -> Gallery:
-    """Give a gallery the prototypes of `no_bird_prototypes`."""
-    vectors, senses = no_bird_prototypes(fuse, images, audio, seed)
-    return replace(gallery, nobird_vectors=vectors, nobird_senses=senses)
+    """Give a gallery the prototypes of `background_prototypes`."""
+    vectors, senses = background_prototypes(fuse, images, audio, seed)
+    return replace(gallery, background_vectors=vectors, background_senses=senses)
 
 
-def no_bird_prototypes(
+def background_prototypes(
     fuse: Fuse, images: Vectors, audio: Vectors, seed: int = 0
 ) -> tuple[Vectors, NDArray[np.uint8]]:
     """Make prototypes of what no bird is: the centres of its samples, by senses.

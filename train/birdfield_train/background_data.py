@@ -22,7 +22,7 @@ SIDE = (SIDE_PX, SIDE_PX)
 SAMPLES = round(RATE_HZ * LENGTH_S)
 
 
-def write_nothing(folder: Path, seed: int = 0) -> tuple[Path, Path]:
+def write_background(folder: Path, seed: int = 0) -> tuple[Path, Path]:
     """Draw COUNT pictures and COUNT sounds of no bird.
 
     Args:

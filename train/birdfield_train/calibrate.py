@@ -13,7 +13,7 @@ from birdfield.recognise.decide import log_softmax
 TEMPERATURES = np.geomspace(0.01, 1.0, 60)
 LATE_WEIGHTS = np.round(np.arange(0.0, 2.01, 0.05), 2)
 ACCEPTED = 0.95  # of the right answers that a threshold lets through
-NOTHING = 1.01  # a cosine that no answer reaches
+UNREACHABLE = 1.01  # a cosine that no answer reaches
 UNTESTED = 0.5  # the threshold where nothing could be tested, and the weight of late fusion
 OWN_WEIGHT = 10  # right answers at which a species' own threshold counts half
 
@@ -72,7 +72,7 @@ def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> 
     cosines = {"image": _threshold(image), "audio": _threshold(audio)}
     for sense, other in (("image", "audio"), ("audio", "image")):
         if sense in untested:
-            cosines[sense] = cosines[other] if cosines[other] < NOTHING else UNTESTED
+            cosines[sense] = cosines[other] if cosines[other] < UNREACHABLE else UNTESTED
     seen, heard = cosines["image"], cosines["audio"]
     # Without a pair, what was learnt of one sense holds for both.
     joint = _threshold(both) if len(both) else min(seen, heard)
@@ -114,4 +114,4 @@ def _right_answers(
 
 def _threshold(similarities: NDArray[np.float32]) -> float:
     """Find what lets ACCEPTED of the right answers through; without any, nothing passes."""
-    return float(np.quantile(similarities, 1 - ACCEPTED)) if len(similarities) else NOTHING
+    return float(np.quantile(similarities, 1 - ACCEPTED)) if len(similarities) else UNREACHABLE

@@ -20,7 +20,7 @@ from birdfield.model.species import Species
 from birdfield.recognise.dataset import STAYS, assign_folds, fold_of
 from birdfield.signals.audio import AudioSpec
 from birdfield_train.backbones import Backbone
-from birdfield_train.background import with_no_bird
+from birdfield_train.background import with_background
 from birdfield_train.calibrate import fit_calibration, species_thresholds
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import Feature, FeatureSet
@@ -53,7 +53,7 @@ class Indexed:
         labels: By sense, int64, the species of each.
         recordings: By sense, int64, unique over both.
         folds: By sense, int64, the fold of each, or dataset.STAYS.
-        no_bird: Photographs and recordings of no bird; in no fold.
+        background: Photographs and recordings of no bird; in no fold.
     """
 
     species: tuple[Species, ...]
@@ -61,7 +61,7 @@ class Indexed:
     labels: Mapping[str, NDArray[np.int64]]
     recordings: Mapping[str, NDArray[np.int64]]
     folds: Mapping[str, NDArray[np.int64]]
-    no_bird: FeatureSet
+    background: FeatureSet
 
     def untested(self) -> list[str]:
         """List the senses that are there and of which no file is ever left out."""
@@ -94,7 +94,7 @@ class Indexed:
 
 
 def index_samples(
-    features: FeatureSet, species: Sequence[Species], seed: int, no_bird: FeatureSet = NONE
+    features: FeatureSet, species: Sequence[Species], seed: int, background: FeatureSet = NONE
 ) -> Indexed:
     """Number the species and recordings of the usable samples and deal them to folds."""
     labels = {entry.label: row for row, entry in enumerate(species)}
@@ -117,7 +117,7 @@ def index_samples(
             for sense, found in samples.items()
         },
         {sense: fold_of(found, folds) for sense, found in samples.items()},
-        no_bird,
+        background,
     )
 
 
@@ -217,7 +217,7 @@ def _fit_fold(
     )
     split = replace(split, images=pool_images(tail, split.images, POOLED_VIEWS))
     tested_images = pool_images(tail, tested["image"])
-    nobird_images = pool_images(tail, samples.no_bird.images)
+    background_images = pool_images(tail, samples.background.images)
 
     def embed(epoch: int, heads: Heads) -> None:
         path = _output(folder, fold, epoch)
@@ -230,8 +230,8 @@ def _fit_fold(
                         "train_audio": heads.embed_audio(split.audio),
                         "test_images": heads.embed_images(tested_images),
                         "test_audio": heads.embed_audio(tested["audio"]),
-                        "nobird_images": heads.embed_images(nobird_images),
-                        "nobird_audio": heads.embed_audio(samples.no_bird.audio),
+                        "nobird_images": heads.embed_images(background_images),
+                        "nobird_audio": heads.embed_audio(samples.background.audio),
                         **heads.fusion_weights().to_arrays(),
                     }
                 ),
@@ -261,7 +261,7 @@ def _score_fold(
             continue
         with np.load(_output(folder, fold, epoch), allow_pickle=False) as saved:
             arrays = dict(saved)
-        trained, tested, no_bird = (
+        trained, tested, background = (
             [arrays.pop(f"{part}_{sense}") for sense in ("images", "audio")]
             for part in ("train", "test", "nobird")
         )
@@ -281,7 +281,7 @@ def _score_fold(
                 trained[1],
                 split.audio_labels,
             )
-            gallery = with_no_bird(gallery, fusion.fuse, no_bird[0], no_bird[1], seed)
+            gallery = with_background(gallery, fusion.fuse, background[0], background[1], seed)
             yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
 
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 import tensorflow as tf
 
 from birdfield import atomic
-from birdfield.errors import BirdfieldError, InputError, some_of
+from birdfield.errors import BirdfieldError, InputError, shorten_list
 from birdfield.evaluate.table import to_table
 from birdfield.model.audio_specs import BIRDNET, spec_of
 from birdfield.model.birdnet import BIRDNET_LICENCE
@@ -27,8 +27,8 @@ from birdfield.model.open_frontend import open_frontend
 from birdfield.model.species import Species, read_names
 from birdfield.recognise.dataset import WHAT, Dataset, scan, scan_background
 from birdfield_train.backbones import Backbone, get_backbone
-from birdfield_train.background import with_no_bird
-from birdfield_train.background_data import write_nothing
+from birdfield_train.background import with_background
+from birdfield_train.background_data import write_background
 from birdfield_train.calibration_data import save_calibration_data
 from birdfield_train.crossval import FOLDS, Selected, cross_validate, index_samples
 from birdfield_train.curves import draw_confusion, draw_curves
@@ -66,7 +66,7 @@ class TrainConfig:
         seed: Decides folds, batches and initial weights.
         strict: Whether an unusable file ends the run.
         senses: "image", "audio" or "both": what is read and trained.
-        no_bird: Folders of photographs and of recordings without a bird, in place of code-made.
+        background: Folders of photographs and of recordings without a bird, in place of code-made.
         licence: Of the data, a line, or None.
         fit: How the heads are trained.
     """
@@ -82,7 +82,7 @@ class TrainConfig:
     seed: int = 0
     strict: bool = False
     senses: str = "both"
-    no_bird: tuple[Path, Path] | None = None
+    background: tuple[Path, Path] | None = None
     licence: str | None = None
     fit: FitConfig = field(default_factory=FitConfig)
 
@@ -97,7 +97,7 @@ class TrainConfig:
             "yamnet": self.yamnet,
             "image_weights": str(self.image_weights) if self.image_weights else None,
             "senses": self.senses,
-            "no_bird": [str(path.resolve()) for path in self.no_bird or ()],
+            "no_bird": [str(path.resolve()) for path in self.background or ()],
             "fit": asdict(self.fit),
             **({"evidence": evidence} if (evidence := spec_of(self.frontend).evidence) else {}),
         }
@@ -164,17 +164,17 @@ def train(
         backbone = get_backbone(config.image_backbone, config.image_weights)
         frontend = _provide_frontend(config, folder)
         with _nothing(config) as found:
-            no_bird = _features(config, found, backbone, frontend, reporter)
+            background = _features(config, found, backbone, frontend, reporter)
             features = _features(
                 config,
                 dataset,
                 backbone,
                 frontend,
                 reporter,
-                [feature.sample.path for feature in no_bird.audio],
+                [feature.sample.path for feature in background.audio],
             )
         _require_samples(dataset, features)
-        _train_into(folder, config, dataset, backbone, frontend, features, no_bird, reporter)
+        _train_into(folder, config, dataset, backbone, frontend, features, background, reporter)
     return config.run
 
 
@@ -291,7 +291,7 @@ def _nothing(config: TrainConfig) -> Iterator[Dataset]:
     """List what is no bird; without folders of it, draw some: the same in every run."""
     with tempfile.TemporaryDirectory() as drawn:
         yield scan_background(
-            *(config.no_bird or write_nothing(Path(drawn))),
+            *(config.background or write_background(Path(drawn))),
             [sense for sense in SENSES[:2] if config.reads(sense)],
         )
 
@@ -303,7 +303,7 @@ def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
     few = [f"{label} ({count})" for label, count in counts.items() if count < MIN_SAMPLES]
     if few:
         raise InputError(
-            f"too few usable files: {some_of(few)}; expected at least {MIN_SAMPLES} a "
+            f"too few usable files: {shorten_list(few)}; expected at least {MIN_SAMPLES} a "
             "species; add files or remove the folder"
         )
     if len(counts) < 2:
@@ -319,14 +319,14 @@ def _train_into(
     backbone: Backbone,
     frontend: Frontend,
     features: FeatureSet,
-    no_bird: FeatureSet,
+    background: FeatureSet,
     reporter: Reporter,
 ) -> None:
     config = replace(config, fit=replace(config.fit, image_rate=backbone.head_rate))
-    samples = index_samples(features, dataset.species, config.seed, no_bird)
+    samples = index_samples(features, dataset.species, config.seed, background)
     checkpoints = folder / CHECKPOINTS
     checkpoints.mkdir(exist_ok=True)
-    _check_data(checkpoints / "data.sha256", (backbone.key, frontend.sha256), features, no_bird)
+    _check_data(checkpoints / "data.sha256", (backbone.key, frontend.sha256), features, background)
     kept = folder / "calibration.npz"
     if not kept.exists():  # of the photographs while they are there: training takes hours
         save_calibration_data(
@@ -365,8 +365,8 @@ def _train_into(
         selected.epochs, lambda epoch, _, row: on_epoch("final", epoch, selected.epochs, row)
     )
     fitter.heads.set_gain(selected.gain)
-    no_bird = replace(no_bird, images=tuple(pool_images(tail, no_bird.images)))
-    gallery = _gallery(fitter, samples.species, split, no_bird, selected)
+    background = replace(background, images=tuple(pool_images(tail, background.images)))
+    gallery = _gallery(fitter, samples.species, split, background, selected)
     _write(folder, config, dataset, backbone, frontend, features, selected, fitter, gallery)
     reporter.say(
         f"out of fold, {FOLDS} folds by recording; {selected.epochs} epochs and a gain of "
@@ -397,7 +397,7 @@ def _gallery(
     fitter: Fitter,
     species: Sequence[Species],
     split: Split,
-    no_bird: FeatureSet,
+    background: FeatureSet,
     selected: Selected,
 ) -> Gallery:
     heads = fitter.heads
@@ -410,11 +410,11 @@ def _gallery(
         split.audio_labels,
         selected.calibration,
     )
-    made = with_no_bird(
+    made = with_background(
         made,
         heads.fusion_weights().fuse,
-        heads.embed_images(no_bird.images),
-        heads.embed_audio(no_bird.audio),
+        heads.embed_images(background.images),
+        heads.embed_audio(background.audio),
     )
     return replace(made, thresholds=selected.thresholds)
 

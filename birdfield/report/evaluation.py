@@ -18,7 +18,7 @@ from birdfield.recognise.decide import log_softmax
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evaluation:
     """What one evaluation leaves to its report.
 
     Attributes:
