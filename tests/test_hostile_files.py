@@ -16,6 +16,7 @@ from birdfield.arrays import dump_arrays
 from birdfield.errors import InputError
 from birdfield.model.bundle import MANIFEST, load_bundle
 from birdfield.model.gallery import load_gallery
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species
 from birdfield.model.store import MAGIC, Enrolled, Store, parse_store
 
@@ -47,7 +48,7 @@ CUTS = [
 ]
 STORE = Store(
     "model",
-    {"Owl": Enrolled(Species("Owl"), ("a",), ("image",), at(9)[None])},
+    {"Owl": Enrolled(Species("Owl"), ("a",), (Sense.IMAGE,), at(9)[None])},
     frozenset({"Jay"}),
     {"Wren": "Zaunkönig"},
 )
@@ -209,7 +210,17 @@ def test_a_gallery_that_says_anything_ends_in_one_error(entries: object) -> None
 )
 @given(
     key=st.sampled_from(
-        ["dim", "image", "audio", "frontend", "yamnet", "calibration", "model", "files", "format"]
+        [
+            "dim",
+            Sense.IMAGE,
+            Sense.AUDIO,
+            "frontend",
+            "yamnet",
+            "calibration",
+            "model",
+            "files",
+            "format",
+        ]
     ),
     value=JUNK,
 )
@@ -245,6 +256,6 @@ def test_deep_nesting_ends_in_one_error(load: Load, entries: bytes) -> None:
 @pytest.mark.parametrize("label", ["../Jay", "/etc/passwd", "..", "Jay/Wren", "C:\\Jay"])
 def test_a_label_is_a_name_and_never_a_path(label: str, tmp_path: Path) -> None:
     """Nothing is written by label, so such a name is harmless: it is kept as text."""
-    entry = Enrolled(Species(label), ("a",), ("image",), at(9)[None])
+    entry = Enrolled(Species(label), ("a",), (Sense.IMAGE,), at(9)[None])
     found = parse_store(Store("model", {label: entry}).dump(), "species.store")
     assert list(found.enrolled) == [label]

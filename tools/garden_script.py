@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import Sample, scan, scan_flat
 
 VIEW_VISITS = 10
@@ -130,12 +131,12 @@ def find_files(folders: Sequence[Path], half: int | None = None) -> Files:
     images, audio, views, noises = folders
     data = scan(images, audio)
     by_kind: dict[str, list[Path]] = {}
-    for sample in scan_flat(noises, "audio")[0]:
+    for sample in scan_flat(noises, Sense.AUDIO)[0]:
         by_kind.setdefault(sample.label, []).append(sample.path)
     return Files(
         _half(data.images, half),
         _half(data.audio, half),
-        [sample.path for sample in scan_flat(views, "image")[0]],
+        [sample.path for sample in scan_flat(views, Sense.IMAGE)[0]],
         by_kind,
     )
 

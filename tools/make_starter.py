@@ -23,11 +23,12 @@ from starter_texts import Collected, licence_text, model_card
 
 from birdfield import atomic
 from birdfield.model.bundle import LICENSE, MANIFEST, MODEL_CARD, load_bundle
+from birdfield.model.sense import Sense
 from birdfield.paths import STARTER, file_sha256
 from birdfield.recognise.dataset import SUFFIXES
 
 FOLDERS = ("train", "enrol", "extra")
-SENSES = {"images": "image", "audio": "audio"}
+SENSE_OF_FOLDER = {"images": Sense.IMAGE, "audio": Sense.AUDIO}
 MIN_FILES = 2  # of a species, over both senses: `birdfield train` refuses fewer
 LICENCE = (
     "starter model: research and non-commercial use only; "
@@ -63,9 +64,9 @@ def collect(data: Path, work: Path) -> Collected:
     present = sorted(
         str(path.relative_to(data))
         for top in (*FOLDERS, "negatives")
-        for sense in SENSES
+        for sense in SENSE_OF_FOLDER
         for path in (data / top / sense).rglob("*")
-        if path.suffix.lower() in SUFFIXES[SENSES[sense]]
+        if path.suffix.lower() in SUFFIXES[SENSE_OF_FOLDER[sense]]
     )
     unnamed = [name for name in present if name not in rows]
     if unnamed:
@@ -83,7 +84,7 @@ def collect(data: Path, work: Path) -> Collected:
         link(data / path, work / path.parts[1] / species_of(row) / path.name)
     for row in negatives:
         link(data / row["file"], work / row["file"])
-    for sense in SENSES:
+    for sense in SENSE_OF_FOLDER:
         (work / sense).mkdir(exist_ok=True)
     return Collected(
         tuple(birds), tuple(negatives), len(present) - len(allowed), tuple(sorted(few))
@@ -144,7 +145,7 @@ def assemble(bundle: Path, out: Path, found: Collected, made_by: Iterable[str]) 
 
 def make(data: Path, out: Path, work: Path) -> None:
     """Collect, train, export and assemble."""
-    for name in (*SENSES, "negatives"):  # links of an earlier turn
+    for name in (*SENSE_OF_FOLDER, "negatives"):  # links of an earlier turn
         shutil.rmtree(work / name, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
     found = collect(data, work)

@@ -7,6 +7,7 @@ from birdfield.bench.timing import Stage
 from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import BundleEncoder
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import hear, see
 from birdfield.signals.audio import AudioSpec, Resampler, Waveform
@@ -78,7 +79,7 @@ def stages(bundle: Bundle, gallery: Gallery, threads: int) -> list[Stage]:
         Stage("image_preprocess", lambda: preprocess(seen, bundle.image_spec)),
         Stage("image_tower", lambda: encoder.square_vector(square)),
         Stage("fusion", lambda: encoder.fuse(image, audio)),
-        Stage("match", lambda: gallery.similarities(fused, "both")),
+        Stage("match", lambda: gallery.similarities(fused, Sense.BOTH)),
         audio_3s(bundle.encoder(threads), gallery, captured),
         decision(bundle.encoder(threads), gallery, seen),
     ]
@@ -106,7 +107,7 @@ def audio_3s(encoder: BundleEncoder, gallery: Gallery, captured: Waveform) -> St
             resample(captured, spec.rate_hz)
             heard = encoder.hear(loop.window(int(hops), spec.window))
             vector = encoder.fuse(None, encoder.audio_vector(heard.frames))
-            gallery.similarities(vector[None], "audio")
+            gallery.similarities(vector[None], Sense.AUDIO)
 
     return Stage("audio_3s", listen, 1 / STEPS)
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from birdfield.errors import InputError
 from birdfield.model.birdnet import BIRDNET_SHA256, find_birdnet
 from birdfield.model.bundle import Bundle
-from birdfield.model.encoder import DIM, SENSES, unit
+from birdfield.model.encoder import DIM, unit
 from birdfield.model.gallery import MAX_SPECIES, Gallery
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.model.tflite import PlainModel
 from birdfield.paths import check_sha256
@@ -176,12 +177,12 @@ def _match_stage(size: int, like: Gallery) -> Stage:
         tuple(Species(f"species {row}") for row in range(size)),
         vectors,
         np.repeat(np.arange(size, dtype=np.int32), PROTOTYPES),
-        np.full(len(vectors), SENSES.index("both"), np.uint8),
+        np.full(len(vectors), SENSES.index(Sense.BOTH), np.uint8),
         np.zeros((size, 3), np.float32),
         like.calibration,
     )
     query = random_units(1, 0)
-    return Stage("match", lambda: gallery.similarities(query, "both"))
+    return Stage("match", lambda: gallery.similarities(query, Sense.BOTH))
 
 
 def random_units(count: int, seed: int) -> NDArray[np.float32]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from birdfield.model.bundle import Bundle
-from birdfield.model.encoder import SENSES
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.enrol import FileReport
 
 
@@ -74,7 +74,7 @@ def species_rows(gallery: Gallery) -> list[dict[str, Any]]:
         rows.append(
             {
                 **species.to_json(),
-                "senses": [SENSES[index] for index in held if SENSES[index] != "both"],
+                "senses": [SENSES[index] for index in held if SENSES[index] != Sense.BOTH],
             }
         )
     return rows

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from birdfield.errors import MissingError, UsageError
+from birdfield.model.sense import SENSES, Sense
 
 if TYPE_CHECKING:
     from birdfield.model.encoder import Encoder
@@ -100,7 +101,7 @@ def train(
     ] = False,
     senses: Annotated[
         str, typer.Option(help="image, audio or both; the folder of the other sense is not read.")
-    ] = "both",
+    ] = Sense.BOTH,
     no_bird: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
@@ -113,7 +114,6 @@ def train(
 ) -> None:
     """Train the fused encoder; cross-validated by recording."""
     from birdfield.model.audio_specs import spec_of
-    from birdfield.model.encoder import SENSES
 
     spec_of(frontend)
     if senses not in SENSES:

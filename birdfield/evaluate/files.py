@@ -10,6 +10,7 @@ import numpy as np
 from birdfield.errors import InputError, shorten_list
 from birdfield.evaluate.pairs import Embedded
 from birdfield.model.encoder import DIM, Encoder, Vector
+from birdfield.model.sense import Sense
 from birdfield.model.species import fold
 from birdfield.recognise.dataset import Dataset, Sample, scan
 from birdfield.recognise.embed import embed_file
@@ -84,7 +85,7 @@ def embed_dataset(
     recordings: dict[tuple[str, str], int] = {}
     (images, image_paths), (audio, audio_paths) = (
         _embed(encoder, dataset.samples(sense), index, recordings, problems, progress)
-        for sense in ("image", "audio")
+        for sense in (Sense.IMAGE, Sense.AUDIO)
     )
     return EmbeddedFiles(images, audio, image_paths, audio_paths, tuple(problems))
 
@@ -109,9 +110,9 @@ def _embed(
             continue
         finally:
             progress(
-                "photographs" if sample.sense == "image" else "recordings", count, len(samples)
+                "photographs" if sample.sense == Sense.IMAGE else "recordings", count, len(samples)
             )
-        vector = part.image if sample.sense == "image" else part.audio
+        vector = part.image if sample.sense == Sense.IMAGE else part.audio
         assert vector is not None  # embed_file gives what the file's ending says
         paths.append(sample.path)
         vectors.append(vector)

@@ -15,6 +15,7 @@ from birdfield.evaluate.metrics import mean
 from birdfield.evaluate.pairs import Embedded, draw_pairs
 from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import scan_flat
 from birdfield.recognise.decide import sense_of
 from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample, embed_sound, see
@@ -50,7 +51,7 @@ def find_noises(folder: Path) -> Noises:
     Raises:
         InputError: When the folder is missing, or holds no sound that can be read and heard.
     """
-    samples, misnamed = scan_flat(folder, "audio")
+    samples, misnamed = scan_flat(folder, Sense.AUDIO)
     problems = [f"{path}: no sound file" for path in misnamed]
     files: dict[str, tuple[Path, ...]] = {}
     for sample in samples:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from birdfield.model.encoder import DIM, Vectors
 from birdfield.model.prototypes import Fuse
+from birdfield.model.sense import Sense
 
 PAIRS = 20  # distinct pairs of a photograph and a recording, at most, for each species
 
@@ -58,12 +59,12 @@ def pair_at_random(
 
 def fuse_senses(
     fuse: Fuse, images: Vectors, audio: Vectors, left: NDArray[np.int64], right: NDArray[np.int64]
-) -> dict[str, Vectors]:
+) -> dict[Sense, Vectors]:
     """Fuse photographs [N, 128], recordings [M, 128] and pairs of their rows [P], by SENSES."""
     return {
-        "image": fuse_rows(fuse, images, None),
-        "audio": fuse_rows(fuse, None, audio),
-        "both": fuse_rows(fuse, images[left], audio[right]),
+        Sense.IMAGE: fuse_rows(fuse, images, None),
+        Sense.AUDIO: fuse_rows(fuse, None, audio),
+        Sense.BOTH: fuse_rows(fuse, images[left], audio[right]),
     }
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from birdfield.evaluate.metrics import bootstrap_ci95, ece, mean, reliability, retrieval, rounded
 from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
-from birdfield.model.encoder import SENSES, Vectors
+from birdfield.model.encoder import Vectors
 from birdfield.model.gallery import Calibration, Gallery, margin_over_unknown
 from birdfield.model.prototypes import Fuse
+from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.decide import log_softmax
 
 FORMAT = 1
@@ -94,23 +95,32 @@ def score(fuse: Fuse, gallery: Gallery, images: Embedded, audio: Embedded, seed:
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
     similarities = {sense: gallery.similarities(vectors, sense) for sense, vectors in fused.items()}
     units = {
-        "image": (images.recordings,),
-        "audio": (audio.recordings,),
-        "both": (images.recordings[left], audio.recordings[right]),
+        Sense.IMAGE: (images.recordings,),
+        Sense.AUDIO: (audio.recordings,),
+        Sense.BOTH: (images.recordings[left], audio.recordings[right]),
     }
-    labels = {"image": images.labels, "audio": audio.labels, "both": images.labels[left]}
+    labels = {
+        Sense.IMAGE: images.labels,
+        Sense.AUDIO: audio.labels,
+        Sense.BOTH: images.labels[left],
+    }
     image, heard, both = (
         _scores(gallery, sense, fused[sense], similarities[sense], labels[sense], units[sense])
         for sense in SENSES
     )
     return Scored(
-        image, heard, both, similarities["image"][left], similarities["audio"][right], gallery
+        image,
+        heard,
+        both,
+        similarities[Sense.IMAGE][left],
+        similarities[Sense.AUDIO][right],
+        gallery,
     )
 
 
 def _scores(
     gallery: Gallery,
-    sense: str,
+    sense: Sense,
     vectors: Vectors,
     similarities: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -131,7 +141,7 @@ def _scores(
 
 
 def _probabilities(
-    similarities: NDArray[np.float32], gallery: Gallery, sense: str
+    similarities: NDArray[np.float32], gallery: Gallery, sense: Sense
 ) -> NDArray[np.float64]:
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
     return np.asarray(np.exp(log_softmax(similarities / temperature).max(axis=1)))
@@ -197,9 +207,9 @@ def report(
         "model": model_id,
         "gallery": gallery_size,
         "species": len(tested),
-        "image": _sense_report(scored.image),
-        "audio": _sense_report(scored.audio),
-        "both": both,
+        Sense.IMAGE: _sense_report(scored.image),
+        Sense.AUDIO: _sense_report(scored.audio),
+        Sense.BOTH: both,
         "late_fusion": {"top1": mean(late), "n": len(late)},
         "ece": both["ece"],
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from birdfield.model.encoder import SENSES
+from birdfield.model.sense import SENSES, Sense
 
 TITLES = {"unknown": "unknown species", "no_bird": "no bird"}
 
@@ -28,7 +28,7 @@ def to_table(figures: dict[str, Any], senses: Sequence[str] = SENSES) -> str:
             f"{sense:6}  {row['top1']:.3f}  [{low:.3f}, {high:.3f}]  {row['n']:5}  "
             f"{texts[0]:>8}  {texts[1]:>5}  {texts[2]:>8}  {texts[3]:>5}"
         )
-    both = figures["both"]
+    both = figures[Sense.BOTH]
     if both["n"]:
         lines.append(
             f"on the same {both['n']} pairs: image {both['image_top1']:.3f}, audio "

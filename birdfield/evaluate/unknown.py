@@ -15,6 +15,7 @@ from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses, pair_at_
 from birdfield.evaluate.scores import Scored
 from birdfield.model.gallery import Gallery, margin_of_vectors, margin_over_unknown
 from birdfield.model.prototypes import Fuse
+from birdfield.model.sense import Sense
 from birdfield.model.species import fold
 from birdfield.recognise.dataset import Dataset, scan
 
@@ -77,7 +78,7 @@ def separate(
     scored: Scored,
     files: EmbeddedFiles,
     pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
-) -> dict[str, Separation]:
+) -> dict[Sense, Separation]:
     """Give the scores behind the figures, by sense, to draw curves of.
 
     Args:
@@ -117,9 +118,9 @@ def measure_unknown(
     left, right = pair_unknown(files, seed)
     pairs = _scores(fuse, scored.gallery, files.images, left, files.audio, right)
     rows = {
-        "image": files.images.labels,
-        "audio": files.audio.labels,
-        "both": files.images.labels[left],
+        Sense.IMAGE: files.images.labels,
+        Sense.AUDIO: files.audio.labels,
+        Sense.BOTH: files.images.labels[left],
     }
     figures: dict[str, Any] = {}
     for sense, scores in pairs.items():
@@ -131,9 +132,9 @@ def measure_unknown(
             "near": _part(known, scores[is_near]),
             "far": _part(known, scores[~is_near]),
         }
-    species = len(np.unique(rows["both"]))
+    species = len(np.unique(rows[Sense.BOTH]))
     if species < MIN_SPECIES:
-        del figures["both"]
+        del figures[Sense.BOTH]
         figures["both_reason"] = (
             f"{species} unknown species with both photographs and "
             f"recordings; expected at least {MIN_SPECIES}"
@@ -164,7 +165,7 @@ def measure_background(
         sense: _separation(_known(scored, sense)[0], found) for sense, found in scores.items()
     }
     if not len(left):
-        del figures["both"]
+        del figures[Sense.BOTH]
         figures["both_reason"] = "no usable file of one sense; expected some of both"
     return figures
 
@@ -176,13 +177,13 @@ def _scores(
     left: NDArray[np.int64],
     audio: Embedded,
     right: NDArray[np.int64],
-) -> dict[str, NDArray[np.float32]]:
+) -> dict[Sense, NDArray[np.float32]]:
     """Return the knownness of photographs, recordings and the given pairs of them."""
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
     return {sense: margin_of_vectors(vectors, gallery, sense) for sense, vectors in fused.items()}
 
 
-def _known(scored: Scored, sense: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _known(scored: Scored, sense: Sense) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     scores = getattr(scored, sense)
     return margin_over_unknown(
         scores.similarities, scores.background_similarities, scored.gallery, sense

@@ -14,6 +14,7 @@ from birdfield.errors import UsageError
 from birdfield.journal.database import Journal, utc_text
 from birdfield.journal.novelty import EARLIER, mark_of
 from birdfield.model.names import LABELS, Names
+from birdfield.model.sense import SENSES
 from birdfield.model.species import fold
 from birdfield.recognise.observation import DECIMALS, harmless
 
@@ -41,7 +42,6 @@ COLUMNS = (
 )
 MARKS = {None: "", "new": "  new here", "rare": "  rare here"}
 EVENT_COLUMNS = ("id", "session", "time", "kind", "detail", "clock_shift_s")
-SENSES = ("image", "audio", "both")
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ from birdfield.signals.audio import AudioSpec, Waveform, fit_frames
 from birdfield.signals.image import Frame, ImageSpec, preprocess
 
 DIM = 128
-SENSES = ("image", "audio", "both")  # what a vector was made from; the index is stored
 
 Vector = NDArray[np.float32]  # [DIM], of length 1
 Vectors = NDArray[np.float32]  # [N, DIM], each of length 1

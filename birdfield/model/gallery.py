@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from birdfield.arrays import dump_arrays, load_arrays
 from birdfield.errors import InputError
-from birdfield.model.encoder import DIM, SENSES, Vectors
+from birdfield.model.encoder import DIM, Vectors
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 
 MAX_SPECIES = 100_000
@@ -101,7 +102,7 @@ class Gallery:
     def _matchers(self) -> dict[str, tuple[Vectors, NDArray[np.intp], NDArray[np.int32]]]:
         return {}
 
-    def similarities(self, vectors: Vectors, sense: str) -> NDArray[np.float32]:
+    def similarities(self, vectors: Vectors, sense: Sense) -> NDArray[np.float32]:
         """Compare vectors with every species: the best cosine over its prototypes.
 
         Prototypes of the query's own senses are compared; a species that has none of them
@@ -131,7 +132,7 @@ class Gallery:
         owners, starts = np.unique(self.owner[rows], return_index=True)
         return self.vectors[rows], starts, owners
 
-    def background_similarity(self, vectors: Vectors, sense: str) -> NDArray[np.float32]:
+    def background_similarity(self, vectors: Vectors, sense: Sense) -> NDArray[np.float32]:
         """Compare vectors with what no bird is: the best cosine over its prototypes.
 
         Args:
@@ -164,7 +165,7 @@ def margin_over_unknown(
     similarities: NDArray[np.float32],
     background_similarities: NDArray[np.float32],
     gallery: Gallery,
-    sense: str,
+    sense: Sense,
 ) -> NDArray[np.float32]:
     """Tell how surely each sample is of a species of the gallery, and not unknown.
 
@@ -188,7 +189,7 @@ def margin_over_unknown(
     return np.asarray(np.where(ahead < 0, np.minimum(above, ahead), above), np.float32)
 
 
-def margin_of_vectors(vectors: Vectors, gallery: Gallery, sense: str) -> NDArray[np.float32]:
+def margin_of_vectors(vectors: Vectors, gallery: Gallery, sense: Sense) -> NDArray[np.float32]:
     """Return the `margin_over_unknown` of vectors [Q, 128], float32 [Q]."""
     return margin_over_unknown(
         gallery.similarities(vectors, sense),

@@ -5,7 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.model.encoder import SENSES, Vector, Vectors, pool, unit
+from birdfield.model.encoder import Vector, Vectors, pool, unit
+from birdfield.model.sense import SENSES, Sense
 
 SOUND_PRIOR = 1.0  # recordings that an average sound counts for beside those enrolled
 FEW = 5  # photographs: what so few tell of a species is made up for
@@ -19,7 +20,7 @@ class Fuse(Protocol):
         """Join them; at least one is given."""
 
 
-def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str, Vector]]:
+def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[Sense, Vector]]:
     """Make the prototypes of one species, by senses.
 
     By one sense, the mean of what its samples fuse to; by both, what its mean photograph and its
@@ -35,14 +36,14 @@ def prototypes_of(fuse: Fuse, images: Vectors, audio: Vectors) -> list[tuple[str
         Pairs of one of SENSES and a unit vector [128].
     """
     made = {
-        "image": [fuse(vector, None) for vector in images],
-        "audio": [fuse(None, vector) for vector in audio],
-        "both": [fuse(pool(images), pool(audio))] if len(images) and len(audio) else [],
+        Sense.IMAGE: [fuse(vector, None) for vector in images],
+        Sense.AUDIO: [fuse(None, vector) for vector in audio],
+        Sense.BOTH: [fuse(pool(images), pool(audio))] if len(images) and len(audio) else [],
     }
     return [(sense, unit(np.mean(rows, axis=0))) for sense, rows in made.items() if rows]
 
 
-def per_photo_prototypes(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]]:
+def per_photo_prototypes(fuse: Fuse, images: Vectors) -> list[tuple[Sense, Vector]]:
     """Make each photograph a prototype of its own while there are at most FEW.
 
     The mean of three photographs is further from the others of its species than that of thirty
@@ -55,12 +56,12 @@ def per_photo_prototypes(fuse: Fuse, images: Vectors) -> list[tuple[str, Vector]
     Returns:
         Pairs of "image" and a unit vector [128]; none when there are more.
     """
-    return [("image", fuse(vector, None)) for vector in images] if len(images) <= FEW else []
+    return [(Sense.IMAGE, fuse(vector, None)) for vector in images] if len(images) <= FEW else []
 
 
 def lengthen(
-    made: list[tuple[str, Vector]], photographs: int, reach: float = REACH
-) -> list[tuple[str, Vector]]:
+    made: list[tuple[Sense, Vector]], photographs: int, reach: float = REACH
+) -> list[tuple[Sense, Vector]]:
     """Lengthen the prototype of both of a new species, so that it stands beside those of many.
 
     The mean of k samples of a class, brought to length 1, has a cosine to another sample that is
@@ -77,18 +78,18 @@ def lengthen(
     """
     length = 1 + (reach - 1) * min(1.0, FEW / max(photographs, 1))
     return [
-        (sense, vector * np.float32(length) if sense == "both" else vector)
+        (sense, vector * np.float32(length) if sense == Sense.BOTH else vector)
         for sense, vector in made
     ]
 
 
 def shrink_to_prior(
-    made: list[tuple[str, Vector]],
+    made: list[tuple[Sense, Vector]],
     recordings: int,
     factory: Vectors,
     senses: NDArray[np.uint8],
     prior: float = SOUND_PRIOR,
-) -> list[tuple[str, Vector]]:
+) -> list[tuple[Sense, Vector]]:
     """Draw what the pairs of an enrolled species fuse to towards what an average sound would do.
 
     One or two recordings say little of how a species sounds; taken at their word they make pairs
@@ -106,11 +107,11 @@ def shrink_to_prior(
     Returns:
         `made` with another prototype of both; unchanged when it has none, or the factory none.
     """
-    seen, pairs = (factory[senses == SENSES.index(sense)] for sense in ("image", "both"))
+    seen, pairs = (factory[senses == SENSES.index(sense)] for sense in (Sense.IMAGE, Sense.BOTH))
     own = dict(made)
-    if "both" not in own or not len(seen) or not len(pairs):
+    if Sense.BOTH not in own or not len(seen) or not len(pairs):
         return made
-    expected = own["image"] - seen.mean(axis=0) + pairs.mean(axis=0)
+    expected = own[Sense.IMAGE] - seen.mean(axis=0) + pairs.mean(axis=0)
     weight = recordings / (recordings + prior)
-    own["both"] = unit(weight * own["both"] + (1 - weight) * expected)
+    own[Sense.BOTH] = unit(weight * own[Sense.BOTH] + (1 - weight) * expected)
     return list(own.items())

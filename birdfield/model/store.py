@@ -17,7 +17,7 @@ from birdfield import atomic, paths
 from birdfield.arrays import dump_arrays, load_arrays
 from birdfield.errors import InputError
 from birdfield.model.bundle import Bundle
-from birdfield.model.encoder import DIM, SENSES, Vectors
+from birdfield.model.encoder import DIM, Vectors
 from birdfield.model.gallery import Gallery
 from birdfield.model.prototypes import (
     Fuse,
@@ -26,6 +26,7 @@ from birdfield.model.prototypes import (
     prototypes_of,
     shrink_to_prior,
 )
+from birdfield.model.sense import EACH_SENSE, SENSES, Sense
 from birdfield.model.species import Species, fold
 
 MAGIC = b"birdfield-store 1 "
@@ -47,10 +48,10 @@ class Enrolled:
 
     species: Species
     hashes: tuple[str, ...]
-    senses: tuple[str, ...]
+    senses: tuple[Sense, ...]
     vectors: Vectors
 
-    def of_sense(self, sense: str) -> Vectors:
+    def of_sense(self, sense: Sense) -> Vectors:
         """Return the vectors of "image" or "audio", [n, 128]."""
         return self.vectors[[row for row, own in enumerate(self.senses) if own == sense]]
 
@@ -125,15 +126,16 @@ def _from_arrays(entries: Mapping[str, Any], vectors: NDArray[np.float32]) -> St
     start = 0
     for entry in entries["enrolled"]:
         species = Species.from_json(entry["species"])
-        hashes, senses = tuple(map(str, entry["hashes"])), tuple(map(str, entry["senses"]))
+        hashes = tuple(map(str, entry["hashes"]))
+        senses = tuple(map(str, entry["senses"]))
         rows = vectors[start : start + len(hashes)]
         if (
             len(hashes) != len(senses)
             or rows.shape != (len(hashes), DIM)
-            or not set(senses) <= {"image", "audio"}
+            or not set(senses) <= set(EACH_SENSE)
         ):
             raise ValueError(f"the samples of {species.label!r} do not fit each other")
-        enrolled[species.label] = Enrolled(species, hashes, senses, rows)
+        enrolled[species.label] = Enrolled(species, hashes, tuple(map(Sense, senses)), rows)
         start += len(hashes)
     if start != len(vectors) or not np.isfinite(vectors).all():
         raise ValueError(f"{len(vectors)} vectors for {start} samples")
@@ -257,8 +259,8 @@ def merged_gallery(bundle: Bundle, store: Store, fuse: Fuse) -> Gallery:
         if label not in index:
             index[label] = len(species)
             species.append(entry.species)
-        audio = entry.of_sense("audio")
-        images = entry.of_sense("image")
+        audio = entry.of_sense(Sense.AUDIO)
+        images = entry.of_sense(Sense.IMAGE)
         made = shrink_to_prior(
             prototypes_of(fuse, images, audio), len(audio), factory.vectors, factory.senses
         )

@@ -7,6 +7,7 @@ import numpy as np
 
 from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.gallery import Gallery, margin_of_vectors
+from birdfield.model.sense import Sense
 from birdfield.signals.image import Frame
 
 # What part of each side is looked at, at how many places along it.
@@ -51,4 +52,6 @@ class CloseLook:
         return part if sure >= SURE else whole
 
     def _knownness(self, vector: Vector) -> float:
-        return float(margin_of_vectors(self.fuse(vector, None)[None], self._gallery, "image")[0])
+        return float(
+            margin_of_vectors(self.fuse(vector, None)[None], self._gallery, Sense.IMAGE)[0]
+        )

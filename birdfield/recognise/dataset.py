@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species, clean_name, fold
 from birdfield.signals.audio import AUDIO_SUFFIXES
 from birdfield.signals.image import IMAGE_SUFFIXES
 
-SUFFIXES = {"image": IMAGE_SUFFIXES, "audio": AUDIO_SUFFIXES}
-WHAT = {"image": "photographs", "audio": "recordings"}
+SUFFIXES = {Sense.IMAGE: IMAGE_SUFFIXES, Sense.AUDIO: AUDIO_SUFFIXES}
+WHAT = {Sense.IMAGE: "photographs", Sense.AUDIO: "recordings"}
 RECORDING = re.compile(r"(?P<recording>.+)__[0-9]+")
 STAYS = -1  # the fold of a sample that is never tested
 
@@ -32,7 +33,7 @@ class Sample:
 
     path: Path
     label: str
-    sense: str
+    sense: Sense
     recording: str
 
 
@@ -50,16 +51,16 @@ class Dataset:
         """The species' labels, sorted."""
         return tuple(species.label for species in self.species)
 
-    def samples(self, sense: str) -> tuple[Sample, ...]:
+    def samples(self, sense: Sense) -> tuple[Sample, ...]:
         """Return the samples of "image" or "audio"."""
-        return self.images if sense == "image" else self.audio
+        return self.images if sense == Sense.IMAGE else self.audio
 
 
 def scan(
     image_dir: Path,
     audio_dir: Path,
     names: Mapping[str, Species] | None = None,
-    senses: Collection[str] = ("image", "audio"),
+    senses: Collection[str] = (Sense.IMAGE, Sense.AUDIO),
 ) -> Dataset:
     """List two folders of species folders; a species may be in one of them only.
 
@@ -73,8 +74,8 @@ def scan(
         InputError: When a folder is missing or cannot be read, or none holds a species.
     """
     misnamed: list[Path] = []
-    images = _scan_sense(image_dir, "image", misnamed) if "image" in senses else []
-    audio = _scan_sense(audio_dir, "audio", misnamed) if "audio" in senses else []
+    images = _scan_sense(image_dir, Sense.IMAGE, misnamed) if Sense.IMAGE in senses else []
+    audio = _scan_sense(audio_dir, Sense.AUDIO, misnamed) if Sense.AUDIO in senses else []
     images, audio = (_joined(found) for found in (images, audio))
     labels = sorted({sample.label for sample in (*images, *audio)})
     if not labels:
@@ -89,7 +90,7 @@ def scan(
     return Dataset(species, tuple(images), tuple(audio), tuple(misnamed))
 
 
-def _scan_sense(folder: Path, sense: str, misnamed: list[Path]) -> list[Sample]:
+def _scan_sense(folder: Path, sense: Sense, misnamed: list[Path]) -> list[Sample]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected one folder a species in it")
     samples: list[Sample] = []
@@ -131,7 +132,7 @@ def _inside(folder: Path) -> list[Path]:
         ) from error
 
 
-def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
+def scan_flat(folder: Path, sense: Sense) -> tuple[list[Sample], list[Path]]:
     """List a folder of files that are no species, each called `<kind>__<n>.ext` or `<kind>.ext`.
 
     Args:
@@ -165,7 +166,7 @@ def scan_flat(folder: Path, sense: str) -> tuple[list[Sample], list[Path]]:
     return samples, misnamed
 
 
-def recording_of(path: Path, sense: str) -> str:
+def recording_of(path: Path, sense: Sense) -> str:
     """Name the recording of a file: `<recording>__<n>.ext` shares one, any other is its own.
 
     What it was cut from, beside it, is found by `scan`.
@@ -207,7 +208,7 @@ def fold_of(samples: Sequence[Sample], folds: Mapping[tuple[str, str], int]) -> 
 
 
 def scan_background(
-    image_dir: Path, audio_dir: Path, senses: Collection[str] = ("image", "audio")
+    image_dir: Path, audio_dir: Path, senses: Collection[str] = (Sense.IMAGE, Sense.AUDIO)
 ) -> Dataset:
     """List two flat folders of photographs and recordings without a bird, their kinds as species.
 
@@ -219,7 +220,7 @@ def scan_background(
     Raises:
         InputError: When a folder that is read is missing or holds none.
     """
-    images, misnamed = scan_flat(image_dir, "image") if "image" in senses else ([], [])
-    audio, others = scan_flat(audio_dir, "audio") if "audio" in senses else ([], [])
+    images, misnamed = scan_flat(image_dir, Sense.IMAGE) if Sense.IMAGE in senses else ([], [])
+    audio, others = scan_flat(audio_dir, Sense.AUDIO) if Sense.AUDIO in senses else ([], [])
     kinds = sorted({sample.label for sample in (*images, *audio)})
     return Dataset(tuple(map(Species, kinds)), tuple(images), tuple(audio), (*misnamed, *others))

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
-from birdfield.model.encoder import SENSES, Encoder, Vector
+from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.gallery import Gallery, margin_over_unknown
+from birdfield.model.sense import SENSES, Sense
 
 TOP = 3  # species that an answer lists
 
@@ -34,7 +35,7 @@ class Decision:
     score: float
     similarity: float
     margin: float
-    senses: tuple[str, ...]
+    senses: tuple[Sense, ...]
     top: tuple[tuple[str, float], ...]
     agreement: str
     image_quality: float | None
@@ -47,12 +48,12 @@ class Decision:
         return self.species is None
 
 
-def sense_of(image: object | None, audio: object | None) -> str:
+def sense_of(image: object | None, audio: object | None) -> Sense:
     """Name what is there: "image", "audio" or "both"."""
     return (
-        "both"
+        Sense.BOTH
         if image is not None and audio is not None
-        else ("image" if image is not None else "audio")
+        else (Sense.IMAGE if image is not None else Sense.AUDIO)
     )
 
 
@@ -104,13 +105,13 @@ def decide(
     surely = float(
         margin_over_unknown(rows, gallery.background_similarity(fused, sense), gallery, sense)[0]
     )
-    known = surely >= 0 and not (background and sense == "audio")
+    known = surely >= 0 and not (background and sense == Sense.AUDIO)
     return Decision(
         gallery.labels[best] if known else None,
         float(probabilities[best]),
         min(similarity, 1.0),  # to a prototype longer than 1 it may be more
         similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
-        ("image", "audio") if sense == "both" else (sense,),
+        (Sense.IMAGE, Sense.AUDIO) if sense == Sense.BOTH else (sense,),
         tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),
         _agreement(encoder, gallery, image, audio),
         None if image is None else image_quality,
@@ -124,6 +125,6 @@ def _agreement(
 ) -> str:
     if image is None or audio is None:
         return "single"
-    seen = gallery.similarities(encoder.fuse(image, None)[None], "image").argmax()
-    heard = gallery.similarities(encoder.fuse(None, audio)[None], "audio").argmax()
+    seen = gallery.similarities(encoder.fuse(image, None)[None], Sense.IMAGE).argmax()
+    heard = gallery.similarities(encoder.fuse(None, audio)[None], Sense.AUDIO).argmax()
     return "agree" if seen == heard else "disagree"

@@ -7,6 +7,7 @@ from pathlib import Path
 from birdfield.errors import InputError
 from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.frontend import Heard
+from birdfield.model.sense import Sense
 from birdfield.recognise.bird_gate import is_background
 from birdfield.signals.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks, windows
 from birdfield.signals.image import IMAGE_SUFFIXES, Frame, read_image
@@ -40,7 +41,7 @@ class EmbeddedSample:
 NO_SAMPLE = EmbeddedSample(None, None)  # of a sense that is not usable
 
 
-def sense_of_file(path: Path) -> str:
+def sense_of_file(path: Path) -> Sense:
     """Tell by its ending whether a file is seen or heard: "image" or "audio".
 
     Raises:
@@ -48,9 +49,9 @@ def sense_of_file(path: Path) -> str:
     """
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
-        return "image"
+        return Sense.IMAGE
     if suffix in AUDIO_SUFFIXES:
-        return "audio"
+        return Sense.AUDIO
     endings = " ".join(sorted(IMAGE_SUFFIXES | AUDIO_SUFFIXES))
     raise InputError(
         f"{path}: neither a photograph nor a recording by its ending; expected one of {endings}"
@@ -63,7 +64,7 @@ def embed_file(encoder: Encoder, path: Path) -> Iterator[EmbeddedSample]:
     Raises:
         InputError: When it cannot be read, or nothing in it is usable.
     """
-    if sense_of_file(path) == "audio":
+    if sense_of_file(path) == Sense.AUDIO:
         yield from embed_sound(encoder, read_blocks(path, encoder.audio_spec.rate_hz), str(path))
         return
     yield see(encoder, read_photograph(path))

@@ -12,6 +12,7 @@ from birdfield.errors import InputError, shorten_list
 from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import Encoder, Vector, pool
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species, fold
 from birdfield.model.store import Enrolled, Store, edit_store, load_store, merged_gallery
 from birdfield.recognise.embed import embed_file, sense_of_file
@@ -35,7 +36,7 @@ class FileReport:
     """
 
     path: Path
-    sense: str
+    sense: Sense
     to_others: float | None
     nearest: str | None
     nearest_similarity: float | None
@@ -45,7 +46,7 @@ class FileReport:
 @dataclass(frozen=True, eq=False)  # a file that is named twice is two of them
 class _Candidate:
     path: Path
-    sense: str
+    sense: Sense
     digest: str
     vector: Vector
 
@@ -168,8 +169,8 @@ def _is_outlier(similar: float | None, others: Sequence[Vector]) -> bool:
 def _nearest(
     gallery: Gallery, encoder: Encoder, candidate: _Candidate, label: str
 ) -> tuple[str | None, float | None]:
-    image = candidate.vector if candidate.sense == "image" else None
-    audio = candidate.vector if candidate.sense == "audio" else None
+    image = candidate.vector if candidate.sense == Sense.IMAGE else None
+    audio = candidate.vector if candidate.sense == Sense.AUDIO else None
     similarities = gallery.similarities(encoder.fuse(image, audio)[None], candidate.sense)[0]
     for row in np.argsort(-similarities):
         if gallery.labels[row] != label:

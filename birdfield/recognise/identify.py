@@ -7,6 +7,7 @@ from pathlib import Path
 from birdfield.errors import InputError
 from birdfield.model.encoder import Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import EmbeddedSample, embed_file, sense_of_file
 from birdfield.recognise.observation import Observation
@@ -87,12 +88,12 @@ def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) 
     Raises:
         InputError: When one of them is not what it should be, or cannot be used.
     """
-    if sense_of_file(image) != "image":
+    if sense_of_file(image) != Sense.IMAGE:
         raise InputError(
             f"{image}: --image takes a photograph; "
             f"expected one of {' '.join(sorted(IMAGE_SUFFIXES))}"
         )
-    if sense_of_file(audio) != "audio":
+    if sense_of_file(audio) != Sense.AUDIO:
         raise InputError(
             f"{audio}: --audio takes a recording; "
             f"expected one of {' '.join(sorted(AUDIO_SUFFIXES))}"

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from birdfield.evaluate.unknown import Separation
-from birdfield.model.encoder import SENSES
 from birdfield.model.gallery import margin_over_unknown
+from birdfield.model.sense import SENSES, Sense
 from birdfield.report.evaluation import Evaluation
 from birdfield.report.svg import (
     COLOURS,
@@ -24,10 +24,10 @@ from birdfield.report.svg import (
 from birdfield.report.tables import NAMES
 
 POINTS = 200  # of a curve, at most
-SHORT = {"image": "sight", "audio": "sound", "both": "both"}  # in a legend
+SHORT = {Sense.IMAGE: "sight", Sense.AUDIO: "sound", Sense.BOTH: Sense.BOTH}  # in a legend
 
 
-def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[Sense, str]]:
     """Draw for each sense how often answers of each score are right, marks by their number."""
     charts = []
     for sense in SENSES:
@@ -103,7 +103,7 @@ def draw_rejection(evaluation: Evaluation) -> str:
     return to_svg(axes, "rejection", "Accuracy of accepted answers. " + "; ".join(said) + ".")
 
 
-def draw_roc(separations: Mapping[str, Separation], name: str, what: str) -> str | None:
+def draw_roc(separations: Mapping[Sense, Separation], name: str, what: str) -> str | None:
     """Draw how many strangers pass as known at each share of known birds that pass, by sense.
 
     Args:

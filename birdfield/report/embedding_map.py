@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from birdfield.model.encoder import SENSES
+from birdfield.model.sense import SENSES, Sense
 from birdfield.report.evaluation import Evaluation
 
 MOST = 1500  # test files on the map; more are drawn from at random
@@ -55,7 +55,9 @@ def draw_map(evaluation: Evaluation) -> Map | None:
     gallery = evaluation.gallery
     vectors = np.concatenate([evaluation.images.vectors, evaluation.audio.vectors])
     species = np.concatenate([evaluation.images.labels, evaluation.audio.labels])
-    kinds = ["image"] * len(evaluation.images.labels) + ["audio"] * len(evaluation.audio.labels)
+    kinds = [Sense.IMAGE] * len(evaluation.images.labels) + [Sense.AUDIO] * len(
+        evaluation.audio.labels
+    )
     paths = [*evaluation.image_paths, *evaluation.audio_paths]
     kept = np.sort(np.random.default_rng(0).permutation(len(vectors))[:MOST])
     rows = np.flatnonzero(np.isin(gallery.owner, species))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from birdfield.evaluate.pairs import Embedded, draw_pairs
 from birdfield.evaluate.scores import Scored, Scores
 from birdfield.evaluate.unknown import Separation
-from birdfield.model.encoder import SENSES
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.decide import log_softmax
 
 
@@ -47,7 +47,7 @@ class Evaluation:
     command: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    separations: Mapping[str, Mapping[str, Separation]] = field(default_factory=dict)
+    separations: Mapping[str, Mapping[Sense, Separation]] = field(default_factory=dict)
     seed: int = 0
 
     @cached_property
@@ -55,21 +55,23 @@ class Evaluation:
         """Rows of `images` and of `audio` behind the samples of `scored.both`, int64 [P] each."""
         return draw_pairs(self.images, self.audio, self.seed)
 
-    def scores(self, sense: str) -> Scores:
+    def scores(self, sense: Sense) -> Scores:
         """Return the scores by one of SENSES."""
-        return {"image": self.scored.image, "audio": self.scored.audio, "both": self.scored.both}[
-            sense
-        ]
+        return {
+            Sense.IMAGE: self.scored.image,
+            Sense.AUDIO: self.scored.audio,
+            Sense.BOTH: self.scored.both,
+        }[sense]
 
-    def answers(self, sense: str) -> NDArray[np.int64]:
+    def answers(self, sense: Sense) -> NDArray[np.int64]:
         """Return the nearest species of each sample, accepted or not, int64 [N]."""
         return np.asarray(self.scores(sense).similarities.argmax(axis=1), np.int64)
 
-    def probabilities(self, sense: str) -> NDArray[np.float64]:
+    def probabilities(self, sense: Sense) -> NDArray[np.float64]:
         """Return the probability of every species, float64 [N, S], as answers state it."""
         temperature = self.gallery.calibration.temperature[SENSES.index(sense)]
         return np.exp(log_softmax(self.scores(sense).similarities / temperature))
 
-    def measured(self) -> tuple[str, ...]:
+    def measured(self) -> tuple[Sense, ...]:
         """List the senses that there were test files of."""
         return tuple(sense for sense in SENSES if len(self.scores(sense).labels))

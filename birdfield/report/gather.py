@@ -13,6 +13,7 @@ from birdfield.evaluate.scores import Scored
 from birdfield.evaluate.unknown import Separation
 from birdfield.model.gallery import Gallery
 from birdfield.model.prototypes import Fuse
+from birdfield.model.sense import Sense
 from birdfield.paths import resolve_model
 from birdfield.report.evaluation import Evaluation
 
@@ -25,7 +26,7 @@ def gather(
     figures: Mapping[str, Any],
     model: Path,
     argv: Sequence[str],
-    separations: Mapping[str, Mapping[str, Separation]],
+    separations: Mapping[str, Mapping[Sense, Separation]],
 ) -> Evaluation:
     """Gather what an evaluation measured.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from birdfield.model.sense import Sense
 from birdfield.report.evaluation import Evaluation
 from birdfield.report.media import picture_uri, spectrogram_uri
 
@@ -38,7 +39,7 @@ class Mistake:
     files: tuple[str, ...]
 
 
-def worst_mistakes(evaluation: Evaluation, sense: str) -> list[Mistake]:
+def worst_mistakes(evaluation: Evaluation, sense: Sense) -> list[Mistake]:
     """Show the surest wrong answers by one sense; a photograph or a recording comes once."""
     scores, answers = evaluation.scores(sense), evaluation.answers(sense)
     probabilities = evaluation.probabilities(sense)
@@ -71,10 +72,10 @@ def worst_mistakes(evaluation: Evaluation, sense: str) -> list[Mistake]:
     return mistakes
 
 
-def _files(evaluation: Evaluation, sense: str, row: int) -> tuple[Path | None, Path | None]:
-    if sense == "image":
+def _files(evaluation: Evaluation, sense: Sense, row: int) -> tuple[Path | None, Path | None]:
+    if sense == Sense.IMAGE:
         return evaluation.image_paths[row], None
-    if sense == "audio":
+    if sense == Sense.AUDIO:
         return None, evaluation.audio_paths[row]
     left, right = evaluation.pairs
     return evaluation.image_paths[left[row]], evaluation.audio_paths[right[row]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from birdfield.model.encoder import SENSES
+from birdfield.model.sense import SENSES
 
 NONE = (None, "none", "clean")  # no noise, no damage
 

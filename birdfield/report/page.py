@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from birdfield.model.encoder import SENSES
+from birdfield.model.sense import SENSES
 from birdfield.report import charts, noise, tables
 from birdfield.report.confusion import draw_matrix
 from birdfield.report.embedding_map import HEIGHT, HUES, WIDTH, draw_map

@@ -8,11 +8,13 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from birdfield.model.sense import Sense
+
 SIZE_INCHES = (4.2, 3.0)  # 403 x 288 px on a screen: a phone's width, half a page's
 
 # Stand-ins that matplotlib draws with, for the page's colours, which it cannot know.
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
-COLOURS = {"image": "#040404", "audio": "#050505", "both": "#060606", "late": "#070707"}
+COLOURS = {Sense.IMAGE: "#040404", Sense.AUDIO: "#050505", Sense.BOTH: "#060606", "late": "#070707"}
 VARIABLES = {
     INK: "ink",
     MUTED: "muted",
@@ -20,9 +22,9 @@ VARIABLES = {
     **{colour: sense for sense, colour in COLOURS.items()},
 }
 # A sense has its marker and its line as well as its colour: no colour is needed to read a chart.
-MARKERS = {"image": "o", "audio": "^", "both": "s", "late": "D"}
-LINES = {"image": "-", "audio": "--", "both": "-", "late": ":"}
-WIDTHS = {"image": 1.5, "audio": 1.5, "both": 2.5, "late": 1.5}
+MARKERS = {Sense.IMAGE: "o", Sense.AUDIO: "^", Sense.BOTH: "s", "late": "D"}
+LINES = {Sense.IMAGE: "-", Sense.AUDIO: "--", Sense.BOTH: "-", "late": ":"}
+WIDTHS = {Sense.IMAGE: 1.5, Sense.AUDIO: 1.5, Sense.BOTH: 2.5, "late": 1.5}
 
 
 def new_axes(xlabel: str, ylabel: str) -> Axes:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.model.encoder import SENSES
+from birdfield.model.sense import SENSES, Sense
 from birdfield.report.evaluation import Evaluation
 
 NAMES = {
-    "image": "Sight",
-    "audio": "Sound",
-    "both": "Sight and sound",
+    Sense.IMAGE: "Sight",
+    Sense.AUDIO: "Sound",
+    Sense.BOTH: "Sight and sound",
     "late": "Late fusion of the two",
 }
 
@@ -70,7 +70,7 @@ class SpeciesRow:
 class Confusion:
     """One species taken for another by one sense, `count` times of `n`."""
 
-    sense: str
+    sense: Sense
     truth: str
     answer: str
     count: int
@@ -106,13 +106,13 @@ def missing_senses(figures: Mapping[str, Any]) -> list[tuple[str, str, float, fl
         Rows of a sense or "late", what is there, top-1, and the change against both senses; none
         when there are no pairs.
     """
-    both = figures["both"]
+    both = figures[Sense.BOTH]
     if not both["n"]:
         return []
     rows = [
-        ("both", "Both senses", both["top1"]),
-        ("image", "Hearing is missing: sight alone", both["image_top1"]),
-        ("audio", "Sight is missing: sound alone", both["audio_top1"]),
+        (Sense.BOTH, "Both senses", both["top1"]),
+        (Sense.IMAGE, "Hearing is missing: sight alone", both["image_top1"]),
+        (Sense.AUDIO, "Sight is missing: sound alone", both["audio_top1"]),
         (
             "late",
             "Both, each judged alone and then joined (late fusion)",
@@ -149,7 +149,7 @@ def species_rows(evaluation: Evaluation) -> list[SpeciesRow]:
     return rows
 
 
-def confusion_counts(evaluation: Evaluation, sense: str) -> NDArray[np.int64]:
+def confusion_counts(evaluation: Evaluation, sense: Sense) -> NDArray[np.int64]:
     """Count answers, int64 [S, S]: rows are the true species, columns what was answered."""
     size = len(evaluation.gallery.labels)
     pairs = evaluation.scores(sense).labels * size + evaluation.answers(sense)
@@ -157,7 +157,7 @@ def confusion_counts(evaluation: Evaluation, sense: str) -> NDArray[np.int64]:
 
 
 def frequent_confusions(
-    counts: NDArray[np.int64], labels: tuple[str, ...], sense: str, most: int
+    counts: NDArray[np.int64], labels: tuple[str, ...], sense: Sense, most: int
 ) -> list[Confusion]:
     """List the confusions with the largest share of their species' samples, by one sense."""
     totals = counts.sum(axis=1)

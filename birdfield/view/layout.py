@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from birdfield.model.names import Names
+from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision
 from birdfield.view.sound_meter import BANDS, COLUMN_S, FLOOR_DB, Level
 from birdfield.view.state import Health, Sighting, View
@@ -41,8 +42,8 @@ AGREEMENT = {
     "agree": ("sight and sound agree", "green"),
     "disagree": ("sight and sound disagree", "yellow"),
 }
-ALONE = {"image": "by sight alone", "audio": "by sound alone"}
-BY = {"image": "seen", "audio": "heard", "both": "seen, heard"}
+ALONE = {Sense.IMAGE: "by sight alone", Sense.AUDIO: "by sound alone"}
+BY = {Sense.IMAGE: "seen", Sense.AUDIO: "heard", Sense.BOTH: "seen, heard"}
 
 
 def draw(view: View, width: int, height: int, colours: bool) -> RenderableType:

@@ -13,6 +13,7 @@ from pathlib import Path
 from birdfield.journal.database import Journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.model.names import LABELS, Names
+from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.watch import thermal
@@ -39,7 +40,7 @@ class Sighting:
     time: datetime
     species: str | None
     scientific: str | None
-    senses: str
+    senses: Sense
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class View:
         if self._journal is None and decision.species is not None:
             self.today[decision.species] += 1
             if before is None or before.species != decision.species:
-                sense = "both" if len(decision.senses) > 1 else decision.senses[0]
+                sense = Sense.BOTH if len(decision.senses) > 1 else decision.senses[0]
                 new = Sighting(now.astimezone(), decision.species, None, sense)
                 self.recent = (new, *self.recent)[:RECENT]
 

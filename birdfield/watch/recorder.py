@@ -26,6 +26,7 @@ from birdfield.journal.novelty import mark_next
 from birdfield.journal.retention import Disk, Retention
 from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.settings.rules import LiveRules
 from birdfield.signals.audio import AudioSpec
 from birdfield.watch.overruns import EventCoalescer
@@ -242,7 +243,7 @@ class Recorder:
     def _keep(self, kept: BestMedia, claim: Claim, window: Window, may_keep: bool) -> None:
         if self._disk.paused:
             return
-        if "image" in claim.senses and window.frame is not None:
+        if Sense.IMAGE in claim.senses and window.frame is not None:
             kept.offer_frame(
                 window.frame,
                 claim.score * window.seen.quality,
@@ -250,7 +251,7 @@ class Recorder:
                 window.start_s,
                 window.end_s,
             )
-        if "audio" in claim.senses and window.waveform is not None and may_keep:
+        if Sense.AUDIO in claim.senses and window.waveform is not None and may_keep:
             kept.offer_sound(
                 with_pre_roll(
                     self._before,
@@ -287,7 +288,7 @@ class Recorder:
         def stored(vector: Vector) -> bytes:
             return vector.astype("<f4").tobytes()
 
-        senses = "both" if len(visit.senses) > 1 else next(iter(visit.senses))
+        senses = Sense.BOTH if len(visit.senses) > 1 else next(iter(visit.senses))
         return VisitEntry(
             visit.species,
             self._scientific.get(visit.species or ""),

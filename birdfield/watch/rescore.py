@@ -14,6 +14,7 @@ from birdfield.errors import InputError
 from birdfield.journal.database import Journal
 from birdfield.model.encoder import DIM, Encoder, Vector
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision, decide
 from birdfield.settings.rules import LiveRules, Rules
 from birdfield.watch.visits import CLAIM_MIDPOINT
@@ -101,7 +102,10 @@ def rescore(
                 log.warning("visit %d is damaged, and left alone", row["id"])
                 continue
             decision = decide(
-                encoder, live.weigh(gallery, started), _vector(row, "image"), _vector(row, "audio")
+                encoder,
+                live.weigh(gallery, started),
+                _vector(row, Sense.IMAGE),
+                _vector(row, Sense.AUDIO),
             )
             species = _answer(row, wavered, decision, renamed)
             wanted = species is None or rules.allow(species, decision.score, started)
@@ -153,7 +157,7 @@ def _answer(
     return None if any(map(is_nearest, wavered)) else sure
 
 
-def _vector(row: sqlite3.Row, sense: str) -> Vector | None:
+def _vector(row: sqlite3.Row, sense: Sense) -> Vector | None:
     data = row[sense]
     if data is None:
         return None

@@ -9,6 +9,7 @@ import numpy as np
 from birdfield.journal.media import BestMedia
 from birdfield.model.encoder import DIM, Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision, decide
 from birdfield.watch.scene import DECISION_S
 from birdfield.watch.window import Window
@@ -77,7 +78,9 @@ def claims_of(encoder: Encoder, gallery: Gallery, window: Window) -> list[Claim]
     sight, sound = claims
     if sight.species == sound.species:
         surer = max(claims, key=lambda claim: claim.support)
-        return [replace(surer, weight=AGREEING_WEIGHT * surer.weight, senses=("image", "audio"))]
+        return [
+            replace(surer, weight=AGREEING_WEIGHT * surer.weight, senses=(Sense.IMAGE, Sense.AUDIO))
+        ]
     if dict(sound.top).get(sight.species, 0.0) >= POSSIBLE_P:
         return [sight]
     return [replace(claim, weight=DISPUTED_WEIGHT * claim.weight) for claim in claims]
@@ -153,8 +156,12 @@ class Visit:
         self.score = max(self.score, claim.score)
         self.windows += 1
         self.senses.update(claim.senses)
-        for sense, vector in (("image", window.seen.image), ("audio", window.heard.audio)):
-            if sense in claim.senses and vector is not None and (sense == "image" or keep_sound):
+        for sense, vector in ((Sense.IMAGE, window.seen.image), (Sense.AUDIO, window.heard.audio)):
+            if (
+                sense in claim.senses
+                and vector is not None
+                and (sense == Sense.IMAGE or keep_sound)
+            ):
                 self.sums[sense] = self.sums.get(sense, np.zeros(DIM, np.float32)) + vector
 
     def absorb(self, weaker: "Visit") -> None:
@@ -174,7 +181,7 @@ def first_s(claim: Claim, window: Window) -> float:
     """Tell when a claim's bird was there first: a frame is of the end of its window."""
     return (
         window.start_s
-        if "audio" in claim.senses
+        if Sense.AUDIO in claim.senses
         else max(window.start_s, window.end_s - DECISION_S)
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan
 from birdfield_train.backbones import get_backbone
@@ -29,7 +30,7 @@ SHARES = (1.0, 0.1)
 def main() -> None:
     """Measure both shares on the same folds."""
     images, out = map(Path, sys.argv[1:3])
-    dataset = replace(scan(images, images, senses=["image"]), audio=())
+    dataset = replace(scan(images, images, senses=[Sense.IMAGE]), audio=())
     backbone = get_backbone("vgg16")
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
     features = extract(dataset, backbone, frontend, lambda *_: None)
@@ -39,8 +40,8 @@ def main() -> None:
         for share in SHARES:
             right: dict[int, list[bool]] = {epoch: [] for epoch in EPOCHS}
             for fold in range(FOLDS):
-                split, tested = samples.split(fold), samples.tested("image", fold)
-                asked = [samples.features["image"][int(row)] for row in tested]
+                split, tested = samples.split(fold), samples.tested(Sense.IMAGE, fold)
+                asked = [samples.features[Sense.IMAGE][int(row)] for row in tested]
                 fitter = Fitter(
                     split, backbone.channels, frontend.spec, FitConfig(image_rate=share), seed
                 )
@@ -51,13 +52,13 @@ def main() -> None:
                         split.image_labels,
                         fitter.heads.embed_images(asked),
                     )
-                    right[epoch] += list(found == samples.labels["image"][tested])
+                    right[epoch] += list(found == samples.labels[Sense.IMAGE][tested])
             rows += [
                 {
                     "seed": seed,
                     "image_rate": share,
                     "epochs": epoch,
-                    "image": round(float(np.mean(values)), 4),
+                    Sense.IMAGE: round(float(np.mean(values)), 4),
                     "n": len(values),
                 }
                 for epoch, values in right.items()

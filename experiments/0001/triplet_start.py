@@ -15,6 +15,7 @@ import numpy as np
 from birdfield.evaluate.pairs import Embedded
 from birdfield.evaluate.scores import Scored, score
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan
 from birdfield_train.backbones import get_backbone
@@ -43,14 +44,14 @@ def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> Scored:
         split.audio_labels,
     )
     tested = {}
-    for sense, embed in (("image", heads.embed_images), ("audio", heads.embed_audio)):
+    for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)
         tested[sense] = Embedded(
             embed([samples.features[sense][int(row)] for row in rows]),
             samples.labels[sense][rows],
             samples.recordings[sense][rows],
         )
-    return score(fusion.fuse, gallery, tested["image"], tested["audio"], seed)
+    return score(fusion.fuse, gallery, tested[Sense.IMAGE], tested[Sense.AUDIO], seed)
 
 
 def write_rows(out: Path, rows: Sequence[dict[str, Any]]) -> None:

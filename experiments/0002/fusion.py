@@ -17,6 +17,7 @@ from birdfield.evaluate.pairs import Embedded, draw_pairs
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import Vectors, unit
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan
 from birdfield_train.backbones import get_backbone
@@ -41,16 +42,16 @@ def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float]
     seen = means(heads.embed_images(split.images), split.image_labels, count)
     heard = means(heads.embed_audio(split.audio), split.audio_labels, count)
     tested = {}
-    for sense, embed in (("image", heads.embed_images), ("audio", heads.embed_audio)):
+    for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)
         tested[sense] = Embedded(
             embed([samples.features[sense][int(row)] for row in rows]),
             samples.labels[sense][rows],
             samples.recordings[sense][rows],
         )
-    left, right = draw_pairs(tested["image"], tested["audio"], seed)
-    image, audio = tested["image"].vectors[left], tested["audio"].vectors[right]
-    truth = tested["image"].labels[left]
+    left, right = draw_pairs(tested[Sense.IMAGE], tested[Sense.AUDIO], seed)
+    image, audio = tested[Sense.IMAGE].vectors[left], tested[Sense.AUDIO].vectors[right]
+    truth = tested[Sense.IMAGE].labels[left]
     by_sight, by_sound = image @ seen.T, audio @ heard.T
     found = {("sight alone", 0.0): by_sight, ("sound among photographs", 0.0): audio @ seen.T}
     for gain in GAINS:

@@ -13,6 +13,7 @@ import numpy as np
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
+from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import scan
 from birdfield.signals.audio import fit_frames, read_audio
 from birdfield_train.run_encoder import Run, RunEncoder
@@ -43,7 +44,7 @@ def main() -> None:
                 "masked": unit(masked.predict_on_batch(short[None])[0]),
             }
             for way, vector in vectors.items():
-                nearest = gallery.similarities(encoder.fuse(None, vector)[None], "audio")[0]
+                nearest = gallery.similarities(encoder.fuse(None, vector)[None], Sense.AUDIO)[0]
                 right.setdefault((way, length), []).append(int(nearest.argmax()) == label)
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)

@@ -11,6 +11,7 @@ import numpy as np
 
 from birdfield.model.encoder import unit
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan
 from birdfield_train.backbones import get_backbone
@@ -40,10 +41,10 @@ def main() -> None:
             split = samples.split(fold)
             heads = Heads(backbone.channels, frontend.spec)
             heads.start(split)
-            rows = samples.tested("image", fold)
-            tested = heads.embed_images([samples.features["image"][int(row)] for row in rows])
+            rows = samples.tested(Sense.IMAGE, fold)
+            tested = heads.embed_images([samples.features[Sense.IMAGE][int(row)] for row in rows])
             found = nearest_means(heads.embed_images(split.images), split.image_labels, tested)
-            right.append(found == samples.labels["image"][rows])
+            right.append(found == samples.labels[Sense.IMAGE][rows])
         pooled[name] = unit(np.stack([feature.load() for feature in features.images]))
         print(
             f"{name}: image top-1 {np.concatenate(right).mean():.4f}, n = {sum(map(len, right))}",

@@ -21,6 +21,7 @@ from birdfield.evaluate.noise import CUT_S, SNRS_DB, Noises, _to_camera_size, fi
 from birdfield.model.bundle import load_bundle
 from birdfield.model.encoder import DIM, Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.model.tflite import TfliteModel
 from birdfield.recognise.dataset import Sample, scan
 from birdfield.recognise.embed import EmbeddedSample, embed_sound, see
@@ -118,7 +119,7 @@ def right(
     """Tell whether the nearest species is the true one."""
     one = image or audio
     assert one is not None
-    sense = "both" if image and audio else "image" if image else "audio"
+    sense = Sense.BOTH if image and audio else Sense.IMAGE if image else Sense.AUDIO
     fused = fuse(
         fusion,
         image.part.image if image else None,
@@ -181,7 +182,7 @@ def top1(
 
 
 def by_quality(
-    fusion: TfliteModel, gallery: Gallery, tried: list[Tried], sense: str
+    fusion: TfliteModel, gallery: Gallery, tried: list[Tried], sense: Sense
 ) -> Iterator[list[Any]]:
     """Tell how often a sense alone is right, from the worst fifth of qualities to the best."""
     answers = np.array(
@@ -189,8 +190,8 @@ def by_quality(
             right(
                 fusion,
                 gallery,
-                one_ if sense == "image" else None,
-                one_ if sense == "audio" else None,
+                one_ if sense == Sense.IMAGE else None,
+                one_ if sense == Sense.AUDIO else None,
                 one,
                 one,
             )
@@ -227,13 +228,13 @@ def main() -> None:
     bundle = load_bundle(model)
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
     fusion = TfliteModel(model / "fusion.tflite", 1)
-    dataset = scan(data / "images", data / "audio")
+    dataset = scan(data / "images", data / Sense.AUDIO)
     images = list(photographs(encoder, dataset.images))
     audio = list(recordings(encoder, dataset.audio, find_noises(noise_dir)))
     shared = sorted({tried.label for tried in images} & {tried.label for tried in audio})
     fitted, reported = set(shared[::2]), set(shared[1::2])
     rows: list[list[Any]] = []
-    for sense, tried in (("image", images), ("audio", audio)):
+    for sense, tried in ((Sense.IMAGE, images), (Sense.AUDIO, audio)):
         rows += by_quality(fusion, gallery, [one_ for one_ in tried if one_.label in fitted], sense)
     for half, labels in (("chosen on", fitted), ("the other", reported)):
         chosen = pairs(images, audio, labels)

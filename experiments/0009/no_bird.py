@@ -18,6 +18,7 @@ from scipy.stats import chi2
 
 from birdfield.model.encoder import Vectors
 from birdfield.model.gallery import Gallery, margin_over_unknown
+from birdfield.model.sense import Sense
 from birdfield.recognise import bird_gate
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
@@ -66,9 +67,9 @@ def an_hour(paths: Sequence[Path], encoder: RunEncoder) -> Iterator[Waveform]:
 def answers(gallery: Gallery, rows: Rows, gate: tuple[float, float]) -> NDArray[np.int64]:
     """Answer by sound alone: the species' place, or -1."""
     fused, bird, voice = rows
-    similarities = gallery.similarities(fused, "audio")
-    background_similarities = gallery.background_similarity(fused, "audio")
-    known = margin_over_unknown(similarities, background_similarities, gallery, "audio") >= 0
+    similarities = gallery.similarities(fused, Sense.AUDIO)
+    background_similarities = gallery.background_similarity(fused, Sense.AUDIO)
+    known = margin_over_unknown(similarities, background_similarities, gallery, Sense.AUDIO) >= 0
     heard = bird >= np.where(voice >= bird_gate.LOUD, gate[1], gate[0])
     return np.where(known & heard, similarities.argmax(axis=1), -1)
 
@@ -83,7 +84,7 @@ def main() -> None:
         background_vectors=gallery.background_vectors[:0],
         background_senses=gallery.background_senses[:0],
     )
-    paths = [sample.path for sample in scan_flat(no_bird, "audio")[0]]
+    paths = [sample.path for sample in scan_flat(no_bird, Sense.AUDIO)[0]]
     tuned, counted = (
         listen(encoder, (one for path in half for one in cut(path, encoder)))
         for half in (paths[::2], paths[1::2])

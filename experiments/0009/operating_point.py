@@ -24,6 +24,7 @@ from scipy.stats import chi2
 from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.model.open_model import open_model
+from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.decide import Decision, decide
 from birdfield.recognise.embed import EmbeddedSample, hear
@@ -146,7 +147,7 @@ def main() -> None:
     files, hours = {}, {}
     with TemporaryDirectory() as folder:
         for seed, (name, side) in enumerate({"tune": tune, "count": count}.items()):
-            paths = [sample.path for sample in scan_flat(side, "audio")[0]]
+            paths = [sample.path for sample in scan_flat(side, Sense.AUDIO)[0]]
             made = sorted(write_background(Path(folder) / name, seed + 1)[1].iterdir())
             files[name] = listen(encoder, gallery, cut([*paths, *made], encoder))
             hours[name] = listen(encoder, gallery, garden(paths, made, encoder, seed))

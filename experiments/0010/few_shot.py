@@ -24,7 +24,7 @@ from birdfield.commands.app import _open_for_evaluation
 from birdfield.evaluate.files import embed_dataset
 from birdfield.evaluate.metrics import bootstrap_ci95
 from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
-from birdfield.model.encoder import SENSES, Encoder, Vector, Vectors, unit
+from birdfield.model.encoder import Encoder, Vector, Vectors, unit
 from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.prototypes import (
     REACH,
@@ -34,6 +34,7 @@ from birdfield.model.prototypes import (
     prototypes_of,
     shrink_to_prior,
 )
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.recognise.dataset import scan
 
@@ -41,7 +42,7 @@ PHOTOGRAPHS = (1, 3, 5)
 RECORDINGS = (0, 1, 2)
 DRAWS = 5
 
-Made = list[tuple[str, Vector]]
+Made = list[tuple[Sense, Vector]]
 Way = Callable[[Fuse, Gallery, Vectors, Vectors], Made]
 
 
@@ -63,7 +64,7 @@ class Files:
     labels: tuple[str, ...]  # of the new species
 
 
-def _centre(gallery: Gallery, sense: str) -> Vector:
+def _centre(gallery: Gallery, sense: Sense) -> Vector:
     """Find the mean of the factory prototypes of a sense."""
     return np.asarray(gallery.vectors[gallery.senses == SENSES.index(sense)].mean(axis=0))
 
@@ -147,8 +148,10 @@ def translated(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) ->
     """Give a species without recordings prototypes moved by how factory senses differ."""
     made = mean(fuse, gallery, images, audio)
     if len(images) and not len(audio):
-        seen = made[0][1] - _centre(gallery, "image")
-        made += [(sense, unit(seen + _centre(gallery, sense))) for sense in ("audio", "both")]
+        seen = made[0][1] - _centre(gallery, Sense.IMAGE)
+        made += [
+            (sense, unit(seen + _centre(gallery, sense))) for sense in (Sense.AUDIO, Sense.BOTH)
+        ]
     return made
 
 
@@ -213,15 +216,17 @@ def kept(path: Path) -> Files:
         return Files((sides[0], sides[1]), (sides[2], sides[3]), tuple(map(str, saved["labels"])))
 
 
-def test_sets(fuse: Fuse, images: Embedded, audio: Embedded, seed: int) -> dict[str, Tested]:
+def test_sets(fuse: Fuse, images: Embedded, audio: Embedded, seed: int) -> dict[Sense, Tested]:
     """Fuse test files by image, by audio and in pairs."""
     left, right = draw_pairs(images, audio, seed)
     fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
     return {
-        "image": Tested(fused["image"], images.labels, (images.recordings,)),
-        "audio": Tested(fused["audio"], audio.labels, (audio.recordings,)),
-        "both": Tested(
-            fused["both"], images.labels[left], (images.recordings[left], audio.recordings[right])
+        Sense.IMAGE: Tested(fused[Sense.IMAGE], images.labels, (images.recordings,)),
+        Sense.AUDIO: Tested(fused[Sense.AUDIO], audio.labels, (audio.recordings,)),
+        Sense.BOTH: Tested(
+            fused[Sense.BOTH],
+            images.labels[left],
+            (images.recordings[left], audio.recordings[right]),
         ),
     }
 
@@ -271,7 +276,7 @@ def with_new(
 
 
 def answers(
-    gallery: Gallery, tested: Tested, sense: str, shift: int
+    gallery: Gallery, tested: Tested, sense: Sense, shift: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell which samples are right, right among the species from `shift` on, and not unknown."""
     similarities = gallery.similarities(tested.vectors, sense)
@@ -303,8 +308,8 @@ def _measure_way(
     fuse: Fuse,
     gallery: Gallery,
     files: Files,
-    old: Mapping[str, Tested],
-    before: Mapping[str, NDArray[np.bool_]],
+    old: Mapping[Sense, Tested],
+    before: Mapping[Sense, NDArray[np.bool_]],
     photographs: int,
     recordings: int,
     name: str,

@@ -13,6 +13,7 @@ import numpy as np
 
 from birdfield.evaluate.metrics import bootstrap_ci95
 from birdfield.model.bundle import load_bundle
+from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.embed import read_photograph, see
 
@@ -49,7 +50,9 @@ def main(model: str, images: str, scenes: str, out: str) -> None:
         (read_photograph(sample.path), gallery.labels.index(sample.label))
         for sample in scan(Path(images), Path(images), senses=["image"]).images
     ]
-    backgrounds = [read_photograph(sample.path) for sample in scan_flat(Path(scenes), "image")[0]]
+    backgrounds = [
+        read_photograph(sample.path) for sample in scan_flat(Path(scenes), Sense.IMAGE)[0]
+    ]
     with Path(out).open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["share_of_area", "image_top1", "low", "high", "n"])
@@ -61,7 +64,7 @@ def main(model: str, images: str, scenes: str, out: str) -> None:
                 vector = see(encoder, place(photograph, scene, share, rng)).image
                 assert vector is not None
                 fused = encoder.fuse(vector, None)[None]
-                right.append(int(gallery.similarities(fused, "image")[0].argmax()) == label)
+                right.append(int(gallery.similarities(fused, Sense.IMAGE)[0].argmax()) == label)
             low, high = bootstrap_ci95(np.array(right), np.arange(len(right)))
             row = [
                 share,

@@ -16,6 +16,7 @@ import numpy as np
 
 from birdfield.model.encoder import unit
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan
 from birdfield_train.backbones import get_backbone
@@ -39,7 +40,7 @@ def main() -> None:
     samples = index_samples(features, dataset.species, SEED)
     right: dict[int, list[bool]] = {others: [] for others in OTHERS}
     for fold in range(FOLDS):
-        split, tested = samples.split(fold), samples.tested("image", fold)
+        split, tested = samples.split(fold), samples.tested(Sense.IMAGE, fold)
         tail = tuned_tail(
             backbone,
             split.images,
@@ -55,10 +56,12 @@ def main() -> None:
         asked = np.stack(
             [
                 feature.load()
-                for feature in tail.pool([samples.features["image"][int(row)] for row in tested])
+                for feature in tail.pool(
+                    [samples.features[Sense.IMAGE][int(row)] for row in tested]
+                )
             ]
         )
-        labels = samples.labels["image"][tested]
+        labels = samples.labels[Sense.IMAGE][tested]
         for others in OTHERS:
             used = views[:, : others + 1]
             kernel, bias = weighted_discriminant(

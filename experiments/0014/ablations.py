@@ -27,6 +27,7 @@ from birdfield.evaluate.scores import Scored, score
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import DIM, unit
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import Dataset, scan, scan_flat
@@ -46,7 +47,6 @@ from birdfield_train.towers import set_projection
 
 EPOCHS, GAIN = 2, 0.45
 VERSIONS = 2  # of a recording: the plain one and one other
-SENSES = ("image", "audio", "both")
 POOLINGS = {
     "mean and max": ("mean", "max"),
     "mean": ("mean",),
@@ -125,7 +125,7 @@ class Recording(Feature):
 
 def hear(dataset: Dataset, noise_dir: Path) -> list[Feature]:
     """Embed the recordings and their versions, or take them from the cache."""
-    noises = [sample.path for sample in scan_flat(noise_dir, "audio")[0]]
+    noises = [sample.path for sample in scan_flat(noise_dir, Sense.AUDIO)[0]]
     found = extract(
         replace(dataset, images=()),
         get_backbone("efficientnet-lite0"),
@@ -332,7 +332,7 @@ def score_fold(
         split.audio_labels,
     )
     tested: list[Embedded] = []
-    for sense, embed in (("image", heads.embed_images), ("audio", heads.embed_audio)):
+    for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)[: None if sense in senses else 0]
         tested.append(
             Embedded(

@@ -14,6 +14,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.frontend import Frontend
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan, scan_flat
 from birdfield.signals.audio import fit_frames, read_audio, window_starts
@@ -77,7 +78,7 @@ def main(data: str, noise_dir: str, out: str) -> None:
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     waveforms = [read_audio(sample.path, YAMNET.rate_hz) for sample in dataset.audio]
-    noises = [sample.path for sample in scan_flat(Path(noise_dir), "audio")[0]]
+    noises = [sample.path for sample in scan_flat(Path(noise_dir), Sense.AUDIO)[0]]
     seen, unseen = noises[::2], [read_audio(path, YAMNET.rate_hz) for path in noises[1::2]]
     clean = [pooled(frontend, waveform) for waveform in waveforms]
     versions = [

@@ -22,6 +22,7 @@ import numpy as np
 from birdfield.capture.camera import crop
 from birdfield.model.bundle import load_bundle
 from birdfield.model.encoder import Encoder, unit
+from birdfield.model.sense import Sense
 from birdfield.signals.image import read_image
 from birdfield.signals.motion import MotionGate
 
@@ -117,7 +118,7 @@ def main() -> None:
 
     def named(vector: Any, label: str, path: Path) -> bool:
         if label in known:
-            rows = gallery.similarities(encoder.fuse(vector, None)[None], "image")
+            rows = gallery.similarities(encoder.fuse(vector, None)[None], Sense.IMAGE)
             return bool(gallery.labels[int(rows[0].argmax())] == label)
         means = {
             name: unit(np.mean([one for place, one in vectors.items() if place != path], axis=0))

@@ -16,6 +16,7 @@ import numpy as np
 from birdfield.evaluate.metrics import auroc
 from birdfield.model.bundle import load_bundle
 from birdfield.model.gallery import margin_over_unknown
+from birdfield.model.sense import Sense
 from birdfield.recognise.close_look import parts_of
 from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.embed import read_photograph
@@ -34,16 +35,18 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
         fused = np.stack(
             [encoder.fuse(encoder.image_vector(part), None) for part in parts_of(image)]
         )
-        similarities = gallery.similarities(fused, "image")
+        similarities = gallery.similarities(fused, Sense.IMAGE)
         return similarities.argmax(axis=1), margin_over_unknown(
-            similarities, gallery.background_similarity(fused, "image"), gallery, "image"
+            similarities, gallery.background_similarity(fused, Sense.IMAGE), gallery, Sense.IMAGE
         )
 
     photographs = [
         (read_photograph(sample.path), gallery.labels.index(sample.label))
         for sample in scan(Path(images), Path(images), senses=["image"]).images
     ]
-    backgrounds = [read_photograph(sample.path) for sample in scan_flat(Path(scenes), "image")[0]]
+    backgrounds = [
+        read_photograph(sample.path) for sample in scan_flat(Path(scenes), Sense.IMAGE)[0]
+    ]
     labels = np.array([label for _, label in photographs])
     looks = {}
     for share in sizes.SHARES:

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.model.encoder import SENSES, unit
+from birdfield.model.encoder import unit
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.tflite import TfliteModel
 from birdfield_export.calibrate import Inputs, kept_data, synthetic_inputs
 from birdfield_train.run_encoder import Run
@@ -74,10 +75,12 @@ def verify(
         for name, one in synthetic.items()
     }
     before = after = None
-    if tower in SENSES[:2]:
+    if tower in EACH_SENSE:
         data = kept_data(run.folder / "calibration.npz")
-        labels = data.image_labels if tower == "image" else data.sequence_labels
-        before, after = (_top1(run, tower, vectors, labels) for vectors in (reference, found))
+        labels = data.image_labels if tower == Sense.IMAGE else data.sequence_labels
+        before, after = (
+            _top1(run, Sense(tower), vectors, labels) for vectors in (reference, found)
+        )
     return Parity(
         precision,
         float(cosines.mean()),
@@ -113,7 +116,7 @@ def _tflite_vectors(model: TfliteModel, inputs: Inputs) -> NDArray[np.float32]:
 
 
 def _top1(
-    run: Run, sense: str, vectors: NDArray[np.float32], labels: NDArray[np.int64]
+    run: Run, sense: Sense, vectors: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> float | None:
     """Count right answers by one sense, over samples that the run was trained on."""
     if not len(labels):

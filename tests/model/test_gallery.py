@@ -14,6 +14,7 @@ from birdfield.model.gallery import (
     margin_over_unknown,
     parse_species,
 )
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species
 
 
@@ -32,7 +33,7 @@ def gallery(prototypes: list[tuple[int, int, float]], species: int) -> Gallery:
 
 def test_similarity_is_the_cosine_of_the_angle() -> None:
     """At 0, 60 and 120 degrees: 1, 0.5 and -0.5; seen from 60 degrees: 0.5, 1 and 0.5."""
-    found = factory().similarities(np.stack([at(0), at(60)]), "image")
+    found = factory().similarities(np.stack([at(0), at(60)]), Sense.IMAGE)
     assert np.allclose(found, [[1, 0.5, -0.5], [0.5, 1, 0.5]], atol=1e-6)
 
 
@@ -41,9 +42,11 @@ def test_knownness_is_how_far_the_nearest_is_above_its_own_threshold() -> None:
     thresholds = np.array([[0, 0.5, 0], [0, 0.9, 0], [0, 0, 0]], np.float32)
     cosines = np.array([[0.75, 0.5, 0], [0.5, 0.8125, 0]], np.float32)
     far = np.full(2, -1, np.float32)
-    known = margin_over_unknown(cosines, far, replace(factory(), thresholds=thresholds), "audio")
+    known = margin_over_unknown(
+        cosines, far, replace(factory(), thresholds=thresholds), Sense.AUDIO
+    )
     assert np.allclose(known, [0.25, -0.0875], atol=1e-6)
-    assert margin_over_unknown(cosines[:0], far[:0], factory(), "image").shape == (0,)
+    assert margin_over_unknown(cosines[:0], far[:0], factory(), Sense.IMAGE).shape == (0,)
 
 
 def test_what_is_nearer_to_no_bird_is_not_known() -> None:
@@ -53,7 +56,7 @@ def test_what_is_nearer_to_no_bird_is_not_known() -> None:
     """
     cosines = np.array([[0.75, 0, 0]] * 3 + [[0.375, 0, 0]], np.float32)
     background_similarities = np.array([0.65, 0.72, 0.8, 0.35], np.float32)
-    known = margin_over_unknown(cosines, background_similarities, factory(), "image")
+    known = margin_over_unknown(cosines, background_similarities, factory(), Sense.IMAGE)
     assert np.allclose(known, [0.25, -0.02, -0.1, -0.125], atol=1e-6)
 
 
@@ -71,37 +74,43 @@ def test_no_bird_is_compared_by_the_querys_own_senses() -> None:
     nothing = with_background((0, 60), (0, 90), (1, 180))
     found = [
         nothing.background_similarity(at(0)[None], sense).item()
-        for sense in ("image", "audio", "both")
+        for sense in (Sense.IMAGE, Sense.AUDIO, Sense.BOTH)
     ]
     assert np.allclose(found, [0.5, -1, -1], atol=1e-6)
-    assert factory().background_similarity(np.stack([at(0), at(9)]), "image").tolist() == [-1, -1]
+    assert factory().background_similarity(np.stack([at(0), at(9)]), Sense.IMAGE).tolist() == [
+        -1,
+        -1,
+    ]
 
 
 def test_the_best_prototype_of_a_species_counts() -> None:
     """Of 90 and 30 degrees the query at 0 takes 30: cos(30 deg) = 0.8660."""
     several = gallery([(1, 0, 180), (0, 0, 90), (0, 0, 30)], species=2)
-    assert np.allclose(several.similarities(at(0)[None], "image"), [[0.8660, -1]], atol=1e-4)
+    assert np.allclose(several.similarities(at(0)[None], Sense.IMAGE), [[0.8660, -1]], atol=1e-4)
 
 
 def test_prototypes_of_the_querys_own_senses_are_compared() -> None:
     """By sound, species 0 is at 60 degrees: cos = 0.5; by both at 90: cos = 0."""
     one = gallery([(0, 0, 0), (0, 1, 60), (0, 2, 90)], species=1)
-    found = [one.similarities(at(0)[None], sense).item() for sense in ("image", "audio", "both")]
+    found = [
+        one.similarities(at(0)[None], sense).item()
+        for sense in (Sense.IMAGE, Sense.AUDIO, Sense.BOTH)
+    ]
     assert np.allclose(found, [1, 0.5, 0], atol=1e-6)
 
 
 def test_a_species_without_the_querys_sense_is_compared_by_what_it_has() -> None:
     """Species 1 was only seen, at 60 degrees: heard at 0 degrees it is 0.5 away."""
     mixed = gallery([(0, 0, 0), (0, 1, 90), (1, 0, 60)], species=2)
-    assert np.allclose(mixed.similarities(at(0)[None], "audio"), [[0, 0.5]], atol=1e-6)
+    assert np.allclose(mixed.similarities(at(0)[None], Sense.AUDIO), [[0, 0.5]], atol=1e-6)
 
 
 def test_a_species_without_a_prototype_is_as_far_as_can_be() -> None:
-    assert gallery([(1, 0, 0)], species=3).similarities(at(0)[None], "image").tolist() == [
+    assert gallery([(1, 0, 0)], species=3).similarities(at(0)[None], Sense.IMAGE).tolist() == [
         [-1, 1, -1]
     ]
-    assert gallery([], species=2).similarities(at(0)[None], "both").tolist() == [[-1, -1]]
-    assert factory().similarities(np.zeros((0, 128), np.float32), "image").shape == (0, 3)
+    assert gallery([], species=2).similarities(at(0)[None], Sense.BOTH).tolist() == [[-1, -1]]
+    assert factory().similarities(np.zeros((0, 128), np.float32), Sense.IMAGE).shape == (0, 3)
 
 
 def test_what_is_dumped_is_loaded() -> None:

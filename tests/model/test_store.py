@@ -13,6 +13,7 @@ from fakes import BluePitch, at, factory, make_bundle
 
 from birdfield.errors import InputError
 from birdfield.model.bundle import Bundle
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species
 from birdfield.model.store import (
     Enrolled,
@@ -52,7 +53,7 @@ def bundle(tmp_path: Path) -> Bundle:
     return make_bundle(tmp_path / "m.birdfield")
 
 
-def enrolled(label: str, *samples: tuple[str, float]) -> Enrolled:
+def enrolled(label: str, *samples: tuple[Sense, float]) -> Enrolled:
     """Make an entry of (sense, angle) samples."""
     return Enrolled(
         Species(label),
@@ -81,11 +82,11 @@ def test_what_is_stored_is_loaded(bundle: Bundle) -> None:
     owl = Enrolled(
         Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"}),
         ("a", "b"),
-        ("image", "audio"),
+        (Sense.IMAGE, Sense.AUDIO),
         np.stack([at(10), at(20)]),
     )
     before = replace(
-        store_of(bundle, owl, enrolled("Owl", ("audio", 5))),
+        store_of(bundle, owl, enrolled("Owl", (Sense.AUDIO, 5))),
         removed=frozenset({"Wren"}),
         renamed={"Jay": "Häher"},
     )
@@ -100,12 +101,12 @@ def test_what_is_stored_is_loaded(bundle: Bundle) -> None:
     found = after.enrolled["Käuzchen"]
     assert (found.species, found.hashes, found.senses) == (owl.species, owl.hashes, owl.senses)
     assert np.array_equal(found.vectors, owl.vectors)
-    assert np.array_equal(found.of_sense("audio"), at(20)[None])
+    assert np.array_equal(found.of_sense(Sense.AUDIO), at(20)[None])
 
 
 def test_the_store_is_beside_the_bundle_and_the_bundle_is_not_touched(bundle: Bundle) -> None:
     before = {path: path.read_bytes() for path in bundle.folder.iterdir()}
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     assert store_path(bundle) == bundle.folder.parent / "m.birdfield.store" / "species.store"
     assert {path: path.read_bytes() for path in bundle.folder.iterdir()} == before
 
@@ -115,7 +116,7 @@ def test_the_store_of_a_read_only_bundle_is_in_the_users_data(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     expected = Path(os.environ["XDG_DATA_HOME"]) / "birdfield/stores" / bundle.model_id
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     assert store_path(bundle) == expected / "species.store" and store_path(bundle).is_file()
     assert list(load_store(bundle).enrolled) == ["Owl"]
     assert not (bundle.folder.parent / "m.birdfield.store").exists()
@@ -126,7 +127,7 @@ def test_a_store_is_found_again_once_the_bundles_place_can_be_written(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: False)
-        put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+        put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     put(bundle, replace(load_store(bundle), removed=frozenset({"Wren"})))
     assert list(load_store(bundle).enrolled) == ["Owl"]
     assert load_store(bundle).removed == {"Wren"}
@@ -138,7 +139,7 @@ def test_the_store_of_the_packaged_starter_is_in_the_users_data(
 ) -> None:
     """An upgrade replaces site-packages, though it may be written to."""
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder)
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     folder = Path(os.environ["XDG_DATA_HOME"]) / f"birdfield/stores/starter-{bundle.model_id}"
     assert store_path(bundle) == folder / "species.store" and store_path(bundle).is_file()
     assert list(load_store(bundle).enrolled) == ["Owl"]
@@ -150,7 +151,10 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
 ) -> None:
     """The Wren is of both; what is no store is passed over, and other bundles have no such past."""
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder)
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200)), enrolled("wren", ("image", 9))))
+    put(
+        bundle,
+        store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200)), enrolled("wren", (Sense.IMAGE, 9))),
+    )
     upgraded = replace(bundle, manifest={**bundle.manifest, "model": "0" * 16})
     own = merged_gallery(upgraded, Store(upgraded.model_id), BluePitch().fuse)
     old = store_path(bundle)
@@ -158,7 +162,7 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
     (old.parent.parent / "starter-1/species.store").write_text("no store")
     (sentence,) = stale_stores(upgraded, own)
     assert sentence.startswith(f"{old}: the starter that this package had before was taught Owl, ")
-    put(upgraded, Store(upgraded.model_id, {"owl": enrolled("owl", ("image", 8))}))
+    put(upgraded, Store(upgraded.model_id, {"owl": enrolled("owl", (Sense.IMAGE, 8))}))
     now = merged_gallery(upgraded, load_store(upgraded), BluePitch().fuse)
     assert stale_stores(upgraded, now) == []
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder / "elsewhere")
@@ -168,20 +172,20 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
 def test_a_store_beside_a_bundle_that_became_read_only_is_still_found(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert list(load_store(bundle).enrolled) == ["Owl"]
 
 
 def test_a_link_to_a_bundle_has_its_store(bundle: Bundle) -> None:
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     (bundle.folder.parent / "link").symlink_to(bundle.folder)
     linked = Bundle(bundle.folder.parent / "link", bundle.manifest)
     assert list(load_store(linked).enrolled) == ["Owl"]
 
 
 def test_a_store_of_another_model_is_refused_with_both_ids(tmp_path: Path, bundle: Bundle) -> None:
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     shutil.rmtree(bundle.folder)
     other = make_bundle(bundle.folder, towers="another")
     assert other.model_id != bundle.model_id
@@ -193,7 +197,7 @@ def test_a_store_of_another_model_is_refused_with_both_ids(tmp_path: Path, bundl
 
 
 def test_an_edit_that_fails_changes_nothing(bundle: Bundle) -> None:
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     before = store_path(bundle).read_bytes()
     with pytest.raises(KeyboardInterrupt), edit_store(bundle) as held:
         held[0] = Store(bundle.model_id)
@@ -209,13 +213,13 @@ def test_an_edit_that_changes_nothing_writes_nothing(bundle: Bundle) -> None:
 
 def test_what_a_crash_left_does_not_count(bundle: Bundle) -> None:
     """A process that dies between writing and renaming leaves its temporary file and the lock."""
-    put(bundle, store_of(bundle, enrolled("Owl", ("image", 200))))
+    put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     path = store_path(bundle)
-    half = store_of(bundle, enrolled("Half", ("image", 100))).dump()
+    half = store_of(bundle, enrolled("Half", (Sense.IMAGE, 100))).dump()
     path.with_name(".species.store.abc123").write_bytes(half[: len(half) // 2])
     path.with_name("lock").touch()
     assert list(load_store(bundle).enrolled) == ["Owl"]
-    put(bundle, store_of(bundle, enrolled("Jackdaw", ("image", 100))))
+    put(bundle, store_of(bundle, enrolled("Jackdaw", (Sense.IMAGE, 100))))
     assert list(load_store(bundle).enrolled) == ["Jackdaw"]
 
 
@@ -259,7 +263,7 @@ def test_an_enrolled_species_has_a_prototype_for_each_set_of_senses(bundle: Bund
     The factory's photographs and pairs have one centre, so an average sound leaves a pair at 200;
     with one recording it counts as much as the recording: 205.
     """
-    owl = enrolled("Owl", ("image", 190), ("image", 210), ("audio", 220))
+    owl = enrolled("Owl", (Sense.IMAGE, 190), (Sense.IMAGE, 210), (Sense.AUDIO, 220))
     gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
     assert gallery.labels == ("Jay", "Robin", "Wren", "Owl")
     own = gallery.owner == 3
@@ -275,21 +279,21 @@ def test_an_enrolled_species_has_a_prototype_for_each_set_of_senses(bundle: Bund
 def test_what_reaches_further_does_so_less_with_more_photographs(
     bundle: Bundle, photographs: int, length: float
 ) -> None:
-    owl = enrolled("Owl", *[("image", 200)] * photographs, ("audio", 200))
+    owl = enrolled("Owl", *[(Sense.IMAGE, 200)] * photographs, (Sense.AUDIO, 200))
     gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
     both = gallery.vectors[(gallery.owner == 3) & (gallery.senses == 2)]
     assert np.allclose(both, [length * at(200)], atol=1e-3)
 
 
 def test_a_file_that_was_enrolled_has_a_cosine_of_one_and_no_more(bundle: Bundle) -> None:
-    owl = enrolled("Owl", ("image", 200), ("audio", 200))
+    owl = enrolled("Owl", (Sense.IMAGE, 200), (Sense.AUDIO, 200))
     gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
     decision = decide(BluePitch(), gallery, at(200), at(200))
     assert decision.species == "Owl" and decision.similarity == 1.0
 
 
 def test_more_samples_of_a_factory_species_reach_no_further(bundle: Bundle) -> None:
-    robin = enrolled("Robin", ("image", 80), ("audio", 80))
+    robin = enrolled("Robin", (Sense.IMAGE, 80), (Sense.AUDIO, 80))
     more = merged_gallery(bundle, store_of(bundle, robin), BluePitch().fuse)
     assert np.allclose(np.linalg.norm(more.vectors, axis=1), 1, atol=1e-3)
 
@@ -297,11 +301,11 @@ def test_more_samples_of_a_factory_species_reach_no_further(bundle: Bundle) -> N
 def test_more_samples_of_a_factory_species_add_prototypes(bundle: Bundle) -> None:
     """The robin is at 60 degrees; a bird at 80 is 1 away from the sample, 0.94 from the factory."""
     more = merged_gallery(
-        bundle, store_of(bundle, enrolled("Robin", ("image", 80))), BluePitch().fuse
+        bundle, store_of(bundle, enrolled("Robin", (Sense.IMAGE, 80))), BluePitch().fuse
     )
     assert more.labels == ("Jay", "Robin", "Wren")
-    assert np.allclose(more.similarities(at(80)[None], "image")[0, 1], 1)
-    assert np.allclose(more.similarities(at(60)[None], "image")[0, 1], 1)
+    assert np.allclose(more.similarities(at(80)[None], Sense.IMAGE)[0, 1], 1)
+    assert np.allclose(more.similarities(at(60)[None], Sense.IMAGE)[0, 1], 1)
 
 
 def test_a_tombstone_takes_a_species_with_all_its_prototypes(bundle: Bundle) -> None:
@@ -309,7 +313,7 @@ def test_a_tombstone_takes_a_species_with_all_its_prototypes(bundle: Bundle) -> 
     gone = replace(Store(bundle.model_id), removed=frozenset({"Robin"}))
     gallery = merged_gallery(bundle, gone, BluePitch().fuse)
     assert gallery.labels == ("Jay", "Wren") and gallery.owner.tolist() == [0] * 3 + [1] * 3
-    assert np.allclose(gallery.similarities(at(60)[None], "image"), [[0.5, 0.5]], atol=1e-6)
+    assert np.allclose(gallery.similarities(at(60)[None], Sense.IMAGE), [[0.5, 0.5]], atol=1e-6)
     assert gallery.thresholds.shape == (2, 3)
 
 
@@ -319,7 +323,7 @@ def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
     )
     (bundle.folder / "species.npz").write_bytes(nothing.dump())
     changed = replace(
-        store_of(bundle, enrolled("Owl", ("image", 90))),
+        store_of(bundle, enrolled("Owl", (Sense.IMAGE, 90))),
         removed=frozenset({"Jay"}),
         renamed={"Wren": "Winter Wren"},
     )
@@ -331,7 +335,8 @@ def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
 
 def test_all_factory_species_may_be_removed(bundle: Bundle) -> None:
     gone = replace(
-        store_of(bundle, enrolled("Owl", ("image", 5))), removed=frozenset({"Jay", "Robin", "Wren"})
+        store_of(bundle, enrolled("Owl", (Sense.IMAGE, 5))),
+        removed=frozenset({"Jay", "Robin", "Wren"}),
     )
     assert merged_gallery(bundle, gone, BluePitch().fuse).labels == ("Owl",)
 
@@ -351,8 +356,8 @@ def with_entry(**changes: object) -> Callable[[Store], Store]:
     "change",
     [
         with_entry(hashes=("a",)),
-        with_entry(senses=("image", "smell")),
-        with_entry(senses=("image",)),
+        with_entry(senses=(Sense.IMAGE, "smell")),
+        with_entry(senses=(Sense.IMAGE,)),
         with_entry(vectors=np.zeros((3, 128), np.float32)),
         with_entry(hashes=(), senses=()),
         with_entry(vectors=np.full((2, 128), np.nan, np.float32)),
@@ -365,7 +370,7 @@ def with_entry(**changes: object) -> Callable[[Store], Store]:
 def test_a_store_with_a_right_checksum_is_still_checked(
     bundle: Bundle, change: Callable[[Store], Store]
 ) -> None:
-    data = change(store_of(bundle, enrolled("Owl", ("image", 1), ("audio", 2)))).dump()
+    data = change(store_of(bundle, enrolled("Owl", (Sense.IMAGE, 1), (Sense.AUDIO, 2)))).dump()
     with pytest.raises(InputError):
         parse_store(data, "species.store")
 

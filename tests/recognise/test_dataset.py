@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from birdfield.errors import InputError
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species
 from birdfield.recognise.dataset import (
     STAYS,
@@ -26,7 +27,7 @@ def touch(folder: Path, *names: str) -> None:
         path.touch()
 
 
-def samples(label: str, sense: str, *names: str) -> list[Sample]:
+def samples(label: str, sense: Sense, *names: str) -> list[Sample]:
     return [Sample(Path(name), label, sense, recording_of(Path(name), sense)) for name in names]
 
 
@@ -39,24 +40,24 @@ def test_a_species_may_be_seen_or_heard_or_both(tmp_path: Path) -> None:
         "Grey_Wren/d.bmp",
         "Grey_Wren/e.jpeg",
     )
-    touch(tmp_path / "audio", "Jay/a.wav", "Owl/a.flac", "Owl/b.ogg", "Owl/c.mp3", "Owl/d.aiff")
-    found = scan(tmp_path / "images", tmp_path / "audio")
+    touch(tmp_path / Sense.AUDIO, "Jay/a.wav", "Owl/a.flac", "Owl/b.ogg", "Owl/c.mp3", "Owl/d.aiff")
+    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert found.labels == ("Grey Wren", "Jay", "Owl") and not found.misnamed
-    assert [sample.path.name for sample in found.samples("image")] == [
+    assert [sample.path.name for sample in found.samples(Sense.IMAGE)] == [
         "c.webp",
         "d.bmp",
         "e.jpeg",
         "a.png",
         "b.JPG",
     ]
-    assert [sample.label for sample in found.samples("audio")] == ["Jay", *4 * ["Owl"]]
+    assert [sample.label for sample in found.samples(Sense.AUDIO)] == ["Jay", *4 * ["Owl"]]
 
 
 def test_a_folder_in_either_unicode_form_is_one_species(tmp_path: Path) -> None:
     """macOS writes ä as a and a diaeresis (NFD), Linux as one character (NFC)."""
     touch(tmp_path / "images", f"{unicodedata.normalize('NFD', 'Waldkäuzchen')}/a.png")
-    touch(tmp_path / "audio", f"{unicodedata.normalize('NFC', 'Waldkäuzchen')}/a.wav")
-    found = scan(tmp_path / "images", tmp_path / "audio")
+    touch(tmp_path / Sense.AUDIO, f"{unicodedata.normalize('NFC', 'Waldkäuzchen')}/a.wav")
+    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert found.labels == ("Waldkäuzchen",) and len(found.images) == len(found.audio) == 1
 
 
@@ -71,8 +72,8 @@ def test_what_does_not_belong_is_listed_and_what_is_hidden_is_not(tmp_path: Path
         "Jay/folder.png/x.png",
         ".git/a.png",
     )
-    touch(tmp_path / "audio", "Jay/a.png")
-    found = scan(tmp_path / "images", tmp_path / "audio")
+    touch(tmp_path / Sense.AUDIO, "Jay/a.png")
+    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert [sample.path.name for sample in found.images] == ["a.png"] and not found.audio
     assert sorted(str(path.relative_to(tmp_path)) for path in found.misnamed) == [
         "audio/Jay/a.png",
@@ -84,9 +85,9 @@ def test_what_does_not_belong_is_listed_and_what_is_hidden_is_not(tmp_path: Path
 
 def test_names_fill_in_what_a_folder_does_not_say(tmp_path: Path) -> None:
     touch(tmp_path / "images", "Jay/a.png", "Wren/a.png")
-    (tmp_path / "audio").mkdir()
+    (tmp_path / Sense.AUDIO).mkdir()
     jay = Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"})
-    found = scan(tmp_path / "images", tmp_path / "audio", {"jay": jay})
+    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO, {"jay": jay})
     assert found.species == (jay, Species("Wren"))
 
 
@@ -94,15 +95,15 @@ def test_names_fill_in_what_a_folder_does_not_say(tmp_path: Path) -> None:
     ("missing", "words"),
     [
         ("images", "images: no such folder; expected one folder a species in it"),
-        ("audio", "audio: no such folder"),
+        (Sense.AUDIO, "audio: no such folder"),
         ("neither", "no species in .*images or .*audio; expected a folder a species"),
     ],
 )
 def test_folders_without_a_species_are_refused(tmp_path: Path, missing: str, words: str) -> None:
-    for name in {"images", "audio"} - {missing}:
+    for name in {"images", Sense.AUDIO} - {missing}:
         (tmp_path / name).mkdir()
     with pytest.raises(InputError, match=words):
-        scan(tmp_path / "images", tmp_path / "audio")
+        scan(tmp_path / "images", tmp_path / Sense.AUDIO)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +122,12 @@ def test_folders_without_a_species_are_refused(tmp_path: Path, missing: str, wor
 )
 def test_clips_of_a_recording_share_it(name: str, recording: str) -> None:
     """Only decimal digits 0 to 9 after two underscores make a clip."""
-    assert recording_of(Path(name), "audio") == recording
+    assert recording_of(Path(name), Sense.AUDIO) == recording
 
 
 def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
     touch(
-        tmp_path / "audio",
+        tmp_path / Sense.AUDIO,
         "Jay/song.wav",
         "Jay/song__1.wav",
         "Jay/song__2.wav",
@@ -134,7 +135,7 @@ def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
         "Wren/song.wav",
     )
     touch(tmp_path / "images", "Jay/song.png")
-    found = scan(tmp_path / "images", tmp_path / "audio")
+    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert [sample.recording for sample in (*found.audio, *found.images)] == [
         "audio:call.wav",
         "song",
@@ -146,13 +147,13 @@ def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
 
 
 def test_files_of_one_name_are_two_samples_when_seen_and_heard() -> None:
-    assert recording_of(Path("1.png"), "image") != recording_of(Path("1.png"), "audio")
+    assert recording_of(Path("1.png"), Sense.IMAGE) != recording_of(Path("1.png"), Sense.AUDIO)
 
 
 def test_no_recording_is_in_two_folds() -> None:
     clips = samples(
         "Jay",
-        "audio",
+        Sense.AUDIO,
         *[f"{recording}__{clip}.wav" for recording in range(11) for clip in range(4)],
     )
     folds = assign_folds(clips, 5, seed=3)
@@ -164,8 +165,8 @@ def test_no_recording_is_in_two_folds() -> None:
 
 def test_a_lone_recording_is_never_tested() -> None:
     both = [
-        *samples("Jay", "audio", "one__0.wav", "one__1.wav"),
-        *samples("Jay", "image", "a.png", "b.png"),
+        *samples("Jay", Sense.AUDIO, "one__0.wav", "one__1.wav"),
+        *samples("Jay", Sense.IMAGE, "a.png", "b.png"),
     ]
     folds = assign_folds(both, 5, seed=0)
     assert folds["Jay", "one"] == STAYS
@@ -175,15 +176,15 @@ def test_a_lone_recording_is_never_tested() -> None:
 def test_a_recording_with_a_picture_of_it_is_dealt_once() -> None:
     """A film's stills and its sound carry the same name, and must be tested together."""
     both = [
-        *samples("Jay", "audio", "film__0.wav", "other__0.wav"),
-        *samples("Jay", "image", "film__1.png", "still.png"),
+        *samples("Jay", Sense.AUDIO, "film__0.wav", "other__0.wav"),
+        *samples("Jay", Sense.IMAGE, "film__1.png", "still.png"),
     ]
     folds = assign_folds(both, 2, seed=1)
     assert len(folds) == 3 and fold_of(both, folds)[0] == fold_of(both, folds)[2]
 
 
 def test_the_deal_is_seeded_and_does_not_depend_on_the_order() -> None:
-    clips = samples("Jay", "audio", *[f"{recording}__0.wav" for recording in range(20)])
+    clips = samples("Jay", Sense.AUDIO, *[f"{recording}__0.wav" for recording in range(20)])
     assert assign_folds(clips, 5, 7) == assign_folds(clips[::-1], 5, 7)
     assert assign_folds(clips, 5, 7) != assign_folds(clips, 5, 8)
 
@@ -199,7 +200,7 @@ def test_a_flat_folder_holds_kinds(tmp_path: Path) -> None:
         ".hidden.wav",
         "folder/a.wav",
     )
-    found, misnamed = scan_flat(tmp_path, "audio")
+    found, misnamed = scan_flat(tmp_path, Sense.AUDIO)
     assert [sample.label for sample in found] == ["Rain", "Sea_waves", "Sea_waves", "hum"]
     assert len({sample.recording for sample in found}) == 4
     assert [path.name for path in misnamed] == ["folder", "notes.txt"]
@@ -208,11 +209,14 @@ def test_a_flat_folder_holds_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sense", "words"),
     [
-        ("image", r"flat: holds no photographs; expected <kind>__<n>.webp or the like, without"),
-        ("audio", r"flat: holds no recordings; expected <kind>__<n>.wav or the like, without"),
+        (
+            Sense.IMAGE,
+            r"flat: holds no photographs; expected <kind>__<n>.webp or the like, without",
+        ),
+        (Sense.AUDIO, r"flat: holds no recordings; expected <kind>__<n>.wav or the like, without"),
     ],
 )
-def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: str, words: str) -> None:
+def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: Sense, words: str) -> None:
     with pytest.raises(InputError, match="flat: no such folder; expected "):
         scan_flat(tmp_path / "flat", sense)
     touch(tmp_path / "flat", "Rain/a__1.txt")
@@ -234,4 +238,4 @@ def test_a_folder_that_may_not_be_read_is_named(
     listed = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", guarded)
     with pytest.raises(InputError, match=r"lost\+found: cannot be read \(Permission denied\)"):
-        scan(tmp_path / "images", tmp_path / "audio", senses=["image"])
+        scan(tmp_path / "images", tmp_path / Sense.AUDIO, senses=[Sense.IMAGE])

@@ -9,6 +9,7 @@ from birdfield.commands.describe import enrolment_lines, species_rows
 from birdfield.errors import InputError
 from birdfield.model.bundle import Bundle
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species
 from birdfield.model.store import load_store, merged_gallery, store_path
 from birdfield.recognise.decide import decide
@@ -263,9 +264,9 @@ def test_a_species_that_is_not_there_is_named_with_those_that_are(bundle: Bundle
 
 def test_a_person_is_told_of_each_file_and_of_what_was_done() -> None:
     reports = [
-        FileReport(Path("a.png"), "image", None, None, None, None),
-        FileReport(Path("b.png"), "image", 0.5, "Wren", 0.91, "look-alike"),
-        FileReport(Path("c.png"), "image", 0.5, None, None, "repeat"),
+        FileReport(Path("a.png"), Sense.IMAGE, None, None, None, None),
+        FileReport(Path("b.png"), Sense.IMAGE, 0.5, "Wren", 0.91, "look-alike"),
+        FileReport(Path("c.png"), Sense.IMAGE, 0.5, None, None, "repeat"),
     ]
     assert enrolment_lines(reports, "Owl", dry_run=False) == [
         "a.png: the only one of its kind",

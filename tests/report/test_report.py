@@ -21,7 +21,7 @@ from birdfield.errors import InputError, MissingError
 from birdfield.evaluate.files import embed_folders
 from birdfield.evaluate.scores import late_fusion, report, score
 from birdfield.evaluate.unknown import Separation
-from birdfield.model.encoder import SENSES
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.report import Evaluation, check_report, gather, write_report
 from birdfield.report.gather import read_summary
@@ -120,7 +120,7 @@ def everything(evidence: Evaluation) -> Evaluation:
     return replace(
         evidence,
         figures=figures,
-        separations={"unknown": {"image": found}, "no_bird": {"audio": found}},
+        separations={"unknown": {Sense.IMAGE: found}, "no_bird": {Sense.AUDIO: found}},
         manifest={
             "birdfield": "0.1.0",
             "image": {"backbone": "blue", "size_px": 224},
@@ -327,8 +327,8 @@ def test_the_starter_tells_of_itself_by_its_name(
     assert read_summary(tmp_path) == {}
 
 
-@pytest.mark.parametrize("sense", ["image", "audio"])
-def test_one_sense_alone_makes_a_page(evidence: Evaluation, tmp_path: Path, sense: str) -> None:
+@pytest.mark.parametrize("sense", [Sense.IMAGE, Sense.AUDIO])
+def test_one_sense_alone_makes_a_page(evidence: Evaluation, tmp_path: Path, sense: Sense) -> None:
     images, audio = evidence.images, evidence.audio
     nothing = replace(
         images,
@@ -336,7 +336,7 @@ def test_one_sense_alone_makes_a_page(evidence: Evaluation, tmp_path: Path, sens
         labels=images.labels[:0],
         recordings=images.recordings[:0],
     )
-    images, audio = (images, nothing) if sense == "image" else (nothing, audio)
+    images, audio = (images, nothing) if sense == Sense.IMAGE else (nothing, audio)
     scored = score(BluePitch().fuse, evidence.gallery, images, audio)
     figures = report(scored, "b1rd", 3, late_fusion(scored, CALIBRATION))
     page = page_of(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.model.audio_specs import YAMNET
+from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import Sample
 from birdfield_train.features import Feature, FeatureSet
 from birdfield_train.heads import Split
@@ -14,7 +15,7 @@ CHANNELS = 8  # of a convolutional base that never was
 
 
 def make_feature(
-    folder: Path, name: str, label: str, sense: str, recording: str, values: NDArray[np.floating]
+    folder: Path, name: str, label: str, sense: Sense, recording: str, values: NDArray[np.floating]
 ) -> Feature:
     cached = folder / f"{label}-{sense}-{name}.npy"
     np.save(cached, values.astype(np.float32))
@@ -52,7 +53,7 @@ def make_features(
                 folder,
                 f"{label}{index}.jpg",
                 label,
-                "image",
+                Sense.IMAGE,
                 f"image:{index}",
                 colour + 0.5 * rng.normal(size=2 * CHANNELS),
             )
@@ -63,7 +64,7 @@ def make_features(
                 folder,
                 f"{label}{index}__{clip}.wav",
                 label,
-                "audio",
+                Sense.AUDIO,
                 f"{label}{index}",
                 song + 2 * rng.normal(size=(frames, YAMNET.dim)),
             )

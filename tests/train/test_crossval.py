@@ -14,6 +14,7 @@ from fakes import factory
 
 from birdfield.evaluate.scores import Scored, Scores
 from birdfield.model.audio_specs import YAMNET
+from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import Species
 from birdfield.recognise.dataset import STAYS
 from birdfield_train import crossval
@@ -23,8 +24,6 @@ from birdfield_train.features import FeatureSet
 from birdfield_train.fit import FitConfig
 
 pytestmark = pytest.mark.train
-
-SENSES = ("image", "audio")
 
 
 def species(labels: str) -> list[Species]:
@@ -46,31 +45,31 @@ def indexed(features: FeatureSet, request: pytest.FixtureRequest) -> Indexed:
 
 
 def test_no_recording_is_split_between_folds(indexed: Indexed) -> None:
-    for sense in SENSES:
+    for sense in EACH_SENSE:
         for recording in np.unique(indexed.recordings[sense]):
             assert len(np.unique(indexed.folds[sense][indexed.recordings[sense] == recording])) == 1
 
 
 def test_clips_share_a_recording_and_no_other_species_or_sense_does(indexed: Indexed) -> None:
-    assert len(np.unique(indexed.recordings["audio"])) == 3 * 6 + 1
-    assert len(np.unique(indexed.recordings["image"])) == 3 * 7 + 1
-    assert not np.intersect1d(indexed.recordings["image"], indexed.recordings["audio"]).size
+    assert len(np.unique(indexed.recordings[Sense.AUDIO])) == 3 * 6 + 1
+    assert len(np.unique(indexed.recordings[Sense.IMAGE])) == 3 * 7 + 1
+    assert not np.intersect1d(indexed.recordings[Sense.IMAGE], indexed.recordings[Sense.AUDIO]).size
 
 
 def test_a_lone_recording_stays_in_training(indexed: Indexed) -> None:
-    for sense in SENSES:
+    for sense in EACH_SENSE:
         lone = indexed.labels[sense] == 3
         assert (indexed.folds[sense][lone] == STAYS).all()
         assert (indexed.folds[sense][~lone] != STAYS).all()
 
 
 def test_each_other_sample_is_tested_once_and_then_not_trained_on(indexed: Indexed) -> None:
-    for sense in SENSES:
+    for sense in EACH_SENSE:
         tested = np.concatenate([indexed.tested(sense, fold) for fold in range(FOLDS)])
         assert sorted(tested) == np.flatnonzero(indexed.labels[sense] != 3).tolist()
     for fold in range(FOLDS):
         split = indexed.split(fold)
-        for sense, trained in zip(SENSES, (split.images, split.audio), strict=True):
+        for sense, trained in zip(EACH_SENSE, (split.images, split.audio), strict=True):
             away = {indexed.features[sense][row].cached for row in indexed.tested(sense, fold)}
             assert away and not away & {feature.cached for feature in trained}
             assert len(trained) + len(away) == len(indexed.features[sense])
@@ -80,9 +79,9 @@ def test_each_other_sample_is_tested_once_and_then_not_trained_on(indexed: Index
 def test_each_species_recordings_are_spread_over_the_folds(indexed: Indexed) -> None:
     """6 recordings over 5 folds: no fold has more than 2 of a species."""
     for label in range(3):
-        own = indexed.labels["audio"] == label
+        own = indexed.labels[Sense.AUDIO] == label
         for fold in range(FOLDS):
-            recordings = indexed.recordings["audio"][own & (indexed.folds["audio"] == fold)]
+            recordings = indexed.recordings[Sense.AUDIO][own & (indexed.folds[Sense.AUDIO] == fold)]
             assert 1 <= len(np.unique(recordings)) <= 2
 
 
@@ -98,11 +97,11 @@ def test_a_recording_seen_and_heard_is_dealt_as_one(tmp_path: Path) -> None:
             make_feature(tmp_path, f"{index}", "a", sense, f"film{index}", np.zeros(4))
             for index in range(8)
         )
-        for sense in SENSES
+        for sense in EACH_SENSE
     )
     indexed = index_samples(FeatureSet(seen, heard, ()), species("a"), 0)
-    np.testing.assert_array_equal(indexed.folds["image"], indexed.folds["audio"])
-    np.testing.assert_array_equal(indexed.recordings["image"], indexed.recordings["audio"])
+    np.testing.assert_array_equal(indexed.folds[Sense.IMAGE], indexed.folds[Sense.AUDIO])
+    np.testing.assert_array_equal(indexed.recordings[Sense.IMAGE], indexed.recordings[Sense.AUDIO])
 
 
 def make_scores(right: list[bool], samples: int = 4) -> Scores:
@@ -199,9 +198,9 @@ def test_each_fold_is_reported_with_what_the_other_folds_chose() -> None:
     """
     scored = table(lambda epoch, gain, fold: make_scored(epoch == (2 if fold == 0 else 1)))
     figures, (true, given) = nested_report(scored)
-    assert figures["image"]["top1"] == 0.8 and figures["image"]["n"] == 20
-    assert figures["audio"]["top1"] == figures["both"]["top1"] == 1.0
-    assert figures["both"]["image_top1"] == 0.8
+    assert figures[Sense.IMAGE]["top1"] == 0.8 and figures[Sense.IMAGE]["n"] == 20
+    assert figures[Sense.AUDIO]["top1"] == figures[Sense.BOTH]["top1"] == 1.0
+    assert figures[Sense.BOTH]["image_top1"] == 0.8
     assert figures["late_fusion"]["n"] == 20
     assert len(true) == len(given) == 20
 
@@ -221,7 +220,7 @@ def test_a_folds_thresholds_are_those_of_the_other_folds() -> None:
         return Scored(seen, seen, seen, seen.similarities, seen.similarities, factory())
 
     figures, _ = nested_report(table(right))
-    assert figures["image"]["accepted"] == figures["both"]["accepted"] == 0.8
+    assert figures[Sense.IMAGE]["accepted"] == figures[Sense.BOTH]["accepted"] == 0.8
 
 
 @pytest.fixture
@@ -252,9 +251,9 @@ def test_cross_validation_recognises_separable_species_and_computes_nothing_twic
         lambda stage, epoch, epochs, row: told.append((stage, epoch, epochs)),
     )
     assert told == [("fold 1/2", 1, 1), ("fold 2/2", 1, 1)]
-    assert first.report["image"]["top1"] == first.report["audio"]["top1"] == 1.0
-    assert first.report["image"]["n"] == 12 and first.report["audio"]["n"] == 18
-    assert first.report["both"]["n"] == 3 * 2 * 6  # 2 photographs and 2 or 4 clips in a fold
+    assert first.report[Sense.IMAGE]["top1"] == first.report[Sense.AUDIO]["top1"] == 1.0
+    assert first.report[Sense.IMAGE]["n"] == 12 and first.report[Sense.AUDIO]["n"] == 18
+    assert first.report[Sense.BOTH]["n"] == 3 * 2 * 6  # 2 photographs and 2 or 4 clips in a fold
     assert first.epochs == 1 and first.thresholds.shape == (3, 3)
     monkeypatch.setattr(crossval, "Fitter", None)  # a fit would fail
     second = cross_validate(samples, base, YAMNET, config, 0, tmp_path, lambda *_: None)

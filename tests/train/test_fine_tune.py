@@ -15,6 +15,7 @@ from tiny_training import SILENT, build_base, make_config, quicken, tiny_backbon
 
 from birdfield.errors import InputError
 from birdfield.model.encoder import unit
+from birdfield.model.sense import Sense
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import Sample, scan
@@ -72,7 +73,7 @@ def make_views(
             views = pattern + 1.2 * rng.normal(size=(TUNING.views + 1, *SHAPE))
             path = folder / f"{label}-{seed}-{index}.npy"
             np.save(path, views.astype(np.float16))
-            images.append(Feature(Sample(path, str(label), "image", str(index)), path))
+            images.append(Feature(Sample(path, str(label), Sense.IMAGE, str(index)), path))
     return images, np.repeat(np.arange(species), photographs)
 
 
@@ -117,7 +118,7 @@ def test_pooling_takes_more_photographs_than_are_held_at_a_time(
 def test_a_view_is_read_by_its_number_as_32_bits(tmp_path: Path) -> None:
     views = np.arange(2 * 3, dtype=np.float16).reshape(2, 1, 1, 3)
     np.save(tmp_path / "views.npy", views)
-    feature = Feature(Sample(tmp_path / "0.jpg", "Wren", "image", "0"), tmp_path / "views.npy")
+    feature = Feature(Sample(tmp_path / "0.jpg", "Wren", Sense.IMAGE, "0"), tmp_path / "views.npy")
     np.testing.assert_array_equal(feature.load_view(1), [[[3, 4, 5]]])
     assert feature.load_view(1).dtype == np.float32
 
@@ -333,7 +334,7 @@ def check_tower(run: Run, data: Path) -> None:
     assert np.abs(unit(frozen.predict_on_batch(plain)[0]) - vector).max() > 1e-4
     fused = RunEncoder(run).fuse(vector, None)
     gallery = run.gallery()
-    assert gallery.labels[gallery.similarities(fused[None], "image").argmax()] == "Robin"
+    assert gallery.labels[gallery.similarities(fused[None], Sense.IMAGE).argmax()] == "Robin"
 
 
 def test_a_run_of_sound_alone_keeps_the_packaged_tail(

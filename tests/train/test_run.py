@@ -34,7 +34,7 @@ from birdfield.commands.workstation import open_run
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import BIRDNET
 from birdfield.model.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
-from birdfield.model.encoder import SENSES
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.tflite import TfliteModel
 from birdfield.paths import file_sha256
 from birdfield.signals.audio import read_audio
@@ -180,9 +180,9 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     heard = encoder.hear(read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz))
     assert heard.frames.shape == (1, BIRDNET.dim) and heard.classes.shape == (2, 521)
     fused = encoder.fuse(None, encoder.audio_vector(heard.frames))
-    nearest = run.gallery().similarities(fused[None], "audio").argmax()
+    nearest = run.gallery().similarities(fused[None], Sense.AUDIO).argmax()
     assert run.gallery().labels[nearest] == "Robin"
-    tower = convert_here(run, "audio", "dynamic")
+    tower = convert_here(run, Sense.AUDIO, "dynamic")
     (tmp_path / "audio.tflite").write_bytes(tower)
     assert TfliteModel(tmp_path / "audio.tflite").inputs == {
         "audio": (1, BIRDNET.frames, BIRDNET.dim)

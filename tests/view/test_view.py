@@ -19,6 +19,7 @@ from birdfield.capture.microphone import open_microphone
 from birdfield.journal.database import open_journal, read_journal
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.names import Names
+from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import Species
 from birdfield.recognise.decide import Decision
 from birdfield.recognise.observation import Observation
@@ -64,13 +65,13 @@ def window(decision: Decision | None, end_s: float, **faults: str | None) -> Win
     )
 
 
-def decision(species: str | None, *senses: str, agreement: str = "agree") -> Decision:
+def decision(species: str | None, *senses: Sense, agreement: str = "agree") -> Decision:
     return Decision(
         species,
         0.97,
         0.8,
         0.2,
-        senses or ("image", "audio"),
+        senses or EACH_SENSE,
         ((species or "Jay", 0.97), (LONG, 0.02), ("ホオジロ", 0.01)),
         agreement,
         1.0,
@@ -136,7 +137,7 @@ def test_an_answer_fades_when_nothing_follows(scene: tuple[Watch, MeteredMicroph
     drawn = lines(view)
     assert has(drawn, "Before: Jay, 10 s ago") and not has(drawn, "disagree")
     assert has(drawn, "camera dark", "microphone ok")
-    view.take(window(decision(None, "audio", agreement="single"), 17))
+    view.take(window(decision(None, Sense.AUDIO, agreement="single"), 17))
     assert has(lines(view), "unknown; nearest are") and has(lines(view), "by sound alone")
 
 
@@ -156,7 +157,7 @@ def test_the_visits_of_today_come_from_the_journal(
             assert has(lines(view), "Today: 1 visit, 1 species")
             assert has(lines(view), "12:00 Robin", "seen, heard")
             journal.add_visit(
-                replace(ROBIN, started=NOON, species=None, senses="audio", evidence=()), "a1b2"
+                replace(ROBIN, started=NOON, species=None, senses=Sense.AUDIO, evidence=()), "a1b2"
             )
             view.take(window(None, 7))
             assert has(lines(view), "Today: 2 visits, 1 species"), "undecided is no species"

@@ -20,6 +20,7 @@ from birdfield.capture.microphone import open_microphone
 from birdfield.errors import UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.frontend import Heard
+from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.yamnet import CLASSES
 from birdfield.recognise.decide import Decision
 from birdfield.recognise.observation import Observation, to_json
@@ -60,7 +61,7 @@ def senses(observations: list[Observation]) -> dict[int, tuple[str, ...]]:
     }
 
 
-BOTH, SEEN, HEARD = ("image", "audio"), ("image",), ("audio",)
+BOTH, SEEN, HEARD = EACH_SENSE, (Sense.IMAGE,), (Sense.AUDIO,)
 
 
 def test_a_scene_of_two_files_is_decided_every_window(tmp_path: Path) -> None:

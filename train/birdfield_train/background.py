@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.evaluate.pairs import fuse_senses, pair_at_random
-from birdfield.model.encoder import DIM, SENSES, Vectors, unit
+from birdfield.model.encoder import DIM, Vectors, unit
 from birdfield.model.gallery import Gallery
 from birdfield.model.prototypes import Fuse
+from birdfield.model.sense import SENSES
 
 CENTRES = 12  # of each set of senses, at most
 ROUNDS = 20  # of k-means, at most

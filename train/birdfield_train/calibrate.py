@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.evaluate.scores import Scored, Scores
-from birdfield.model.encoder import SENSES
 from birdfield.model.gallery import Calibration
+from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.decide import log_softmax
 
 TEMPERATURES = np.geomspace(0.01, 1.0, 60)
@@ -69,11 +69,11 @@ def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> 
         fit_temperature([getattr(part, sense) for part in parts]) for sense in SENSES
     )
     image, audio, both = (_right_answers(parts, sense)[0] for sense in SENSES)
-    cosines = {"image": _threshold(image), "audio": _threshold(audio)}
-    for sense, other in (("image", "audio"), ("audio", "image")):
+    cosines = {Sense.IMAGE: _threshold(image), Sense.AUDIO: _threshold(audio)}
+    for sense, other in ((Sense.IMAGE, Sense.AUDIO), (Sense.AUDIO, Sense.IMAGE)):
         if sense in untested:
             cosines[sense] = cosines[other] if cosines[other] < UNREACHABLE else UNTESTED
-    seen, heard = cosines["image"], cosines["audio"]
+    seen, heard = cosines[Sense.IMAGE], cosines[Sense.AUDIO]
     # Without a pair, what was learnt of one sense holds for both.
     joint = _threshold(both) if len(both) else min(seen, heard)
     return Calibration(
@@ -100,7 +100,7 @@ def species_thresholds(
 
 
 def _right_answers(
-    parts: Sequence[Scored], sense: str
+    parts: Sequence[Scored], sense: Sense
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Collect the similarity and the species of each right answer of a sense."""
     scores: list[Scores] = [getattr(part, sense) for part in parts]

@@ -14,8 +14,8 @@ from birdfield.arrays import dump_arrays
 from birdfield.evaluate.pairs import Embedded
 from birdfield.evaluate.scores import Scored, late_fusion, report, score
 from birdfield.evaluate.scores import concatenate as concatenate_scored
-from birdfield.model.encoder import SENSES
 from birdfield.model.gallery import Calibration
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.recognise.dataset import STAYS, assign_folds, fold_of
 from birdfield.signals.audio import AudioSpec
@@ -57,13 +57,13 @@ class Indexed:
     """
 
     species: tuple[Species, ...]
-    features: Mapping[str, Sequence[Feature]]
-    labels: Mapping[str, NDArray[np.int64]]
-    recordings: Mapping[str, NDArray[np.int64]]
-    folds: Mapping[str, NDArray[np.int64]]
+    features: Mapping[Sense, Sequence[Feature]]
+    labels: Mapping[Sense, NDArray[np.int64]]
+    recordings: Mapping[Sense, NDArray[np.int64]]
+    folds: Mapping[Sense, NDArray[np.int64]]
     background: FeatureSet
 
-    def untested(self) -> list[str]:
+    def untested(self) -> list[Sense]:
         """List the senses that are there and of which no file is ever left out."""
         return [
             sense for sense, folds in self.folds.items() if len(folds) and (folds == STAYS).all()
@@ -78,17 +78,18 @@ class Indexed:
             for sense in self.features
         }
         images, audio = (
-            [self.features[sense][int(row)] for row in kept[sense]] for sense in ("image", "audio")
+            [self.features[sense][int(row)] for row in kept[sense]]
+            for sense in (Sense.IMAGE, Sense.AUDIO)
         )
         return Split(
             images,
             audio,
-            self.labels["image"][kept["image"]],
-            self.labels["audio"][kept["audio"]],
+            self.labels[Sense.IMAGE][kept[Sense.IMAGE]],
+            self.labels[Sense.AUDIO][kept[Sense.AUDIO]],
             len(self.species),
         )
 
-    def tested(self, sense: str, fold: int) -> NDArray[np.int64]:
+    def tested(self, sense: Sense, fold: int) -> NDArray[np.int64]:
         """Return the rows of a sense that are tested in a fold."""
         return np.flatnonzero(self.folds[sense] == fold)
 
@@ -98,9 +99,12 @@ def index_samples(
 ) -> Indexed:
     """Number the species and recordings of the usable samples and deal them to folds."""
     labels = {entry.label: row for row, entry in enumerate(species)}
-    by_sense: dict[str, Sequence[Feature]] = {"image": features.images, "audio": features.audio}
+    by_sense: dict[Sense, Sequence[Feature]] = {
+        Sense.IMAGE: features.images,
+        Sense.AUDIO: features.audio,
+    }
     samples = {sense: [feature.sample for feature in found] for sense, found in by_sense.items()}
-    everything = [*samples["image"], *samples["audio"]]
+    everything = [*samples[Sense.IMAGE], *samples[Sense.AUDIO]]
     names: dict[tuple[str, str], int] = {}
     for sample in everything:
         names.setdefault((sample.label, sample.recording), len(names))
@@ -203,7 +207,7 @@ def _fit_fold(
     split = samples.split(fold)
     tested = {
         sense: [samples.features[sense][int(row)] for row in samples.tested(sense, fold)]
-        for sense in ("image", "audio")
+        for sense in (Sense.IMAGE, Sense.AUDIO)
     }
 
     stage = f"fold {fold + 1}/{FOLDS}"
@@ -216,7 +220,7 @@ def _fit_fold(
         lambda *told: on_epoch(f"{stage} base", *told),
     )
     split = replace(split, images=pool_images(tail, split.images, POOLED_VIEWS))
-    tested_images = pool_images(tail, tested["image"])
+    tested_images = pool_images(tail, tested[Sense.IMAGE])
     background_images = pool_images(tail, samples.background.images)
 
     def embed(epoch: int, heads: Heads) -> None:
@@ -229,7 +233,7 @@ def _fit_fold(
                         "train_images": heads.embed_images(split.images),
                         "train_audio": heads.embed_audio(split.audio),
                         "test_images": heads.embed_images(tested_images),
-                        "test_audio": heads.embed_audio(tested["audio"]),
+                        "test_audio": heads.embed_audio(tested[Sense.AUDIO]),
                         "nobird_images": heads.embed_images(background_images),
                         "nobird_audio": heads.embed_audio(samples.background.audio),
                         **heads.fusion_weights().to_arrays(),
@@ -254,7 +258,7 @@ def _score_fold(
 ) -> Iterator[tuple[Option, Scored]]:
     """Score a fold by each option, or by those that are wanted."""
     split = samples.split(fold)
-    rows = {sense: samples.tested(sense, fold) for sense in ("image", "audio")}
+    rows = {sense: samples.tested(sense, fold) for sense in (Sense.IMAGE, Sense.AUDIO)}
     for epoch in EPOCH_GRID:
         gains = [gain for gain in GAIN_GRID if wanted is None or (epoch, gain) in wanted]
         if not gains:
@@ -262,14 +266,14 @@ def _score_fold(
         with np.load(_output(folder, fold, epoch), allow_pickle=False) as saved:
             arrays = dict(saved)
         trained, tested, background = (
-            [arrays.pop(f"{part}_{sense}") for sense in ("images", "audio")]
+            [arrays.pop(f"{part}_{sense}") for sense in ("images", Sense.AUDIO)]
             for part in ("train", "test", "nobird")
         )
         images, audio = (
             Embedded(
                 vectors, samples.labels[sense][rows[sense]], samples.recordings[sense][rows[sense]]
             )
-            for vectors, sense in zip(tested, ("image", "audio"), strict=True)
+            for vectors, sense in zip(tested, (Sense.IMAGE, Sense.AUDIO), strict=True)
         )
         for gain in gains:
             fusion = FusionWeights(**arrays).with_gain(gain)
@@ -303,19 +307,19 @@ def _choose(right: Mapping[Option, Sequence[Right]], folds: Sequence[int]) -> Op
     Epochs are chosen by the towers, whose scores do not depend on the gain; the gain by pairs.
     """
 
-    def share(option: Option, sense: str) -> float:
+    def share(option: Option, sense: Sense) -> float:
         found = np.concatenate([right[option][fold][sense] for fold in folds])
         return float(found.mean()) if len(found) else 0.0
 
     epoch = max(
         EPOCH_GRID,
         key=lambda value: (
-            share((value, GAIN_GRID[0]), "image") + share((value, GAIN_GRID[0]), "audio")
+            share((value, GAIN_GRID[0]), Sense.IMAGE) + share((value, GAIN_GRID[0]), Sense.AUDIO)
         ),
     )
-    if not any(len(results[fold]["both"]) for results in right.values() for fold in folds):
+    if not any(len(results[fold][Sense.BOTH]) for results in right.values() for fold in folds):
         return epoch, UNTESTED_GAIN
-    return epoch, max(GAIN_GRID, key=lambda value: share((epoch, value), "both"))
+    return epoch, max(GAIN_GRID, key=lambda value: share((epoch, value), Sense.BOTH))
 
 
 def _nested_report(

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.model.encoder import DIM, SENSES, Vector, Vectors
+from birdfield.model.encoder import DIM, Vector, Vectors
 from birdfield.model.gallery import Calibration, Gallery
 from birdfield.model.prototypes import Fuse, prototypes_of
+from birdfield.model.sense import SENSES
 from birdfield.model.species import Species
 
 UNCALIBRATED = Calibration((0.1, 0.1, 0.1), (-1.0, -1.0, -1.0), 0.5)

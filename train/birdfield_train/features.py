@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from birdfield import atomic
 from birdfield.errors import InputError
 from birdfield.model.frontend import Frontend
+from birdfield.model.sense import Sense
 from birdfield.paths import cache_home, file_sha256
 from birdfield.recognise.dataset import Dataset, Sample
 from birdfield.recognise.embed import read_photograph
@@ -161,7 +162,7 @@ def _extract(
             for (feature, _), output in zip(waiting, outputs, strict=True):
                 _save(feature.cached, output)
         progress(
-            "photographs" if samples[0].sense == "image" else "recordings",
+            "photographs" if samples[0].sense == Sense.IMAGE else "recordings",
             min(start + size, len(samples)),
             len(samples),
         )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import DIM
+from birdfield.model.sense import Sense
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.towers import audio_tower, fusion_tower, image_head, pool_features
 
@@ -32,8 +33,8 @@ def create_fused_encoder(
     """
     backbone = get_backbone(image_backbone)
     size = backbone.spec.size_px
-    image = keras.Input((size, size, 3), name="image")
-    audio = keras.Input((frames, dim), name="audio")
+    image = keras.Input((size, size, 3), name=Sense.IMAGE)
+    audio = keras.Input((frames, dim), name=Sense.AUDIO)
     presence = keras.Input((2,), name="presence")
     head = image_head(backbone.channels)
     tower = image_tower(backbone, head, trainable_from)
@@ -46,7 +47,7 @@ def create_fused_encoder(
         ]
     )
     return keras.Model(
-        {"image": image, "audio": audio, "presence": presence},
+        {Sense.IMAGE: image, Sense.AUDIO: audio, "presence": presence},
         normalise(name="embedding")(fused),
         name=f"fused_encoder_{DIM}d",
     )

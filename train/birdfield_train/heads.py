@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from birdfield.model.encoder import DIM, Vectors, pool, unit
+from birdfield.model.sense import Sense
 from birdfield.signals.audio import AudioSpec, fit_frames, window_starts
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
@@ -104,7 +105,7 @@ class Heads:
                 np.repeat(split.image_labels, [len(some) for some in views]),
                 IMAGE_PEAK_WEIGHT,
             )
-            set_projection(self.image, "image", kernel, bias)
+            set_projection(self.image, Sense.IMAGE, kernel, bias)
             by_sight = unit(np.stack([some[0] for some in views]) @ kernel + bias)
         if len(np.unique(split.audio_labels)) > 1:
             summaries, rows = _summaries(split.audio, self._frames)
@@ -120,7 +121,7 @@ class Heads:
             else:
                 kernel, bias = weighted_discriminant(summaries, labels, AUDIO_PEAK_WEIGHT)
                 turned = rotation(unit(summaries @ kernel + bias))
-                set_projection(self.audio, "audio", kernel @ turned, bias @ turned)
+                set_projection(self.audio, Sense.AUDIO, kernel @ turned, bias @ turned)
 
     def _start_blocks(
         self,
@@ -141,7 +142,7 @@ class Heads:
         embedded = pooled @ kernel + bias
         blocks = np.concatenate([unit(embedded), unit(told @ directions)], axis=1)
         length = np.linalg.norm(embedded, axis=1).mean() / np.sqrt(2)
-        set_projection(self.audio, "audio", kernel, bias)
+        set_projection(self.audio, Sense.AUDIO, kernel, bias)
         set_blocks(self.audio, directions, length * rotation(unit(blocks)))
 
     def embed_images(self, images: Sequence[Feature]) -> Vectors:

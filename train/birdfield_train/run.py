@@ -20,10 +20,10 @@ from birdfield.errors import BirdfieldError, InputError, shorten_list
 from birdfield.evaluate.table import to_table
 from birdfield.model.audio_specs import BIRDNET, spec_of
 from birdfield.model.birdnet import BIRDNET_LICENCE
-from birdfield.model.encoder import SENSES
 from birdfield.model.frontend import Frontend
 from birdfield.model.gallery import Gallery
 from birdfield.model.open_frontend import open_frontend
+from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species, read_names
 from birdfield.recognise.dataset import WHAT, Dataset, scan, scan_background
 from birdfield_train.backbones import Backbone, get_backbone
@@ -81,7 +81,7 @@ class TrainConfig:
     names: Path | None = None
     seed: int = 0
     strict: bool = False
-    senses: str = "both"
+    senses: str = Sense.BOTH
     background: tuple[Path, Path] | None = None
     licence: str | None = None
     fit: FitConfig = field(default_factory=FitConfig)
@@ -102,9 +102,9 @@ class TrainConfig:
             **({"evidence": evidence} if (evidence := spec_of(self.frontend).evidence) else {}),
         }
 
-    def reads(self, sense: str) -> bool:
+    def reads(self, sense: Sense) -> bool:
         """Tell whether "image" or "audio" is trained."""
-        return self.senses in (sense, "both")
+        return self.senses in (sense, Sense.BOTH)
 
 
 @dataclass(frozen=True)
@@ -452,7 +452,7 @@ def _write(
         "image_backbone": backbone.name,
         "backbone_key": backbone.key,
         "own_image_weights": config.image_weights is not None,
-        "image": {
+        Sense.IMAGE: {
             "size_px": backbone.spec.size_px,
             "order": backbone.spec.order,
             "mean": list(backbone.spec.mean),
@@ -460,7 +460,7 @@ def _write(
         },
         "channels": backbone.channels,
         "frontend": {"name": frontend.spec.name, "sha256": frontend.sha256},
-        "audio": frontend.spec.to_json(),
+        Sense.AUDIO: frontend.spec.to_json(),
         "calibration": selected.calibration.to_json(),
         "seed": config.seed,
         "fit": {**asdict(config.fit), "epochs": selected.epochs, "gain": selected.gain},
