@@ -1,6 +1,8 @@
-"""What is written must name what there is (after sqlite-utils' test_docs.py)."""
+"""Documents: what they name exists (after sqlite-utils' test_docs.py)."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,19 +11,21 @@ import typer
 from birdfield.commands.app import app
 
 ROOT = Path(__file__).parents[1]
+COMMANDS_PAGE = ROOT / "docs" / "guide" / "commands.md"
+PAGES = ["README.md", *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
 COMMAND = typer.main.get_command(app)
 COMMANDS = sorted(getattr(COMMAND, "commands"))  # noqa: B009  (a group, whatever Typer calls it)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_help_and_a_line_in_the_readme(name: str) -> None:
+def test_each_command_has_help_and_a_line_in_the_guide(name: str) -> None:
     assert getattr(COMMAND, "commands")[name].help  # noqa: B009
-    assert re.search(rf"^\| `birdfield {name}\b", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert re.search(rf"^\| `birdfield {name}\b", COMMANDS_PAGE.read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_option_in_the_readmes_line_exists(name: str) -> None:
-    line = re.search(rf"^\| `birdfield {name}\b.*", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_each_option_in_the_guides_line_exists(name: str) -> None:
+    line = re.search(rf"^\| `birdfield {name}\b.*", COMMANDS_PAGE.read_text(), re.MULTILINE)
     assert line
     options = {
         option
@@ -31,28 +35,32 @@ def test_each_option_in_the_readmes_line_exists(name: str) -> None:
     assert set(re.findall(r"--[a-z-]+", line[0])) <= options
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_each_link_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert ((ROOT / page).parent / target).exists(), target
 
 
-def test_the_architecture_names_each_file_of_the_runtime() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    unnamed = [
-        path.name
-        for path in (ROOT / "birdfield").glob("*.py")
-        if path.name not in text and path.name not in ("__init__.py", "config.py", "errors.py")
-    ]
-    assert not unnamed
+def test_the_architecture_lists_the_modules_as_they_are() -> None:
+    subprocess.run([sys.executable, ROOT / "tools" / "file_tables.py", "--check"], check=True)
 
 
-def test_each_decision_has_its_evidence_beside_it() -> None:
-    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+def test_each_decision_names_its_command_and_files() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert records
     for record in records:
-        named = re.findall(r"`(\d{4}_\w+\.(?:py|csv))", record.read_text())
-        commands = re.findall(r"`(?:birdfield|make) ", record.read_text())
+        text = record.read_text()
+        named = re.findall(r"experiments/\d{4}/\w+\.(?:py|csv)", text)
+        commands = re.findall(r"`(?:birdfield|make) ", text)
         assert named or commands, f"{record.name} names no command"
-        assert all((record.parent / name).exists() for name in named)
+        assert all((ROOT / name).exists() for name in named), record.name
+
+
+def test_each_experiment_belongs_to_a_decision() -> None:
+    records = {path.name[:4] for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+    assert {path.name for path in (ROOT / "experiments").iterdir()} <= records
+
+
+def test_the_readme_has_at_most_900_words() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 900

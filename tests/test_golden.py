@@ -32,19 +32,35 @@ class Place:
             path.chmod(0o700 if path.is_dir() else 0o600)
         home = folder / "home"
         shutil.copytree(GOLDEN / "status", home / "run" / "birdfield")
-        kept = {name: value for name, value in os.environ.items()
-                if not name.startswith(("BIRDFIELD_", "XDG_", "RUNTIME_DIRECTORY"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("BIRDFIELD_", "XDG_", "RUNTIME_DIRECTORY"))
+        }
         self.environment = {
-            **kept, "HOME": str(home), "TZ": "UTC", "PYTHONUTF8": "1", "BIRDFIELD_THREADS": "1",
-            **{f"XDG_{name.upper()}": str(home / name)
-               for name in ("config_home", "data_home", "cache_home")},
-            "XDG_RUNTIME_DIR": str(home / "run")}
+            **kept,
+            "HOME": str(home),
+            "TZ": "UTC",
+            "PYTHONUTF8": "1",
+            "BIRDFIELD_THREADS": "1",
+            **{
+                f"XDG_{name.upper()}": str(home / name)
+                for name in ("config_home", "data_home", "cache_home")
+            },
+            "XDG_RUNTIME_DIR": str(home / "run"),
+        }
 
     def run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
         """Run a command in the folder; returns what it printed, with the folder as HERE."""
-        done = subprocess.run([sys.executable, "-m", "birdfield", *arguments], cwd=self.folder,
-                              env=self.environment, capture_output=True, text=True, check=False,
-                              timeout=TIMEOUT_S)
+        done = subprocess.run(
+            [sys.executable, "-m", "birdfield", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
         assert done.returncode in codes, f"{arguments}: {done.returncode}\n{done.stderr}"
         return self._without_folder(done.stdout)
 
@@ -78,8 +94,11 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         kinds = {json.dumps(shape(inner)) for inner in value}
         return [json.loads(kind) for kind in sorted(kinds)]
-    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else (
-        None if value is None else type(value).__name__)
+    return (
+        "number"
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else (None if value is None else type(value).__name__)
+    )
 
 
 def shape_of(text: str) -> Any:
@@ -92,8 +111,10 @@ def shape_of_one(text: str) -> Any:
 
 def answers(text: str) -> Any:
     """Keep all of each answer but when it was given."""
-    return [{name: value for name, value in entry.items() if name != "time"}
-            for entry in json_lines(text)]
+    return [
+        {name: value for name, value in entry.items() if name != "time"}
+        for entry in json_lines(text)
+    ]
 
 
 def names_of_findings(text: str) -> Any:
@@ -142,23 +163,35 @@ def case(name: str, line: str, keep: Callable[[str], Any], **more: Any) -> Case:
     return Case(name, tuple(line.split()), keep, **more)
 
 
-SEEN = [f"images/{name}/bird.jpg" for name in ("Copper_Wagtip", "Bramble_Speckle",
-                                               "Lagoon_Gleamer")]
-HEARD = [f"audio/{name}/song.wav" for name in ("Copper_Wagtip", "Bramble_Speckle",
-                                               "Lagoon_Gleamer")]
+SEEN = [
+    f"images/{name}/bird.jpg" for name in ("Copper_Wagtip", "Bramble_Speckle", "Lagoon_Gleamer")
+]
+HEARD = [
+    f"audio/{name}/song.wav" for name in ("Copper_Wagtip", "Bramble_Speckle", "Lagoon_Gleamer")
+]
 MODEL = f"--model {BUNDLE}"
 PLAIN = "--model plain.birdfield"
 GONE = (1,)  # the watch that wrote the status has ended
 CASES = (
     case("identify", f"identify {' '.join([*SEEN, *HEARD])} {MODEL} --json", answers),
-    case("identify the pair", f"identify --image {SEEN[2]} --audio {HEARD[2]} {MODEL} --json",
-         answers),
+    case(
+        "identify the pair",
+        f"identify --image {SEEN[2]} --audio {HEARD[2]} {MODEL} --json",
+        answers,
+    ),
     case("identify windows", f"identify long.ogg {MODEL} --json", answers),
     case("identify pooled", f"identify long.ogg --pooled {MODEL} --json", answers),
-    case("identify lines", f"identify {SEEN[0]} {HEARD[0]} {MODEL} --lang de --names names.csv",
-         text_lines),
-    case("identify csv", f"identify {SEEN[0]} {MODEL} --csv answers.csv",
-         lambda text: text.splitlines()[0], file="answers.csv"),
+    case(
+        "identify lines",
+        f"identify {SEEN[0]} {HEARD[0]} {MODEL} --lang de --names names.csv",
+        text_lines,
+    ),
+    case(
+        "identify csv",
+        f"identify {SEEN[0]} {MODEL} --csv answers.csv",
+        lambda text: text.splitlines()[0],
+        file="answers.csv",
+    ),
     case("identify without the store", f"identify {HEARD[2]} {PLAIN} --json", answers),
     case("evaluate", f"evaluate {BUNDLE} images audio --json -", shape_of_one),
     case("info", f"info {BUNDLE} --json", shape_of_one),
@@ -174,24 +207,49 @@ CASES = (
     case("events csv", "visits journal --events --csv rows.csv", text_lines, file="rows.csv"),
     case("report", "report journal", text_lines),
     case("export csv", "export-visits journal -o rows", text_lines, file="rows"),
-    case("export ebird", "export-visits journal --format ebird --location 52.5,13.4,Garden -o rows",
-         text_lines, file="rows"),
-    case("export raven", "export-visits journal --format raven --session 1 -o rows", text_lines,
-         file="rows"),
-    case("export audacity", "export-visits journal --format audacity --session 2 -o rows",
-         text_lines, file="rows"),
+    case(
+        "export ebird",
+        "export-visits journal --format ebird --location 52.5,13.4,Garden -o rows",
+        text_lines,
+        file="rows",
+    ),
+    case(
+        "export raven",
+        "export-visits journal --format raven --session 1 -o rows",
+        text_lines,
+        file="rows",
+    ),
+    case(
+        "export audacity",
+        "export-visits journal --format audacity --session 2 -o rows",
+        text_lines,
+        file="rows",
+    ),
     case("rescore", f"rescore journal {MODEL} --dry-run", text_lines),
     case("status", "status --json", json_lines, codes=GONE),
-    case("status lines", "status", lambda text: DURATIONS.sub("updated", text).splitlines(),
-         codes=GONE),
+    case(
+        "status lines",
+        "status",
+        lambda text: DURATIONS.sub("updated", text).splitlines(),
+        codes=GONE,
+    ),
     case("config check", "config check birdfield.toml", text_lines),
     case("config show", "config show birdfield.toml", text_lines),
-    case("doctor", f"doctor {MODEL} --camera scene.avi --microphone scene.ogg --json",
-         names_of_findings, codes=(0, 1)),
-    case("watch", f"watch {MODEL} --camera scene.avi --microphone scene.ogg --fast --json",
-         answers),
-    case("watch by the configuration", "watch --config birdfield.toml --camera scene.avi "
-         "--microphone scene.ogg --journal new --fast --json", shape_of),
+    case(
+        "doctor",
+        f"doctor {MODEL} --camera scene.avi --microphone scene.ogg --json",
+        names_of_findings,
+        codes=(0, 1),
+    ),
+    case(
+        "watch", f"watch {MODEL} --camera scene.avi --microphone scene.ogg --fast --json", answers
+    ),
+    case(
+        "watch by the configuration",
+        "watch --config birdfield.toml --camera scene.avi "
+        "--microphone scene.ogg --journal new --fast --json",
+        shape_of,
+    ),
 )
 
 
@@ -217,8 +275,18 @@ def species_of(place: Place) -> list[str | None]:
 
 def test_a_watch_goes_on_with_the_journal(place: Place) -> None:
     before = place.run("visits", "journal", "--json")
-    place.run("watch", "--model", BUNDLE, "--camera", "scene.avi", "--microphone", "scene.ogg",
-              "--fast", "--journal", "journal")
+    place.run(
+        "watch",
+        "--model",
+        BUNDLE,
+        "--camera",
+        "scene.avi",
+        "--microphone",
+        "scene.ogg",
+        "--fast",
+        "--journal",
+        "journal",
+    )
     *old, new = place.run("visits", "journal", "--json").splitlines(keepends=True)
     assert "".join(old) == before
     assert json.loads(new)["species"] == "Copper Wagtip" and json.loads(new)["mark"] is None
@@ -230,17 +298,21 @@ def test_rescoring_writes_what_the_dry_run_tells(place: Place) -> None:
     assert species_of(place) == before
     told = place.run("rescore", "journal", "--model", BUNDLE).splitlines()
     assert told[:-1] == dry.splitlines()[:-1] and len(told) > 1
-    changed = {int(line.split()[1].rstrip(":")): line.split(" -> ")[1].rpartition(" ")[0]
-               for line in told[:-1]}
+    changed = {
+        int(line.split()[1].rstrip(":")): line.split(" -> ")[1].rpartition(" ")[0]
+        for line in told[:-1]
+    }
     assert species_of(place) == [
         {"unknown": None}.get(new, new) if (new := changed.get(number)) else old
-        for number, old in enumerate(before, 1)]
+        for number, old in enumerate(before, 1)
+    ]
 
 
 def test_the_store_can_be_changed_further(place: Place) -> None:
     def labels() -> set[str]:
-        return {entry["label"] for entry in json_lines(place.run("species", BUNDLE, "list",
-                                                                 "--json"))}
+        return {
+            entry["label"] for entry in json_lines(place.run("species", BUNDLE, "list", "--json"))
+        }
 
     before = labels()
     place.run("species", BUNDLE, "remove", "Lagoon Gleamer")

@@ -18,13 +18,14 @@ finally:
     print(*sorted(sys.modules), file=sys.stderr)
 """
 HELP = {
-    "": "birdfield commands errors paths settings",
+    "": "birdfield commands errors model paths settings",
     "commands": "app config console doctor journal options service watch workstation",
+    "model": "sense",
     "settings": "bounds",
 }
 LOG = {"commands": "log_format"}
 IDENTIFY = {
-    "": "arrays atomic capture model recognise redaction signals",
+    "": "arrays atomic capture recognise redaction signals",
     "capture": "latency",
     "commands": "log_format",
     "model": "audio_specs birdnet bundle encoder frontend gallery log_mel names open_frontend "

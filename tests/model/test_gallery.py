@@ -119,7 +119,14 @@ def test_what_is_dumped_is_loaded() -> None:
     named = replace(before, species=(owl, *before.species[1:]))
     after = load_gallery(named.dump(), CALIBRATION, "species.npz")
     assert after.species == named.species and after.labels[0] == "Käuzchen"
-    for name in ("vectors", "owner", "senses", "thresholds", "nobird_vectors", "nobird_senses"):
+    for name in (
+        "vectors",
+        "owner",
+        "senses",
+        "thresholds",
+        "background_vectors",
+        "background_senses",
+    ):
         assert np.array_equal(getattr(after, name), getattr(named, name))
 
 
@@ -136,9 +143,9 @@ def test_what_is_dumped_is_loaded() -> None:
         ("thresholds", np.zeros((2, 3), np.float32)),
         ("thresholds", np.full((3, 3), np.inf, np.float32)),
         ("senses", np.zeros(1, np.uint8)),
-        ("nobird_senses", np.zeros(1, np.uint8)),
-        ("nobird_vectors", np.zeros((2, 128), np.float32)),
-        ("nobird_vectors", np.zeros((0, 64), np.float32)),
+        ("background_senses", np.zeros(1, np.uint8)),
+        ("background_vectors", np.zeros((2, 128), np.float32)),
+        ("background_vectors", np.zeros((0, 64), np.float32)),
     ],
 )
 def test_parts_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarray) -> None:

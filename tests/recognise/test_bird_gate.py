@@ -20,7 +20,7 @@ def scores(bird: float, voice: float = 0.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("bird", "voice", "birdless"),
+    ("bird", "voice", "background"),
     [
         (QUIET - 0.01, 0, True),
         (QUIET + 0.01, 0, False),
@@ -63,7 +63,7 @@ def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
         assert answer.decision.species == "Robin"
 
 
-def test_a_pool_is_birdless_where_all_windows_are() -> None:
+def test_a_pool_is_background_where_all_windows_are() -> None:
     mute, song = (
         EmbeddedSample(None, at(0), 0, 5, background=True),
         EmbeddedSample(None, at(0), 5, 10),

@@ -38,7 +38,7 @@ def test_the_block_is_followed_as_it_stands(season: ModuleType) -> None:
 
 def test_the_readme_says_what_goes_into_the_configuration(season: ModuleType) -> None:
     """Model and journal, by keys of the file that `config init` writes."""
-    lines = season.steps((ROOT / "README.md").read_text())
+    lines = season.steps((ROOT / "docs" / "guide" / "station.md").read_text())
     template = (ROOT / "birdfield" / "settings" / "birdfield.toml").read_text().splitlines()
     assert [(table, key) for table, key, _ in season.edits(lines)] == [
         ("watch", "model"),

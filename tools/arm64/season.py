@@ -1,4 +1,4 @@
-"""Follow "A season in the garden" of the README on an arm64 computer: sudo make arm64-season.
+"""Follow "A season in the garden" of the guide on an arm64 computer: sudo make arm64-season.
 
 Each line of its block is run as it stands, by an ordinary user of a bare Debian 13 for arm64 with
 systemd, which QEMU emulates (tools/arm64/machine.py); PyPI is a folder of wheels on this machine,
@@ -33,10 +33,10 @@ EMULATED = {"speed"}  # what the doctor may find amiss here
 
 
 def steps(readme: str) -> list[tuple[str, str]]:
-    """Return the lines of the README's block, parted into command and comment."""
+    """Return the lines of the guide's block, parted into command and comment."""
     found = re.search(rf"^## {TITLE}$.*?^```$\n(.*?)^```$", readme, re.M | re.S)
     if found is None:
-        raise SystemExit(f"make arm64-season: README.md has no block below {TITLE!r}")
+        raise SystemExit(f"make arm64-season: docs/guide/station.md has no block below {TITLE!r}")
     parted = (line.partition("#") for line in found[1].splitlines() if line.strip())
     return [(command.strip(), comment.strip()) for command, _, comment in parted]
 
@@ -128,7 +128,7 @@ def edit(machine: Machine, wanted: list[tuple[str, str, str]]) -> None:
 
 
 def judge(command: str, code: int, said: str) -> None:
-    """Raise SystemExit when a step did not end as the README lets expect."""
+    """Raise SystemExit when a step did not end as the guide says."""
     amiss = {line.split()[1].rstrip(":") for line in said.splitlines() if line.startswith("fail ")}
     waits = command.startswith(("birdfield status", "birdfield visits"))  # "after ..."
     if code and not waits and not (command == "birdfield doctor" and amiss <= EMULATED):
@@ -181,14 +181,14 @@ def look_after(machine: Machine) -> None:
 
 
 def main() -> int:
-    """Follow the README; returns the exit code."""
+    """Follow the guide; return the exit code."""
     check_machine()
     check_tools()
     disk = ensure_disk()
     fill_index(disk.folder / "index")
     aviary = disk.folder / "aviary.img"
     write_aviary(aviary)
-    lines = steps((CHECKOUT / "README.md").read_text())
+    lines = steps((CHECKOUT / "docs" / "guide" / "station.md").read_text())
     with package_index(disk.folder / "index") as port, started(disk, aviary) as machine:
         wheels = f"http://{HOST}:{port}"  # of this machine, as the emulated one sees it
         machine.run(
