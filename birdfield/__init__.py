@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # OpenCV reads these when it is loaded, so they are set before any module can load it.
 MAX_PIXELS = 100_000_000  # a 100-megapixel photograph; a larger one is refused before decoding

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from birdfield import __version__
 from birdfield.commands.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,12 @@ def test_each_link_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_wheel_has_todays_version(page: str) -> None:
+    named = re.findall(r"birdfield-(\d[\w.]*)-py3-none-any\.whl", (ROOT / page).read_text())
+    assert set(named) <= {__version__}
 
 
 def test_the_architecture_lists_the_modules_as_they_are() -> None:
