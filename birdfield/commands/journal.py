@@ -4,16 +4,13 @@ import json
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from birdfield.commands.console import check_output, print_error
 from birdfield.commands.options import JsonSwitch, LangOption, NamesOption
 from birdfield.settings.bounds import MAX_COUNT
-
-if TYPE_CHECKING:
-    from birdfield.model.names import Names
 
 JournalArgument = Annotated[
     Path, typer.Argument(metavar="JOURNAL", help="The folder that watch --journal writes.")
@@ -51,6 +48,7 @@ def visits(
     json_lines: JsonSwitch = False,
 ) -> None:
     """List the visits, or the events, of a journal."""
+    from birdfield.commands.species_names import names_of_journal
     from birdfield.errors import UsageError
     from birdfield.journal.database import reading
     from birdfield.journal.queries import (
@@ -68,7 +66,7 @@ def visits(
         raise UsageError("--species is of visits; leave out --events")
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
     check_output(csv)
-    names, kept, count = names_of(lang, names_file), [], 0
+    names, kept, count = names_of_journal(lang, names_file), [], 0
     with reading(journal) as opened:
         rows = (
             events_of(opened, from_time, to_time, last)
@@ -90,25 +88,6 @@ def visits(
         from birdfield.atomic import write_file
 
         write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
-
-
-def names_of(lang: str | None, path: Path | None) -> "Names":
-    """Find species' names: by flags, else the configuration's; the model's for want of a CSV.
-
-    Raises:
-        BirdfieldError: When a file cannot be read, or there is no such language.
-    """
-    from birdfield.model.names import LABELS
-    from birdfield.model.open_model import open_model
-    from birdfield.settings.resolve import ResolvedSettings
-    from birdfield.settings.schema import find_config, load_config
-
-    choice = ResolvedSettings(
-        load_config(find_config(None)), {"names.lang": lang, "names.file": path}
-    )
-    if choice["names.lang"] is None and choice["names.file"] is None:
-        return LABELS
-    return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
 
 
 def export_visits(
@@ -227,6 +206,7 @@ def report(
     names_file: NamesOption = None,
 ) -> None:
     """Show a journal at a glance: visits by hour and species, arrivals, senses."""
+    from birdfield.commands.species_names import names_of_journal
     from birdfield.journal.database import reading
     from birdfield.journal.history import gather_history
     from birdfield.journal.history_table import to_text
@@ -237,7 +217,7 @@ def report(
         from birdfield.report.history_page import check_history, write_history
 
         check_history(html)
-    names = names_of(lang, names_file)
+    names = names_of_journal(lang, names_file)
     with reading(journal) as opened:
         history = gather_history(opened, from_time, to_time)
         if html:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.commands.app import _open_for_evaluation
+from birdfield.commands.evaluate import open_run_or_model
 from birdfield.evaluate.files import embed_dataset
 from birdfield.evaluate.metrics import bootstrap_ci95
 from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
@@ -373,7 +373,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--way", choices=WAYS)
     given = parser.parse_args()
-    encoder, gallery, _ = _open_for_evaluation(given.model)
+    encoder, gallery, _ = open_run_or_model(given.model)
     if given.vectors and given.vectors.exists():
         files = kept(given.vectors)
     else:

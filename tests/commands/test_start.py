@@ -19,7 +19,8 @@ finally:
 """
 HELP = {
     "": "birdfield commands errors model paths settings",
-    "commands": "app config console doctor journal options service watch workstation",
+    "commands": "app bench config console doctor evaluate identify info journal options service "
+    "species watch workstation",
     "model": "sense",
     "settings": "bounds",
 }
@@ -27,7 +28,7 @@ LOG = {"commands": "log_format"}
 IDENTIFY = {
     "": "arrays atomic capture recognise redaction signals",
     "capture": "latency",
-    "commands": "log_format",
+    "commands": "log_format species_names",
     "model": "audio_specs birdnet bundle encoder frontend gallery log_mel names open_frontend "
     "open_model prototypes species store streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify observation",
