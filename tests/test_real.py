@@ -23,7 +23,7 @@ DATA = Path(os.environ.get("BIRDFIELD_DATA", "."))
 def birdfield(*arguments: str | Path) -> str:
     """Run a command; returns what it printed on stdout."""
     done = subprocess.run(
-        [sys.executable, "-c", "from birdfield.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-m", "birdfield", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

@@ -36,7 +36,7 @@ def birdfield(folder: Path, *arguments: str) -> str:
     """Run a command as a user would, showing it; returns what it printed."""
     print("\n$ birdfield " + " ".join(arguments), flush=True)
     done = subprocess.run(
-        [sys.executable, "-c", "from birdfield.cli import main; main()", *arguments],
+        [sys.executable, "-m", "birdfield", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,

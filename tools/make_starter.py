@@ -107,9 +107,7 @@ def link(source: Path, target: Path) -> None:
 
 def birdfield(arguments: Sequence[str]) -> None:
     """Run a command of birdfield's; ends this script when it fails."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from birdfield.cli import main; main()", *arguments], check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "birdfield", *arguments], check=False)
     if done.returncode:
         raise SystemExit(f"birdfield {arguments[0]} ended with exit code {done.returncode}")
 

@@ -27,8 +27,8 @@ SUBJECT_PX = 120  # of what moves in the busy scene, both ways
 QUIET = 0.01  # of the busy scene's sound
 PROGRAM = (
     sys.executable,
-    "-c",
-    "from birdfield.cli import main; main()",
+    "-m",
+    "birdfield",
     "watch",
     "--json",
     "--fast",

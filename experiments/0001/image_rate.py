@@ -4,11 +4,9 @@ Out-of-fold top-1 by image of nearest means after some epochs of triplets on VGG
 share of the heads' rate that its projection learns by; three seeds of folds and batches.
 """
 
-import importlib
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,8 +19,11 @@ from birdfield_train.crossval import FOLDS, index_samples
 from birdfield_train.features import extract
 from birdfield_train.fit import FitConfig, Fitter
 
-triplet_start: Any = importlib.import_module("0001_triplet_start")
-by_sight: Any = importlib.import_module("0005_vgg16_8bit")
+sys.path.append(str(Path(__file__).parents[1] / "0005"))
+
+import triplet_start  # noqa: E402
+import vgg16_8bit  # noqa: E402
+
 EPOCHS, SEEDS = triplet_start.EPOCHS, triplet_start.SEEDS
 SHARES = (1.0, 0.1)
 
@@ -47,7 +48,7 @@ def main() -> None:
                 )
                 for epoch in EPOCHS:
                     fitter.run(epoch, lambda *_: None)
-                    found = by_sight.nearest_means(
+                    found = vgg16_8bit.nearest_means(
                         fitter.heads.embed_images(split.images),
                         split.image_labels,
                         fitter.heads.embed_images(asked),

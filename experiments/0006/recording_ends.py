@@ -5,11 +5,9 @@ done where a recording ends between two patches; three seeds of the folds. Needs
 """
 
 import csv
-import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -20,8 +18,11 @@ from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan
 from birdfield.signals.audio import AudioSpec, Waveform, read_audio
 
-by_sound: Any = importlib.import_module("0013_peaks_by_sound")
-by_classes: Any = importlib.import_module("0019_class_evidence")
+sys.path.append(str(Path(__file__).parents[1] / "0013"))
+sys.path.append(str(Path(__file__).parents[1] / "0019"))
+
+import class_evidence  # noqa: E402
+import peaks_by_sound  # noqa: E402
 
 Starts = Callable[[int, AudioSpec], list[int]]  # of the patches, of how many samples
 
@@ -81,9 +82,10 @@ def main(data: str, out: str) -> None:
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     folds = [
         fold_of(
-            dataset.audio, assign_folds([*dataset.images, *dataset.audio], by_sound.FOLDS, seed)
+            dataset.audio,
+            assign_folds([*dataset.images, *dataset.audio], peaks_by_sound.FOLDS, seed),
         )
-        for seed in by_sound.SEEDS
+        for seed in peaks_by_sound.SEEDS
     ]
     frontend = BirdNet(PACKAGED_YAMNET)
     with Path(out).open("w", newline="") as file:
@@ -95,9 +97,9 @@ def main(data: str, out: str) -> None:
                     np.array(frontend.embed(read_audio(sample.path, BIRDNET.rate_hz)))
                     for sample in dataset.audio
                 ]
-            windows, owner = by_sound.pool_windows(frames, BIRDNET.frames)
+            windows, owner = peaks_by_sound.pool_windows(frames, BIRDNET.frames)
             found = [
-                by_sound.top1(by_classes.two_blocks(1.0), windows, owner, labels, one)
+                peaks_by_sound.top1(class_evidence.two_blocks(1.0), windows, owner, labels, one)
                 for one in folds
             ]
             row = [

@@ -6,11 +6,9 @@ Needs ai-edge-litert.
 """
 
 import csv
-import importlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -21,9 +19,12 @@ from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
 from birdfield.signals.audio import patches, read_audio
 
+sys.path.append(str(Path(__file__).parents[1] / "0013"))
+
+import peaks_by_sound  # noqa: E402
+
 LAYERS = (13, 10, 8, 5)  # by YAMNet's own numbers; each ends in a convolution of 1 x 1
-by_sound: Any = importlib.import_module("0013_peaks_by_sound")
-FOLDS, SEEDS = by_sound.FOLDS, by_sound.SEEDS
+FOLDS, SEEDS = peaks_by_sound.FOLDS, peaks_by_sound.SEEDS
 SHRINKAGE = 0.3
 
 Array = NDArray[np.float32]
@@ -73,16 +74,16 @@ def top1(dataset: Dataset, frames: list[Array], standardised: bool) -> Iterator[
     """Score each fold by the nearest species' mean of the others, with each seed of the folds."""
     audio = dataset.audio
     labels = np.array([dataset.labels.index(sample.label) for sample in audio], np.int64)
-    windows, owner = by_sound.pool_windows(frames, YAMNET.frames)
+    windows, owner = peaks_by_sound.pool_windows(frames, YAMNET.frames)
 
     def fit(own: Array, species: NDArray[np.int64]) -> Callable[[Array], Array]:
         spread = own.std(axis=0) + 1e-3 if standardised else np.float32(1)
-        project = by_sound.discriminant_of(SHRINKAGE)(own / spread, species)
+        project = peaks_by_sound.discriminant_of(SHRINKAGE)(own / spread, species)
         return lambda rows: np.asarray(project(rows / spread))
 
     for seed in SEEDS:
         folds = fold_of(audio, assign_folds([*dataset.images, *audio], FOLDS, seed))
-        yield by_sound.top1(fit, windows, owner, labels, folds)
+        yield peaks_by_sound.top1(fit, windows, owner, labels, folds)
 
 
 def main() -> None:

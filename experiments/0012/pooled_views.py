@@ -7,10 +7,8 @@ not fitted again.
 """
 
 import csv
-import importlib
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +23,10 @@ from birdfield_train.features import extract
 from birdfield_train.fine_tune import tuned_tail
 from birdfield_train.heads import IMAGE_PEAK_WEIGHT, weighted_discriminant
 
-by_sight: Any = importlib.import_module("0005_vgg16_8bit")
+sys.path.append(str(Path(__file__).parents[1] / "0005"))
+
+import vgg16_8bit  # noqa: E402
+
 SEED = 0
 OTHERS = (0, 1, 3, 8)  # views beside the plain one
 
@@ -69,7 +70,7 @@ def main() -> None:
                 np.repeat(split.image_labels, others + 1),
                 IMAGE_PEAK_WEIGHT,
             )
-            found = by_sight.nearest_means(
+            found = vgg16_8bit.nearest_means(
                 unit(views[:, 0] @ kernel + bias), split.image_labels, unit(asked @ kernel + bias)
             )
             right[others] += list(found == labels)

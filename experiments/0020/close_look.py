@@ -6,10 +6,8 @@ wrong and answered, and how pictures of no bird and of species it does not know 
 """
 
 import csv
-import importlib
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,12 +20,15 @@ from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.embed import read_photograph
 from birdfield.signals.image import Frame
 
+sys.path.append(str(Path(__file__).parents[1] / "0012"))
+
+import bird_size  # noqa: E402
+
 LEAST = (9.0, 0.2, 0.15, 0.1, 0.05, 0.0)  # 9: no closer look
 
 
 def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
     """Look at everything in parts once, then measure every way to choose among them."""
-    sizes: Any = importlib.import_module("0012_bird_size")
     bundle = load_bundle(Path(model))
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
 
@@ -49,11 +50,11 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
     ]
     labels = np.array([label for _, label in photographs])
     looks = {}
-    for share in sizes.SHARES:
+    for share in bird_size.SHARES:
         rng = np.random.default_rng(0)
         looks[share] = [
             look(
-                sizes.place(
+                bird_size.place(
                     photograph, backgrounds[int(rng.integers(len(backgrounds)))], share, rng
                 )
             )

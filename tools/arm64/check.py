@@ -59,7 +59,7 @@ def commands(model: str | None, files: Sequence[str]) -> tuple[list[str], list[s
 def ask_here(exchange: Path, model: str | None, files: Sequence[str]) -> Answers:
     """Answer on this machine."""
     embed, identify = commands(model, files)
-    cli = ["-c", "from birdfield.cli import main; main()"]
+    cli = ["-m", "birdfield"]
     environment = {**os.environ, "XDG_DATA_HOME": str(exchange / "data")}  # no user's own species
 
     def run(*arguments: str) -> str:
