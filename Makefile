@@ -5,14 +5,18 @@ BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test faults soak lint wheel wheel-no-starter test-tflite-runtime resolve arm64 \
+.PHONY: demo check test faults soak lint wheel wheel-no-starter test-tflite-runtime resolve arm64 \
         arm64-season clean
 
 demo: $(VENV)/.train
 	$(BIN)/python tools/demo.py $(DEMO)
 
+# What to run before each commit: lint, types, contracts and the quick tests.
+check: lint
+	$(BIN)/python -m pytest -q -n 2 -m 'not train and not slow and not real'
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 # What a field station is to stand; needs the packages of tools/system.sh.
 faults: $(VENV)/toy.birdfield
@@ -44,9 +48,7 @@ OLD := .venv-tflite-runtime
 test-tflite-runtime: $(VENV)/.dev
 	$(PYTHON) -m venv $(OLD)
 	$(OLD)/bin/pip install --quiet -e '.[tflite-runtime,birdnet]' pytest hypothesis
-	$(BIN)/python tools/toy_bundle.py $(OLD)/toy.birdfield
-	BIRDFIELD_RUNTIME=tflite-runtime BIRDFIELD_TOY_BUNDLE=$(OLD)/toy.birdfield \
-	    $(OLD)/bin/python -m pytest tests/model/test_frontends.py tests/model/test_birdnet.py \
+	BIRDFIELD_RUNTIME=tflite-runtime $(OLD)/bin/python -m pytest tests/model/test_frontends.py tests/model/test_birdnet.py \
 	    tests/model/test_bundle.py tests/recognise/test_identify.py tests/recognise/test_enrol.py \
 	    tests/evaluate/test_scores.py tests/watch/test_scene.py
 

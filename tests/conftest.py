@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -9,6 +10,7 @@ from fakes import make_bundle
 
 import birdfield  # noqa: F401 - first, since it sets what OpenCV reads when it is loaded
 
+GOLDEN = Path(__file__).parent / "golden"
 REQUIRE = os.environ.get("BIRDFIELD_REQUIRE") == "1"  # a skip is a failure
 DATA = os.environ.get("BIRDFIELD_DATA")  # the development data, for tests marked `real`
 
@@ -17,7 +19,12 @@ not_run = pytest.StashKey[int]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests on real data out unless they were told where it is."""
+    """Leave the tests on real data out where there is none; group the tests that train."""
+    for item in items:
+        if {"toy_run", "exported_bundle"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("toy_run"))  # trained once, by one worker
+        elif item.get_closest_marker("train"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
     real = [] if DATA else [item for item in items if item.get_closest_marker("real")]
     config.stash[not_run] = len(real)
     if real:
@@ -118,14 +125,15 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_data: Path, toy_cache:
 
 
 @pytest.fixture(scope="session")
-def toy_bundle(request: pytest.FixtureRequest) -> Path:
-    """The bundle exported from `toy_run`; read only: a test that changes it copies it.
-
-    BIRDFIELD_TOY_BUNDLE names one that was made before, where there is no TensorFlow to make it.
-    """
-    if "BIRDFIELD_TOY_BUNDLE" in os.environ:
-        return Path(os.environ["BIRDFIELD_TOY_BUNDLE"]).resolve()
-    toy_run: Path = request.getfixturevalue("toy_run")
+def exported_bundle(toy_run: Path) -> Path:
+    """The bundle exported from `toy_run`; read only: a test that changes it copies it."""
     from birdfield_export.pack import export
 
     return export(toy_run, toy_run.with_name("toy.birdfield"), "int8", say=print)
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of five toy species with tiny towers, which needs no training; read only."""
+    folder = tmp_path_factory.mktemp("bundle")
+    return Path(shutil.copytree(GOLDEN / "garden.birdfield", folder / "toy.birdfield"))

@@ -7,6 +7,7 @@ import fault_rounds as rounds
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_sources_that_die_and_a_model_that_is_damaged(toy_bundle: Path, tmp_path: Path) -> None:
     """Camera, sound of the network, model: a station each, all at once, as they mostly wait."""

@@ -153,7 +153,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "SCENE_S", 8.0)  # a window of 5.3 s and one 2.4 s later
 
 
-@pytest.mark.train
+@pytest.mark.slow
 @pytest.mark.usefixtures("brief")
 def test_a_bundle_is_measured_stage_by_stage_and_as_a_process(
     toy_bundle: Path, tmp_path: Path

@@ -284,6 +284,7 @@ def test_a_network_camera_that_hangs_is_lost_and_comes_back(
         wait_for(lambda: "camera is back" in caplog.messages, "the return")
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_a_camera_whose_picture_never_changes_is_opened_anew(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

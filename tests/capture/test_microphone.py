@@ -335,6 +335,7 @@ def test_a_device_whose_stream_hangs_is_opened_anew(
     assert "microphone lost: usb has hung for 1 s; trying again" in caplog.messages
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_a_real_microphone_is_missing_at_first_then_heard_lost_and_heard_again() -> None:
     # pytest's own folders have names too long for a Unix socket.

@@ -16,13 +16,14 @@ import soundfile
 import typer
 from command_line import PROGRAM, assert_refused, lines_of, run
 from fakes import picture, to_birdnet, tone, write_manifest
+from toy_scene import write_known_species
 
 from birdfield import __version__, paths
 from birdfield.commands.app import app
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.bundle import MANIFEST
 from birdfield.signals.image import read_image
-from birdfield_train.toy_aviary import SPECIES, draw_bird, sing, write_dataset, write_scene
+from birdfield_train.toy_aviary import SPECIES, draw_bird, sing, write_scene
 
 HEAVY = ("tensorflow", "keras", "librosa", "numba", "resampy", "matplotlib", "sklearn", "jinja2")
 TIMEOUT_S = 120
@@ -330,7 +331,6 @@ def test_info_tells_a_person_and_a_program(fake: Path) -> None:
     assert entry["model"] in told.stdout and entry["image"]["size_px"] == 224
 
 
-@pytest.mark.train
 @pytest.mark.parametrize(
     ("arguments", "senses"),
     [
@@ -353,21 +353,18 @@ def test_a_bird_is_named_by_the_senses_that_there_are(
     assert row["species"] in ("Copper Wagtip", None) and len(row["top"]) == 3
 
 
-@pytest.mark.train
 def test_a_recording_has_a_line_for_each_window(model: Path, birds: Path) -> None:
     """12 s: windows at 0, 4.8 and 7 s or what whole hops of 0.48 s make of it, 14 x 0.48 = 6.72."""
     rows = lines_of(run("identify", birds / "bird.wav", "--model", model, "--json"))
     assert [row["start_s"] for row in rows] == [0, 4.8, 6.72]
 
 
-@pytest.mark.train
 def test_an_unknown_bird_is_no_failure(model: Path, tmp_path: Path) -> None:
     path = picture(tmp_path / "noise.png", 10)
     [row] = lines_of(run("identify", path, "--model", model, "--json"))
     assert row["unknown"] == (row["species"] is None)
 
 
-@pytest.mark.train
 def test_one_broken_file_of_several_is_named_and_the_others_are_answered(
     model: Path, birds: Path, tmp_path: Path
 ) -> None:
@@ -378,7 +375,6 @@ def test_one_broken_file_of_several_is_named_and_the_others_are_answered(
     assert json.loads(result.stdout)["file"]["image"].endswith("bird.jpg")
 
 
-@pytest.mark.train
 def test_answers_are_written_to_a_csv_file_too(model: Path, birds: Path, tmp_path: Path) -> None:
     result = run("identify", birds, "--pooled", "--model", model, "--csv", tmp_path / "out.csv")
     assert result.exit_code == 0 and len(result.stdout.splitlines()) == 2
@@ -386,7 +382,6 @@ def test_answers_are_written_to_a_csv_file_too(model: Path, birds: Path, tmp_pat
         assert [row["senses"] for row in csv.DictReader(stream)] == ["image", "audio"]
 
 
-@pytest.mark.train
 @pytest.mark.parametrize(
     "name",
     ["Käuzchen 🦉.jpg", unicodedata.normalize("NFD", "Käuzchen.jpg"), "a b;c'd\".jpg", "-x.jpg"],
@@ -399,7 +394,6 @@ def test_a_file_of_any_name_is_identified(
     assert row["file"]["image"] == str(tmp_path / name)
 
 
-@pytest.mark.train
 def test_a_species_is_enrolled_and_answered_without_retraining(model: Path, tmp_path: Path) -> None:
     """Pictures of one flat scene in noise are no bird of the aviary's."""
     paths = [picture(tmp_path / f"{seed}.png", 250, seed) for seed in range(4)]
@@ -415,27 +409,26 @@ def test_a_species_is_enrolled_and_answered_without_retraining(model: Path, tmp_
     assert row["top"][0]["species"] == "Blaues Käuzchen"
 
 
-@pytest.mark.train
 def test_evaluation_is_printed_and_written(model: Path, tmp_path: Path) -> None:
-    write_dataset(tmp_path, seed=1, photographs=2, recordings=1)
+    write_known_species(tmp_path, photographs=2)
     result = run(
         "evaluate", model, tmp_path / "images", tmp_path / "audio", "--json", tmp_path / "out.json"
     )
-    assert result.exit_code == 0 and "6 species tested, 6 in the gallery" in result.stdout
+    assert result.exit_code == 0 and "5 species tested, 5 in the gallery" in result.stdout
     figures = json.loads((tmp_path / "out.json").read_text())
-    assert figures["image"]["n"] == figures["audio"]["n"] == 12 and figures["both"]["n"] == 24
+    assert figures["image"]["n"] == figures["audio"]["n"] == 10 and figures["both"]["n"] == 20
     assert min(figures[sense]["top1"] for sense in ("image", "audio", "both")) >= 0.75
     printed = run("evaluate", model, tmp_path / "images", tmp_path / "audio", "--json", "-")
     assert json.loads(printed.stdout) == figures
 
 
-@pytest.mark.train
 def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Path) -> None:
-    """Of half the toy aviary: 5 damages times 1 + 2 kinds of noise * 5 conditions of sound."""
+    """Of half of the species: 5 damages times 1 + 2 kinds of noise * 5 conditions of sound."""
     test, strange, flat = (tmp_path / name for name in ("test", "strange", "flat"))
-    write_dataset(test, seed=1, photographs=1, recordings=1)
-    for species in sorted(test.glob("*/*"))[::2]:
-        shutil.rmtree(species)
+    write_known_species(test, photographs=1)
+    for kind in ("images", "audio"):
+        for species in sorted((test / kind).iterdir())[::2]:
+            shutil.rmtree(species)
     for kind in ("images", "audio"):
         (strange / kind / "Dodo").mkdir(parents=True)
         (flat / kind).mkdir(parents=True)
@@ -469,7 +462,6 @@ def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Pa
     assert "1 unknown species with both photographs and recordings; expected at" in result.stdout
 
 
-@pytest.mark.train
 def test_a_film_with_sound_is_watched(model: Path, tmp_path: Path) -> None:
     """One visit by both senses, one by sound and one by sight: the aviary's own script."""
     write_scene(tmp_path, seed=5, visits=1)
@@ -568,7 +560,6 @@ def test_without_a_runtime_the_program_says_what_to_install(tmp_path: Path, fake
     assert done.stderr.startswith("birdfield: ") and done.stderr.count("\n") == 1
 
 
-@pytest.mark.train
 @pytest.mark.parametrize("blocked", [HEAVY, ()], ids=["not installed", "installed"])
 def test_identifying_imports_nothing_heavy(
     model: Path, birds: Path, tmp_path: Path, blocked: tuple[str, ...]
@@ -593,7 +584,6 @@ def test_identifying_imports_nothing_heavy(
     assert done.stderr.splitlines()[-1] == "LOADED"
 
 
-@pytest.mark.train
 def test_a_name_that_is_no_text_ends_in_no_traceback(
     model: Path, birds: Path, tmp_path: Path
 ) -> None:
@@ -615,7 +605,6 @@ def test_a_name_that_is_no_text_ends_in_no_traceback(
             assert os.fsencode(json.loads(done.stdout)["file"]["image"]) == path
 
 
-@pytest.mark.train
 def test_a_reader_that_goes_away_ends_in_no_traceback(model: Path, birds: Path) -> None:
     with subprocess.Popen(
         [PROGRAM, "identify", *[birds / "bird.jpg"] * 3, "--model", model],

@@ -82,7 +82,6 @@ def test_help_needs_nothing_but_the_command_line(
     assert imported_by(*arguments) == (modules(HELP) | modules(more), set())
 
 
-@pytest.mark.train
 def test_a_photograph_is_identified_without_the_libraries_of_sound(
     toy_bundle: Path, tmp_path: Path
 ) -> None:

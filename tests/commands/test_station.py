@@ -119,7 +119,6 @@ def test_an_export(journal: Path, tmp_path: Path) -> None:
         ("visits JOURNAL --since yesterday", 2, ["--since is 'yesterday'", "2026-05-01"]),
         ("export-visits JOURNAL -o OUT --format excel", 2, ["format is 'excel'"]),
         ("export-visits JOURNAL -o OUT --format ebird", 2, ["add --location"]),
-        ("export-visits JOURNAL -o OUT --format ebird --location 52,13", 1, ["scientific names"]),
         ("export-visits JOURNAL -o OUT --location north", 2, ["--location is 'north'"]),
         ("watch --keep-days 3", 2, ["--keep-days is of a journal; add --journal DIR"]),
         ("watch --journal OUT --quiet night", 2, ["add --location"]),

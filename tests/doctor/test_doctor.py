@@ -77,6 +77,7 @@ print(json.dumps(check_microphone("default", 16_000).to_json()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_a_microphone_is_listened_to() -> None:
     """A tone of amplitude 0.3 is at -13 dBFS; without a server there is nothing to hear."""
@@ -292,7 +293,6 @@ def test_the_stations_own_bounds_are_those_of_the_doctor(tmp_path: Path) -> None
     assert found["disk"]["state"] == "fail" and "less than the 1000000.0" in found["disk"]["found"]
 
 
-@pytest.mark.train
 def test_a_healthy_station_and_its_bundle(toy_bundle: Path, tmp_path: Path) -> None:
     """A file for a bug report holds no picture, sound, password or place."""
     stage = recorder(tmp_path / "journal")
@@ -329,7 +329,6 @@ def test_a_healthy_station_and_its_bundle(toy_bundle: Path, tmp_path: Path) -> N
     assert (tmp_path / "bug.zip").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.train
 def test_a_damaged_model_and_a_broken_configuration_are_findings(
     toy_bundle: Path, tmp_path: Path
 ) -> None:

@@ -304,29 +304,29 @@ def test_a_forced_export_replaces_the_bundle_with_a_whole_one(run: Run, tmp_path
         assert np.linalg.norm(fused) == pytest.approx(1, abs=1e-5)
 
 
-def test_towers_of_the_toy_bundle_have_only_built_in_operators(toy_bundle: Path) -> None:
+def test_towers_of_the_toy_bundle_have_only_built_in_operators(exported_bundle: Path) -> None:
     for name in FILES:
         if name.endswith(".tflite"):
-            assert_built_in(toy_bundle / name)
+            assert_built_in(exported_bundle / name)
 
 
-def test_the_toy_bundle_holds_no_picture_and_no_sound(toy_bundle: Path) -> None:
-    assert {path.name for path in toy_bundle.rglob("*")} == {*FILES, MANIFEST}
-    with np.load(toy_bundle / "species.npz") as arrays:
+def test_the_toy_bundle_holds_no_picture_and_no_sound(exported_bundle: Path) -> None:
+    assert {path.name for path in exported_bundle.rglob("*")} == {*FILES, MANIFEST}
+    with np.load(exported_bundle / "species.npz") as arrays:
         assert {*arrays.files} == {*ARRAYS}
         assert arrays["vectors"].shape == (18, 128)  # 6 species by image, audio and both
 
 
-def test_the_manifest_tells_parity_and_vouches_for_the_files(toy_bundle: Path) -> None:
-    manifest = json.loads((toy_bundle / MANIFEST).read_text())
-    assert manifest["files"] == {name: file_sha256(toy_bundle / name) for name in FILES}
+def test_the_manifest_tells_parity_and_vouches_for_the_files(exported_bundle: Path) -> None:
+    manifest = json.loads((exported_bundle / MANIFEST).read_text())
+    assert manifest["files"] == {name: file_sha256(exported_bundle / name) for name in FILES}
     synthetic = {"image": {"black frame", "noise"}, "audio": {"silence", "noise"}, "fusion": set()}
     for tower in TOWERS:
         entry = manifest["towers"][tower]
         assert entry["precision"] in PRECISIONS
         assert 0.98 <= entry["min_cosine"] <= entry["mean_cosine"] <= 1.00001
         assert set(entry["synthetic_cosine"]) == synthetic[tower]
-        assert entry["size_bytes"] == (toy_bundle / f"{tower}.tflite").stat().st_size
+        assert entry["size_bytes"] == (exported_bundle / f"{tower}.tflite").stat().st_size
         if tower != "fusion":
             assert 0 <= entry["top1_before"] - 0.01 <= entry["top1_after"] <= 1
     assert manifest["towers"]["image"]["precision"] == "int8"
@@ -336,10 +336,10 @@ def test_the_manifest_tells_parity_and_vouches_for_the_files(toy_bundle: Path) -
 
 
 def test_the_exported_towers_agree_with_keras_on_the_toys_kept_samples(
-    toy_run: Path, toy_bundle: Path
+    toy_run: Path, exported_bundle: Path
 ) -> None:
     """Once more than `verify` does it: through the bundle's own encoder, 6 pictures and sounds."""
-    run, encoder = Run(toy_run), load_bundle(toy_bundle).encoder()
+    run, encoder = Run(toy_run), load_bundle(exported_bundle).encoder()
     with np.load(toy_run / "calibration.npz") as kept:
         pictures, sequences = kept["images"][:6], kept["sequences"][:6].astype(np.float32)
     image = build_tower(run, "image", "float")

@@ -34,10 +34,10 @@ def test_a_whole_bundle_is_opened(folder: Path) -> None:
 
 
 @pytest.mark.train
-def test_an_exported_bundle_keeps_its_contract(toy_bundle: Path) -> None:
+def test_an_exported_bundle_keeps_its_contract(exported_bundle: Path) -> None:
     """No photograph and no sound is in it, and every tower says how it was made."""
-    bundle = load_bundle(toy_bundle)
-    assert sorted(path.name for path in toy_bundle.iterdir()) == sorted([MANIFEST, *FILES])
+    bundle = load_bundle(exported_bundle)
+    assert sorted(path.name for path in exported_bundle.iterdir()) == sorted([MANIFEST, *FILES])
     assert len(bundle.factory_gallery().labels) == 6
     assert bundle.manifest["towers"].keys() == {"image", "audio", "fusion"}
     assert all(tower["min_cosine"] >= 0.98 for tower in bundle.manifest["towers"].values())

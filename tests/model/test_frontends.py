@@ -113,7 +113,6 @@ def older_model(model: TfliteModel, path: Path, threads: int) -> None:
     model.inputs, model.outputs = {"waveform": (YAMNET.patch,)}, frozenset({"embeddings", "scores"})
 
 
-@pytest.mark.train
 def test_a_tower_is_no_frontend(toy_bundle: Path) -> None:
     with pytest.raises(InputError, match=r"takes .*; expected waveform \[15600\]"):
         Yamnet(toy_bundle / "fusion.tflite")

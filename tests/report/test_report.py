@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from fakes import CALIBRATION, BluePitch, factory, picture, tone
 from pages import HOSTILE, browse, complaints, photograph, section
+from toy_scene import write_known_species
 from typer.testing import CliRunner
 
 from birdfield import paths
@@ -26,7 +27,6 @@ from birdfield.model.species import Species
 from birdfield.report import Evaluation, check_report, gather, write_report
 from birdfield.report.gather import read_summary
 from birdfield.report.noise import worst_kinds
-from birdfield_train.toy_aviary import write_dataset
 
 for package in ("jinja2", "matplotlib", "sklearn"):
     pytest.importorskip(package, reason=f"{package} is not installed: birdfield[report]")
@@ -424,9 +424,8 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         check_report(tmp_path / "report")
 
 
-@pytest.mark.train
 def test_evaluate_writes_a_report(toy_bundle: Path, tmp_path: Path) -> None:
-    write_dataset(tmp_path, seed=1, photographs=2, recordings=1)
+    write_known_species(tmp_path, photographs=2)
     result = CliRunner().invoke(
         app,
         [

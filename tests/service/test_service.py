@@ -82,7 +82,6 @@ def hanging(what: str, model: Path, song: Path, folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.train
 def test_a_stalled_analysis_thread_ends_in_a_restart(
     toy_bundle: Path, song: Path, tmp_path: Path
 ) -> None:
@@ -97,7 +96,6 @@ def test_a_stalled_analysis_thread_ends_in_a_restart(
     assert "watching" in second.told[1]["STATUS"]
 
 
-@pytest.mark.train
 def test_a_process_that_hangs_as_a_whole_is_bitten(
     toy_bundle: Path, song: Path, tmp_path: Path
 ) -> None:

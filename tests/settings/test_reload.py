@@ -92,7 +92,7 @@ def test_what_takes_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "journal.gap_s changed; that takes a restart" in caplog.text
 
 
-@pytest.mark.train
+@pytest.mark.slow
 def test_reloads_do_not_stop_a_watch(toy_bundle: Path, tmp_path: Path) -> None:
     """Ten of them, one with a broken file; 500 by `make faults`, which measures the gaps too."""
     found = reload_often(toy_bundle, tmp_path, 10, load=0)

@@ -185,7 +185,6 @@ def test_a_password_that_others_may_read_is_told(
     assert run("config", "check", path).exit_code == 0
 
 
-@pytest.mark.train
 def test_watch_follows_its_file_and_flags_override_it(toy_bundle: Path, tmp_path: Path) -> None:
     """Six seconds of a song are a window; with --journal the file's journal is not made."""
     soundfile.write(tmp_path / "song.wav", sound(16_000, 6.0), 16_000)

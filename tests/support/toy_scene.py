@@ -1,5 +1,6 @@
 """Films and songs of two birds, and an encoder that tells them by colour and pitch."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from fakes import BluePitch
 from birdfield.model.encoder import DIM
 from birdfield.model.gallery import Calibration, Gallery
 from birdfield.model.species import Species
+from birdfield_train.toy_aviary import write_dataset
 
 COLOURS = {"Robin": (60, 60, 160), "Jay": (160, 90, 60)}  # BGR
 SONGS_HZ = {"Robin": 4000, "Jay": 1500}
@@ -67,3 +69,10 @@ def song(
     waveform[(seconds >= muted[0]) & (seconds < muted[1])] = 0
     soundfile.write(path, waveform, 22_050)
     return str(path)
+
+
+def write_known_species(folder: Path, photographs: int) -> None:
+    """Write photographs, and a recording, of the five species that the toy bundle holds."""
+    write_dataset(folder, seed=1, photographs=photographs, recordings=1)
+    for kind in ("images", "audio"):
+        shutil.rmtree(folder / kind / "Lagoon_Gleamer")

@@ -137,6 +137,7 @@ def test_ctrl_z_gives_the_terminal_back_for_a_while(
     assert process.returncode == 0 and terminal.said.count(RESTORED) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_terminal_that_goes_away_ends_the_watch_with_its_visits(
     toy_bundle: Path, scene: list[object], tmp_path: Path, configured: bool

@@ -178,6 +178,7 @@ def test_a_sense_alone_is_watched(tmp_path: Path) -> None:
     assert seen[0].audio_source is None and heard[0].image_source is None
 
 
+@pytest.mark.slow
 def test_fast_and_real_pace_decide_the_same(tmp_path: Path) -> None:
     """The windows of 6 s end at 5.295 and 7.695 s: so long it takes at real pace, and no shorter.
 
@@ -457,6 +458,7 @@ def test_a_window_tells_why_a_live_source_gives_nothing(clock: list[float]) -> N
     assert faults == [None, "no frame", "no frame", "has hung for 20 s", "has hung for 20 s", None]
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_a_file_beside_a_network_camera_plays_at_real_pace(tmp_path: Path) -> None:
     """The sound is over after 6 s; the camera goes on until the watch is stopped."""
