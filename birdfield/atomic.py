@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from birdfield.errors import InputError
+from birdfield.errors import ExistsError, InputError
 
 
 def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -36,10 +36,10 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise to_input_error(path, error) from error
 
 
-def check_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Check, before the work, that a file can be written by `write_file`.
 
     Raises:
@@ -51,10 +51,10 @@ def check_place(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise write_error(path, error) from error
+        raise to_input_error(path, error) from error
 
 
-def write_error(path: Path, error: OSError) -> InputError:
+def to_input_error(path: Path, error: OSError) -> InputError:
     """Say in a sentence why something could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{path}: the disk is full; free some space and try again")
@@ -69,7 +69,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def check_folder_place(path: Path) -> None:
+def check_folder_writable(path: Path) -> None:
     """Check, before the work, that `new_folder` can give a folder its name.
 
     Raises:
@@ -86,7 +86,7 @@ def check_folder_place(path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=above):
             pass
     except OSError as error:
-        raise write_error(path, error) from error
+        raise to_input_error(path, error) from error
 
 
 @contextmanager
@@ -101,8 +101,8 @@ def new_folder(path: Path, force: bool) -> Iterator[Path]:
         InputError: When it exists and force is not given, or the disk does not take it.
     """
     if path.exists() and not force:
-        raise InputError(f"{path} exists already; choose another name or add --force")
-    check_folder_place(path)
+        raise ExistsError(f"{path} exists already; choose another name")
+    check_folder_writable(path)
     place = Path(os.path.realpath(path))
     draft: Path | None = None
     try:
@@ -119,7 +119,7 @@ def new_folder(path: Path, force: bool) -> Iterator[Path]:
             os.replace(draft, place)
         _sync_folder(place.parent)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise to_input_error(path, error) from error
     finally:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)

@@ -1,42 +1,54 @@
-"""The errors that a user sees: one clear sentence each, with the exit code it ends in."""
+"""Errors: every failure that a user can meet, each one sentence with an exit code."""
 
 from collections.abc import Sequence
 
 EXIT_INPUT = 1
 EXIT_USAGE = 2
 EXIT_MISSING = 3
-EXIT_STALLED = 4  # a watch whose analysis stood still, and which ended itself
+EXIT_STALLED = 4  # `watch` ended itself because its analysis had stopped
 EXIT_INTERRUPTED = 130
 
 
 class BirdfieldError(Exception):
-    """A failure to be told in one sentence: what, got, expected, next step."""
+    """A failure described in one sentence: what, got, expected, next step.
+
+    Attributes:
+        exit_code: The exit code of a command that ends with this error.
+    """
 
     exit_code = EXIT_INPUT
 
 
 class InputError(BirdfieldError):
-    """A file, folder, bundle or store that cannot be used as it is."""
+    """A file, folder, bundle or store that birdfield cannot use."""
+
+
+class ExistsError(InputError):
+    """An output file or folder that exists already and may not be replaced."""
+
+
+class NoModelError(InputError):
+    """No model named, and none packaged."""
 
 
 class UsageError(BirdfieldError):
-    """A command line that cannot be carried out as it was written."""
+    """A request that birdfield cannot carry out, such as a malformed option."""
 
     exit_code = EXIT_USAGE
 
 
 class ConfigError(BirdfieldError):
-    """A configuration file that cannot be followed; starting again would not help."""
+    """A configuration file with an error; a restart does not help."""
 
     exit_code = EXIT_USAGE
 
 
 class MissingError(BirdfieldError):
-    """A package or a device that this machine lacks."""
+    """A package or a device that this machine does not have."""
 
     exit_code = EXIT_MISSING
 
 
-def shorten_list(names: Sequence[str], most: int = 5) -> str:
-    """Name the first few of many, for a sentence."""
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+def shorten_list(names: Sequence[str], limit: int = 5) -> str:
+    """Join the first names with commas, and end with "..." where there are more than limit."""
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

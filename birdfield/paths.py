@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from birdfield.errors import InputError, UsageError
+from birdfield.errors import InputError, NoModelError, UsageError
 
 PACKAGE = Path(__file__).parent
 PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
@@ -14,7 +14,7 @@ PACKAGED_YAMNET_INT8 = PACKAGE / "weights" / "yamnet_int8.tflite"
 PACKAGED_YAMNET_INT8_SHA256 = "35d58580b7a1e150f657dab4ff33737e917d641f81de0e55e3b88c1cc2eb3d75"
 STARTER = PACKAGE / "starter"
 BUNDLE_SUFFIX = ".birdfield"
-MOST_THREADS = 256  # more end the interpreter
+MAX_THREADS = 256  # more end the interpreter
 
 
 def file_sha256(path: Path) -> str:
@@ -46,14 +46,14 @@ def thread_count() -> int:
     """Tell how many threads an interpreter gets: BIRDFIELD_THREADS, else a Pi's four cores.
 
     Raises:
-        UsageError: When BIRDFIELD_THREADS is no number from 1 to MOST_THREADS.
+        UsageError: When BIRDFIELD_THREADS is no number from 1 to MAX_THREADS.
     """
     wanted = os.environ.get("BIRDFIELD_THREADS")
     if wanted is None:
         return min(4, os.cpu_count() or 1)
-    if not wanted.isdecimal() or len(wanted) > 3 or not 1 <= int(wanted) <= MOST_THREADS:
+    if not wanted.isdecimal() or len(wanted) > 3 or not 1 <= int(wanted) <= MAX_THREADS:
         raise UsageError(
-            f"BIRDFIELD_THREADS is {wanted[:40]!r}; expected a number from 1 to {MOST_THREADS}"
+            f"BIRDFIELD_THREADS is {wanted[:40]!r}; expected a number from 1 to {MAX_THREADS}"
         )
     return int(wanted)
 
@@ -64,7 +64,7 @@ def resolve_model(given: Path | None) -> Path:
     The name "starter" is the packaged one too, where no such folder is here.
 
     Raises:
-        InputError: When there is none.
+        NoModelError: When there is none.
     """
     packaged = (STARTER / "manifest.json").is_file()
     if packaged and given == Path(STARTER.name) and not given.exists():
@@ -75,24 +75,23 @@ def resolve_model(given: Path | None) -> Path:
         return Path(os.environ["BIRDFIELD_MODEL"])
     if packaged:
         return STARTER
-    raise InputError(
-        "no model: name a bundle with --model NAME.birdfield, or in the environment "
-        "variable BIRDFIELD_MODEL, or install a birdfield package that carries the "
-        "starter model"
+    raise NoModelError(
+        "no model: name a bundle, or set the environment variable BIRDFIELD_MODEL to one, "
+        "or install a birdfield package that includes the starter model"
     )
 
 
 def data_home() -> Path:
     """Return birdfield's folder under XDG_DATA_HOME."""
-    return home_of("XDG_DATA_HOME", ".local/share")
+    return xdg_folder("XDG_DATA_HOME", ".local/share")
 
 
 def cache_home() -> Path:
     """Return birdfield's folder under XDG_CACHE_HOME."""
-    return home_of("XDG_CACHE_HOME", ".cache")
+    return xdg_folder("XDG_CACHE_HOME", ".cache")
 
 
-def home_of(variable: str, below: str) -> Path:
+def xdg_folder(variable: str, below: str) -> Path:
     """Return birdfield's folder under that of an environment variable, else below the user's home.
 
     Raises:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from birdfield import atomic
-from birdfield.errors import InputError
+from birdfield.errors import ExistsError, InputError
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -74,9 +74,7 @@ def test_a_folder_is_replaced_only_by_force(tmp_path: Path) -> None:
     path.mkdir()
     (path / "old").touch()
     with (
-        pytest.raises(
-            InputError, match="bundle exists already; choose another name or add --force"
-        ),
+        pytest.raises(ExistsError, match="bundle exists already; choose another name$"),
         atomic.new_folder(path, force=False),
     ):
         pytest.fail("nothing may be done before")

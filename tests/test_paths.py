@@ -54,7 +54,7 @@ def test_without_a_model_all_three_ways_are_named(
 ) -> None:
     if value is not None:
         monkeypatch.setenv("BIRDFIELD_MODEL", value)
-    with pytest.raises(InputError, match="--model.*BIRDFIELD_MODEL.*starter"):
+    with pytest.raises(InputError, match="name a bundle.*BIRDFIELD_MODEL.*starter"):
         resolve_model(None)
 
 

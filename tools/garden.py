@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from birdfield.signals.audio import Waveform, read_audio
 from birdfield.signals.damage import active_power
 from birdfield.signals.image import Frame, read_image
-from birdfield.signals.motion import LOOK_S
+from birdfield.signals.motion import LOOK_INTERVAL_S
 from birdfield_export.framing import foreground
 
 FRAME_PX = (1280, 720)
@@ -101,14 +101,14 @@ class Actor:
         edge = np.minimum(side_px / 2, np.array(FRAME_PX) / 2)  # it sits within the picture
         home, pose = rng.uniform(edge, FRAME_PX - edge), 0
         side = rng.choice([-1, 1])
-        for number in range(int((end_s - start_s) / LOOK_S) + 1):
+        for number in range(int((end_s - start_s) / LOOK_INTERVAL_S) + 1):
             if rng.random() < HOPS:
                 home = np.clip(home + rng.normal(0, 0.3 * side_px, 2), edge, FRAME_PX - edge)
                 pose = int(rng.integers(2 * len(sprites)))
             away = max(
                 0.0,
-                1 - number * LOOK_S / FLIGHT_S,
-                1 - (end_s - start_s - number * LOOK_S) / FLIGHT_S,
+                1 - number * LOOK_INTERVAL_S / FLIGHT_S,
+                1 - (end_s - start_s - number * LOOK_INTERVAL_S) / FLIGHT_S,
             )
             centre = (home[0] + side * away * FRAME_PX[0] / 2, home[1] - away * FRAME_PX[1] / 4)
             sprite = sprites[pose // 2]
@@ -116,7 +116,7 @@ class Actor:
 
     def show(self, frame: Frame, time_s: float, gain: float) -> None:
         """Paste it, if it is there."""
-        number = int((time_s - self._start_s) // LOOK_S)
+        number = int((time_s - self._start_s) // LOOK_INTERVAL_S)
         if 0 <= number < len(self._looks):
             sprite, centre = self._looks[number]
             paste(frame, sprite, self._side_px, centre, gain)
@@ -233,7 +233,7 @@ class Scene:
 
     def picture(self, time_s: float) -> Frame:
         """Show it, uint8 [720, 1280, 3] BGR."""
-        number = round(time_s / LOOK_S) % GRAINS
+        number = round(time_s / LOOK_INTERVAL_S) % GRAINS
         if any(
             stay.dark and stay.start_s - NIGHT_S <= time_s < stay.end_s + NIGHT_S
             for stay in self._garden.stays

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.capture.camera import Shot, crop, look, shot_of
+from birdfield.capture.camera import Shot, choose_shot, crop, look_for_motion
 from birdfield.journal.database import open_journal, read_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.journal.retention import Retention
@@ -32,7 +32,7 @@ from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import hear, see
 from birdfield.signals.audio import Waveform
 from birdfield.signals.image import Frame
-from birdfield.signals.motion import LOOK_S, MotionGate
+from birdfield.signals.motion import LOOK_INTERVAL_S, MotionGate
 from birdfield.signals.usability import ChangeTimer
 from birdfield.watch.recorder import Recorder, Settings
 from birdfield.watch.scene import Watch
@@ -163,7 +163,7 @@ class Scene:
 
     def picture(self, time_s: float) -> Frame:
         """Show the garden, uint8 [240, 320, 3] BGR; a guest moves each half second."""
-        step, number = round(time_s / LOOK_S), visit_at(time_s)
+        step, number = round(time_s / LOOK_INTERVAL_S), visit_at(time_s)
         if number is None:
             return self._empty[step % len(self._empty)]
         return self._noisy(pose(self._garden, self.guest(number), step), step)
@@ -197,9 +197,9 @@ class Shown(Protocol):
 
 
 class SceneCamera:
-    """Looks at a scene each LOOK_S; a Camera."""
+    """Looks at a scene each LOOK_INTERVAL_S; a Camera."""
 
-    name, live, resting, loss = "scene", False, False, None
+    name, live, throttled, loss = "scene", False, False, None
 
     def __init__(self, scene: Shown) -> None:
         """Stand in front of it."""
@@ -214,15 +214,15 @@ class SceneCamera:
         """Whether the scene is over."""
         return self._next_s >= self.end_s
 
-    def newest(self, start_s: float, end_s: float) -> Shot | None:
+    def best_shot(self, start_s: float, end_s: float) -> Shot | None:
         """Look on to end_s."""
         while self._next_s < min(end_s, self.end_s):
             frame = self._scene.picture(self._next_s)
             unchanged_s = self._change.unchanged_s(frame, self._next_s)
-            self._shots.append(look(self._gate, frame, frame, self._next_s, unchanged_s))
-            self._next_s += LOOK_S
+            self._shots.append(look_for_motion(self._gate, frame, frame, self._next_s, unchanged_s))
+            self._next_s += LOOK_INTERVAL_S
         self._shots = [shot for shot in self._shots if shot.time_s >= start_s]
-        return shot_of(self._shots)
+        return choose_shot(self._shots)
 
     def close(self) -> None:
         """Leave."""

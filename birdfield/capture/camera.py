@@ -15,11 +15,11 @@ import numpy as np
 
 from birdfield.capture.pi_camera import PI_CAMERA, PiCapture, load_picamera2
 from birdfield.capture.source import LiveSource, Source
-from birdfield.capture.supervisor import HANG_S, ReadAttempt, Watchdog
+from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
 from birdfield.errors import InputError, UsageError
 from birdfield.redaction import mask_url
 from birdfield.signals.image import Frame
-from birdfield.signals.motion import LOOK_S, Box, MotionGate
+from birdfield.signals.motion import LOOK_INTERVAL_S, Box, MotionGate
 from birdfield.signals.usability import ChangeTimer, frame_fault
 
 OPEN_TIMEOUT_S = 10  # of a network camera
@@ -28,9 +28,9 @@ READ_TIMEOUT_S = 5  # without a frame, a camera counts as lost
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg may print URLs with passwords
 
-KEPT_FRAMES = 8  # of a live camera, at least LOOK_S apart: a window may be asked for late
-IDLE_LOOK_S = 1.0  # from one look to the next at a live scene in which nothing moves
-RESTING_LOOK_S = 2.0  # while the machine is to do less
+KEPT_FRAMES = 8  # of a live camera, at least LOOK_INTERVAL_S apart: a window may be asked for late
+STILL_LOOK_INTERVAL_S = 1.0  # from one look to the next at a live scene in which nothing moves
+THROTTLED_LOOK_INTERVAL_S = 2.0  # while the machine is to do less
 STALE_S = 30.0  # of one picture, bit by bit, before the camera is opened anew, at first
 LAST_STALE_S = 1800.0  # at last
 
@@ -59,7 +59,7 @@ class Shot:
         return crop(self.frame, self.box)
 
 
-def shot_of(shots: Sequence[Shot]) -> Shot | None:
+def choose_shot(shots: Sequence[Shot]) -> Shot | None:
     """Choose of the shots of a window, in order: the last in which something moved.
 
     It is the last of all where none did, or where that one shows a camera that is of no use now.
@@ -75,9 +75,9 @@ def shot_of(shots: Sequence[Shot]) -> Shot | None:
 class Camera(Source, Protocol):
     """A source of frames."""
 
-    resting: bool  # set while the machine is to do less; a live camera is looked at less often
+    throttled: bool  # set while the machine is to do less; a live camera is looked at less often
 
-    def newest(self, start_s: float, end_s: float) -> Shot | None:
+    def best_shot(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last shot in [start_s, end_s) that moved, or the last; starts only grow."""
 
 
@@ -109,7 +109,7 @@ def open_camera(
     return VideoFile(Path(spec), box, zones)
 
 
-def parse_crop(text: str, what: str = "crop") -> Box:
+def parse_box(text: str, what: str = "crop") -> Box:
     """Read "X,Y,W,H" in pixels; raises UsageError, naming what it is of, when it is not that."""
     if not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", text):
         raise UsageError(f"{what} is {text!r}; expected X,Y,W,H in pixels, such as 100,50,640,480")
@@ -119,7 +119,9 @@ def parse_crop(text: str, what: str = "crop") -> Box:
     return left, top, width, height
 
 
-def look(gate: MotionGate, frame: Frame, view: Frame, time_s: float, unchanged_s: float) -> Shot:
+def look_for_motion(
+    gate: MotionGate, frame: Frame, view: Frame, time_s: float, unchanged_s: float
+) -> Shot:
     """Look for motion in the view, a part of the frame."""
     motion = gate.look(view, time_s)
     return Shot(frame, time_s, unchanged_s, not motion.moving, motion.box)
@@ -139,7 +141,7 @@ def crop(frame: Frame, box: Box | None) -> Frame:
     return frame[top : top + height, left : left + width]
 
 
-def blacked(frame: Frame, zones: Sequence[Box]) -> Frame:
+def black_out(frame: Frame, zones: Sequence[Box]) -> Frame:
     """Return a frame [H, W, 3] with zones made black; the given one is left alone."""
     if not zones:
         return frame
@@ -153,7 +155,7 @@ class VideoFile:
     """A video file, read forward once by its own clock. Not thread-safe."""
 
     live = False
-    resting = False
+    throttled = False
     loss = None
 
     def __init__(self, path: Path, box: Box | None = None, zones: Sequence[Box] = ()) -> None:
@@ -189,24 +191,24 @@ class VideoFile:
         self.end_s = time_s + self._step_s
         frame = np.asarray(image, np.uint8)
         unchanged_s = self._change.unchanged_s(frame, time_s)
-        frame = crop(blacked(frame, self._zones), self._box)
+        frame = crop(black_out(frame, self._zones), self._box)
         if time_s < self._next_look_s:
             return Shot(frame, time_s, unchanged_s, still=True)
-        self._next_look_s = time_s + LOOK_S
-        return look(self._gate, frame, frame, time_s, unchanged_s)
+        self._next_look_s = time_s + LOOK_INTERVAL_S
+        return look_for_motion(self._gate, frame, frame, time_s, unchanged_s)
 
     @property
     def ended(self) -> bool:
         """Whether the last frame has been asked for."""
         return self._next is None
 
-    def newest(self, start_s: float, end_s: float) -> Shot | None:
+    def best_shot(self, start_s: float, end_s: float) -> Shot | None:
         """Read on to end_s; returns the last shot in [start_s, end_s) that moved, or the last."""
         while self._next is not None and self._next.time_s < end_s:
             self._last, self._next = self._next, self._read()
             if not self._last.still:
                 self._moved = self._last
-        return shot_of(
+        return choose_shot(
             [
                 shot
                 for shot in (self._moved, self._last)
@@ -246,17 +248,17 @@ class LiveCamera(LiveSource):
         Frames are kept for wait_s longer where they are asked for so much later.
         """
         self.name = mask_url(spec)
-        self.resting = False
+        self.throttled = False
         self.dropped = 0  # frames that were not looked at: the newest is, when a look is due
         self._spec = spec
         self._box, self._zones = box, zones
         self._fits = False  # the box lay within the frames so far
         self._shots: list[Shot] = []
-        self._kept = KEPT_FRAMES + math.ceil(wait_s / LOOK_S)
+        self._kept = KEPT_FRAMES + math.ceil(wait_s / LOOK_INTERVAL_S)
         self._lock = threading.Lock()
         self._change = ChangeTimer()  # one for all connections: a reopened camera may still hang
         self._patience_s = STALE_S
-        self._watchdog = Watchdog("camera", self.name, self._read, HANG_S)
+        self._watchdog = SourceSupervisor("camera", self.name, self._read, HANG_S)
 
     def _open(self) -> Capture:
         if self._spec == PI_CAMERA:
@@ -296,14 +298,14 @@ class LiveCamera(LiveSource):
                     break
                 frame = np.asarray(image, np.uint8)
                 unchanged_s = self._change.unchanged_s(frame, time_s)
-                frame = blacked(frame, self._zones)
+                frame = black_out(frame, self._zones)
                 view = self._view(frame)
                 if view is None:
                     return (
                         f"gives frames of {frame.shape[1]}x{frame.shape[0]} pixels, which the "
                         "crop reaches outside of"
                     )
-                shot = look(gate, frame, view, time_s, unchanged_s)
+                shot = look_for_motion(gate, frame, view, time_s, unchanged_s)
                 self._keep(shot)
                 if self._stale(shot, time_s - opened_s):
                     turn.at_once = True
@@ -342,15 +344,15 @@ class LiveCamera(LiveSource):
         return view
 
     def _pause_s(self, shot: Shot) -> float:
-        if self.resting:
-            return RESTING_LOOK_S
-        return IDLE_LOOK_S if shot.still else LOOK_S
+        if self.throttled:
+            return THROTTLED_LOOK_INTERVAL_S
+        return STILL_LOOK_INTERVAL_S if shot.still else LOOK_INTERVAL_S
 
     def _keep(self, shot: Shot) -> None:
         with self._lock:
             self._shots = [*self._shots[1 - self._kept :], shot]
 
-    def newest(self, start_s: float, end_s: float) -> Shot | None:
+    def best_shot(self, start_s: float, end_s: float) -> Shot | None:
         """Return the last kept frame within [start_s, end_s) of time.monotonic() that moved.
 
         Where none did, it is the last.
@@ -359,5 +361,5 @@ class LiveCamera(LiveSource):
             InputError: When the crop lies outside of the camera's frames.
         """
         with self._lock:
-            shot = shot_of([shot for shot in self._shots if start_s <= shot.time_s < end_s])
+            shot = choose_shot([shot for shot in self._shots if start_s <= shot.time_s < end_s])
         return None if shot is None else replace(shot, frame=crop(shot.frame, self._box))

@@ -40,7 +40,7 @@ class Device:
         return f"--{self.kind} {self.use}  ({self.name}{rate})"
 
 
-def cameras(root: Path = Path("/")) -> list[Device]:
+def list_cameras(root: Path = Path("/")) -> list[Device]:
     """List video devices, by a path that stays the same over a start where there is one."""
     stable = {
         path.resolve().name: path
@@ -84,7 +84,7 @@ def _takes_pictures(path: Path) -> bool:
     return bool(struct.unpack_from("I", told, DEVICE_CAPABILITIES_AT)[0] & CAPTURES)
 
 
-def microphones() -> list[Device]:
+def list_microphones() -> list[Device]:
     """List input devices, by a part of their name that stays the same over a start.
 
     Where two devices share that part, it is the whole name.

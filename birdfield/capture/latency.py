@@ -23,4 +23,4 @@ class Latency:
         return max(self.microphone_s - self.camera_s, 0.0)
 
 
-IN_TIME = Latency()
+NO_LATENCY = Latency()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from birdfield.capture.network_microphone import NetworkMicrophone
 from birdfield.capture.sound_ring import MIN_WINDOW_S, SoundRing
 from birdfield.capture.source import LiveSource, Source
-from birdfield.capture.supervisor import HANG_S, ReadAttempt, Watchdog
+from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
 from birdfield.errors import InputError, MissingError
 from birdfield.signals.audio import AUDIO_SUFFIXES, Resampler, Waveform, read_blocks, to_mono
 
@@ -154,7 +154,7 @@ class LiveMicrophone(LiveSource):
         self._ring = SoundRing(rate_hz)
         self._mute = False  # whether it was last lost for giving nothing but zeros
         self._tried = False
-        self._watchdog = Watchdog("microphone", self.name, self._read, HANG_S)
+        self._watchdog = SourceSupervisor("microphone", self.name, self._read, HANG_S)
 
     def _read(self, turn: ReadAttempt) -> str:
         again, self._tried = self._tried, True

@@ -8,7 +8,7 @@ import numpy as np
 from birdfield.capture.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.capture.sound_ring import SoundRing
 from birdfield.capture.source import LiveSource
-from birdfield.capture.supervisor import HANG_S, ReadAttempt, Watchdog
+from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
 from birdfield.errors import MissingError
 from birdfield.redaction import mask_url
 from birdfield.signals.audio import Resampler, Waveform, to_mono
@@ -41,7 +41,7 @@ class NetworkMicrophone(LiveSource):
         self._url, self._rate_hz = url, rate_hz
         self._av = load_pyav()
         self._ring = SoundRing(rate_hz)
-        self._watchdog = Watchdog("microphone", self.name, self._read, HANG_S)
+        self._watchdog = SourceSupervisor("microphone", self.name, self._read, HANG_S)
 
     def _read(self, turn: ReadAttempt) -> str:
         self._ring.clear()

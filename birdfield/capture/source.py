@@ -3,7 +3,7 @@
 import math
 from typing import Protocol
 
-from birdfield.capture.supervisor import Watchdog
+from birdfield.capture.supervisor import SourceSupervisor
 
 
 class Source(Protocol):
@@ -34,7 +34,7 @@ class LiveSource:
     live = True
     ended = False
     end_s = math.inf
-    _watchdog: Watchdog  # which reads from when it is made: the last that a source sets up
+    _watchdog: SourceSupervisor  # which reads from when it is made: the last that a source sets up
 
     @property
     def loss(self) -> str | None:

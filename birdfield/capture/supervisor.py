@@ -82,7 +82,7 @@ class ReadAttempt:
         self._abandoned = True
 
 
-class Watchdog:
+class SourceSupervisor:
     """Opens and reads a source for ever: again with back-off when it is lost, or when it hangs.
 
     Attributes:

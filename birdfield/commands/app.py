@@ -24,7 +24,22 @@ from birdfield.commands import (
     workstation,
 )
 from birdfield.commands.console import print_error
-from birdfield.errors import EXIT_INPUT, EXIT_INTERRUPTED, BirdfieldError
+from birdfield.errors import (
+    EXIT_INPUT,
+    EXIT_INTERRUPTED,
+    BirdfieldError,
+    ExistsError,
+    NoModelError,
+)
+
+
+def _with_option(error: BirdfieldError) -> str:
+    """Return an error's sentence and the option that helps: no other package knows options."""
+    if isinstance(error, ExistsError):
+        return f"{error} or add --force"
+    if isinstance(error, NoModelError):
+        return f"{error}; the option is --model NAME.birdfield"
+    return str(error)
 
 
 class SentenceGroup(TyperGroup):
@@ -35,7 +50,7 @@ class SentenceGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except BirdfieldError as error:
-            print_error(str(error))
+            print_error(_with_option(error))
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
             print_error("interrupted")

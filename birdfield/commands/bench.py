@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from birdfield.commands.console import check_output, progress, show_figures
-from birdfield.paths import MOST_THREADS
+from birdfield.paths import MAX_THREADS
 
 
 def bench(
@@ -14,7 +14,7 @@ def bench(
         list[Path],
         typer.Argument(metavar="MODEL", help="Bundles, or starter for the packaged one."),
     ],
-    threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Of each interpreter.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Of each interpreter.")] = 1,
     against_birdnet: Annotated[
         bool,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from birdfield.errors import ConfigError, InputError
+from birdfield.errors import ConfigError, ExistsError
 
 if TYPE_CHECKING:
     from birdfield.settings.schema import StationConfig
@@ -30,16 +30,16 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a file that names every key, for its owner only."""
-    from birdfield.atomic import write_error, write_file
+    from birdfield.atomic import to_input_error, write_file
     from birdfield.settings.schema import FILE, TEMPLATE, config_home
 
     path = file or config_home() / FILE
     if path.exists() and not force:
-        raise InputError(f"{path} exists already; choose another name or add --force")
+        raise ExistsError(f"{path} exists already; choose another name")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise write_error(path.parent, error) from error
+        raise to_input_error(path.parent, error) from error
     write_file(path, TEMPLATE.read_bytes(), mode=0o600)
     print(path)
 

@@ -70,9 +70,9 @@ def check_output(file: Path | None, to_stdout: bool = False) -> None:
             return
         raise UsageError("- is no file, and not stdout here; expected a file's name")
     if file:
-        from birdfield.atomic import check_place
+        from birdfield.atomic import check_writable
 
-        check_place(file)
+        check_writable(file)
 
 
 def show_figures(

@@ -87,7 +87,7 @@ def _write(path: Path, findings: "list[Finding]", choice: "ResolvedSettings") ->
 
 def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
     """Look at one thing after the other."""
-    from birdfield.capture.camera import parse_crop
+    from birdfield.capture.camera import parse_box
     from birdfield.commands.station import retention_of
     from birdfield.doctor import machine as system
     from birdfield.doctor.findings import guarded
@@ -112,7 +112,7 @@ def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
         "clock": system.check_clock,
         "temperature": system.check_temperature,
         "memory": system.check_memory,
-        "camera": lambda: check_camera(choice["watch.camera"], parse_crop(crop) if crop else None),
+        "camera": lambda: check_camera(choice["watch.camera"], parse_box(crop) if crop else None),
         "microphone": lambda: check_microphone(choice["watch.microphone"], rate_hz()),
         "model": lambda: check_model(resolve_model(choice.model)),
     }
@@ -127,11 +127,11 @@ def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
 
 def devices(json_lines: JsonSwitch = False) -> None:
     """List the cameras and microphones of this machine, by the names to give to watch."""
-    from birdfield.capture.devices import cameras, microphones
+    from birdfield.capture.devices import list_cameras, list_microphones
 
-    found = cameras()
+    found = list_cameras()
     try:
-        found += microphones()
+        found += list_microphones()
     except MissingError as error:
         print_error(str(error))
     for device in found:

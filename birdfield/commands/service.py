@@ -110,7 +110,7 @@ def _require(folder: Path) -> None:
 
 def _own_folder(service: "Service") -> None:
     """Make the journal's folder, for the service may not; it is its user's alone."""
-    from birdfield.atomic import write_error
+    from birdfield.atomic import to_input_error
 
     group = pwd.getpwnam(service.user).pw_gid
     missing = [each for each in (service.journal, *service.journal.parents) if not each.exists()]
@@ -120,7 +120,7 @@ def _own_folder(service: "Service") -> None:
             if os.geteuid() == 0:
                 shutil.chown(folder, service.user, group)
     except OSError as error:
-        raise write_error(service.journal, error) from error
+        raise to_input_error(service.journal, error) from error
 
 
 def _systemctl(*arguments: str) -> str:

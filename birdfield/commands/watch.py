@@ -117,7 +117,7 @@ def watch(
     keep_free_gb: KeepFreeOption = None,
 ) -> None:
     """Watch a camera and listen to a microphone, or to files, and name what comes."""
-    from birdfield.capture.camera import open_camera, parse_crop
+    from birdfield.capture.camera import open_camera, parse_box
     from birdfield.capture.microphone import open_microphone
     from birdfield.commands import station
     from birdfield.model.open_model import open_model
@@ -149,8 +149,8 @@ def watch(
             "names.file": names,
         },
     )
-    box = parse_crop(choice["watch.crop"]) if choice["watch.crop"] else None
-    zones = [parse_crop(zone, "blank") for zone in choice["watch.blank"] or ()]
+    box = parse_box(choice["watch.crop"]) if choice["watch.crop"] else None
+    zones = [parse_box(zone, "blank") for zone in choice["watch.blank"] or ()]
     settings = station.settings_of(choice)
     folder = choice["journal.folder"]
     bundle, encoder, gallery = open_model(choice.model)

@@ -71,7 +71,7 @@ def check_camera(spec: str, box: Box | None = None, wait_s: float = WAIT_S) -> F
 
 def _newest(camera: Camera) -> Shot | None:
     now_s = time.monotonic() if camera.live else 1.0
-    return camera.newest(now_s - 1.0, now_s)
+    return camera.best_shot(now_s - 1.0, now_s)
 
 
 def _first(look: Callable[[], Any], wait_s: float) -> Any:

@@ -20,8 +20,8 @@ from birdfield.recognise.dataset import scan_flat
 from birdfield.recognise.decide import sense_of
 from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample, embed_sound, see
 from birdfield.recognise.identify import pool_parts
-from birdfield.signals.audio import Waveform, read_audio, read_start
-from birdfield.signals.damage import DAMAGES, damage_image, mix
+from birdfield.signals.audio import Waveform, read_audio, read_beginning
+from birdfield.signals.damage import DAMAGES, damage_image, mix_noise
 from birdfield.signals.image import Frame, read_image
 from birdfield.signals.usability import frame_fault, window_fault
 
@@ -183,7 +183,7 @@ def _hear_all(
     rows = sorted({row for share in shares.values() for row in share})
     rate_hz = encoder.audio_spec.rate_hz
     for done, row in enumerate(rows, 1):
-        waveform = read_start(paths[row], rate_hz, CUT_S)
+        waveform = read_beginning(paths[row], rate_hz, CUT_S)
         heard[CLEAN][row] = _hear(encoder, waveform)
         for place, kind in enumerate(shares):
             if row not in shares[kind]:
@@ -192,7 +192,7 @@ def _hear_all(
             noise = read_audio(noises.files[kind][draw.integers(len(noises.files[kind]))], rate_hz)
             noise -= noise.mean()  # a microphone's offset is no noise, and would count as power
             for snr_db in SNRS_DB:
-                mixed = mix(
+                mixed = mix_noise(
                     waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)), rate_hz
                 )
                 heard[kind, snr_db][row] = _hear(encoder, mixed)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from birdfield.capture.latency import IN_TIME, Latency
+from birdfield.capture.latency import NO_LATENCY, Latency
 from birdfield.errors import InputError
 from birdfield.journal.repair import as_text, fault_of, is_corruption, rebuild, reindexed
 from birdfield.journal.schema import MIGRATIONS, migrate, version_of
@@ -145,7 +145,7 @@ class Journal:
         microphone: str | None,
         started: datetime,
         boot: str | None,
-        latency: Latency = IN_TIME,
+        latency: Latency = NO_LATENCY,
     ) -> int:
         """Begin a watch; visits and events belong to it from now on. Returns its id."""
         with self.transaction() as database:

@@ -13,12 +13,12 @@ from pathlib import Path
 import cv2
 import soundfile
 
-from birdfield.atomic import write_error, write_file
+from birdfield.atomic import to_input_error, write_file
 from birdfield.journal.database import EvidenceFile
 from birdfield.signals.audio import Waveform
 from birdfield.signals.image import Frame
 from birdfield.signals.motion import Box
-from birdfield.signals.sonogram import draw_spectrogram
+from birdfield.signals.sonogram import draw_sonogram
 
 FOLDER = "evidence"
 JPEG_QUALITY = 90  # of 100
@@ -112,7 +112,7 @@ def write_evidence(
             written.append(_write(folder, f"{stem}.jpg", "picture", picture.jpeg, picture))
         if (sound := kept.sound) is not None:
             written.append(_write(folder, f"{stem}.flac", "sound", _flac(sound), sound))
-            _, png = cv2.imencode(".png", draw_spectrogram(sound.waveform))
+            _, png = cv2.imencode(".png", draw_sonogram(sound.waveform))
             written.append(_write(folder, f"{stem}.png", "sonogram", png.tobytes(), sound))
     except BaseException:
         with suppress(OSError):  # of a card that is read-only now, the next start deletes them
@@ -126,7 +126,7 @@ def _make_folder(root: Path, folder: Path) -> None:
         (root / FOLDER).mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise write_error(folder, error) from error
+        raise to_input_error(folder, error) from error
 
 
 def _write(folder: Path, path: str, kind: str, data: bytes, of: Picture | Sound) -> EvidenceFile:

@@ -10,7 +10,7 @@ EMBEDDING = 1024
 BAND_MAPS = (12, 8, 256)  # time, frequency, channels
 BANDS = 2 * BAND_MAPS[1] * BAND_MAPS[2]
 YAMNET = AudioSpec(
-    "yamnet", rate_hz=16_000, patch=15_600, hop=7_680, frames=10, dim=EMBEDDING + BANDS
+    "yamnet", rate_hz=16_000, patch=15_600, hop=7_680, patches_per_window=10, dim=EMBEDDING + BANDS
 )
 # 3 s a patch, 1.5 s a hop, windows of 6 s: docs/decisions/0006-birdnet-frontend.md. An embedding
 # and what its 6,522 classes say of it: docs/decisions/0019-class-evidence.md.
@@ -20,9 +20,9 @@ BIRDNET = AudioSpec(
     rate_hz=48_000,
     patch=144_000,
     hop=72_000,
-    frames=3,
+    patches_per_window=3,
     dim=EMBEDDING + CLASS_PROJECTION,
-    evidence=CLASS_PROJECTION,
+    class_dim=CLASS_PROJECTION,
     padded=False,
 )
 SPECS = {spec.name: spec for spec in (YAMNET, BIRDNET)}

@@ -191,10 +191,10 @@ def _check_frontend(manifest: Mapping[str, Any]) -> None:
         )
     spec = SPECS[name]
     evidence = manifest["audio"].get("evidence", 0)
-    if evidence != spec.evidence:
+    if evidence != spec.class_dim:
         raise InputError(
             f"this model hears {str(evidence)[:100]} numbers of {name}'s classes, "
-            f"this birdfield {spec.evidence}; train it again"
+            f"this birdfield {spec.class_dim}; train it again"
         )
     if manifest["audio"] != spec.to_json():
         raise ValueError(

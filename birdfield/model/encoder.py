@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from birdfield.model.frontend import Frontend, Heard
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.tflite import TfliteModel
-from birdfield.signals.audio import AudioSpec, Waveform, fit_frames
+from birdfield.signals.audio import AudioSpec, Waveform, repeat_patches
 from birdfield.signals.image import Frame, ImageSpec, preprocess
 
 DIM = 128
@@ -109,7 +109,7 @@ class BundleEncoder:
 
     def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
         """Embed at most one window's patches, float32 [T, dim]; returns a unit vector [DIM]."""
-        sequence = fit_frames(frames, self.audio_spec.frames)
+        sequence = repeat_patches(frames, self.audio_spec.patches_per_window)
         return unit(self._audio(audio=sequence[None])["embedding"][0])
 
     def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:

@@ -206,16 +206,16 @@ def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
         InputError: When anything in it is not as it must be.
     """
     arrays = load_arrays(data, ARRAYS, name)
-    species = parse_species(arrays["species"].tobytes(), name)
+    species = parse_species(arrays.get("species", np.uint8).tobytes(), name)
     gallery = Gallery(
         species,
-        arrays["vectors"],
-        arrays["owner"],
-        arrays["senses"],
-        arrays["thresholds"],
+        arrays.get("vectors", np.float32),
+        arrays.get("owner", np.int32),
+        arrays.get("senses", np.uint8),
+        arrays.get("thresholds", np.float32),
         calibration,
-        arrays["nobird_vectors"],
-        arrays["nobird_senses"],
+        arrays.get("nobird_vectors", np.float32),
+        arrays.get("nobird_senses", np.uint8),
     )
     _check(gallery, name)
     return gallery

@@ -113,7 +113,9 @@ def parse_store(data: bytes, name: str) -> Store:
         )
     arrays = load_arrays(body, ARRAYS, name)
     try:
-        return _from_arrays(json.loads(arrays["entries"].tobytes()), arrays["vectors"])
+        return _from_arrays(
+            json.loads(arrays.get("entries", np.uint8).tobytes()), arrays.get("vectors", np.float32)
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{name}: the store is malformed ({error}); "
@@ -237,7 +239,7 @@ def edit_store(bundle: Bundle) -> Iterator[list[Store]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = (path.parent / "lock").open("w")
     except OSError as error:
-        raise atomic.write_error(path, error) from error
+        raise atomic.to_input_error(path, error) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = load_store(bundle)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.signals.audio import AudioSpec, Waveform, patches
+from birdfield.signals.audio import AudioSpec, Waveform, cut_patches
 
 Rows = NDArray[np.float32]  # [T, D], what was made of T patches
 
@@ -26,7 +26,7 @@ class Stream:
 
     def embed(self, waveform: Waveform) -> Rows:
         """Embed float32 [N], N >= 1, at the frontend's rate; returns [T, D], not to be changed."""
-        wanted = patches(waveform, self._spec)
+        wanted = cut_patches(waveform, self._spec)
         kept = None if self._rows is None else self._rows[self._shift(wanted) :][: len(wanted)]
         known = 0 if kept is None else len(kept)
         if kept is None or not known:

@@ -9,7 +9,7 @@ from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.frontend import Heard
 from birdfield.model.sense import Sense
 from birdfield.recognise.bird_gate import is_background
-from birdfield.signals.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks, windows
+from birdfield.signals.audio import AUDIO_SUFFIXES, MIN_S, Waveform, cut_windows, read_blocks
 from birdfield.signals.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.signals.signal_quality import picture_quality, sound_quality
 from birdfield.signals.usability import frame_fault, window_fault
@@ -122,7 +122,7 @@ def embed_sound(
     fault: str | None = None
     usable, end_s = 0, 0.0
     rate_hz = encoder.audio_spec.rate_hz
-    for start, waveform in windows(blocks, encoder.audio_spec):
+    for start, waveform in cut_windows(blocks, encoder.audio_spec):
         end_s = (start + len(waveform)) / rate_hz
         fault = window_fault(waveform)
         if fault or end_s < MIN_S:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from birdfield.atomic import check_folder_place, new_folder
+from birdfield.atomic import check_folder_writable, new_folder
 from birdfield.errors import InputError, MissingError
 from birdfield.report.evaluation import Evaluation
 
@@ -36,7 +36,7 @@ def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
             f"{', '.join(missing)} is not installed; a report needs it: "
             "pip install 'birdfield[report]'"
         )
-    check_folder_place(folder)
+    check_folder_writable(folder)
     if not folder.exists():
         return
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else None

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
-from birdfield.signals.audio import read_start
+from birdfield.signals.audio import read_beginning
 from birdfield.signals.image import Frame, read_image
 from birdfield.signals.motion import Box
-from birdfield.signals.sonogram import draw_spectrogram
+from birdfield.signals.sonogram import draw_sonogram
 
 PICTURE_PX = 320  # the longer side, at most
 QUALITY = 78  # of the JPEG, of 100
@@ -51,10 +51,10 @@ def spectrogram_uri(path: Path) -> tuple[str, float] | None:
         A `data:` URI and the seconds that it shows, or None when it cannot be read any more.
     """
     try:
-        waveform = read_start(path, RATE_HZ, EXCERPT_S)
+        waveform = read_beginning(path, RATE_HZ, EXCERPT_S)
     except InputError:
         return None
-    return _uri(draw_spectrogram(waveform)), len(waveform) / RATE_HZ
+    return _uri(draw_sonogram(waveform)), len(waveform) / RATE_HZ
 
 
 def _uri(image: NDArray[np.uint8]) -> str:

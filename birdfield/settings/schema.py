@@ -10,7 +10,7 @@ from typing import Any
 
 from birdfield.capture.latency import MAX_LATENCY_S
 from birdfield.errors import BirdfieldError, ConfigError
-from birdfield.paths import home_of
+from birdfield.paths import xdg_folder
 from birdfield.redaction import mask_url
 from birdfield.settings.bounds import MAX_COUNT, MAX_DAYS, MAX_GAP_S, MAX_GB
 from birdfield.settings.toml_lines import key_lines
@@ -83,9 +83,9 @@ def _day(value: Any) -> datetime:
 
 
 def _crop(value: Any) -> str:
-    from birdfield.capture.camera import parse_crop
+    from birdfield.capture.camera import parse_box
 
-    parse_crop(_text(value))
+    parse_box(_text(value))
     return str(value)
 
 
@@ -177,7 +177,7 @@ class StationConfig:
 
 def config_home() -> Path:
     """Return birdfield's folder under XDG_CONFIG_HOME."""
-    return home_of("XDG_CONFIG_HOME", ".config")
+    return xdg_folder("XDG_CONFIG_HOME", ".config")
 
 
 def find_config(given: Path | None) -> Path | None:

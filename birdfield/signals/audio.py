@@ -30,9 +30,9 @@ class AudioSpec:
         rate_hz: Sample rate.
         patch: Samples that become one embedding.
         hop: Samples from one patch to the next.
-        frames: Patches in a window.
+        patches_per_window: Patches in a window.
         dim: Numbers in an embedding.
-        evidence: How many of them, the last ones, are not the sound's but its classes'; see
+        class_dim: How many of them, the last ones, are not the sound's but its classes'; see
             docs/decisions/0019-class-evidence.md.
         padded: Whether a recording's last patch is padded with zeros to be whole. Else it is moved
             back to end with the sound, and left out where less than half a hop of it is new; see
@@ -43,15 +43,15 @@ class AudioSpec:
     rate_hz: int
     patch: int
     hop: int
-    frames: int
+    patches_per_window: int
     dim: int
-    evidence: int = 0
+    class_dim: int = 0
     padded: bool = True
 
     @property
     def window(self) -> int:
         """Samples in a window."""
-        return self.patch + (self.frames - 1) * self.hop
+        return self.patch + (self.patches_per_window - 1) * self.hop
 
     @property
     def window_s(self) -> float:
@@ -61,9 +61,9 @@ class AudioSpec:
     @property
     def stride(self) -> int:
         """Samples from one window of a recording to the next: no patch twice."""
-        return self.frames * self.hop
+        return self.patches_per_window * self.hop
 
-    def count(self, samples: int) -> int:
+    def patch_count(self, samples: int) -> int:
         """Count the patches of so many samples: 1 at least."""
         beyond = max(0, samples - self.patch)
         return 1 + (
@@ -76,11 +76,11 @@ class AudioSpec:
             "rate_hz": self.rate_hz,
             "patch_samples": self.patch,
             "hop_samples": self.hop,
-            "frames": self.frames,
+            "frames": self.patches_per_window,
             "dim": self.dim,
             "unit": "waveform -1..1",
         }
-        return {**entries, "evidence": self.evidence} if self.evidence else entries
+        return {**entries, "evidence": self.class_dim} if self.class_dim else entries
 
 
 class Resampler:
@@ -186,7 +186,7 @@ def read_audio(path: Path, rate_hz: int, limit_s: float = 3600.0) -> Waveform:
     return np.concatenate(blocks)
 
 
-def read_start(path: Path, rate_hz: int, length_s: float) -> Waveform:
+def read_beginning(path: Path, rate_hz: int, length_s: float) -> Waveform:
     """Read the beginning of a recording of any length, and no more of it.
 
     Args:
@@ -210,7 +210,7 @@ def read_start(path: Path, rate_hz: int, length_s: float) -> Waveform:
     return np.concatenate(held)[:wanted]
 
 
-def windows(blocks: Iterable[Waveform], spec: AudioSpec) -> Iterator[tuple[int, Waveform]]:
+def cut_windows(blocks: Iterable[Waveform], spec: AudioSpec) -> Iterator[tuple[int, Waveform]]:
     """Cut a stream of samples into the audio tower's windows, in bounded memory.
 
     Consecutive windows share no patch; the last one is moved back, in whole hops, to be full.
@@ -234,7 +234,7 @@ def windows(blocks: Iterable[Waveform], spec: AudioSpec) -> Iterator[tuple[int, 
             yield following, held[: spec.window]
             following += spec.stride
     total = held_from + len(held)
-    last = spec.hop * max(0, spec.count(total) - spec.frames)
+    last = spec.hop * max(0, spec.patch_count(total) - spec.patches_per_window)
     if total and last > following - spec.stride:
         yield last, held[last - held_from :][: spec.window]
 
@@ -245,7 +245,7 @@ def window_starts(frames: int, count: int) -> list[int]:
     return sorted({*range(0, last + 1, count), last})
 
 
-def patches(waveform: Waveform, spec: AudioSpec) -> NDArray[np.float32]:
+def cut_patches(waveform: Waveform, spec: AudioSpec) -> NDArray[np.float32]:
     """Cut a waveform into a frontend's overlapping patches.
 
     Args:
@@ -253,10 +253,10 @@ def patches(waveform: Waveform, spec: AudioSpec) -> NDArray[np.float32]:
         spec: Of the frontend.
 
     Returns:
-        float32 [T, patch], T = spec.count(N). The last one ends with zeros where spec.padded, as
-        YAMNet itself does it, and where the whole waveform is shorter than a patch.
+        float32 [T, patch], T = spec.patch_count(N). The last one ends with zeros where spec.padded,
+        as YAMNet itself does it, and where the whole waveform is shorter than a patch.
     """
-    count = spec.count(len(waveform))
+    count = spec.patch_count(len(waveform))
     padded = np.zeros(spec.patch + (count - 1) * spec.hop, np.float32)
     whole = waveform[: len(padded)]
     padded[: len(whole)] = whole
@@ -266,7 +266,7 @@ def patches(waveform: Waveform, spec: AudioSpec) -> NDArray[np.float32]:
     return np.concatenate([cut[:-1], waveform[None, -spec.patch :]])
 
 
-def fit_frames(frames: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+def repeat_patches(frames: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Bring a sequence of patch embeddings to the audio tower's length.
 
     A shorter one is repeated from its beginning (docs/decisions/0003-short-audio.md).

@@ -21,7 +21,7 @@ STREAKS, STREAK_LENGTH = 60, (0.05, 0.2)
 STREAK_SHARE = 0.35  # of white in a streak
 
 
-def mix(
+def mix_noise(
     waveform: Waveform,
     noise: Waveform,
     snr_db: float,

@@ -136,7 +136,7 @@ def read_image(path: Path) -> Frame:
     return decode_image(data, str(path))
 
 
-def squeeze(image: Frame, spec: ImageSpec) -> Frame:
+def resize_to_square(image: Frame, spec: ImageSpec) -> Frame:
     """Resize the whole picture to the tower's square: nothing at its edges is lost."""
     shrinking = min(image.shape[:2]) > spec.size_px
     interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
@@ -154,7 +154,7 @@ def preprocess(image: Frame, spec: ImageSpec) -> NDArray[np.float32]:
     Returns:
         float32 [size_px, size_px, 3].
     """
-    square = squeeze(image, spec)
+    square = resize_to_square(image, spec)
     if spec.order == "RGB":
         square = square[:, :, ::-1]
     return np.asarray((square - np.array(spec.mean, np.float32)) / spec.scale, np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from birdfield.signals.image import Frame
 from birdfield.signals.usability import FLAT_LUMA
 
-LOOK_S = 0.5  # from one look to the next where nothing moves
+LOOK_INTERVAL_S = 0.5  # from one look to the next where nothing moves
 SIDE_PX = 256  # the longer side of the small picture
 TILES = 8  # parts of light along each side
 DARK_LUMA = 16.0  # of 255, added to all: a sensor's noise in the dark is no change

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from birdfield.capture.latency import IN_TIME, Latency
+from birdfield.capture.latency import NO_LATENCY, Latency
 from birdfield.errors import InputError
 from birdfield.journal.clock import correct_times, last_offset_s, note_offset
 from birdfield.journal.database import Journal, VisitEntry, boot_id
@@ -56,7 +56,7 @@ class Settings:
     gap_s: float = GAP_S
     keep_voices: bool = False
     retention: Retention = Retention()
-    latency: Latency = IN_TIME
+    latency: Latency = NO_LATENCY
 
 
 def with_pre_roll(before: Window | None, window: Window, spec: AudioSpec, score: float) -> Sound:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from birdfield.capture.camera import Camera, Shot
-from birdfield.capture.latency import IN_TIME, Latency
+from birdfield.capture.latency import NO_LATENCY, Latency
 from birdfield.capture.microphone import Microphone
 from birdfield.capture.source import Source
 from birdfield.errors import UsageError
@@ -122,7 +122,7 @@ class Watch:
         microphone: Microphone | None,
         fast: bool = False,
         rules: LiveRules | None = None,
-        latency: Latency = IN_TIME,
+        latency: Latency = NO_LATENCY,
         crop_margin: float = 1.0,
     ) -> None:
         """Take the sources; nothing is read before `observations`.
@@ -212,7 +212,7 @@ class Watch:
         self.skipped += late
         hot = self._live and self._heat.update()
         if self._camera is not None:
-            self._camera.resting = hot or late > 0
+            self._camera.throttled = hot or late > 0
         rest = int(hot and not late)
         self.rested += rest
         return index + 1 + late + rest
@@ -281,7 +281,7 @@ class Watch:
         if self._camera is None:
             return None, None
         shift_s = origin_s + self._camera_late_s if self._camera.live else 0.0
-        shot = self._camera.newest(start_s + shift_s, end_s + shift_s)
+        shot = self._camera.best_shot(start_s + shift_s, end_s + shift_s)
         if shot is None:
             return None, self._absence("camera", self._camera, "no frame")
         fault = frame_fault(shot.frame, shot.unchanged_s)

@@ -15,11 +15,11 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import scan
-from birdfield.signals.audio import fit_frames, read_audio
+from birdfield.signals.audio import read_audio, repeat_patches
 from birdfield_train.run_encoder import Run, RunEncoder
 from birdfield_train.towers import audio_tower
 
-LENGTHS = (1, 2, 3, 5, 7, YAMNET.frames)
+LENGTHS = (1, 2, 3, 5, 7, YAMNET.patches_per_window)
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
             start = max(0, min(peak, len(frames) - length))
             short = frames[start : start + length]
             vectors = {
-                "repeated": encoder.audio_vector(fit_frames(short, YAMNET.frames)),
+                "repeated": encoder.audio_vector(repeat_patches(short, YAMNET.patches_per_window)),
                 "masked": unit(masked.predict_on_batch(short[None])[0]),
             }
             for way, vector in vectors.items():

@@ -17,7 +17,7 @@ from birdfield.model.birdnet import find_birdnet, read_birdnet
 from birdfield.model.encoder import DIM, pool, unit
 from birdfield.model.tflite import PlainModel
 from birdfield.recognise.dataset import assign_folds, fold_of, scan
-from birdfield.signals.audio import fit_frames, patches, read_audio, window_starts
+from birdfield.signals.audio import cut_patches, read_audio, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
 
 FINE = replace(BIRDNET, hop=24_000)  # 0.5 s: every hop that is compared is a multiple
@@ -35,7 +35,7 @@ def summaries(
     coarse = frames[::step]
     cut = np.stack(
         [
-            fit_frames(coarse[start : start + count], count)
+            repeat_patches(coarse[start : start + count], count)
             for start in window_starts(len(coarse), count)
         ]
     )
@@ -72,7 +72,10 @@ def main() -> None:
     model = PlainModel(path, threads=2, content=read_birdnet(path))
     frames = [
         np.concatenate(
-            [model(patch[None]) for patch in patches(read_audio(sample.path, FINE.rate_hz), FINE)]
+            [
+                model(patch[None])
+                for patch in cut_patches(read_audio(sample.path, FINE.rate_hz), FINE)
+            ]
         )
         for sample in dataset.audio
     ]

@@ -65,7 +65,7 @@ RULES: dict[str, Starts] = {
 
 
 def cut_by(rule: Starts) -> Callable[[Waveform, AudioSpec], np.ndarray]:
-    """Make `birdfield.audio.patches` by a rule."""
+    """Make `birdfield.signals.audio.cut_patches` by a rule."""
 
     def patches(waveform: Waveform, spec: AudioSpec) -> np.ndarray:
         starts = rule(len(waveform), spec)
@@ -92,12 +92,12 @@ def main(data: str, out: str) -> None:
         writer = csv.writer(file)
         writer.writerow(["rest", "windows", "n", "audio_top1", "sd"])
         for name, rule in RULES.items():
-            with mock.patch("birdfield.model.streaming.patches", cut_by(rule)):
+            with mock.patch("birdfield.model.streaming.cut_patches", cut_by(rule)):
                 frames = [
                     np.array(frontend.embed(read_audio(sample.path, BIRDNET.rate_hz)))
                     for sample in dataset.audio
                 ]
-            windows, owner = peaks_by_sound.pool_windows(frames, BIRDNET.frames)
+            windows, owner = peaks_by_sound.pool_windows(frames, BIRDNET.patches_per_window)
             found = [
                 peaks_by_sound.top1(class_evidence.two_blocks(1.0), windows, owner, labels, one)
                 for one in folds

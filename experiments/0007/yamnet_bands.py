@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from birdfield.model.audio_specs import YAMNET
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
-from birdfield.signals.audio import patches, read_audio
+from birdfield.signals.audio import cut_patches, read_audio
 
 sys.path.append(str(Path(__file__).parents[1] / "0013"))
 
@@ -55,7 +55,7 @@ class Inner:
 
     def __call__(self, waveform: Array) -> dict[str, Array]:
         """Embed float32 [N] at 16 kHz; returns [T, F] by what is read."""
-        found = [self._read(patch) for patch in patches(waveform, YAMNET)]
+        found = [self._read(patch) for patch in cut_patches(waveform, YAMNET)]
         return {
             name: np.stack([one[name] for one in found]).astype(np.float16) for name in found[0]
         }
@@ -74,7 +74,7 @@ def top1(dataset: Dataset, frames: list[Array], standardised: bool) -> Iterator[
     """Score each fold by the nearest species' mean of the others, with each seed of the folds."""
     audio = dataset.audio
     labels = np.array([dataset.labels.index(sample.label) for sample in audio], np.int64)
-    windows, owner = peaks_by_sound.pool_windows(frames, YAMNET.frames)
+    windows, owner = peaks_by_sound.pool_windows(frames, YAMNET.patches_per_window)
 
     def fit(own: Array, species: NDArray[np.int64]) -> Callable[[Array], Array]:
         spread = own.std(axis=0) + 1e-3 if standardised else np.float32(1)

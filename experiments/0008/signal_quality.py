@@ -27,7 +27,7 @@ from birdfield.recognise.dataset import Sample, scan
 from birdfield.recognise.embed import EmbeddedSample, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import read_audio
-from birdfield.signals.damage import DAMAGES, damage_image, mix
+from birdfield.signals.damage import DAMAGES, damage_image, mix_noise
 from birdfield.signals.image import read_image
 from birdfield.signals.usability import frame_fault
 
@@ -74,7 +74,9 @@ def recordings(encoder: Encoder, samples: tuple[Sample, ...], noises: Noises) ->
             sounds += [
                 (
                     f"{snr_db} dB",
-                    mix(waveform, noise, snr_db, np.random.default_rng((SEED, row, step)), rate_hz),
+                    mix_noise(
+                        waveform, noise, snr_db, np.random.default_rng((SEED, row, step)), rate_hz
+                    ),
                 )
                 for snr_db in SNRS_DB
             ]

@@ -21,8 +21,8 @@ from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.sense import Sense
 from birdfield.recognise import bird_gate
 from birdfield.recognise.dataset import scan, scan_flat
-from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
-from birdfield.signals.damage import mix
+from birdfield.signals.audio import Waveform, cut_windows, read_audio, read_blocks
+from birdfield.signals.damage import mix_noise
 from birdfield.signals.usability import window_fault
 from birdfield_train.run_encoder import Run, RunEncoder
 
@@ -49,7 +49,9 @@ def listen(encoder: RunEncoder, waveforms: Iterator[Waveform]) -> Rows:
 
 def cut(path: Path, encoder: RunEncoder) -> Iterator[Waveform]:
     """Cut a file into windows."""
-    for _, waveform in windows(read_blocks(path, encoder.audio_spec.rate_hz), encoder.audio_spec):
+    for _, waveform in cut_windows(
+        read_blocks(path, encoder.audio_spec.rate_hz), encoder.audio_spec
+    ):
         yield waveform
 
 
@@ -61,7 +63,7 @@ def an_hour(paths: Sequence[Path], encoder: RunEncoder) -> Iterator[Waveform]:
     for _ in range(round(HOUR_S * rate_hz / window)):
         first, second = (sounds[row] for row in rng.choice(len(sounds), 2, replace=False))
         start = int(rng.integers(max(len(first) - window, 0) + 1))
-        yield mix(first[start : start + window], second, rng.choice(SNRS_DB), rng, rate_hz)
+        yield mix_noise(first[start : start + window], second, rng.choice(SNRS_DB), rng, rate_hz)
 
 
 def answers(gallery: Gallery, rows: Rows, gate: tuple[float, float]) -> NDArray[np.int64]:

@@ -29,8 +29,8 @@ from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.decide import Decision, decide
 from birdfield.recognise.embed import EmbeddedSample, hear
 from birdfield.recognise.observation import Observation
-from birdfield.signals.audio import Waveform, read_audio, read_blocks, windows
-from birdfield.signals.damage import mix
+from birdfield.signals.audio import Waveform, cut_windows, read_audio, read_blocks
+from birdfield.signals.damage import mix_noise
 from birdfield.signals.usability import window_fault
 from birdfield.watch.scene import DECISION_S
 from birdfield.watch.visits import Visit, Visits, claims_of
@@ -109,7 +109,7 @@ def kind_of(path: Path) -> str:
 def cut(paths: Sequence[Path], encoder: Encoder) -> Iterator[Piece]:
     """Cut files into windows."""
     for path in paths:
-        for _, waveform in windows(
+        for _, waveform in cut_windows(
             read_blocks(path, encoder.audio_spec.rate_hz), encoder.audio_spec
         ):
             yield waveform, kind_of(path)
@@ -133,7 +133,7 @@ def garden(
             files[rng.integers(len(files))],
         )
         held = np.concatenate(
-            [held, mix(np.resize(one, piece), other, rng.choice(SNRS_DB), rng, rate_hz)]
+            [held, mix_noise(np.resize(one, piece), other, rng.choice(SNRS_DB), rng, rate_hz)]
         )
         while len(held) >= window:
             yield held[:window], f"{kind}+{beside}"

@@ -15,7 +15,7 @@ from birdfield.model.encoder import DIM, unit
 from birdfield.model.open_frontend import open_frontend
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan
-from birdfield.signals.audio import fit_frames, read_audio, window_starts
+from birdfield.signals.audio import read_audio, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
 
 PEAK_WEIGHTS, SHRINKAGES = (0.3, 1.0, 2.0, 4.0), (0.3, 0.5, 0.7, 0.85)
@@ -34,7 +34,7 @@ def pool_windows(frames: Iterable[np.ndarray], count: int) -> tuple[np.ndarray, 
     for row, own in enumerate(frames):
         windows = np.stack(
             [
-                fit_frames(own[start : start + count], count)
+                repeat_patches(own[start : start + count], count)
                 for start in window_starts(len(own), count)
             ]
         )
@@ -80,13 +80,13 @@ def main(data: str, frontend: str, out: str | None = None) -> None:
     dataset = scan(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     model = open_frontend(frontend, PACKAGED_YAMNET)
-    told = model.spec.dim - model.spec.evidence  # evidence came later, by 0019
+    told = model.spec.dim - model.spec.class_dim  # evidence came later, by 0019
     windows, owner = pool_windows(
         (
             model.embed(read_audio(sample.path, model.spec.rate_hz))[:, :told]
             for sample in dataset.audio
         ),
-        model.spec.frames,
+        model.spec.patches_per_window,
     )
     folds = [
         fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed))

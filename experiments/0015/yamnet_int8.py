@@ -26,7 +26,7 @@ from birdfield.model.yamnet import CLASSES
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
 from birdfield.recognise.bird_gate import is_background
 from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
-from birdfield.signals.audio import fit_frames, patches, read_audio, window_starts
+from birdfield.signals.audio import cut_patches, read_audio, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
@@ -121,7 +121,7 @@ def static(content: bytes, spectrograms: list[Array], wide: bool) -> bytes:
 
 
 def spectrograms_of(waveform: Array) -> list[Array]:
-    return [log_mel(np.ascontiguousarray(patch)) for patch in patches(waveform, YAMNET)]
+    return [log_mel(np.ascontiguousarray(patch)) for patch in cut_patches(waveform, YAMNET)]
 
 
 def run(model: PlainModel, frames: Array) -> Array:
@@ -155,8 +155,10 @@ def windows_of(rows: Array) -> Array:
     rows = rows[:, : YAMNET.dim]
     cut = np.stack(
         [
-            fit_frames(rows[start : start + YAMNET.frames], YAMNET.frames)
-            for start in window_starts(len(rows), YAMNET.frames)
+            repeat_patches(
+                rows[start : start + YAMNET.patches_per_window], YAMNET.patches_per_window
+            )
+            for start in window_starts(len(rows), YAMNET.patches_per_window)
         ]
     )
     return np.concatenate([cut.mean(axis=1), cut.max(axis=1)], axis=1)

@@ -17,8 +17,8 @@ from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan, scan_flat
-from birdfield.signals.audio import fit_frames, read_audio, window_starts
-from birdfield.signals.damage import mix
+from birdfield.signals.audio import read_audio, repeat_patches, window_starts
+from birdfield.signals.damage import mix_noise
 from birdfield_train.augment_sound import augment_sound
 from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
 
@@ -28,10 +28,10 @@ VERSIONS, SNRS_DB = (0, 1, 3), (10, 0)
 
 def pooled(frontend: Frontend, waveform: np.ndarray) -> np.ndarray:
     """Give mean and peak of each window, [W, 2 dim]."""
-    frames, count = frontend.embed(waveform), YAMNET.frames
+    frames, count = frontend.embed(waveform), YAMNET.patches_per_window
     windows = np.stack(
         [
-            fit_frames(frames[start : start + count], count)
+            repeat_patches(frames[start : start + count], count)
             for start in window_starts(len(frames), count)
         ]
     )
@@ -95,7 +95,9 @@ def main(data: str, noise_dir: str, out: str) -> None:
     for snr_db in SNRS_DB:
         draws = [np.random.default_rng([snr_db, row]) for row in range(len(waveforms))]
         tested[f"{snr_db} dB"] = [
-            pooled(frontend, mix(waveform, unseen[int(rng.integers(len(unseen)))], snr_db, rng))
+            pooled(
+                frontend, mix_noise(waveform, unseen[int(rng.integers(len(unseen)))], snr_db, rng)
+            )
             for waveform, rng in zip(waveforms, draws, strict=True)
         ]
     with Path(out).open("w", newline="") as stream:

@@ -19,7 +19,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.signals.image import read_image
 from birdfield.signals.motion import (
     LEAST_SHARE,
-    LOOK_S,
+    LOOK_INTERVAL_S,
     STILL,
     WHOLE,
     Box,
@@ -191,7 +191,7 @@ def windows(moving: dict[float, bool], start_s: float, end_s: float) -> tuple[in
 
 
 def steps(end_s: float) -> Iterator[float]:
-    yield from (round(float(time_s), 2) for time_s in np.arange(0, end_s, LOOK_S))
+    yield from (round(float(time_s), 2) for time_s in np.arange(0, end_s, LOOK_INTERVAL_S))
 
 
 def watch_empty(kind: str, picture: Any, seed: Any, tally: Any) -> None:

@@ -122,7 +122,7 @@ def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarra
             np.concatenate([own, read(own @ kernel.T + bias) @ signs], axis=1) for own in embeddings
         ]
         for name in FITS if kind == "sigmoid" else ("evidence alone", "two blocks"):
-            yield kind, name, *peaks_by_sound.pool_windows(frames, BIRDNET.frames)
+            yield kind, name, *peaks_by_sound.pool_windows(frames, BIRDNET.patches_per_window)
 
 
 def main(data: str, out: str) -> None:

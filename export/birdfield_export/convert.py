@@ -77,7 +77,9 @@ def build_tower(run: Run, tower: str, precision: str) -> keras.Model:
     if tower == "audio":
         # A rolled LSTM crashes the calibrator of full-integer conversion (tensorflow#75140).
         audio = run.audio_spec
-        model = audio_tower(audio.frames, audio.dim, 1, precision == "int8", audio.evidence)
+        model = audio_tower(
+            audio.patches_per_window, audio.dim, 1, precision == "int8", audio.class_dim
+        )
         model.set_weights(heads.audio.get_weights())
         return model
     model = fusion_tower(batch_size=1)

@@ -16,7 +16,7 @@ from birdfield.commands.app import app
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.bundle import Bundle
-from birdfield.paths import MOST_THREADS
+from birdfield.paths import MAX_THREADS
 
 STAGES = (
     "decode",
@@ -195,5 +195,5 @@ def test_bench_needs_a_model_that_is_there(tmp_path: Path) -> None:
 
 
 def test_bench_takes_no_more_threads_than_an_interpreter_bears(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["bench", str(tmp_path), "--threads", str(MOST_THREADS + 1)])
+    done = CliRunner().invoke(app, ["bench", str(tmp_path), "--threads", str(MAX_THREADS + 1)])
     assert done.exit_code == 2 and "'--threads'" in done.stderr

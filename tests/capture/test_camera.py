@@ -13,17 +13,17 @@ import pytest
 from devices import mjpeg_camera, pipe_camera, rtsp_camera, scenery, wait_for
 
 from birdfield.capture.camera import (
-    IDLE_LOOK_S,
     KEPT_FRAMES,
-    RESTING_LOOK_S,
+    STILL_LOOK_INTERVAL_S,
+    THROTTLED_LOOK_INTERVAL_S,
     Capture,
     LiveCamera,
     Shot,
     VideoFile,
-    blacked,
+    black_out,
     crop,
     open_camera,
-    parse_crop,
+    parse_box,
 )
 from birdfield.errors import InputError, MissingError, UsageError
 from birdfield.redaction import mask_url
@@ -49,7 +49,7 @@ def live(spec: str) -> Iterator[LiveCamera]:
 
 def latest(camera: LiveCamera) -> Shot | None:
     now_s = time.monotonic()
-    return camera.newest(now_s - 1.0, now_s)
+    return camera.best_shot(now_s - 1.0, now_s)
 
 
 def test_a_file_gives_the_last_frame_within_the_window_that_was_looked_at(tmp_path: Path) -> None:
@@ -57,20 +57,20 @@ def test_a_file_gives_the_last_frame_within_the_window_that_was_looked_at(tmp_pa
     frames = [scenery(seed) for seed in range(30)]
     video = VideoFile(write_video(tmp_path / "scène 1:2.avi", frames))
     for (start_s, end_s), expected in {(0.0, 1.0): 5, (0.55, 2.05): 20, (1.5, 2.95): 25}.items():
-        shot = video.newest(start_s, end_s)
+        shot = video.best_shot(start_s, end_s)
         assert shot is not None and shot.time_s == pytest.approx(expected / 10)
         assert np.abs(shot.frame.astype(int) - frames[expected]).mean() < 5  # JPEG's loss
     assert video.ended and video.end_s == pytest.approx(3.0)
-    kept = video.newest(2.85, 9.0)
+    kept = video.best_shot(2.85, 9.0)
     assert kept is not None and kept.time_s == pytest.approx(2.9)
-    assert video.newest(2.95, 9.0) is None
+    assert video.best_shot(2.95, 9.0) is None
 
 
 def test_a_file_is_not_over_before_its_last_frame_was_asked_for(tmp_path: Path) -> None:
     video = VideoFile(write_video(tmp_path / "a.avi", [scenery(seed) for seed in range(5)]))
-    video.newest(0.0, 0.35)
+    video.best_shot(0.0, 0.35)
     assert not video.ended
-    video.newest(0.0, 0.45)
+    video.best_shot(0.0, 0.45)
     assert video.ended
     video.close()
 
@@ -79,7 +79,7 @@ def test_a_file_tells_how_long_its_picture_stood_still(tmp_path: Path) -> None:
     """Frames 0-9 change, then frame 9 again until frame 29: unchanged for 2.0 s at 2.9 s."""
     frames = [scenery(min(seed, 9)) for seed in range(30)]
     video = VideoFile(write_video(tmp_path / "a.avi", frames))
-    before, after = video.newest(0, 0.95), video.newest(0, 5)
+    before, after = video.best_shot(0, 0.95), video.best_shot(0, 5)
     assert before is not None and before.unchanged_s == 0
     assert after is not None and after.unchanged_s == pytest.approx(2.0)
 
@@ -91,7 +91,9 @@ def test_a_window_tells_what_moved_in_it_last(tmp_path: Path) -> None:
     for frame in frames[30:40]:
         cv2.circle(frame, (200, 100), 16, (10, 10, 10), -1)
     video = VideoFile(write_video(tmp_path / "a.avi", frames))
-    first, still, bird, later = (video.newest(start_s, start_s + 2) for start_s in (0, 1, 2.5, 5))
+    first, still, bird, later = (
+        video.best_shot(start_s, start_s + 2) for start_s in (0, 1, 2.5, 5)
+    )
     assert first is not None and not first.still
     assert first.subject.shape == (240, 320, 3), "all of a new scene"
     assert still is not None and still.still and still.box is None
@@ -111,8 +113,8 @@ def test_what_moves_in_a_black_zone_is_no_motion(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", frames)
     video = open_camera(str(path), zones=[(170, 60, 999, 80)])
     assert video is not None
-    video.newest(0, 2)
-    shot = video.newest(2.5, 4.5)
+    video.best_shot(0, 2)
+    shot = video.best_shot(2.5, 4.5)
     assert shot is not None and shot.still and shot.box is None
     assert shot.frame[60:140, 170:].max() == 0 and shot.frame[:60].min() > 0
 
@@ -132,7 +134,7 @@ def test_a_zone_is_black_wherever_the_crop_begins(
     frame = np.full((40, 60, 3), 255, np.uint8)
     expected = crop(frame.copy(), box)
     expected[black] = 0
-    np.testing.assert_array_equal(crop(blacked(frame, [(3, 4, 5, 6)]), box), expected)
+    np.testing.assert_array_equal(crop(black_out(frame, [(3, 4, 5, 6)]), box), expected)
     assert frame.min() == 255, "the source's own frame is left alone"
 
 
@@ -167,24 +169,24 @@ def test_none_is_no_camera() -> None:
 
 def test_crop_cuts_x_y_w_h(tmp_path: Path) -> None:
     frame = scenery(3)
-    assert parse_crop("20,10,64,48") == (20, 10, 64, 48)
+    assert parse_box("20,10,64,48") == (20, 10, 64, 48)
     assert np.array_equal(crop(frame, (20, 10, 64, 48)), frame[10:58, 20:84])
     assert crop(frame, (0, 0, 128, 96)).shape == (96, 128, 3)
     video = open_camera(str(write_video(tmp_path / "a.avi", [frame] * 3)), (20, 10, 64, 48))
     assert video is not None
-    shot = video.newest(0, 1)
+    shot = video.best_shot(0, 1)
     assert shot is not None and shot.frame.shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "a,b,c,d", "-1,0,5,5", "1,2,3,4,5", "1.5,0,5,5"])
 def test_a_malformed_crop_is_told(text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"crop is {text!r}; expected X,Y,W,H in pix")):
-        parse_crop(text)
+        parse_box(text)
 
 
 def test_an_empty_crop_is_told() -> None:
     with pytest.raises(UsageError, match="crop '5,5,0,9' is empty"):
-        parse_crop("5,5,0,9")
+        parse_box("5,5,0,9")
 
 
 def test_a_crop_outside_of_the_first_frame_is_told(tmp_path: Path) -> None:
@@ -334,8 +336,8 @@ def test_frames_that_wait_for_late_sound_are_kept_for_longer() -> None:
         camera.close()
         for number in range(20):
             camera._keep(Shot(scenery(number), number / 2, 0.0))
-        assert camera.newest(0, oldest_s) is None
-        shot = camera.newest(0, oldest_s + 0.1)
+        assert camera.best_shot(0, oldest_s) is None
+        shot = camera.best_shot(0, oldest_s + 0.1)
         assert shot is not None and shot.time_s == oldest_s
 
 
@@ -351,11 +353,13 @@ def test_the_pis_camera_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.devices
-@pytest.mark.parametrize(("resting", "pause_s"), [(False, IDLE_LOOK_S), (True, RESTING_LOOK_S)])
-def test_a_still_scene_is_looked_at_less_often(resting: bool, pause_s: float) -> None:
+@pytest.mark.parametrize(
+    ("throttled", "pause_s"), [(False, STILL_LOOK_INTERVAL_S), (True, THROTTLED_LOOK_INTERVAL_S)]
+)
+def test_a_still_scene_is_looked_at_less_often(throttled: bool, pause_s: float) -> None:
     with mjpeg_camera(still=True) as port, live(f"http://127.0.0.1:{port}/") as camera:
-        camera.resting = resting
-        looks = 2 if resting else 3
+        camera.throttled = throttled
+        looks = 2 if throttled else 3
         wait_for(lambda: len(camera._shots) >= looks, "the looks")
         shots = camera._shots[:looks]
     assert [shot.still for shot in shots] == [False, True, True][:looks]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from devices import wait_for
 
-from birdfield.capture.supervisor import MAX_HANGING, ReadAttempt, Watchdog
+from birdfield.capture.supervisor import MAX_HANGING, ReadAttempt, SourceSupervisor
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +21,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
 
 
 @contextmanager
-def guarding(read: Callable[[ReadAttempt], str], hang_s: float = 1.0) -> Iterator[Watchdog]:
-    watchdog = Watchdog("camera", "cam", read, hang_s)
+def guarding(read: Callable[[ReadAttempt], str], hang_s: float = 1.0) -> Iterator[SourceSupervisor]:
+    watchdog = SourceSupervisor("camera", "cam", read, hang_s)
     try:
         yield watchdog
     finally:

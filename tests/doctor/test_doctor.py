@@ -19,7 +19,7 @@ from command_line import run
 from devices import PulseAudio, mjpeg_camera
 from stages import recorder, window
 
-from birdfield.capture.devices import Device, cameras, microphones
+from birdfield.capture.devices import Device, list_cameras, list_microphones
 from birdfield.doctor import machine
 from birdfield.doctor.findings import Finding
 from birdfield.doctor.model import check_inference, speed
@@ -230,7 +230,7 @@ def test_cameras_are_named_by_what_stays_the_same(tmp_path: Path) -> None:
         put(tmp_path, f"dev/video{number}", "")
     (tmp_path / "dev/v4l/by-id").mkdir(parents=True)
     (tmp_path / "dev/v4l/by-id/usb-B").symlink_to(tmp_path / "dev/video2")
-    assert cameras(tmp_path) == [
+    assert list_cameras(tmp_path) == [
         Device("camera", "/dev/video0", "Cam A"),
         Device("camera", "/dev/v4l/by-id/usb-B", "Cam B"),
     ]
@@ -246,13 +246,13 @@ def test_microphones_are_named_by_what_stays_the_same(monkeypatch: pytest.Monkey
         "birdfield.capture.devices.load_sounddevice",
         lambda: SimpleNamespace(query_devices=lambda: found),
     )
-    assert [each.use for each in microphones()] == [
+    assert [each.use for each in list_microphones()] == [
         '"USB Mic: Audio"',
         '"Twin: Audio (hw:2,0)"',
         '"Twin: Audio (hw:3,0)"',
         '"default"',
     ]
-    assert microphones()[0].name == names[0]
+    assert list_microphones()[0].name == names[0]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_screens_and_codecs_are_no_cameras(
     put(tmp_path, "sys/class/video4linux/video0/name", "A")
     put(tmp_path, "dev/video0", "")
     monkeypatch.setattr("fcntl.ioctl", answer)
-    assert bool(cameras(tmp_path)) == listed
+    assert bool(list_cameras(tmp_path)) == listed
 
 
 def test_the_stations_own_bounds_are_those_of_the_doctor(tmp_path: Path) -> None:

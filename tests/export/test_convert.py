@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 import tensorflow as tf
 from tiny_training import quicken, tiny_run
 
-from birdfield.errors import InputError, UsageError
+from birdfield.errors import ExistsError, InputError, UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.bundle import FILES, MANIFEST, YAMNET_FILE, load_bundle
 from birdfield.model.encoder import unit
@@ -134,7 +134,12 @@ def test_the_lstm_is_unrolled_for_int8_alone(converted: Kinds) -> None:
 
 def test_calibration_data_of_each_tower_is_what_the_run_kept(run: Run) -> None:
     assert tower_inputs(run, "image")["image"].shape == (12, 1, 16, 16, 3)
-    assert tower_inputs(run, "audio")["audio"].shape == (9, 1, YAMNET.frames, YAMNET.dim)
+    assert tower_inputs(run, "audio")["audio"].shape == (
+        9,
+        1,
+        YAMNET.patches_per_window,
+        YAMNET.dim,
+    )
     fusion = tower_inputs(run, "fusion")
     assert {tuple(presence) for presence in fusion["presence"][:, 0]} == {(1, 1), (1, 0), (0, 1)}
     for name, column in (("image", 0), ("audio", 1)):
@@ -245,9 +250,7 @@ def test_an_existing_bundle_is_refused_and_a_failed_export_leaves_the_old_one(
     out = tmp_path / "toy.birdfield"
     out.mkdir()
     (out / "old").touch()
-    with pytest.raises(
-        InputError, match="toy.birdfield exists already; choose another name or add --force"
-    ):
+    with pytest.raises(ExistsError, match="toy.birdfield exists already; choose another name$"):
         export(run.folder, out)
 
     def fail(*_: object) -> None:

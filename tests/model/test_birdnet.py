@@ -94,7 +94,7 @@ def test_a_package_without_its_model_is_told(package: Path) -> None:
         (BIRDNET.patch, 1),
         (BIRDNET.patch + BIRDNET.hop // 2 - 1, 1),
         (BIRDNET.patch + BIRDNET.hop // 2, 2),
-        (BIRDNET.window, BIRDNET.frames),
+        (BIRDNET.window, BIRDNET.patches_per_window),
     ],
 )
 def test_each_patch_has_an_embedding(birdnet: BirdNet, length: int, count: int) -> None:

@@ -12,11 +12,11 @@ from birdfield.model.streaming import Stream
 from birdfield.model.tflite import interpreter_class
 from birdfield.model.yamnet import WaveformYamnet, Yamnet
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
-from birdfield.signals.audio import AudioSpec, patches
+from birdfield.signals.audio import AudioSpec, cut_patches
 from birdfield.watch.scene import Watch
 from birdfield_train.toy_aviary import sing
 
-SPEC = AudioSpec("toy", rate_hz=10, patch=4, hop=2, frames=3, dim=1)
+SPEC = AudioSpec("toy", rate_hz=10, patch=4, hop=2, patches_per_window=3, dim=1)
 STEP = 5 * YAMNET.hop  # what `watch` moves on by
 
 
@@ -90,7 +90,7 @@ def test_windows_one_after_another_embed_as_each_by_itself(name: str) -> None:
 @pytest.mark.parametrize("name", sounds())
 def test_the_8_bit_form_embeds_as_the_float_file_does(name: str) -> None:
     """By cosine, patch by patch: 0.99 on average and 0.97 at least is what was asked of it."""
-    cut = patches(sounds()[name][: YAMNET.window], YAMNET)
+    cut = cut_patches(sounds()[name][: YAMNET.window], YAMNET)
     found, expected = (
         model.embed(cut) for model in (LogMelYamnet(1), WaveformYamnet(PACKAGED_YAMNET, 1))
     )

@@ -11,14 +11,14 @@ from birdfield.model.audio_specs import BIRDNET, SPECS, YAMNET
 from birdfield.signals.audio import (
     AudioSpec,
     Resampler,
-    fit_frames,
-    patches,
+    cut_patches,
+    cut_windows,
     read_audio,
+    read_beginning,
     read_blocks,
-    read_start,
+    repeat_patches,
     to_mono,
     window_starts,
-    windows,
 )
 
 RATE_HZ = 16_000
@@ -57,7 +57,7 @@ def test_birdnets_window_is_three_patches_one_and_a_half_seconds_apart() -> None
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_a_window_has_as_many_patches_as_the_tower_reads(spec: AudioSpec) -> None:
-    assert len(patches(np.zeros(spec.window, np.float32), spec)) == spec.frames
+    assert len(cut_patches(np.zeros(spec.window, np.float32), spec)) == spec.patches_per_window
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "aiff"])
@@ -153,8 +153,10 @@ def test_the_beginning_of_a_recording_is_no_longer_than_the_recording(tmp_path: 
     path = tmp_path / "long.wav"
     soundfile.write(path, tone(RATE_HZ, 23), RATE_HZ)
     whole = read_audio(path, RATE_HZ)
-    np.testing.assert_array_equal(read_start(path, RATE_HZ, 12.5), whole[: 12 * RATE_HZ + 8_000])
-    np.testing.assert_array_equal(read_start(path, RATE_HZ, 60.0), whole)
+    np.testing.assert_array_equal(
+        read_beginning(path, RATE_HZ, 12.5), whole[: 12 * RATE_HZ + 8_000]
+    )
+    np.testing.assert_array_equal(read_beginning(path, RATE_HZ, 60.0), whole)
 
 
 def test_a_recording_longer_than_the_limit_is_refused(tmp_path: Path) -> None:
@@ -191,7 +193,9 @@ def test_windows_cover_a_recording_whatever_its_blocks(
     Without padding, up to half a hop may be left behind it.
     """
     waveform = np.arange(length, dtype=np.float32)
-    cut = list(windows((waveform[start : start + size] for start in range(0, length, size)), spec))
+    cut = list(
+        cut_windows((waveform[start : start + size] for start in range(0, length, size)), spec)
+    )
     starts = [start for start, _ in cut]
     assert all(np.array_equal(part, waveform[start : start + spec.window]) for start, part in cut)
     assert all(len(part) == spec.window for _, part in cut[:-1])
@@ -202,16 +206,16 @@ def test_windows_cover_a_recording_whatever_its_blocks(
 
 
 def test_a_recording_without_samples_has_no_window() -> None:
-    assert not list(windows([], YAMNET))
-    assert not list(windows([np.zeros(0, np.float32)], YAMNET))
+    assert not list(cut_windows([], YAMNET))
+    assert not list(cut_windows([np.zeros(0, np.float32)], YAMNET))
 
 
 @pytest.mark.parametrize(("spec", "length"), LENGTHS)
 def test_windows_of_samples_are_windows_of_patches(spec: AudioSpec, length: int) -> None:
     """Training cuts a recording's patches where watching cuts its samples."""
     waveform = np.zeros(length, np.float32)
-    starts = [start // spec.hop for start, _ in windows([waveform], spec)]
-    assert window_starts(len(patches(waveform, spec)), spec.frames) == starts
+    starts = [start // spec.hop for start, _ in cut_windows([waveform], spec)]
+    assert window_starts(len(cut_patches(waveform, spec)), spec.patches_per_window) == starts
 
 
 @pytest.mark.parametrize(
@@ -220,7 +224,7 @@ def test_windows_of_samples_are_windows_of_patches(spec: AudioSpec, length: int)
 def test_patches_are_a_hop_apart_and_the_last_is_padded(length: int, count: int) -> None:
     """1 + ceil((N - 15 600) / 7 680)."""
     waveform = np.arange(1, length + 1, dtype=np.float32)
-    cut = patches(waveform, YAMNET)
+    cut = cut_patches(waveform, YAMNET)
     assert cut.shape == (count, 15_600)
     last = waveform[(count - 1) * 7680 :][:15_600]
     assert np.array_equal(cut[-1][: len(last)], last) and not cut[-1][len(last) :].any()
@@ -240,7 +244,7 @@ def test_patches_are_a_hop_apart_and_the_last_is_padded(length: int, count: int)
 def test_patches_of_birdnet_are_whole(length: int, starts: list[int]) -> None:
     """144 000 samples, 72 000 apart; from 36 000 new ones on, the last ends with the sound."""
     waveform = np.arange(length, dtype=np.float32)
-    cut = patches(waveform, BIRDNET)
+    cut = cut_patches(waveform, BIRDNET)
     assert cut[:, 0].tolist() == starts
     assert all(
         np.array_equal(patch[: length - start], waveform[start : start + 144_000])
@@ -251,8 +255,8 @@ def test_patches_of_birdnet_are_whole(length: int, starts: list[int]) -> None:
 def test_a_short_sequence_is_repeated_from_its_beginning() -> None:
     """Of 3 patches, 10 are 0 1 2 0 1 2 0 1 2 0."""
     frames = np.arange(3, dtype=np.float32)[:, None]
-    assert fit_frames(frames, 10).ravel().tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
-    assert np.array_equal(fit_frames(frames, 3), frames)
+    assert repeat_patches(frames, 10).ravel().tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
+    assert np.array_equal(repeat_patches(frames, 3), frames)
 
 
 def test_a_header_that_promises_more_than_there_is_adds_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.signals.damage import DAMAGES, active_power, damage_image, mix
+from birdfield.signals.damage import DAMAGES, active_power, damage_image, mix_noise
 from birdfield.signals.usability import frame_fault
 
 RATE_HZ = 16_000
@@ -30,7 +30,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 def test_the_ratio_is_what_was_asked(snr_db: int, noise_s: float) -> None:
     """The calls' power is 0.1^2 / 2 = 0.005; what was added is the difference to the original."""
     waveform = calls(0.1)
-    mixed = mix(waveform, hiss(noise_s), snr_db, rng())
+    mixed = mix_noise(waveform, hiss(noise_s), snr_db, rng())
     assert np.abs(mixed).max() < 1, "nothing was scaled"
     added = mixed.astype(float) - waveform
     assert 10 * math.log10(0.005 / np.mean(added**2)) == pytest.approx(snr_db, abs=0.3)
@@ -39,7 +39,7 @@ def test_the_ratio_is_what_was_asked(snr_db: int, noise_s: float) -> None:
 def test_what_would_be_clipped_is_scaled_as_a_whole() -> None:
     """Between the calls is noise alone, and in them both: of a scale s, all of it is s times."""
     waveform, noise = calls(0.9), hiss()
-    mixed = mix(waveform, noise, -5, rng())
+    mixed = mix_noise(waveform, noise, -5, rng())
     assert np.abs(mixed).max() == pytest.approx(1)
     scale = float((mixed * waveform).sum() / (waveform**2).sum())
     added = mixed / scale - waveform
@@ -60,26 +60,30 @@ def test_an_even_or_very_short_sound_counts_whole() -> None:
 def test_mixing_is_seeded_and_leaves_its_input_alone() -> None:
     waveform, noise = calls(), hiss()
     before = waveform.copy(), noise.copy()
-    assert np.array_equal(mix(waveform, noise, 0, rng(1)), mix(waveform, noise, 0, rng(1)))
-    assert not np.array_equal(mix(waveform, noise, 0, rng(1)), mix(waveform, noise, 0, rng(2)))
+    assert np.array_equal(
+        mix_noise(waveform, noise, 0, rng(1)), mix_noise(waveform, noise, 0, rng(1))
+    )
+    assert not np.array_equal(
+        mix_noise(waveform, noise, 0, rng(1)), mix_noise(waveform, noise, 0, rng(2))
+    )
     assert np.array_equal(waveform, before[0]) and np.array_equal(noise, before[1])
-    assert mix(waveform, noise, 0, rng(1)).dtype == np.float32
+    assert mix_noise(waveform, noise, 0, rng(1)).dtype == np.float32
 
 
 def test_short_noise_is_repeated() -> None:
     """Its period is the noise's length."""
     period = round(0.7 * RATE_HZ)
-    added = mix(calls(), hiss(0.7), 0, rng()) - calls()
+    added = mix_noise(calls(), hiss(0.7), 0, rng()) - calls()
     assert np.allclose(added[:period], added[period : 2 * period], atol=1e-6)
 
 
 def test_noise_without_any_sound_adds_nothing() -> None:
-    assert np.array_equal(mix(calls(), np.zeros(99, np.float32), -5, rng()), calls())
+    assert np.array_equal(mix_noise(calls(), np.zeros(99, np.float32), -5, rng()), calls())
 
 
 def test_nothing_cannot_be_mixed() -> None:
     with pytest.raises(ValueError, match="mixing 64000 samples with 0 of noise; expected at least"):
-        mix(calls(), np.zeros(0, np.float32), 0, rng())
+        mix_noise(calls(), np.zeros(0, np.float32), 0, rng())
 
 
 @pytest.mark.parametrize("kind", DAMAGES)

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from birdfield.errors import InputError
-from birdfield.signals.image import ImageSpec, decode_image, preprocess, read_image, squeeze
+from birdfield.signals.image import (
+    ImageSpec,
+    decode_image,
+    preprocess,
+    read_image,
+    resize_to_square,
+)
 
 VGG = ImageSpec(224, "BGR", (103.939, 116.779, 123.68))
 
@@ -191,14 +197,14 @@ def test_a_file_too_large_for_a_photograph_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(300, 500), (100, 60), (1, 1), (1, 4000)])
 def test_the_whole_picture_is_squeezed_into_the_square(shape: tuple[int, int]) -> None:
-    square = squeeze(np.full((*shape, 3), 90, np.uint8), VGG)
+    square = resize_to_square(np.full((*shape, 3), 90, np.uint8), VGG)
     assert square.shape == (224, 224, 3) and (square == 90).all()
 
 
 def test_squeezing_keeps_what_is_at_the_edges() -> None:
     image = np.zeros((300, 900, 3), np.uint8)
     image[:, -40:] = 255
-    assert squeeze(image, VGG)[:, -5:].min() > 200
+    assert resize_to_square(image, VGG)[:, -5:].min() > 200
 
 
 def test_preprocessing_subtracts_each_channels_mean_and_divides() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from birdfield.capture.camera import crop
 from birdfield.signals.motion import (
-    LOOK_S,
+    LOOK_INTERVAL_S,
     STAY_S,
     STILL,
     WHOLE,
@@ -55,9 +55,9 @@ def garden() -> Garden:
 
 @pytest.fixture
 def gate(garden: Garden) -> MotionGate:
-    """A gate that has looked at the still garden for 5 s, until LOOK_S before the time 5 s."""
+    """A gate that has looked at the still garden for 5 s: its next look is at 5 s."""
     gate = MotionGate()
-    motions = [gate.look(garden.shoot(), look * LOOK_S) for look in range(10)]
+    motions = [gate.look(garden.shoot(), look * LOOK_INTERVAL_S) for look in range(10)]
     assert motions == [WHOLE, *[STILL] * 9], "the first look finds all new, noise is no motion"
     return gate
 
@@ -69,7 +69,7 @@ def test_a_bird_that_came_is_found_where_it_is_until_it_leaves(
     """10 to 20 % of the picture's height; the square is as large as what is seen of it, or 48."""
     for look in range(10):
         shot = garden.shoot(garden.with_bird((300, 120), size_px))
-        motion = gate.look(shot, 5 + look * LOOK_S)
+        motion = gate.look(shot, 5 + look * LOOK_INTERVAL_S)
         assert motion.moving and motion.box is not None
         left, top, width, height = motion.box
         assert left < 300 - size_px // 3 and 300 + size_px // 3 < left + width
@@ -99,7 +99,9 @@ def test_light_is_no_motion(garden: Garden, gate: MotionGate) -> None:
 def test_swaying_leaves_are_learnt_and_a_bird_beside_them_is_found(garden: Garden) -> None:
     gate = MotionGate()
     moving = [
-        gate.look(garden.shoot(garden.swaying(look * LOOK_S)), look * LOOK_S).moving
+        gate.look(
+            garden.shoot(garden.swaying(look * LOOK_INTERVAL_S)), look * LOOK_INTERVAL_S
+        ).moving
         for look in range(56)
     ]
     assert any(moving[1:10]) and not any(moving[40:]), "after 20 s they are known"

@@ -10,7 +10,7 @@ from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
-from birdfield.signals.damage import mix
+from birdfield.signals.damage import mix_noise
 from birdfield.signals.signal_quality import picture_quality, sound_quality
 from birdfield_train.toy_aviary import draw_bird
 from birdfield_train.toy_aviary.songs import sing
@@ -63,7 +63,7 @@ def test_the_quality_of_toy_songs_falls_with_noise(rate_hz: int) -> None:
             np.mean(
                 [
                     sound_quality(
-                        mix(
+                        mix_noise(
                             sing(species, np.random.default_rng(species), 5.3, rate_hz),
                             noise,
                             snr_db,

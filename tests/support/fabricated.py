@@ -28,7 +28,7 @@ def make_features(
     images: int = 4,
     recordings: int = 3,
     clips: int = 2,
-    frames: int = YAMNET.frames,
+    frames: int = YAMNET.patches_per_window,
     seed: int = 0,
 ) -> FeatureSet:
     """Make species, a letter each, whose features lie around a centre of their own.

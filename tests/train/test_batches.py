@@ -42,7 +42,7 @@ def test_a_batch_is_so_many_samples_of_so_many_species(split: Split) -> None:
     labels, counts = np.unique(batch.labels, return_counts=True)
     assert len(labels) == 3 and counts.tolist() == [4, 4, 4]
     assert batch.pooled.shape == (12, 2 * CHANNELS)
-    assert batch.sequences.shape == (12, YAMNET.frames, YAMNET.dim)
+    assert batch.sequences.shape == (12, YAMNET.patches_per_window, YAMNET.dim)
     assert batch.presence.shape == (12, 2)
 
 

@@ -175,7 +175,7 @@ def test_a_frontend_with_evidence_has_a_cache_of_its_own(
     """What was cached before there was evidence is of another length."""
     before = run(data, computed).audio[0].cached.parent.name
     assert before.endswith(f"-{YAMNET.hop}")
-    monkeypatch.setattr(Yamnet, "spec", replace(YAMNET, evidence=5))
+    monkeypatch.setattr(Yamnet, "spec", replace(YAMNET, class_dim=5))
     assert run(data, computed).audio[0].cached.parent.name == f"{before}-evidence5"
     assert computed.waveforms == 4
 

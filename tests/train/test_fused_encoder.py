@@ -16,7 +16,7 @@ RNG = np.random.default_rng(5)
 PRESENCE = np.array([[1, 1], [1, 0], [0, 1]], np.float32)
 
 
-def make_inputs(frames: int = YAMNET.frames) -> dict[str, np.ndarray]:
+def make_inputs(frames: int = YAMNET.patches_per_window) -> dict[str, np.ndarray]:
     return {
         "image": RNG.normal(0, 60, (3, 224, 224, 3)).astype(np.float32),
         "audio": RNG.normal(size=(3, frames, YAMNET.dim)).astype(np.float32),
@@ -48,7 +48,7 @@ def test_the_package_offers_the_two_names_and_no_others() -> None:
 def test_embeddings_are_unit_whichever_sense_is_absent(encoder: keras.Model) -> None:
     assert {tensor.name: tensor.shape for tensor in encoder.inputs} == {
         "image": (None, 224, 224, 3),
-        "audio": (None, YAMNET.frames, YAMNET.dim),
+        "audio": (None, YAMNET.patches_per_window, YAMNET.dim),
         "presence": (None, 2),
     }
     embeddings = encoder.predict_on_batch(make_inputs())

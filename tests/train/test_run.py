@@ -168,7 +168,7 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     assert run.summary["frontend"] == {"name": "birdnet", "sha256": BIRDNET_SHA256}
     assert run.summary["licences"][-1] == BIRDNET_LICENCE
     with np.load(run.folder / "calibration.npz") as kept:
-        assert kept["sequences"].shape == (9, BIRDNET.frames, BIRDNET.dim)
+        assert kept["sequences"].shape == (9, BIRDNET.patches_per_window, BIRDNET.dim)
     before = {key: value for key, value in run.summary.items() if key != "audio"}
     shutil.copytree(run.folder, tmp_path / "old")
     (tmp_path / "old" / "run.json").write_text(json.dumps(before))
@@ -185,9 +185,14 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     tower = convert_here(run, Sense.AUDIO, "dynamic")
     (tmp_path / "audio.tflite").write_bytes(tower)
     assert TfliteModel(tmp_path / "audio.tflite").inputs == {
-        "audio": (1, BIRDNET.frames, BIRDNET.dim)
+        "audio": (1, BIRDNET.patches_per_window, BIRDNET.dim)
     }
-    assert tower_inputs(run, "audio")["audio"].shape == (9, 1, BIRDNET.frames, BIRDNET.dim)
+    assert tower_inputs(run, "audio")["audio"].shape == (
+        9,
+        1,
+        BIRDNET.patches_per_window,
+        BIRDNET.dim,
+    )
     carried = {file_sha256(path) for path in run.folder.iterdir()}
     assert BIRDNET_SHA256 not in carried
 
@@ -319,7 +324,7 @@ def test_a_run_by_birdnet_from_before_the_evidence_is_one_of_other_options(
 ) -> None:
     config = make_config(data, tmp_path / "run")
     assert "evidence" not in config.fingerprint()
-    assert replace(config, frontend="birdnet").fingerprint()["evidence"] == BIRDNET.evidence
+    assert replace(config, frontend="birdnet").fingerprint()["evidence"] == BIRDNET.class_dim
 
 
 def test_a_run_is_not_resumed_on_other_data(own_data: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from birdfield_train.towers import (
 pytestmark = pytest.mark.train
 
 RNG = np.random.default_rng(3)
-SHAPE = (YAMNET.frames, YAMNET.dim)
+SHAPE = (YAMNET.patches_per_window, YAMNET.dim)
 SEQUENCES = RNG.normal(size=(3, *SHAPE)).astype(np.float32)
 
 
@@ -38,7 +38,7 @@ def test_inputs_have_the_names_that_export_gives_its_signatures() -> None:
 
 def test_towers_give_128_numbers() -> None:
     assert image_head(CHANNELS).output_shape == (None, 128)
-    assert audio_tower(*SHAPE).input_shape == (None, YAMNET.frames, YAMNET.dim)
+    assert audio_tower(*SHAPE).input_shape == (None, YAMNET.patches_per_window, YAMNET.dim)
     assert audio_tower(*SHAPE).output_shape == (None, 128)
     assert audio_tower(*SHAPE, batch_size=1, unroll=True).input_shape == (1, *SHAPE)
     assert fusion_tower(batch_size=1).output_shape == (1, 128)

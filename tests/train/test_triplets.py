@@ -84,7 +84,11 @@ def test_anchor_and_positive_are_different_samples_of_one_species(data: Path) ->
     for triplet in prepare(data):
         assert species_of(triplet.anchor_image) == species_of(triplet.positive_image)
         assert triplet.anchor_image != triplet.positive_image
-        assert triplet.anchor_audio.shape == triplet.positive_audio.shape == (YAMNET.frames, 1024)
+        assert (
+            triplet.anchor_audio.shape
+            == triplet.positive_audio.shape
+            == (YAMNET.patches_per_window, 1024)
+        )
         # Of another recording: each recording has a level of its own.
         assert abs(level_of(triplet.anchor_audio) - level_of(triplet.positive_audio)) > 0.01
 

@@ -20,9 +20,9 @@ from birdfield_train.towers import BLOCK, audio_tower, set_blocks, set_projectio
 pytestmark = pytest.mark.train
 
 EVIDENCE = 6
-SPEC = replace(YAMNET, evidence=EVIDENCE)  # of the fabricated features the last six
+SPEC = replace(YAMNET, class_dim=EVIDENCE)  # of the fabricated features the last six
 SIZE = SPEC.dim - EVIDENCE
-SMALL = AudioSpec("small", 16_000, 15_600, 7_680, frames=2, dim=5, evidence=2)
+SMALL = AudioSpec("small", 16_000, 15_600, 7_680, patches_per_window=2, dim=5, class_dim=2)
 ZEROS = np.zeros(BLOCK, np.float32)
 
 
@@ -43,7 +43,7 @@ def test_a_cosine_is_the_mean_of_those_of_the_two_blocks() -> None:
 
     The mean goes to numbers 0, 1, 2, the peak to 3, 4, 5, the evidence to 0, 1 of its own block.
     """
-    tower = audio_tower(SMALL.frames, SMALL.dim, evidence=SMALL.evidence)
+    tower = audio_tower(SMALL.patches_per_window, SMALL.dim, evidence=SMALL.class_dim)
     set_projection(tower, "audio", np.eye(6, BLOCK, dtype=np.float32), ZEROS)
     set_blocks(tower, np.eye(2, BLOCK, dtype=np.float32), 5 * np.eye(128, dtype=np.float32))
     sequence = np.array([[[1, 0, 0, 0, 2], [3, 2, 0, 0, 4]]], np.float32)
@@ -88,10 +88,10 @@ def test_both_blocks_are_turned_to_where_sight_has_the_species(split: Split) -> 
 
 def test_a_batch_without_sound_leaves_finite_gradients() -> None:
     """Where there is no sound a sequence is zeros, and so is its evidence, of no direction."""
-    tower = audio_tower(SMALL.frames, SMALL.dim, evidence=SMALL.evidence)
+    tower = audio_tower(SMALL.patches_per_window, SMALL.dim, evidence=SMALL.class_dim)
     set_projection(tower, "audio", np.zeros((6, BLOCK), np.float32), ZEROS)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(tower(tf.zeros((3, SMALL.frames, SMALL.dim))))
+        loss = tf.reduce_sum(tower(tf.zeros((3, SMALL.patches_per_window, SMALL.dim))))
     assert all(
         np.isfinite(gradient).all() for gradient in tape.gradient(loss, tower.trainable_variables)
     )
@@ -108,6 +108,6 @@ def test_a_fit_is_written_and_read_again(split: Split, tmp_path: Path) -> None:
 
 
 def test_without_evidence_there_is_one_block() -> None:
-    names = {layer.name for layer in audio_tower(SMALL.frames, SMALL.dim).layers}
+    names = {layer.name for layer in audio_tower(SMALL.patches_per_window, SMALL.dim).layers}
     assert "audio_mean_projection" in names
     assert not names & {"audio_unit", "evidence_projection", "audio_rotation"}

@@ -13,7 +13,7 @@ from birdfield.model.audio_specs import BAND_MAPS, BANDS, EMBEDDING, YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.yamnet import WaveformYamnet, Yamnet
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.signals.audio import patches
+from birdfield.signals.audio import cut_patches
 from birdfield_train import yamnet as module
 from birdfield_train.toy_aviary import sing
 from birdfield_train.yamnet import provide_yamnet
@@ -175,7 +175,7 @@ def test_the_packaged_file_is_the_conversion_of_the_published_model(tmp_path: Pa
         np.zeros(YAMNET.rate_hz, np.float32),
         rng.normal(0, 0.1, YAMNET.rate_hz).astype(np.float32),
     ):
-        cut = patches(waveform, YAMNET)
+        cut = cut_patches(waveform, YAMNET)
         found, expected = converted.embed(cut), packaged.embed(cut)
         np.testing.assert_allclose(found, expected, atol=1e-4)
         np.testing.assert_allclose((unit(found) * unit(expected)).sum(axis=1), 1, atol=1e-5)

@@ -278,14 +278,14 @@ def test_nothing_to_watch_is_told() -> None:
 class Garden:
     """Stands for a live camera, whose frames are always new."""
 
-    name, live, ended, end_s, resting = "garden", True, False, math.inf, False
+    name, live, ended, end_s, throttled = "garden", True, False, math.inf, False
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
         self.loss: str | None = None
         self.blind = False
 
-    def newest(self, start_s: float, end_s: float) -> Shot | None:
+    def best_shot(self, start_s: float, end_s: float) -> Shot | None:
         self.asked.append((start_s, end_s))
         if self.blind:
             return None
@@ -409,13 +409,13 @@ def test_every_second_window_is_left_out_while_the_machine_is_hot(
     camera = Garden()
     watch = Watch(ColourAndPitch(), gallery(), camera, None)
     windows = watch.observations()
-    starts, resting = [], []
+    starts, throttled = [], []
     for text in ("80000", "80000", "50000", "50000"):
         starts.append(next(windows).start_s)
-        resting.append(camera.resting)
+        throttled.append(camera.throttled)
         temperature.write_text(text)
     assert starts == pytest.approx([0, 4.8, 9.6, 12.0])
-    assert resting == [False, True, True, False]
+    assert throttled == [False, True, True, False]
     assert watch.rested == 2 and watch.skipped == 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from birdfield.signals.audio import Waveform, read_audio
-from birdfield.signals.damage import mix
+from birdfield.signals.damage import mix_noise
 
 NOISY = 0.8  # of the versions
 SNR_DB = (-2.0, 20.0)
@@ -31,7 +31,7 @@ def augment_sound(
     noisy = waveform
     if rng.random() < NOISY:
         noise = read_audio(noises[int(rng.integers(len(noises)))], rate_hz)
-        noisy = mix(waveform, noise, rng.uniform(*SNR_DB), rng, rate_hz)
+        noisy = mix_noise(waveform, noise, rng.uniform(*SNR_DB), rng, rate_hz)
     gain = 10 ** (rng.uniform(*GAIN_DB) / 20)
     shifted = np.roll(noisy * gain, int(rng.integers(round(SHIFT_S * rate_hz))))
     return np.asarray(np.clip(shifted, -1, 1), np.float32)

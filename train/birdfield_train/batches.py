@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.signals.audio import AudioSpec, fit_frames
+from birdfield.signals.audio import AudioSpec, repeat_patches
 from birdfield_train.features import Feature
 from birdfield_train.heads import Split
 
@@ -51,7 +51,7 @@ class BatchMaker:
         self._per_batch = min(species_per_batch, len(self._species))
         self._samples = samples_per_species
         self._width = 2 * channels
-        self._frames, self._dim = audio.frames, audio.dim
+        self._frames, self._dim = audio.patches_per_window, audio.dim
         self._image_rows = [np.flatnonzero(split.image_labels == label) for label in self._species]
         self._audio_rows = [
             _by_recording(split.audio, np.flatnonzero(split.audio_labels == label))
@@ -119,4 +119,4 @@ def random_window(
 ) -> NDArray[np.float32]:
     """Take so many consecutive patches [count, D] of [T, D], from a random one on."""
     start = int(rng.integers(max(1, len(frames) - count + 1)))
-    return fit_frames(frames[start : start + count], count)
+    return repeat_patches(frames[start : start + count], count)

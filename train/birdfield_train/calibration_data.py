@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.signals.audio import AudioSpec
-from birdfield.signals.image import ImageSpec, read_image, squeeze
+from birdfield.signals.image import ImageSpec, read_image, resize_to_square
 from birdfield_train.batches import random_window
 from birdfield_train.features import Feature, FeatureSet
 
@@ -50,10 +50,10 @@ def save_calibration_data(
     audio = _choose(features.audio, SEQUENCES, rng)
     square = np.zeros((len(images), spec.size_px, spec.size_px, 3), np.uint8)
     for row, feature in enumerate(images):
-        square[row] = squeeze(read_image(feature.sample.path), spec)
-    sequences = np.zeros((len(audio), audio_spec.frames, audio_spec.dim), np.float16)
+        square[row] = resize_to_square(read_image(feature.sample.path), spec)
+    sequences = np.zeros((len(audio), audio_spec.patches_per_window, audio_spec.dim), np.float16)
     for row, feature in enumerate(audio):
-        sequences[row] = random_window(feature.load(), audio_spec.frames, rng)
+        sequences[row] = random_window(feature.load(), audio_spec.patches_per_window, rng)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,

@@ -119,8 +119,8 @@ def extract(
     )
     images = _extract(dataset.images, image_key, look, problems, progress)
     audio_key = f"{frontend.sha256[:16]}-{frontend.spec.hop}"
-    if frontend.spec.evidence:
-        audio_key += f"-evidence{frontend.spec.evidence}"
+    if frontend.spec.class_dim:
+        audio_key += f"-evidence{frontend.spec.class_dim}"
     if not frontend.spec.padded:
         audio_key += "-whole"
     audio_key, hear = (

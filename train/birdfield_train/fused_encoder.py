@@ -15,7 +15,7 @@ from birdfield_train.towers import audio_tower, fusion_tower, image_head, pool_f
 
 def create_fused_encoder(
     image_backbone: str = "vgg16",
-    frames: int | None = YAMNET.frames,
+    frames: int | None = YAMNET.patches_per_window,
     trainable_from: str | None = "block5_conv1",
     dim: int = YAMNET.dim,
 ) -> keras.Model:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from birdfield.model.encoder import DIM, Vectors, pool, unit
 from birdfield.model.sense import Sense
-from birdfield.signals.audio import AudioSpec, fit_frames, window_starts
+from birdfield.signals.audio import AudioSpec, repeat_patches, window_starts
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.projection import alignment, discriminant, mean_directions
@@ -54,9 +54,9 @@ class Heads:
 
     def __init__(self, channels: int, audio: AudioSpec, gain: float = 0.3) -> None:
         """Make them for a base of so many channels and a frontend, with fresh weights."""
-        self._frames, self._evidence = audio.frames, audio.evidence
+        self._frames, self._evidence = audio.patches_per_window, audio.class_dim
         self.image = image_head(channels)
-        self.audio = audio_tower(audio.frames, audio.dim, evidence=audio.evidence)
+        self.audio = audio_tower(audio.patches_per_window, audio.dim, evidence=audio.class_dim)
         self.fusion = fusion_tower(gain)
 
     @property
@@ -218,7 +218,7 @@ def _windows(frames: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Cut a recording [T, dim] into windows of so many patches, float32 [W, count, dim]."""
     return np.stack(
         [
-            fit_frames(frames[start : start + count], count)
+            repeat_patches(frames[start : start + count], count)
             for start in window_starts(len(frames), count)
         ]
     )

@@ -99,7 +99,7 @@ class TrainConfig:
             "senses": self.senses,
             "no_bird": [str(path.resolve()) for path in self.background or ()],
             "fit": asdict(self.fit),
-            **({"evidence": evidence} if (evidence := spec_of(self.frontend).evidence) else {}),
+            **({"evidence": evidence} if (evidence := spec_of(self.frontend).class_dim) else {}),
         }
 
     def reads(self, sense: Sense) -> bool:
@@ -213,7 +213,7 @@ def _partial(config: TrainConfig, resume: bool, force: bool) -> Iterator[Path]:
             (folder / "lock").unlink()
             _replace(folder, config.run)
     except OSError as error:
-        raise atomic.write_error(folder, error) from error
+        raise atomic.to_input_error(folder, error) from error
 
 
 def _take(lock: IO[str], folder: Path) -> None:

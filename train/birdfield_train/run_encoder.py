@@ -20,7 +20,7 @@ from birdfield.model.frontend import Frontend, Heard
 from birdfield.model.gallery import Calibration, Gallery, load_gallery
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.tflite import interpreter_class
-from birdfield.signals.audio import AudioSpec, Waveform, fit_frames
+from birdfield.signals.audio import AudioSpec, Waveform, repeat_patches
 from birdfield.signals.image import Frame, preprocess
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.fine_tune import load_tail
@@ -55,7 +55,7 @@ class Run:
                 f"{folder}: run format {self.summary.get('format')!r}, expected "
                 f"{FORMAT}; train it again"
             )
-        if self.audio_spec.evidence and self.summary.get("audio") != self.audio_spec.to_json():
+        if self.audio_spec.class_dim and self.summary.get("audio") != self.audio_spec.to_json():
             raise InputError(
                 f"{folder}: its {self.audio_spec.name} gave other numbers than this "
                 "birdfield's; train it again"
@@ -143,7 +143,7 @@ class RunEncoder:
 
     def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
         """Embed at most one window's patches, float32 [T, dim]; returns a unit vector [128]."""
-        sequence = fit_frames(frames, self.audio_spec.frames)
+        sequence = repeat_patches(frames, self.audio_spec.patches_per_window)
         return unit(self._audio.predict_on_batch(sequence[None])[0])
 
     def fuse(self, image: Vector | None, audio: Vector | None) -> Vector:

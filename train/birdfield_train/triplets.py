@@ -13,7 +13,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.yamnet import Yamnet
 from birdfield.recognise.dataset import Sample, scan
-from birdfield.signals.audio import Waveform, fit_frames, read_audio, to_mono
+from birdfield.signals.audio import Waveform, read_audio, repeat_patches, to_mono
 
 RESAMPLERS = ("soxr", "resampy")
 HARD_SHARE = 0.25  # of the other species' recordings: the most similar are hard negatives
@@ -162,5 +162,7 @@ def _hard_negatives(cosine: NDArray[np.float32], others: NDArray[np.bool_]) -> N
 
 
 def _window(sequence: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    start = int(rng.integers(max(1, len(sequence) - YAMNET.frames + 1)))
-    return fit_frames(sequence[start : start + YAMNET.frames], YAMNET.frames)
+    start = int(rng.integers(max(1, len(sequence) - YAMNET.patches_per_window + 1)))
+    return repeat_patches(
+        sequence[start : start + YAMNET.patches_per_window], YAMNET.patches_per_window
+    )
