@@ -406,7 +406,7 @@ def test_a_live_camera_whose_frames_become_too_small_for_the_crop_is_lost(
     """And no end of the watch: there is a microphone too, and it may come back."""
     capture = Shrinking()
     monkeypatch.setattr(LiveCamera, "_open", lambda _: capture)
-    monkeypatch.setattr("birdfield.capture.camera.LOOK_S", 0.01)
+    monkeypatch.setattr("birdfield.capture.camera.LOOK_INTERVAL_S", 0.01)
     camera = LiveCamera("0", (20, 10, 64, 48))
     try:
         wait_for(lambda: camera.loss is not None, "the loss")
