@@ -13,7 +13,7 @@ from birdfield.paths import (
     resolve_model,
     thread_count,
 )
-from birdfield.settings.schema import config_home
+from birdfield.settings.configuration import config_home
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from birdfield.journal.database import open_journal
 from birdfield.journal.media import NAME_BYTES, safe_name
 from birdfield.model.species import clean_name
 from birdfield.service.status import status_file, status_folder
+from birdfield.settings.configuration import load_config
 from birdfield.settings.rules import LiveRules
-from birdfield.settings.schema import load_config
 from birdfield.watch.recorder import Settings
 
 ROOT = Path(__file__).parents[1]

@@ -1,16 +1,16 @@
 """The commands of the configuration file: init, check and show."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from birdfield.errors import ConfigError, ExistsError
 
 if TYPE_CHECKING:
-    from birdfield.settings.schema import StationConfig
+    from birdfield.settings.configuration import StationConfig
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +31,7 @@ def init(
 ) -> None:
     """Write a file that names every key, for its owner only."""
     from birdfield.atomic import to_input_error, write_file
-    from birdfield.settings.schema import FILE, TEMPLATE, config_home
+    from birdfield.settings.configuration import FILE, TEMPLATE, config_home
 
     path = file or config_home() / FILE
     if path.exists() and not force:
@@ -48,14 +48,15 @@ def init(
 def check(file: FileArgument = None) -> None:
     """Check a file: its keys, the species that it names, and what it refers to."""
     from birdfield.model.open_model import open_model
+    from birdfield.settings.configuration import load_config
     from birdfield.settings.resolve import ResolvedSettings
-    from birdfield.settings.schema import load_config
 
     config = load_config(_found(file))
     choice = ResolvedSettings(config, {})
     bundle, _, gallery = open_model(choice.model)
     choice.check(gallery.species)
-    _check_privacy(config.path, (config["watch.camera"], config["watch.microphone"]))
+    watch = config.settings.watch
+    _check_privacy(config.path, (watch.camera, watch.microphone))
     print(
         f"{config.path}: as it should be; model {bundle.model_id}, {len(gallery.species)} species"
     )
@@ -72,7 +73,7 @@ def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:
 @app.command()
 def show(file: FileArgument = None) -> None:
     """Show what is in force without flags, and where it comes from; passwords are hidden."""
-    from birdfield.settings.schema import find_config, load_config
+    from birdfield.settings.configuration import find_config, load_config
 
     for line in lines_of(load_config(find_config(file))):
         print(line)
@@ -80,29 +81,31 @@ def show(file: FileArgument = None) -> None:
 
 def lines_of(config: "StationConfig", place: bool = True) -> Iterator[str]:
     """Write a configuration with where each value comes from; place tells where it stands."""
-    from birdfield.settings.schema import KEYS
+    from birdfield.settings.schema import KEYS, value_of
 
     table = ""
-    for key in KEYS:
-        if key.partition(".")[0] != table:
-            table = key.partition(".")[0]
+    for name, key in KEYS.items():
+        if name.partition(".")[0] != table:
+            table = name.partition(".")[0]
             yield f"[{table}]"
-        line = config.lines.get(tuple(key.split(".")))
-        origin = f"line {line}" if key in config.values else "default"
-        value = shown(config[key]) if place or table != "place" else None
+        line = config.lines.get(tuple(name.split(".")))
+        origin = f"line {line}" if name in config.keys else "default"
+        setting = value_of(config.settings, name)
+        hidden = setting is None or (table == "place" and not place)
+        value = None if hidden else shown(key.write(setting))
         yield (
-            f"{'# ' if value is None else ''}{key.partition('.')[2]} = "
+            f"{'# ' if value is None else ''}{name.partition('.')[2]} = "
             f"{'...' if value is None else value}  # {origin}"
         )
 
 
-def shown(value: Any) -> str | None:
+def shown(value: object) -> str | None:
     """Write a value as TOML does, without a password; None where there is none."""
     from birdfield.redaction import mask_url
 
     if value is None:
         return None
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return (
             "{"
             + ", ".join(f"{_quoted(name)} = {shown(inner)}" for name, inner in value.items())
@@ -120,7 +123,7 @@ def _quoted(text: str) -> str:
 
 
 def _found(file: Path | None) -> Path:
-    from birdfield.settings.schema import FILE, config_home, find_config
+    from birdfield.settings.configuration import FILE, config_home, find_config
 
     path = find_config(file)
     if path is None:

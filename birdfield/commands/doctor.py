@@ -45,8 +45,8 @@ def doctor(
 ) -> None:
     """Check this machine and what a station needs: each line is ok, warn or fail."""
     from birdfield.doctor.findings import Finding
+    from birdfield.settings.configuration import StationConfig, find_config, load_config
     from birdfield.settings.resolve import ResolvedSettings
-    from birdfield.settings.schema import StationConfig, find_config, load_config
 
     path, findings = find_config(config), []
     try:
@@ -79,15 +79,12 @@ def _write(path: Path, findings: "list[Finding]", choice: "ResolvedSettings") ->
     from birdfield.commands.config import lines_of
     from birdfield.doctor.debug_bundle import gather, write_bundle
 
-    write_bundle(
-        path,
-        gather(findings, "\n".join(lines_of(choice.config, place=False)), choice["journal.folder"]),
-    )
+    text = "\n".join(lines_of(choice.config, place=False))
+    write_bundle(path, gather(findings, text, choice.settings.journal.folder))
 
 
 def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
     """Look at one thing after the other."""
-    from birdfield.capture.camera import parse_box
     from birdfield.commands.station import retention_of
     from birdfield.doctor import machine as system
     from birdfield.doctor.findings import guarded
@@ -104,16 +101,16 @@ def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
         except BirdfieldError:
             return YAMNET.rate_hz
 
-    crop = choice["watch.crop"]
+    watch, folder = choice.settings.watch, choice.settings.journal.folder
     looks: dict[str, Callable[[], Finding]] = {
         "versions": system.check_versions,
         "permissions": system.check_permissions,
-        "disk": lambda: system.check_disk(choice["journal.folder"], retention_of(choice).free),
+        "disk": lambda: system.check_disk(folder, retention_of(choice).free),
         "clock": system.check_clock,
         "temperature": system.check_temperature,
         "memory": system.check_memory,
-        "camera": lambda: check_camera(choice["watch.camera"], parse_box(crop) if crop else None),
-        "microphone": lambda: check_microphone(choice["watch.microphone"], rate_hz()),
+        "camera": lambda: check_camera(watch.camera, watch.crop),
+        "microphone": lambda: check_microphone(watch.microphone, rate_hz()),
         "model": lambda: check_model(resolve_model(choice.model)),
     }
     finding = None

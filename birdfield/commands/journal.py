@@ -117,27 +117,31 @@ def export_visits(
     until: UntilOption = None,
 ) -> None:
     """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
+    from birdfield.errors import UsageError
     from birdfield.journal import exports as exporting
     from birdfield.journal.database import reading
     from birdfield.journal.queries import Selection, parse_time, visits_of
     from birdfield.model.names import LABELS, Names, merged
-    from birdfield.settings.place import parse_location
-    from birdfield.settings.schema import find_config, load_config
+    from birdfield.settings.configuration import find_config, load_config
+    from birdfield.settings.place import LocationMissingError, parse_location
 
     exporting.check_format(form)
     check_output(out)
     names = LABELS
+    place = parse_location(location, "--location") if location else None
     if form == "ebird":
-        config = load_config(find_config(None))
-        location = location or config["place.location"]
-        names = Names(merged((), config["names.file"]))
-    place = parse_location(location) if location else None
+        settings = load_config(find_config(None)).settings
+        place = place or settings.place.location
+        names = Names(merged((), settings.names.file))
     selection = Selection(
         species, parse_time(since, "--since"), parse_time(until, "--until"), session=session
     )
     with reading(journal) as opened:
         rows = exporting.with_scientific(list(visits_of(opened, selection)), names)
-    exporting.export_visits(rows, form, place, out)
+    try:
+        exporting.export_visits(rows, form, place, out)
+    except LocationMissingError as error:
+        raise UsageError(f"{error}, or add --location LATITUDE,LONGITUDE,NAME") from error
     print(f"{out}: {len(rows)} visits")
 
 
@@ -161,8 +165,8 @@ def rescore(
     from birdfield.journal.database import open_journal, reading
     from birdfield.model.open_model import open_model
     from birdfield.model.store import load_store
+    from birdfield.settings.configuration import find_config, load_config
     from birdfield.settings.resolve import ResolvedSettings
-    from birdfield.settings.schema import find_config, load_config
     from birdfield.watch.rescore import check_models
     from birdfield.watch.rescore import rescore as rescore_visits
 

@@ -69,7 +69,7 @@ def install(
 
 def _service(config: Path | None, user: str | None) -> "Service":
     from birdfield.service.unit import Service
-    from birdfield.settings.schema import FILE, load_config
+    from birdfield.settings.configuration import FILE, load_config
 
     name = user or os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     try:
@@ -79,8 +79,7 @@ def _service(config: Path | None, user: str | None) -> "Service":
     if account.pw_uid == 0:
         raise UsageError("a station does not run as root; name an ordinary user with --user NAME")
     path = (config or Path(account.pw_dir) / ".config" / "birdfield" / FILE).absolute()
-    settled = load_config(path)
-    journal = settled["journal.folder"]
+    journal = load_config(path).settings.journal.folder
     if journal is None:
         raise ConfigError(
             f"{path}: has no journal.folder; a service without a journal leaves nothing behind"

@@ -6,13 +6,13 @@ from pathlib import Path
 from birdfield.model.names import LABELS, Names, names_in
 from birdfield.model.open_model import open_model
 from birdfield.model.species import Species
-from birdfield.settings.schema import find_config, load_config
+from birdfield.settings.configuration import find_config, load_config
 
 
 def names_of_model(species: Sequence[Species], lang: str | None, path: Path | None) -> Names:
     """Find species' names: by flags, else the configuration's."""
-    config = load_config(find_config(None))
-    return names_in(species, lang or config["names.lang"], path or config["names.file"])
+    chosen = load_config(find_config(None)).settings.names
+    return names_in(species, lang or chosen.lang, path or chosen.file)
 
 
 def names_of_journal(lang: str | None, path: Path | None) -> Names:
@@ -26,6 +26,7 @@ def names_of_journal(lang: str | None, path: Path | None) -> Names:
     choice = ResolvedSettings(
         load_config(find_config(None)), {"names.lang": lang, "names.file": path}
     )
-    if choice["names.lang"] is None and choice["names.file"] is None:
+    chosen = choice.settings.names
+    if chosen.lang is None and chosen.file is None:
         return LABELS
-    return choice.names(() if choice["names.file"] else open_model(choice.model)[2].species)
+    return choice.names(() if chosen.file else open_model(choice.model)[2].species)

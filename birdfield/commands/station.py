@@ -20,6 +20,7 @@ from birdfield.recognise.observation import Observation
 from birdfield.service.liveness import LivenessMonitor, patience_s
 from birdfield.service.sd_notify import notifier
 from birdfield.service.status import status_folder
+from birdfield.settings.place import LocationMissingError
 from birdfield.settings.resolve import ResolvedSettings
 from birdfield.settings.rules import LiveRules
 from birdfield.view.sound_meter import MeteredMicrophone
@@ -48,15 +49,19 @@ def settings_of(choice: ResolvedSettings) -> Settings:
     Raises:
         UsageError: When a flag is of a journal, and there is none.
     """
-    chosen = {option: choice.of_journal(key) for option, key in OF_JOURNAL.items()}
-    stray = [option for option, value in chosen.items() if value is not None]
-    if stray and choice["journal.folder"] is None:
+    journal = choice.settings.journal
+    stray = [option for option, key in OF_JOURNAL.items() if key in choice.overridden]
+    if stray and journal.folder is None:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
-    choice.quiet()  # made again with the model's species, but refused before it is opened
-    gap_s = choice["journal.gap_s"]
+    try:
+        choice.quiet(
+            "--quiet"
+        )  # made again with the model's species, but refused before it is opened
+    except LocationMissingError as error:
+        raise UsageError(f"{error}; add --location LATITUDE,LONGITUDE") from error
     return Settings(
-        GAP_S if gap_s is None else gap_s,
-        choice["journal.keep_voices"],
+        GAP_S if journal.gap_s is None else journal.gap_s,
+        journal.keep_voices,
         retention_of(choice),
         choice.latency,
     )
@@ -64,14 +69,12 @@ def settings_of(choice: ResolvedSettings) -> Settings:
 
 def retention_of(choice: ResolvedSettings) -> Retention:
     """Gather how much evidence a user wants kept."""
-    best, days, gb, free_gb = (
-        choice[f"journal.keep_{name}"] for name in ("best", "days", "gb", "free_gb")
-    )
+    journal = choice.settings.journal
     return Retention(
-        days,
-        None if gb is None else round(gb * 1e9),
-        KEEP_FREE if free_gb is None else round(free_gb * 1e9),
-        KEEP_BEST if best is None else best,
+        journal.keep_days,
+        None if journal.keep_gb is None else round(journal.keep_gb * 1e9),
+        KEEP_FREE if journal.keep_free_gb is None else round(journal.keep_free_gb * 1e9),
+        KEEP_BEST if journal.keep_best is None else journal.keep_best,
     )
 
 

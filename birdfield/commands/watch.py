@@ -121,8 +121,9 @@ def watch(
     from birdfield.capture.microphone import open_microphone
     from birdfield.commands import station
     from birdfield.model.open_model import open_model
+    from birdfield.settings.configuration import find_config, load_config
+    from birdfield.settings.place import parse_location
     from birdfield.settings.resolve import ResolvedSettings
-    from birdfield.settings.schema import find_config, load_config
     from birdfield.view.terminal import end_with_terminal
     from birdfield.watch.scene import Watch
 
@@ -134,12 +135,12 @@ def watch(
             "watch.model": model,
             "watch.camera": camera,
             "watch.microphone": microphone,
-            "watch.crop": crop,
-            "watch.blank": blank,
+            "watch.crop": parse_box(crop) if crop else None,
+            "watch.blank": tuple(parse_box(zone, "blank") for zone in blank) if blank else None,
             "journal.folder": journal,
             "journal.gap_s": gap,
             "quiet.hours": quiet,
-            "place.location": location,
+            "place.location": parse_location(location, "--location") if location else None,
             "journal.keep_voices": keep_voices,
             "journal.keep_best": keep_best,
             "journal.keep_days": keep_days,
@@ -149,15 +150,16 @@ def watch(
             "names.file": names,
         },
     )
-    box = parse_box(choice["watch.crop"]) if choice["watch.crop"] else None
-    zones = [parse_box(zone, "blank") for zone in choice["watch.blank"] or ()]
+    sources = choice.settings.watch
     settings = station.settings_of(choice)
-    folder = choice["journal.folder"]
+    folder = choice.settings.journal.folder
     bundle, encoder, gallery = open_model(choice.model)
     known = choice.names(gallery.species)
     with ExitStack() as closing, choice.followed(gallery.species) as rules:
-        eye = open_camera(choice["watch.camera"], box, choice.latency.frames_wait_s, zones)
-        ear = open_microphone(choice["watch.microphone"], encoder.audio_spec.rate_hz)
+        eye = open_camera(
+            sources.camera, sources.crop, choice.latency.frames_wait_s, sources.blank or ()
+        )
+        ear = open_microphone(sources.microphone, encoder.audio_spec.rate_hz)
         viewing = station.can_view(json_lines)
         meter = station.metered(ear, encoder) if viewing else None
         ear = meter or ear

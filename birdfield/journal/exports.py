@@ -11,7 +11,7 @@ from typing import Any
 from birdfield.errors import InputError, MissingError, UsageError, shorten_list
 from birdfield.journal.queries import visits_csv
 from birdfield.model.names import Names
-from birdfield.settings.place import Location
+from birdfield.settings.place import Location, LocationMissingError
 
 RAVEN_COLUMNS = (
     "Selection",
@@ -46,13 +46,12 @@ def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
     birds came cannot be told from visits, so the number is X, present.
 
     Raises:
-        UsageError: When there is no location.
+        LocationMissingError: When there is no location.
         InputError: When a species has no scientific name.
     """
     if location is None:
-        raise UsageError(
-            "eBird wants to know where; add --location LATITUDE,LONGITUDE,NAME, "
-            "or set place.location in birdfield.toml"
+        raise LocationMissingError(
+            "eBird needs the location of the station; set place.location in birdfield.toml"
         )
     named = [visit for visit in visits if visit["species"] is not None]
     nameless = sorted({visit["species"] for visit in named if not visit["scientific"]})

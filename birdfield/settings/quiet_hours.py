@@ -1,4 +1,4 @@
-"""Quiet hours, by the clock or by the sun: what comes in them is no visit."""
+"""Quiet hours: the time of day, by the clock or by the sun, in which no visits are recorded."""
 
 import math
 import re
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
 from birdfield.errors import UsageError
+from birdfield.settings.place import Location, LocationMissingError
 
-HORIZON_DEG = -0.833  # of the sun's centre at sunrise: refraction and half its width
+HORIZON_DEG = -0.833  # height of the sun's centre at sunrise: refraction and half its diameter
 NIGHT = "night"
 
 
 @dataclass(frozen=True)
-class Quiet:
-    """When it is quiet: between two times of day, or while the sun is down.
+class QuietHours:
+    """A time of day: between two local times, or while the sun is down.
 
     Attributes:
         start: Local time at which it begins; None for sunset.
         end: Local time at which it ends; None for sunrise.
         latitude: Degrees north, for the sun.
-        longitude: Degrees east.
+        longitude: Degrees east, for the sun.
     """
 
     start: time | None = None
@@ -27,8 +28,8 @@ class Quiet:
     latitude: float = 0.0
     longitude: float = 0.0
 
-    def at(self, now: datetime) -> bool:
-        """Tell whether it is quiet at an aware time."""
+    def contains(self, now: datetime) -> bool:
+        """Return whether an aware time lies in the quiet hours."""
         if self.start is None or self.end is None:
             return sun_height_deg(now, self.latitude, self.longitude) < HORIZON_DEG
         local = now.astimezone().time()
@@ -37,33 +38,41 @@ class Quiet:
         return local >= self.start or local < self.end
 
 
-def parse_quiet(text: str, location: tuple[float, float] | None) -> Quiet:
-    """Read "HH:MM-HH:MM", or "night", which needs degrees north and east.
+def parse_quiet(text: str, location: Location | None, what: str = "quiet.hours") -> QuietHours:
+    """Read "HH:MM-HH:MM" or "night".
+
+    Args:
+        text: The hours.
+        location: The location of the station, which "night" needs; None if it is not set.
+        what: The name of the value, for the message of an error.
 
     Raises:
-        UsageError: When it is anything else, or the sun's place is not given.
+        UsageError: If the text has another form.
+        LocationMissingError: If the text is "night" and there is no location.
     """
     if text == NIGHT:
         if location is None:
-            raise UsageError("--quiet night goes by the sun; add --location LATITUDE,LONGITUDE")
-        return Quiet(latitude=location[0], longitude=location[1])
+            raise LocationMissingError(
+                f"{what} is {NIGHT!r}, which follows the sun, and the location is not set"
+            )
+        return QuietHours(latitude=location.latitude, longitude=location.longitude)
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text)
     if not found:
         raise UsageError(
-            f"--quiet is {text!r}; expected HH:MM-HH:MM, such as 22:00-04:30, or {NIGHT}"
+            f"{what} is {text!r}; expected HH:MM-HH:MM, such as 22:00-04:30, or {NIGHT}"
         )
-    first, second, third, fourth = map(int, found.groups())
-    return Quiet(time(first, second), time(third, fourth))
+    start_hour, start_minute, end_hour, end_minute = map(int, found.groups())
+    return QuietHours(time(start_hour, start_minute), time(end_hour, end_minute))
 
 
 def sun_height_deg(now: datetime, latitude: float, longitude: float) -> float:
-    """Return how high the sun stands, to about 0.1 degrees.
+    """Return the height of the sun above the horizon, to about 0.1 degrees.
 
-    The low-precision formulas of the Astronomical Almanac (page C5): mean longitude and anomaly,
-    ecliptic longitude, right ascension and declination, sidereal time.
+    Source: the low-precision formulas of the Astronomical Almanac, page C5: mean longitude and
+    anomaly, ecliptic longitude, right ascension and declination, sidereal time.
 
     Args:
-        now: Aware.
+        now: An aware time.
         latitude: Degrees north, -90..90.
         longitude: Degrees east, -180..180.
     """

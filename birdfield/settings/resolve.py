@@ -1,4 +1,4 @@
-"""What `watch` sets up of its flags and its configuration file."""
+"""Resolved settings: options of the command line over the configuration file over the defaults."""
 
 import logging
 import os
@@ -6,100 +6,121 @@ import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from birdfield.capture.latency import Latency
-from birdfield.errors import ConfigError, UsageError
+from birdfield.errors import ConfigError
 from birdfield.model.names import Names, named, names_in
 from birdfield.model.species import Species
-from birdfield.settings.place import parse_location
-from birdfield.settings.quiet_hours import Quiet, parse_quiet
+from birdfield.settings.configuration import StationConfig
+from birdfield.settings.place import LocationMissingError
+from birdfield.settings.quiet_hours import QuietHours, parse_quiet
 from birdfield.settings.reload import Reloader
 from birdfield.settings.rules import LiveRules, Rules, rules_of
-from birdfield.settings.schema import StationConfig
+from birdfield.settings.schema import Settings, with_values
 
 log = logging.getLogger(__name__)
 
 
 class ResolvedSettings:
-    """What was chosen: a flag, else the configuration, else the default."""
+    """The settings in force.
 
-    def __init__(self, config: StationConfig, flags: Mapping[str, Any]) -> None:
-        """Take a configuration, and flags by the keys that they override; None is not given."""
+    Attributes:
+        config: The configuration file.
+        overridden: The keys, such as "watch.camera", that an option overrides.
+        settings: The values of the options over those of the file over the defaults.
+    """
+
+    def __init__(self, config: StationConfig, options: Mapping[str, object]) -> None:
+        """Combine a configuration and options.
+
+        Args:
+            config: The configuration file.
+            options: Settings by the keys that they override; None and False are not given.
+        """
         self.config = config
-        self._flags = {
-            key: value for key, value in flags.items() if value is not None and value is not False
+        self._options = {
+            key: value for key, value in options.items() if value is not None and value is not False
         }
-
-    def __getitem__(self, key: str) -> Any:
-        """Return what was chosen for a key."""
-        return self._flags.get(key, self.config[key])
+        self.overridden = frozenset(self._options)
+        self.settings: Settings = with_values(config.settings, self._options)
 
     @property
     def model(self) -> Path | None:
-        """The bundle: the environment comes between the flag and the file."""
-        given: Path | None = self._flags.get("watch.model")
-        if given or os.environ.get("BIRDFIELD_MODEL"):
-            return given
-        return self.config["watch.model"]  # type: ignore[no-any-return]
-
-    def of_journal(self, key: str) -> Any:
-        """Return what was chosen of a journal; None without one, where only a flag would be odd."""
-        return self[key] if self["journal.folder"] else self._flags.get(key)
+        """The bundle; None if BIRDFIELD_MODEL, which overrides the file, or the starter decides."""
+        if "watch.model" not in self.overridden and os.environ.get("BIRDFIELD_MODEL"):
+            return None
+        return self.settings.watch.model
 
     @property
     def latency(self) -> Latency:
-        """How late the sources are."""
-        return Latency(self["watch.camera_latency_s"], self["watch.microphone_latency_s"])
+        """The delays of the sources."""
+        watch = self.settings.watch
+        return Latency(watch.camera_latency_s, watch.microphone_latency_s)
 
-    def quiet(self) -> Quiet | None:
-        """Return the quiet hours; raises BirdfieldError when the sun's place is missing."""
-        hours, text = self.of_journal("quiet.hours"), self["place.location"]
-        place = parse_location(text) if text else None
+    def quiet(self, what: str = "quiet.hours") -> QuietHours | None:
+        """Return the quiet hours; None if there are none, or no journal.
+
+        Args:
+            what: The name of the option for quiet hours, for the message of an error.
+
+        Raises:
+            UsageError: If the option has another form, or needs a location that is not set.
+            ConfigError: If the file asks for hours that need a location.
+        """
+        hours = self.settings.quiet.hours
+        if hours is None or self.settings.journal.folder is None:
+            return None
         try:
-            return (
-                parse_quiet(hours, (place.latitude, place.longitude) if place else None)
-                if hours
-                else None
-            )
-        except UsageError as error:
-            if "quiet.hours" in self._flags:
+            return parse_quiet(hours, self.settings.place.location, what)
+        except LocationMissingError as error:
+            if "quiet.hours" in self.overridden:
                 raise
             raise ConfigError(
-                f"{self.config.where('quiet', 'hours')} is {hours!r}, which goes by "
-                "the sun; set place.location"
+                f"{self.config.where('quiet', 'hours')} is {hours!r}, which follows the sun; "
+                "set place.location"
             ) from error
 
     def rules(self, config: StationConfig, species: Sequence[Species]) -> Rules:
-        """Make the rules of a configuration, under these flags.
+        """Return the rules of a newer configuration, under the same options.
+
+        Logs a warning for each species that the configuration names and the model does not know.
 
         Raises:
-            BirdfieldError: When that cannot be.
+            BirdfieldError: If the rules cannot be made.
         """
-        rules, strangers = ResolvedSettings(config, self._flags)._rules(species)
-        for sentence in strangers:
+        rules, unknown = ResolvedSettings(config, self._options)._rules(species)
+        for sentence in unknown:
             log.warning("%s", sentence)
         return rules
 
     def check(self, species: Sequence[Species]) -> None:
-        """Check rules and names for a model; raises BirdfieldError when they cannot be followed."""
-        if strangers := self._rules(species)[1]:
-            raise ConfigError("; ".join(strangers))
+        """Check the rules and the names against a model's species.
+
+        Raises:
+            BirdfieldError: If they cannot be followed.
+        """
+        if unknown := self._rules(species)[1]:
+            raise ConfigError("; ".join(unknown))
         self.names(species)
 
     def _rules(self, species: Sequence[Species]) -> tuple[Rules, list[str]]:
-        return rules_of(self.config, named(species, self["names.file"]), self.quiet())
+        names_file = self.settings.names.file
+        return rules_of(self.config, named(species, names_file), self.quiet())
 
     def names(self, species: Iterable[Species]) -> Names:
-        """Return how a model's species are called; raises BirdfieldError when that is unknown."""
-        return names_in(species, self["names.lang"], self["names.file"])
+        """Return the names under which a model's species are shown.
+
+        Raises:
+            BirdfieldError: If the names file cannot be read, or has no name in the language.
+        """
+        return names_in(species, self.settings.names.lang, self.settings.names.file)
 
     @contextmanager
     def followed(self, species: Sequence[Species]) -> Iterator[LiveRules]:
-        """Give the rules; while the block runs, they follow the configuration file.
+        """Yield the rules, which follow changes of the configuration file during the block.
 
         Raises:
-            BirdfieldError: When they cannot be made at the start.
+            BirdfieldError: If the first rules cannot be made.
         """
         live = LiveRules(self.rules(self.config, species))
         if self.config.path is None:

@@ -1,11 +1,11 @@
-"""What a user wants answered: which species, how surely, when; changed while a scene is watched."""
+"""Rules: decide which answers a user wants, and which species are expected in a week."""
 
 import difflib
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,27 +15,28 @@ from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species, fold
 from birdfield.recognise.decide import Decision
 from birdfield.settings.checklist import Checklist, read_checklist, week_of
-from birdfield.settings.quiet_hours import Quiet
-from birdfield.settings.schema import StationConfig
+from birdfield.settings.configuration import StationConfig
+from birdfield.settings.quiet_hours import QuietHours
 
 MAX_NOTES = 100  # events of reloads that wait for the journal
 
-log = logging.getLogger(__name__)
+Value = TypeVar("Value")
+LogPrior = Callable[[int], NDArray[np.float64]]  # by week of the year: ln of factors, [species]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is answered; species by label.
+    """The answers that a user wants; species by label.
 
     Attributes:
-        include: No others are; None for all.
-        exclude: These are not.
+        include: The only species that are answered; None for all.
+        exclude: Species that are not answered.
         threshold: The least score of an answer, 0..1.
-        thresholds: That of some species.
-        snoozed: Species that are not answered before a time.
-        log_prior: By week of the year, what a species counts there then, as natural logarithms
-            [N], 0 where it is to be expected; None when every species is at any time.
-        quiet: When visits are not recorded; None for never.
+        thresholds: The least score of an answer of one species, in place of `threshold`.
+        snoozed: The aware time before which a species is not answered.
+        log_prior: Natural logarithms of factors, one a species, by week of the year: 0 for a
+            species that is expected in the week; None if each is expected at any time.
+        quiet: The time of day in which no visits are recorded; None for never.
     """
 
     include: frozenset[str] | None = None
@@ -43,11 +44,11 @@ class Rules:
     threshold: float = 0.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
-    log_prior: Callable[[int], NDArray[np.float64]] | None = None
-    quiet: Quiet | None = None
+    log_prior: LogPrior | None = None
+    quiet: QuietHours | None = None
 
     def allow(self, species: str, score: float, now: datetime) -> bool:
-        """Tell whether an answer is wanted at an aware time."""
+        """Return whether an answer is wanted at an aware time."""
         if self.include is not None and species not in self.include or species in self.exclude:
             return False
         if species in self.snoozed and now < self.snoozed[species]:
@@ -55,33 +56,37 @@ class Rules:
         return score >= self.thresholds.get(species, self.threshold)
 
     def judge(self, decision: Decision, now: datetime) -> Decision:
-        """Make an answer *unknown* that is not wanted: it is not another species' instead."""
+        """Return a decision, or *unknown* in its place if its answer is not wanted.
+
+        The next species does not replace an answer that is not wanted: it would be wrong.
+        """
         if decision.species is None or self.allow(decision.species, decision.score, now):
             return decision
         return replace(decision, species=None)
 
 
 class LiveRules:
-    """The rules in force: any thread may change them, the scene's thread follows.
+    """The rules in force: any thread may replace them, the scene's thread reads them.
 
     Attributes:
-        current: The rules; replaced as a whole.
-        notes: What a reload left to tell the journal: kind and detail.
+        current: The rules, replaced as a whole.
+        notes: Events of reloads for the journal: kind and detail.
     """
 
     def __init__(self, rules: Rules = Rules()) -> None:
-        """Start with these."""
+        """Start with these rules."""
         self.current = rules
         self.notes: deque[tuple[str, str]] = deque(maxlen=MAX_NOTES)
         self._weighed: tuple[Rules, Gallery, int, Gallery] | None = None
 
     def weigh(self, gallery: Gallery, now: datetime) -> Gallery:
-        """Return the gallery with what is to be expected now; for the scene's thread only."""
+        """Return a gallery with the prior of the week; for the scene's thread only."""
         rules, week = self.current, week_of(now)
         if rules.log_prior is None:
             return gallery
         kept = self._weighed
-        # By identity: a gallery keeps its prototypes sorted, which should be done once a week.
+        # Compare by identity: a new gallery sorts its prototypes, which is slow, so that is done
+        # once a week.
         if kept is None or kept[0] is not rules or kept[1] is not gallery or kept[2] != week:
             kept = rules, gallery, week, replace(gallery, log_prior=rules.log_prior(week))
             self._weighed = kept
@@ -89,76 +94,99 @@ class LiveRules:
 
 
 def rules_of(
-    config: StationConfig, species: Sequence[Species], quiet: Quiet | None
+    config: StationConfig, species: Sequence[Species], quiet: QuietHours | None
 ) -> tuple[Rules, list[str]]:
-    """Make the rules that a configuration asks for.
+    """Return the rules that a configuration asks for.
 
     Args:
-        config: What was read.
-        species: Of the model, with the names that a user gave them.
-        quiet: Quiet hours, by a flag or the configuration.
+        config: The configuration.
+        species: The species of the model, with the names that the user gave them.
+        quiet: The quiet hours, by an option or the configuration.
 
     Returns:
-        The rules, and sentences on the species that the model does not know.
+        The rules, and a sentence on each species that the model does not know.
 
     Raises:
-        InputError: When the checklist cannot be read, or holds no species of the model.
+        InputError: If the checklist cannot be read, or has no species of the model.
     """
-    known = {name: each.label for each in reversed(species) for name in _called(each)}
-    strangers: list[str] = []
-
-    def label(name: str, *path: str) -> str:
-        if fold(name) not in known:
-            close = difflib.get_close_matches(fold(name), known, 1)
-            strangers.append(
-                f"{config.where(*path)} names {name!r}, which the model does not know"
-                + (f"; did you mean {known[close[0]]}?" if close else "")
-            )
-        return known.get(fold(name), name)
-
-    def labels(key: str) -> Iterable[str]:
-        return [label(name, *key.split(".")) for name in config[key]]
-
-    def by_label(key: str) -> dict[str, object]:
-        return {label(name, *key.split("."), name): value for name, value in config[key].items()}
-
-    checklist = read_checklist(path) if (path := config["species.checklist"]) else None
-    if checklist and not any(name in known for name in checklist.weeks):
+    labels = _Labels(config, species)
+    wanted = config.settings.species
+    checklist = read_checklist(wanted.checklist) if wanted.checklist else None
+    if checklist and not labels.know_any(checklist.weeks):
         raise InputError(
-            f"{path}: the model knows none of its species; expected them by label, "
+            f"{wanted.checklist}: the model knows none of its species; expected them by label, "
             "scientific name, or a name of the model's or of names.file"
         )
-    return Rules(
-        frozenset(labels("species.include")) or None,
-        frozenset(labels("species.exclude")),
-        config["species.threshold"],
-        by_label("species.thresholds"),  # type: ignore[arg-type]
-        by_label("species.snooze"),  # type: ignore[arg-type]
-        prior(checklist, species, config["species.unexpected"]) if checklist else None,
+    rules = Rules(
+        frozenset(labels.of("include", wanted.include)) or None,
+        frozenset(labels.of("exclude", wanted.exclude)),
+        wanted.threshold,
+        labels.keyed("thresholds", wanted.thresholds),
+        labels.keyed("snooze", wanted.snooze),
+        prior(checklist, species, wanted.unexpected) if checklist else None,
         quiet,
-    ), strangers
+    )
+    return rules, labels.unknown
 
 
-def _called(species: Species) -> list[str]:
-    """Return what a species goes by, folded."""
+class _Labels:
+    """The labels of the species that a configuration names.
+
+    Attributes:
+        unknown: A sentence on each name that the model does not know.
+    """
+
+    def __init__(self, config: StationConfig, species: Sequence[Species]) -> None:
+        self._config = config
+        # In reverse: where species share a name, the first one has it.
+        self._labels = {
+            name: each.label for each in reversed(species) for name in _folded_names(each)
+        }
+        self.unknown: list[str] = []
+
+    def know_any(self, folded_names: Iterable[str]) -> bool:
+        return any(name in self._labels for name in folded_names)
+
+    def of(self, key: str, names: Iterable[str]) -> list[str]:
+        """Return the labels of a list."""
+        return [self._label(name, key) for name in names]
+
+    def keyed(self, key: str, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return a table by label."""
+        return {self._label(name, key, name): value for name, value in values.items()}
+
+    def _label(self, name: str, *path: str) -> str:
+        folded = fold(name)
+        if folded not in self._labels:
+            close = difflib.get_close_matches(folded, self._labels, 1)
+            self.unknown.append(
+                f"{self._config.where('species', *path)} names {name!r}, "
+                "which the model does not know"
+                + (f"; did you mean {self._labels[close[0]]}?" if close else "")
+            )
+        return self._labels.get(folded, name)
+
+
+def _folded_names(species: Species) -> list[str]:
+    """Return all names of a species: common, scientific and label."""
     return [
         fold(name)
         for name in (*species.names.values(), species.scientific or species.label, species.label)
     ]
 
 
-def prior(
-    checklist: Checklist, species: Sequence[Species], unexpected: float
-) -> Callable[[int], NDArray[np.float64]]:
-    """Turn a checklist into a prior, by week.
+def prior(checklist: Checklist, species: Sequence[Species], unexpected: float) -> LogPrior:
+    """Return the prior over a model's species that a checklist describes, by week.
 
     Args:
-        checklist: By any name of a species.
-        species: Of the model.
-        unexpected: What a species counts in a week in which it is not on the list; 1 on it.
+        checklist: The weeks of species, by any of their names.
+        species: The species of the model.
+        unexpected: The factor for a species in a week in which it is not on the list, 0..1.
     """
     weeks = [
-        frozenset[int]().union(*(checklist.weeks.get(name, frozenset()) for name in _called(each)))
+        frozenset[int]().union(
+            *(checklist.weeks.get(name, frozenset()) for name in _folded_names(each))
+        )
         for each in species
     ]
 

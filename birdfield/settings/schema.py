@@ -1,263 +1,235 @@
-"""The station's configuration file: its keys, each checked at the door."""
+"""Schema: the settings of a station, and the key of the configuration file for each."""
 
-import difflib
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from birdfield.capture.latency import MAX_LATENCY_S
-from birdfield.errors import BirdfieldError, ConfigError
-from birdfield.paths import xdg_folder
-from birdfield.redaction import mask_url
 from birdfield.settings.bounds import MAX_COUNT, MAX_DAYS, MAX_GAP_S, MAX_GB
-from birdfield.settings.toml_lines import key_lines
+from birdfield.settings.place import Location
+from birdfield.settings.values import (
+    Reader,
+    box_text,
+    box_texts,
+    by_species,
+    count_reader,
+    number_reader,
+    read_bool,
+    read_box,
+    read_boxes,
+    read_hours,
+    read_location,
+    read_moment,
+    read_path,
+    read_text,
+    read_texts,
+)
 
-FILE = "birdfield.toml"
-TEMPLATE = Path(__file__).with_name(FILE)
-MAX_BYTES = 100_000
+if TYPE_CHECKING:
+    from birdfield.signals.motion import Box
 
-Reader = Callable[[Any], Any]  # raises ValueError or BirdfieldError when it is not what is expected
+Value = TypeVar("Value")
+Default = TypeVar("Default")
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key that a file may have.
+    """A key of the configuration file.
 
     Attributes:
-        expected: What its value is, in words.
-        read: Turns the file's value into that, or raises ValueError or BirdfieldError.
-        default: Where the file has none.
-        live: Whether a change is taken without a restart.
+        expected: The values that the key accepts, in words.
+        read: Returns the setting for a value of the file; raises ValueError or BirdfieldError.
+        write: Returns a value that `read` accepts for a setting.
+        live: Whether a running watch follows a change of the key without a restart.
     """
 
     expected: str
-    read: Reader
-    default: Any = None
-    live: bool = False
+    read: Reader[object]
+    write: Callable[[object], object]
+    live: bool
 
 
-def _refuse(right: bool) -> None:
-    if not right:
-        raise ValueError
+def _key(
+    expected: str,
+    read: Reader[Value],
+    default: Default,
+    write: Callable[[Value], object] = lambda value: value,
+    live: bool = False,
+) -> Value | Default:
+    """Declare a field of a settings class together with its key."""
+    key = Key(expected, read, cast(Callable[[object], object], write), live)
+    return cast(Value | Default, field(default_factory=lambda: default, metadata={"key": key}))
 
 
-def _text(value: Any) -> str:
-    _refuse(isinstance(value, str) and bool(value.strip()) and value.isprintable())
-    return str(value)
-
-
-def _flag(value: Any) -> bool:
-    _refuse(isinstance(value, bool))
-    return bool(value)
-
-
-def _number(least: float, most: float, whole: bool = False) -> Reader:
-    def read(value: Any) -> float:
-        right = isinstance(value, int) or (isinstance(value, float) and not whole)
-        _refuse(right and not isinstance(value, bool) and least <= value <= most)
-        return value  # type: ignore[no-any-return]
-
-    return read
-
-
-def _labels(value: Any) -> tuple[str, ...]:
-    _refuse(isinstance(value, list))
-    return tuple(map(_text, value))
-
-
-def _by_label(read: Reader) -> Reader:
-    def read_all(value: Any) -> dict[str, Any]:
-        _refuse(isinstance(value, dict))
-        return {_text(label): read(inner) for label, inner in value.items()}
-
-    return read_all
-
-
-def _day(value: Any) -> datetime:
-    _refuse(isinstance(value, date))
-    whole = value if isinstance(value, datetime) else datetime.combine(value, time())
-    return whole.astimezone()
-
-
-def _crop(value: Any) -> str:
-    from birdfield.capture.camera import parse_box
-
-    parse_box(_text(value))
-    return str(value)
-
-
-def _blank(value: Any) -> list[str]:
-    return [_crop(zone) for zone in _labels(value)]
-
-
-def _hours(value: Any) -> str:
-    from birdfield.settings.quiet_hours import parse_quiet
-
-    parse_quiet(_text(value), (0.0, 0.0))
-    return str(value)
-
-
-def _location(value: Any) -> str:
-    from birdfield.settings.place import parse_location
-
-    parse_location(_text(value))
-    return str(value)
-
-
-_ZONE = 'X,Y,W,H in pixels, such as "100,50,640,480"'
-_SHARE = _number(0, 1)
-KEYS: Mapping[str, Key] = {
-    "watch.model": Key("the folder of a bundle, as text", _text),
-    "watch.camera": Key("a device's number, a path, a URL or none, as text", _text, "0"),
-    "watch.microphone": Key(
-        "a device's name or number, a file, default or none, as text", _text, "default"
-    ),
-    "watch.camera_latency_s": Key("a number of seconds from 0 to 10", _number(0, MAX_LATENCY_S), 0),
-    "watch.microphone_latency_s": Key(
-        "a number of seconds from 0 to 10", _number(0, MAX_LATENCY_S), 0
-    ),
-    "watch.crop": Key(_ZONE, _crop),
-    "watch.blank": Key(f"a list of {_ZONE}", _blank),
-    "journal.folder": Key("a folder, as text", _text),
-    "journal.gap_s": Key("a number of seconds from 1 to 86400", _number(1, MAX_GAP_S)),
-    "journal.keep_voices": Key("true or false", _flag, False),
-    "journal.keep_best": Key("a whole number from 0 to 1000000", _number(0, MAX_COUNT, whole=True)),
-    "journal.keep_days": Key("a number of days from 0 to 36500", _number(0, MAX_DAYS)),
-    "journal.keep_gb": Key("a number of GB from 0 to 1000000", _number(0, MAX_GB)),
-    "journal.keep_free_gb": Key("a number of GB from 0 to 1000000", _number(0, MAX_GB)),
-    "place.location": Key('degrees north and east, such as "52.5,13.4"', _location),
-    "names.file": Key("a names CSV, as text", _text),
-    "names.lang": Key('a language\'s code in that file, such as "de"', _text),
-    "quiet.hours": Key('HH:MM-HH:MM, such as "22:00-04:30", or "night"', _hours, live=True),
-    "species.include": Key("a list of species", _labels, (), live=True),
-    "species.exclude": Key("a list of species", _labels, (), live=True),
-    "species.threshold": Key("a number from 0 to 1", _SHARE, 0.0, live=True),
-    "species.checklist": Key("a CSV file, as text", _text, live=True),
-    "species.unexpected": Key("a number from 0.0001 to 1", _number(1e-4, 1), 0.1, live=True),
-    "species.thresholds": Key(
-        "species, each with a number from 0 to 1", _by_label(_SHARE), {}, live=True
-    ),
-    "species.snooze": Key(
-        "species, each with a day such as 2026-06-01", _by_label(_day), {}, live=True
-    ),
-}
-PATHS = ("watch.model", "journal.folder", "names.file", "species.checklist")
+_BOX = 'X,Y,W,H in pixels, such as "100,50,640,480"'
+_LATENCY = (f"a number of seconds from 0 to {MAX_LATENCY_S:g}", number_reader(0, MAX_LATENCY_S))
+_GB = (f"a number of GB from 0 to {MAX_GB}", number_reader(0, MAX_GB))
+_SHARE = number_reader(0, 1)
+_NONE_BY_SPECIES: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class StationConfig:
-    """A configuration that was checked.
+class WatchSettings:
+    """The model and the sources of a watch.
 
     Attributes:
-        path: The file; None where there is none.
-        values: What it says, by key; keys that it does not have are absent.
-        lines: Where it says so.
+        model: The folder of a bundle; None for the starter model.
+        camera: A device's number, a path, a URL, "picamera2" or "none".
+        microphone: A device's name or number, a file, a URL, "default" or "none".
+        camera_latency_s: The delay of the camera's frames, in seconds.
+        microphone_latency_s: The delay of the microphone's sound, in seconds.
+        crop: The part of each frame that is analysed; None for the whole frame.
+        blank: Parts of each frame that are made black.
     """
 
-    path: Path | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
-
-    def __getitem__(self, key: str) -> Any:
-        """Return a key's value, else its default."""
-        return self.values.get(key, KEYS[key].default)
-
-    def where(self, *path: str) -> str:
-        """Name a key with its file and line, for a message."""
-        line = next(
-            (self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines),
-            None,
-        )
-        name = "".join(each if each.isprintable() else "?" for each in ".".join(path))
-        return f"{self.path}, line {line}: {name[:100]}"
+    model: Path | None = _key("the folder of a bundle, as text", read_path, None)
+    camera: str = _key("a device's number, a path, a URL or none, as text", read_text, "0")
+    microphone: str = _key(
+        "a device's name or number, a file, default or none, as text", read_text, "default"
+    )
+    camera_latency_s: float = _key(*_LATENCY, 0)
+    microphone_latency_s: float = _key(*_LATENCY, 0)
+    crop: "Box | None" = _key(_BOX, read_box, None, box_text)
+    blank: "tuple[Box, ...] | None" = _key(f"a list of {_BOX}", read_boxes, None, box_texts)
 
 
-def config_home() -> Path:
-    """Return birdfield's folder under XDG_CONFIG_HOME."""
-    return xdg_folder("XDG_CONFIG_HOME", ".config")
+@dataclass(frozen=True)
+class JournalSettings:
+    """The journal and how much evidence it keeps; None is the default of the recorder.
 
-
-def find_config(given: Path | None) -> Path | None:
-    """Find the file: the given one, else that of XDG_CONFIG_HOME where it exists."""
-    default = config_home() / FILE
-    return given or (default if default.exists() else None)
-
-
-def load_config(path: Path | None) -> StationConfig:
-    """Read and check a file; None is a configuration that says nothing.
-
-    Raises:
-        ConfigError: When it cannot be read, is no TOML, or holds what it should not.
+    Attributes:
+        folder: The folder of the journal; None for no journal.
+        gap_s: The absence that ends a visit, in seconds.
+        keep_voices: Whether sound is kept although somebody speaks.
+        keep_best: The number of visits of each species whose evidence is never deleted.
+        keep_days: The age, in days, at which evidence is deleted.
+        keep_gb: The size, in GB, above which the oldest evidence is deleted.
+        keep_free_gb: The space, in GB, that stays free on the disk.
     """
-    if path is None:
-        return StationConfig()
-    text = _read(path)
-    try:
-        entries = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(
-            f"{path}: not TOML ({error}); birdfield config init shows how it looks"
-        ) from error
-    raw = StationConfig(path, lines=key_lines(text))
-    return StationConfig(path, _check(raw, entries), raw.lines)
+
+    folder: Path | None = _key("a folder, as text", read_path, None)
+    gap_s: float | None = _key(
+        f"a number of seconds from 1 to {MAX_GAP_S}", number_reader(1, MAX_GAP_S), None
+    )
+    keep_voices: bool = _key("true or false", read_bool, False)
+    keep_best: int | None = _key(
+        f"a whole number from 0 to {MAX_COUNT}", count_reader(0, MAX_COUNT), None
+    )
+    keep_days: float | None = _key(
+        f"a number of days from 0 to {MAX_DAYS}", number_reader(0, MAX_DAYS), None
+    )
+    keep_gb: float | None = _key(*_GB, None)
+    keep_free_gb: float | None = _key(*_GB, None)
 
 
-def _read(path: Path) -> str:
-    try:
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file; birdfield config init writes one")
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(
-                f"{path}: {path.stat().st_size:,} bytes; expected at most {MAX_BYTES:,}"
-            )
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); give the station's user the "
-            "right to read it"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text; save it as UTF-8") from error
+@dataclass(frozen=True)
+class PlaceSettings:
+    """The place of a station.
+
+    Attributes:
+        location: Its coordinates and name; None if they are not set.
+    """
+
+    location: Location | None = _key(
+        'degrees north and east, such as "52.5,13.4"', read_location, None, Location.text
+    )
 
 
-def _check(raw: StationConfig, entries: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for table, inner in entries.items():
-        if not any(key.startswith(f"{table}.") for key in KEYS):
-            raise ConfigError(f"{raw.where(table)} is no table that there is{_near(table)}")
-        if not isinstance(inner, dict):
-            raise ConfigError(f"{raw.where(table)} is a value; expected the table [{table}]")
-        for name, value in inner.items():
-            key = f"{table}.{name}"
-            if key not in KEYS:
-                raise ConfigError(f"{raw.where(table, name)} is no key that there is{_near(key)}")
-            values[key] = _value(raw, table, name, value)
-    return values
+@dataclass(frozen=True)
+class NamesSettings:
+    """The names by which species are shown.
+
+    Attributes:
+        file: A names CSV; None for the names in the model.
+        lang: The code of a language, such as "de"; None for labels.
+    """
+
+    file: Path | None = _key("a names CSV, as text", read_path, None)
+    lang: str | None = _key('a language\'s code in that file, such as "de"', read_text, None)
 
 
-def _near(name: str) -> str:
-    names = [*KEYS, *dict.fromkeys(key.partition(".")[0] for key in KEYS)]
-    close = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {close[0]}?" if close else "; birdfield config init shows all of them"
+@dataclass(frozen=True)
+class QuietSettings:
+    """The time in which no visits are recorded.
+
+    Attributes:
+        hours: "HH:MM-HH:MM" in local time, or "night"; None for never.
+    """
+
+    hours: str | None = _key(
+        'HH:MM-HH:MM, such as "22:00-04:30", or "night"', read_hours, None, live=True
+    )
 
 
-def _value(raw: StationConfig, table: str, name: str, value: Any) -> Any:
-    key = KEYS[f"{table}.{name}"]
-    path: tuple[str, ...] = (table, name)
-    culprit = value
-    try:
-        if isinstance(value, dict) and isinstance(key.default, dict):
-            for label, inner in value.items():
-                path, culprit = (table, name, label), inner
-                key.read({label: inner})
-        read = key.read(value)
-        if f"{table}.{name}" in PATHS:
-            assert raw.path is not None  # it was read from there
-            return raw.path.absolute().parent / Path(read).expanduser()
-        return read
-    except (ValueError, OverflowError, RuntimeError, BirdfieldError) as error:
-        got = repr(mask_url(culprit)) if isinstance(culprit, str) else mask_url(repr(culprit))
-        raise ConfigError(f"{raw.where(*path)} is {got[:100]}; expected {key.expected}") from error
+@dataclass(frozen=True)
+class SpeciesSettings:
+    """The species that are answered; each by label, scientific name or common name.
+
+    Attributes:
+        include: The only species that are answered; empty for all.
+        exclude: Species that are not answered.
+        threshold: The least score of an answer, 0..1.
+        checklist: A CSV of the species that are expected, by week; None for no checklist.
+        unexpected: The factor, 0.0001..1, for a species in a week in which it is not expected.
+        thresholds: The least score of an answer, 0..1, by species.
+        snooze: The aware time before which a species is not answered, by species.
+    """
+
+    include: tuple[str, ...] = _key("a list of species", read_texts, (), live=True)
+    exclude: tuple[str, ...] = _key("a list of species", read_texts, (), live=True)
+    threshold: float = _key("a number from 0 to 1", _SHARE, 0.0, live=True)
+    checklist: Path | None = _key("a CSV file, as text", read_path, None, live=True)
+    unexpected: float = _key("a number from 0.0001 to 1", number_reader(1e-4, 1), 0.1, live=True)
+    thresholds: Mapping[str, float] = _key(
+        "species, each with a number from 0 to 1",
+        by_species(_SHARE),
+        cast(Mapping[str, float], _NONE_BY_SPECIES),
+        live=True,
+    )
+    snooze: Mapping[str, datetime] = _key(
+        "species, each with a day such as 2026-06-01",
+        by_species(read_moment),
+        cast(Mapping[str, datetime], _NONE_BY_SPECIES),
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a station, one attribute for each table of the configuration file."""
+
+    watch: WatchSettings = WatchSettings()
+    journal: JournalSettings = JournalSettings()
+    place: PlaceSettings = PlaceSettings()
+    names: NamesSettings = NamesSettings()
+    quiet: QuietSettings = QuietSettings()
+    species: SpeciesSettings = SpeciesSettings()
+
+
+DEFAULTS = Settings()
+KEYS: Mapping[str, Key] = {
+    f"{table.name}.{each.name}": each.metadata["key"]
+    for table in fields(Settings)
+    for each in fields(getattr(DEFAULTS, table.name))
+}
+
+
+def value_of(settings: Settings, key: str) -> object:
+    """Return the setting of a key such as "watch.camera"."""
+    return attrgetter(key)(settings)
+
+
+def with_values(settings: Settings, values: Mapping[str, object]) -> Settings:
+    """Return settings with some replaced, by keys such as "watch.camera"."""
+    tables: dict[str, dict[str, object]] = {}
+    for key, value in values.items():
+        table, _, name = key.partition(".")
+        tables.setdefault(table, {})[name] = value
+    return replace(
+        settings,
+        **{table: replace(getattr(settings, table), **inner) for table, inner in tables.items()},
+    )

@@ -231,7 +231,7 @@ class Recorder:
 
     def _claims(self, window: Window) -> list[Claim]:
         rules = self._rules.current
-        if rules.quiet is not None and rules.quiet.at(window.time):
+        if rules.quiet is not None and rules.quiet.contains(window.time):
             return []
         gallery = self._rules.weigh(self._gallery, window.time)
         return [

@@ -24,7 +24,7 @@ from birdfield.model.audio_specs import YAMNET
 
 PROGRAM = Path(sys.executable).with_name("birdfield")
 BURN = "while True: pass"
-TAKEN, REFUSED = "configuration read again", "THE CONFIGURATION WAS NOT TAKEN"
+TAKEN, REFUSED = "configuration read again", "CONFIGURATION REFUSED"
 PAUSE_S = 0.1  # at least, from one reload to the next
 
 

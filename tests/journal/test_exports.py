@@ -16,8 +16,8 @@ from birdfield.errors import InputError, MissingError, UsageError
 from birdfield.journal.database import open_journal
 from birdfield.journal.exports import FORMATS, check_format, export_visits, to_parquet
 from birdfield.journal.queries import COLUMNS, Selection, visits_of
-from birdfield.settings.place import Location, parse_location
-from birdfield.settings.schema import config_home
+from birdfield.settings.configuration import config_home
+from birdfield.settings.place import Location, LocationMissingError, parse_location
 
 GARDEN = Location(52.5, 13.4, "Garden, behind")
 
@@ -82,7 +82,9 @@ def test_ebird_is_told_where_by_the_configuration(tmp_path: Path) -> None:
         journal.start_session("a1b2", None, None, DAWN, None)
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     command = ("export-visits", tmp_path / "journal", "--format", "ebird", "-o", tmp_path / "e.csv")
-    assert_refused(run(*command), 2, "or set place.location in birdfield.toml")
+    assert_refused(
+        run(*command), 2, "set place.location in birdfield.toml, or add --location LATITUDE"
+    )
     config_home().mkdir(parents=True)
     (config_home() / "birdfield.toml").write_text('[place]\nlocation = "52.5,13.4,Our pond"')
     assert run(*command).exit_code == 0
@@ -122,7 +124,7 @@ def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_pa
 
 
 def test_ebird_refuses_what_it_could_not_read(rows: list[dict[str, Any]]) -> None:
-    with pytest.raises(UsageError, match="wants to know where; add --location"):
+    with pytest.raises(LocationMissingError, match="set place.location in birdfield.toml$"):
         FORMATS["ebird"](rows, None)
     with pytest.raises(InputError, match="scientific names, and there is none of Žluna; set"):
         FORMATS["ebird"](

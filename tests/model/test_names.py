@@ -14,7 +14,7 @@ from birdfield.model.bundle import Bundle
 from birdfield.model.names import LABELS, Names, merged, names_in, sort_key
 from birdfield.model.species import Species
 from birdfield.recognise.observation import harmless
-from birdfield.settings.schema import config_home
+from birdfield.settings.configuration import config_home
 
 NAMES = (
     "label,scientific,lang,name\n"

@@ -1,4 +1,4 @@
-"""Following a configuration: in this process without a scene, and in a real watch under load."""
+"""The reloader: in this process without a scene, and in a real watch."""
 
 import os
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ from devices import wait_for
 from fakes import factory
 from reloads import reload_often
 
+from birdfield.settings.configuration import StationConfig, load_config
 from birdfield.settings.reload import FileChangeDebouncer, Reloader
-from birdfield.settings.rules import LiveRules, rules_of
-from birdfield.settings.schema import StationConfig, load_config
+from birdfield.settings.rules import LiveRules, Rules, rules_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file as careful editors do: it is there as a whole, or as it was."""
+    """Replace a file at once, as careful editors do."""
     path.with_suffix(".new").write_text(text)
     path.with_suffix(".new").replace(path)
 
@@ -28,17 +28,17 @@ def replace(path: Path, text: str) -> None:
 def following(path: Path, poll_s: float = 60) -> Iterator[tuple[Reloader, LiveRules]]:
     config, live = load_config(path), LiveRules()
 
-    def settle(config: StationConfig) -> object:
+    def make_rules(config: StationConfig) -> Rules:
         return rules_of(config, factory().species, None)[0]
 
-    reloader = Reloader(config, settle, live, poll_s)  # type: ignore[arg-type]
+    reloader = Reloader(config, make_rules, live, poll_s)
     try:
         yield reloader, live
     finally:
         reloader.close()
 
 
-def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
+def test_a_changed_file_takes_effect_and_a_broken_one_does_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "birdfield.toml"
@@ -53,7 +53,7 @@ def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
         path.unlink()
         wait_for(lambda: reloader.refused == 2, "the refusal")
     assert live.current is rules
-    assert "THE CONFIGURATION WAS NOT TAKEN" in caplog.text and "line 2: species.exc" in caplog.text
+    assert "CONFIGURATION REFUSED" in caplog.text and "line 2: species.exc" in caplog.text
     assert [kind for kind, _ in live.notes] == [
         "configuration read",
         "configuration refused",
@@ -61,7 +61,7 @@ def test_a_changed_file_is_taken_and_a_broken_one_changes_nothing(
     ]
 
 
-def test_a_changed_checklist_is_taken(tmp_path: Path) -> None:
+def test_a_changed_checklist_takes_effect(tmp_path: Path) -> None:
     checklist = tmp_path / "list.csv"
     checklist.write_text("species,weeks\nWren,\n")
     path = tmp_path / "birdfield.toml"
@@ -73,15 +73,20 @@ def test_a_changed_checklist_is_taken(tmp_path: Path) -> None:
     assert [value == 0 for value in live.current.log_prior(18)] == [True, False, True]
 
 
-def test_a_file_is_read_once_it_rests() -> None:
-    """It is whole, emptied, half written, whole at two looks, whole at a third, and gone at two."""
+def test_a_file_counts_as_changed_once_it_is_stable() -> None:
+    """The looks find it unchanged, emptied, half written, new three times, and gone twice.
+
+    The second look at the new file, and the second without the file, report a change.
+    """
     whole, empty, half, other = (((number, number, 1),) for number in range(4))
-    rest = FileChangeDebouncer(whole)
+    debouncer = FileChangeDebouncer(whole)
     looks = [whole, empty, half, other, other, other, (None,), (None,)]
-    assert [rest.changed(look) for look in looks] == [False] * 4 + [True, False, False, True]
+    assert [debouncer.changed(look) for look in looks] == [False] * 4 + [True, False, False, True]
 
 
-def test_what_takes_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_change_that_needs_a_restart_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "birdfield.toml"
     path.write_text("[journal]\ngap_s = 30")
     with following(path) as (reloader, _):
@@ -89,12 +94,12 @@ def test_what_takes_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
         os.utime(path, ns=(0, 0))
         reloader.request()
         wait_for(lambda: reloader.count == 1, "the reload")
-    assert "journal.gap_s changed; that takes a restart" in caplog.text
+    assert "journal.gap_s changed; restart the watch" in caplog.text
 
 
 @pytest.mark.slow
 def test_reloads_do_not_stop_a_watch(toy_bundle: Path, tmp_path: Path) -> None:
-    """Ten of them, one with a broken file; 500 by `make faults`, which measures the gaps too."""
+    """Ten reloads, one of a broken file; `make faults` runs 500 and measures the gaps."""
     found = reload_often(toy_bundle, tmp_path, 10, load=0)
     assert (found["taken"], found["refused"], found["obeyed"]) == (9, 1, True)
     assert found["decisions"] >= 3

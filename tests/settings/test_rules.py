@@ -1,4 +1,4 @@
-"""Rules: which answers are wanted, and what is to be expected in a week."""
+"""Rules: which answers are wanted, and which species are expected in a week."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -17,9 +17,9 @@ from birdfield.journal.novelty import mark_next, mark_of
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
 from birdfield.settings.checklist import ALL_YEAR, Checklist, parse_weeks, read_checklist, week_of
+from birdfield.settings.configuration import load_config
 from birdfield.settings.resolve import ResolvedSettings
 from birdfield.settings.rules import LiveRules, Rules, prior, rules_of
-from birdfield.settings.schema import load_config
 
 SPECIES = (
     Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"}),
@@ -28,23 +28,23 @@ SPECIES = (
 )
 
 
-def made(folder: Path, text: str) -> tuple[Rules, list[str]]:
+def rules_from(folder: Path, text: str) -> tuple[Rules, list[str]]:
     path = folder / "birdfield.toml"
     path.write_text(text, encoding="utf-8")
     return rules_of(load_config(path), SPECIES, None)
 
 
 @pytest.mark.parametrize("name", ["jay", "GARRULUS Glandarius", "Eichelha\u0308her", "_Jay_"])
-def test_a_species_goes_by_any_of_its_names(name: str, tmp_path: Path) -> None:
-    """The third is written with a combining mark, as file systems of a Mac do."""
-    rules, strangers = made(tmp_path, f'[species]\nexclude = ["{name}"]')
-    assert rules.exclude == {"Jay"} and strangers == []
+def test_a_species_may_be_named_by_any_of_its_names(name: str, tmp_path: Path) -> None:
+    """The third name has a combining mark, as file names on a Mac have."""
+    rules, unknown = rules_from(tmp_path, f'[species]\nexclude = ["{name}"]')
+    assert rules.exclude == {"Jay"} and unknown == []
 
 
-def test_a_stranger_is_told_with_its_line(tmp_path: Path) -> None:
-    _, strangers = made(tmp_path, "[species.thresholds]\nWern = 0.5\nDodo = 0.5")
+def test_a_name_that_the_model_does_not_know_is_reported_with_its_line(tmp_path: Path) -> None:
+    _, unknown = rules_from(tmp_path, "[species.thresholds]\nWern = 0.5\nDodo = 0.5")
     path = tmp_path / "birdfield.toml"
-    assert strangers == [
+    assert unknown == [
         f"{path}, line 2: species.thresholds.Wern names 'Wern', which the model does not know; "
         "did you mean Wren?",
         f"{path}, line 3: species.thresholds.Dodo names 'Dodo', which the model does not know",
@@ -67,13 +67,13 @@ def test_a_stranger_is_told_with_its_line(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wanted_is_answered(text: str, allowed: str, tmp_path: Path) -> None:
-    """At noon UTC of 2026-05-01, with a score of 0.5."""
-    rules, _ = made(tmp_path, f"[species]\n{text}")
+def test_rules_allow_the_answers_that_are_wanted(text: str, allowed: str, tmp_path: Path) -> None:
+    """Each answer has a score of 0.5, at noon UTC of 2026-05-01."""
+    rules, _ = rules_from(tmp_path, f"[species]\n{text}")
     assert [each.label for each in SPECIES if rules.allow(each.label, 0.5, NOON)] == allowed.split()
 
 
-def test_what_is_not_wanted_is_unknown_and_no_other() -> None:
+def test_an_answer_that_is_not_wanted_becomes_unknown() -> None:
     decision = decide(BluePitch(), factory(), at(2), None)
     judged = Rules(exclude=frozenset({"Jay"})).judge(decision, NOON)
     assert decision.species == "Jay" and judged == replace(decision, species=None)
@@ -89,14 +89,14 @@ def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:
     stage.close()
     first, second = visits(tmp_path)
     assert (first["species"], second["species"]) == ("Jay", "Robin")
-    assert float(str(second["start_s"])) > 15 * 2.4  # not since it was there, but since allowed
+    assert float(str(second["start_s"])) > 15 * 2.4  # the visit begins once the species is allowed
 
 
 @pytest.mark.parametrize(
     ("text", "weeks"),
     [("", ALL_YEAR), ("14-16", {14, 15, 16}), ("52-2", {52, 53, 1, 2}), ("3; 5-6 8", {3, 5, 6, 8})],
 )
-def test_weeks(text: str, weeks: set[int]) -> None:
+def test_parse_weeks(text: str, weeks: set[int]) -> None:
     assert parse_weeks(text, "x") == weeks
 
 
@@ -123,8 +123,8 @@ def test_a_checklist_is_checked(text: str, words: str, tmp_path: Path) -> None:
 def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
     """A bird at 31 degrees is a little nearer to the Robin, at 60, than to the Jay, at 0.
 
-    Their cosines are 0.875 and 0.857; at temperature 0.1, a Robin that counts a tenth is worth
-    0.875 - 0.1 x 2.303 = 0.644 as a cosine, and the Jay is answered; its odds grow ten times.
+    The cosines are 0.875 and 0.857. At temperature 0.1, a prior of a tenth reduces that of the
+    Robin by 0.1 x ln 10 to 0.875 - 0.230 = 0.645: the Jay is answered, at ten times the odds.
     """
     path = tmp_path / "list.csv"
     path.write_text("species,weeks\nEichelhäher,\nROBIN,1-10\n", encoding="utf-8")
@@ -142,8 +142,8 @@ def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
     assert LiveRules().weigh(gallery, summer) is gallery
 
 
-def test_who_is_unexpected_must_come_nearer(tmp_path: Path) -> None:
-    """At 50 degrees from the Wren the cosine is 0.643, over 0.5; less 0.23 it is not."""
+def test_an_unexpected_species_needs_a_higher_similarity(tmp_path: Path) -> None:
+    """At 50 degrees from the Wren the cosine is 0.643, over 0.5; less 0.230 it is 0.413."""
     listed = read_checklist_of(tmp_path, "species,weeks\n,\nJay,\n , \nRobin,\n,\n")
     weigh = prior(listed, SPECIES, 0.1)
     gallery = factory()
@@ -153,8 +153,8 @@ def test_who_is_unexpected_must_come_nearer(tmp_path: Path) -> None:
     assert decide(BluePitch(), weighed, at(125), None).species == "Wren"
 
 
-def test_lists_go_by_the_names_that_a_user_gave_the_species(tmp_path: Path) -> None:
-    """The model knows a label alone; the CSV's German and scientific names are what is shown."""
+def test_lists_may_use_the_names_of_the_users_csv(tmp_path: Path) -> None:
+    """The model has labels alone; the CSV adds the German and the scientific names."""
     (tmp_path / "names.csv").write_text(
         "label,scientific,lang,name\njay,Garrulus glandarius,de,Häher\nOwl,Strix aluco,de,Kauz\n",
         encoding="utf-8",
@@ -177,7 +177,7 @@ def test_lists_go_by_the_names_that_a_user_gave_the_species(tmp_path: Path) -> N
     )
 
 
-def test_a_checklist_of_strangers_is_refused(tmp_path: Path) -> None:
+def test_a_checklist_without_a_species_of_the_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("species,weeks\nStorch,\n", encoding="utf-8")
     path = tmp_path / "birdfield.toml"
     path.write_text('[species]\nchecklist = "list.csv"\n', encoding="utf-8")

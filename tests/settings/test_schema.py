@@ -1,4 +1,4 @@
-"""The configuration file: each key at the door, the template, the commands."""
+"""The configuration file: its keys, the template, and the commands that read it."""
 
 import json
 import re
@@ -10,7 +10,9 @@ from command_line import assert_refused, lines_of, run
 
 from birdfield.bench.stages import sound
 from birdfield.errors import ConfigError
-from birdfield.settings.schema import KEYS, TEMPLATE, config_home, load_config
+from birdfield.settings.configuration import TEMPLATE, config_home, load_config
+from birdfield.settings.place import Location
+from birdfield.settings.schema import DEFAULTS, KEYS, Settings, value_of, with_values
 from birdfield.settings.toml_lines import key_lines
 
 
@@ -20,16 +22,16 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_template_says_nothing_and_names_every_key_with_a_comment(tmp_path: Path) -> None:
+def test_the_template_sets_nothing_and_shows_every_key_with_a_comment(tmp_path: Path) -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
-    assert not any(load_config(TEMPLATE).values.values())
+    assert load_config(TEMPLATE).settings == DEFAULTS
     example = re.sub(r'(?m)^#(?=[\w"][^=\n]* = )', "", text)
-    assert set(load_config(write(tmp_path, example)).values) == set(KEYS)
+    assert load_config(write(tmp_path, example)).keys == set(KEYS)
     for line, before in zip(text.splitlines()[1:], text.splitlines(), strict=False):
         assert not re.match(r'#[\w"]', line) or before.startswith("#"), line
 
 
-def test_the_templates_defaults_are_those_of_the_program(tmp_path: Path) -> None:
+def test_the_defaults_in_the_template_are_those_of_the_program(tmp_path: Path) -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
     for key in (
         "watch.camera",
@@ -40,7 +42,26 @@ def test_the_templates_defaults_are_those_of_the_program(tmp_path: Path) -> None
         "species.unexpected",
     ):
         name = key.partition(".")[2]
-        assert re.search(rf'^#{name} = "?{KEYS[key].default}"?$', text, re.MULTILINE), key
+        assert re.search(rf'^#{name} = "?{value_of(DEFAULTS, key)}"?$', text, re.MULTILINE), key
+
+
+def test_each_setting_is_written_as_its_key_reads_it(tmp_path: Path) -> None:
+    """A value of each kind that has a type of its own, and one of each other kind."""
+    text = """[watch]\ncrop = "1,2,30,40"\nblank = ["5,6,7,8"]\n[journal]\nkeep_best = 3
+[place]\nlocation = "-33.9,151.25,Sydney, home"\n[quiet]\nhours = "night"
+[species]\ninclude = ["Jay"]\n"""
+    settings = load_config(write(tmp_path, text)).settings
+    assert (settings.watch.crop, settings.watch.blank) == ((1, 2, 30, 40), ((5, 6, 7, 8),))
+    assert settings.place.location == Location(-33.9, 151.25, "Sydney, home")
+    for name in ("watch.crop", "watch.blank", "place.location", "quiet.hours", "journal.keep_best"):
+        setting = value_of(settings, name)
+        assert KEYS[name].read(KEYS[name].write(setting)) == setting, name
+
+
+def test_settings_are_replaced_by_key() -> None:
+    settings = with_values(Settings(), {"watch.camera": "1", "quiet.hours": "night"})
+    assert (settings.watch.camera, settings.quiet.hours) == ("1", "night")
+    assert settings.watch.microphone == "default" and Settings().watch.camera == "0"
 
 
 def test_each_statement_has_its_line() -> None:
@@ -108,7 +129,7 @@ def test_every_key_has_a_bad_value_in_that_table() -> None:
     assert not [key for key in KEYS if not any(key in words for _, words in BAD)]
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file; birdfield config init writes one"):
         load_config(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b"[watch]\nmodel = '\xe4'")
@@ -125,7 +146,7 @@ def test_init_writes_a_private_file_once(tmp_path: Path) -> None:
     assert run("config", "init", path, "--force").exit_code == 0 and path.read_text()
 
 
-def test_show_tells_where_each_value_comes_from_and_no_password(tmp_path: Path) -> None:
+def test_show_prints_the_origin_of_each_value_and_hides_passwords(tmp_path: Path) -> None:
     path = write(tmp_path, '[watch]\ncamera = "rtsp://me:secret@h/x"\n[species]\nexclude=["Ü"]')
     text = run("config", "show", path).stdout
     assert 'camera = "rtsp://***@h/x"  # line 2' in text and "secret" not in text
@@ -133,8 +154,8 @@ def test_show_tells_where_each_value_comes_from_and_no_password(tmp_path: Path) 
     assert "# folder = ...  # default" in text
 
 
-def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> None:  # noqa: F811
-    """A species that the model does not know is near one that it does."""
+def test_check_reads_the_files_that_a_configuration_refers_to(fake: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Wern, which the model does not know, is near Wren, which it knows."""
     head = f'[watch]\nmodel = "{fake}"\n'
     path = write(tmp_path, head + '[species]\nexclude = ["wren", "JAY"]')
     assert run("config", "check", path).stdout.startswith(f"{path}: as it should be; model ")
@@ -156,7 +177,7 @@ def test_check_looks_at_what_a_file_refers_to(fake: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("exclude", "state"), [("wren", "ok"), ("Wern", "fail")])
-def test_doctor_looks_at_the_species_that_a_file_names(
+def test_doctor_checks_the_species_that_a_file_names(
     exclude: str,
     state: str,
     fake: Path,  # noqa: F811
@@ -173,7 +194,7 @@ def test_doctor_looks_at_the_species_that_a_file_names(
 
 
 @pytest.mark.parametrize("source", ["camera", "microphone"])
-def test_a_password_that_others_may_read_is_told(
+def test_a_password_that_other_users_can_read_is_refused(
     source: str,
     fake: Path,  # noqa: F811
     tmp_path: Path,
@@ -186,7 +207,7 @@ def test_a_password_that_others_may_read_is_told(
 
 
 def test_watch_follows_its_file_and_flags_override_it(toy_bundle: Path, tmp_path: Path) -> None:
-    """Six seconds of a song are a window; with --journal the file's journal is not made."""
+    """Six seconds of song make a window; --journal replaces the journal of the file."""
     soundfile.write(tmp_path / "song.wav", sound(16_000, 6.0), 16_000)
     path = write(
         tmp_path,

@@ -24,7 +24,7 @@ from birdfield.errors import InputError
 from birdfield.journal.database import open_journal, read_journal
 from birdfield.journal.queries import events_of
 from birdfield.journal.retention import Retention
-from birdfield.settings.quiet_hours import Quiet
+from birdfield.settings.quiet_hours import QuietHours
 from birdfield.settings.rules import LiveRules, Rules
 from birdfield.watch.overruns import LATE, SOUND
 from birdfield.watch.recorder import Recorder, Settings
@@ -333,7 +333,9 @@ def test_what_a_kill_left_without_a_row_is_deleted(tmp_path: Path) -> None:
 def test_in_quiet_hours_no_visit_is_recorded(tmp_path: Path) -> None:
     """On the equator the sun is up at noon UTC at 0 degrees east, and down at 180."""
     for name, longitude in (("day", 0.0), ("night", 180.0)):
-        stage = recorder(tmp_path / name, rules=LiveRules(Rules(quiet=Quiet(longitude=longitude))))
+        stage = recorder(
+            tmp_path / name, rules=LiveRules(Rules(quiet=QuietHours(longitude=longitude)))
+        )
         for number in range(3):
             stage.take(window(number, seen=60))
         stage.close()

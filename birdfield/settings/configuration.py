@@ -1,0 +1,139 @@
+"""Configuration: finds, reads and checks the configuration file of a station."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from birdfield.errors import BirdfieldError, ConfigError
+from birdfield.paths import xdg_folder
+from birdfield.redaction import mask_url
+from birdfield.settings.schema import DEFAULTS, KEYS, Settings, value_of, with_values
+from birdfield.settings.toml_lines import key_lines
+
+FILE = "birdfield.toml"
+TEMPLATE = Path(__file__).with_name(FILE)
+MAX_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class StationConfig:
+    """A checked configuration file.
+
+    Attributes:
+        path: The file; None if there is none.
+        settings: The values of the file over the defaults.
+        keys: The keys that the file sets, such as "watch.camera".
+        lines: The line of each table and key, from 1.
+    """
+
+    path: Path | None = None
+    settings: Settings = DEFAULTS
+    keys: frozenset[str] = frozenset()
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+
+    def where(self, *path: str) -> str:
+        """Return the file, the line and the name of a key, for a message."""
+        line = next(
+            (self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines),
+            None,
+        )
+        name = "".join(each if each.isprintable() else "?" for each in ".".join(path))
+        return f"{self.path}, line {line}: {name[:100]}"
+
+
+def config_home() -> Path:
+    """Return the folder of birdfield below XDG_CONFIG_HOME."""
+    return xdg_folder("XDG_CONFIG_HOME", ".config")
+
+
+def find_config(given: Path | None) -> Path | None:
+    """Return the given file, else the one in `config_home` if it exists, else None."""
+    default = config_home() / FILE
+    return given or (default if default.exists() else None)
+
+
+def load_config(path: Path | None) -> StationConfig:
+    """Read and check a configuration file.
+
+    Args:
+        path: The file; None for the defaults alone.
+
+    Raises:
+        ConfigError: If the file cannot be read, is not TOML, or has an unknown key or a value
+            that its key does not accept.
+    """
+    if path is None:
+        return StationConfig()
+    text = _read(path)
+    try:
+        tables = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path}: not TOML ({error}); birdfield config init shows how it looks"
+        ) from error
+    config = StationConfig(path, lines=key_lines(text))
+    values = _checked(config, tables)
+    return replace(config, settings=with_values(DEFAULTS, values), keys=frozenset(values))
+
+
+def _read(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file; birdfield config init writes one")
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(
+                f"{path}: {path.stat().st_size:,} bytes; expected at most {MAX_BYTES:,}"
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give the station's user the "
+            "right to read it"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text; save it as UTF-8") from error
+
+
+def _checked(config: StationConfig, tables: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings that a file's tables set, by key."""
+    values: dict[str, object] = {}
+    for table, entries in tables.items():
+        if not any(key.startswith(f"{table}.") for key in KEYS):
+            raise ConfigError(f"{config.where(table)} is no table that there is{_near(table)}")
+        if not isinstance(entries, dict):
+            raise ConfigError(f"{config.where(table)} is a value; expected the table [{table}]")
+        for name, value in entries.items():
+            key = f"{table}.{name}"
+            if key not in KEYS:
+                raise ConfigError(
+                    f"{config.where(table, name)} is no key that there is{_near(key)}"
+                )
+            values[key] = _value(config, key, value)
+    return values
+
+
+def _near(name: str) -> str:
+    names = [*KEYS, *dict.fromkeys(key.partition(".")[0] for key in KEYS)]
+    close = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {close[0]}?" if close else "; birdfield config init shows all of them"
+
+
+def _value(config: StationConfig, name: str, value: object) -> object:
+    key = KEYS[name]
+    path, culprit = tuple(name.split(".")), value
+    try:
+        if isinstance(value, dict) and isinstance(value_of(DEFAULTS, name), Mapping):
+            for species, inner in value.items():  # one by one, for the line of a wrong one
+                path, culprit = (*name.split("."), species), inner
+                key.read({species: inner})
+        setting = key.read(value)
+    except (ValueError, OverflowError, RuntimeError, BirdfieldError) as error:
+        got = repr(mask_url(culprit)) if isinstance(culprit, str) else mask_url(repr(culprit))
+        raise ConfigError(
+            f"{config.where(*path)} is {got[:100]}; expected {key.expected}"
+        ) from error
+    if isinstance(setting, Path) and config.path is not None:
+        return config.path.absolute().parent / setting
+    return setting
