@@ -32,7 +32,7 @@ IDENTIFY = {
     "model": "audio_specs birdnet bundle encoder frontend gallery log_mel names open_frontend "
     "open_model prototypes species store streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify observation",
-    "settings": "schema toml_lines",
+    "settings": "configuration place schema toml_lines values",
     "signals": "audio image signal_quality usability",
 }
 HEAVY = {
