@@ -4,7 +4,8 @@ import os
 
 __version__ = "0.2.0"
 
-# OpenCV reads these when it is loaded, so they are set before any module can load it.
-MAX_PIXELS = 100_000_000  # a 100-megapixel photograph; a larger one is refused before decoding
+# OpenCV reads these variables when it loads, and FFmpeg's when it opens the first video.
+MAX_PIXELS = 100_000_000  # OpenCV refuses a larger photograph before it decodes it
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet: FFmpeg prints URLs with passwords

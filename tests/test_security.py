@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stages import ENCODER, GALLERY, window
 
-from birdfield.capture.camera import LiveCamera
+from birdfield.capture.live_camera import LiveCamera
 from birdfield.commands import station
 from birdfield.errors import ConfigError, InputError
 from birdfield.journal.database import open_journal

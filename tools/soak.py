@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.capture.camera import Shot, choose_shot, crop, look_for_motion
+from birdfield.capture.shot import Shot, choose_shot, look_for_motion
 from birdfield.journal.database import open_journal, read_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.journal.retention import Retention
@@ -31,6 +31,7 @@ from birdfield.paths import thread_count
 from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import hear, see
 from birdfield.signals.audio import Waveform
+from birdfield.signals.boxes import crop
 from birdfield.signals.image import Frame
 from birdfield.signals.motion import LOOK_INTERVAL_S, MotionGate
 from birdfield.signals.usability import ChangeTimer

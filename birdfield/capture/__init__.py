@@ -1,1 +1,1 @@
-"""Capture: cameras and microphones, live, from files or from the network."""
+"""Capture: cameras and microphones, as devices, files or network streams."""

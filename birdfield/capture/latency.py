@@ -1,4 +1,4 @@
-"""How late a station's senses are: a network camera may be by seconds, a microphone hardly."""
+"""Latency: the delay of a station's camera and microphone."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ MAX_LATENCY_S = 10.0
 
 @dataclass(frozen=True)
 class Latency:
-    """How late live sources are; files are not.
+    """The delays of live sources; files have none.
 
     Attributes:
-        camera_s: From what happens to when its frame arrives, 0..MAX_LATENCY_S.
-        microphone_s: The same of its sound.
+        camera_s: From an event to the arrival of its frame, 0..MAX_LATENCY_S.
+        microphone_s: From an event to the arrival of its sound, 0..MAX_LATENCY_S.
     """
 
     camera_s: float = 0.0
@@ -19,7 +19,7 @@ class Latency:
 
     @property
     def frames_wait_s(self) -> float:
-        """How long a frame waits for the sound of its time."""
+        """How long a frame waits for the sound of the same moment."""
         return max(self.microphone_s - self.camera_s, 0.0)
 
 

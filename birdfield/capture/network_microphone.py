@@ -1,19 +1,18 @@
-"""Sound from the network, by RTSP or HTTP, read by PyAV where it is installed."""
+"""Network microphone: sound by RTSP or HTTP, read by PyAV where that package is installed."""
 
 import importlib
 from typing import Any
 
 import numpy as np
 
-from birdfield.capture.camera import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.capture.sound_ring import SoundRing
-from birdfield.capture.source import LiveSource
+from birdfield.capture.source import OPEN_TIMEOUT_S, READ_TIMEOUT_S, LiveSource
 from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
 from birdfield.errors import MissingError
 from birdfield.redaction import mask_url
 from birdfield.signals.audio import Resampler, Waveform, to_mono
 
-RTSP = {"rtsp_transport": "tcp"}  # by UDP, lost packets are lost sound
+RTSP_OPTIONS = {"rtsp_transport": "tcp"}  # with UDP, each lost packet is lost sound
 
 
 def load_pyav() -> Any:
@@ -22,53 +21,65 @@ def load_pyav() -> Any:
         return importlib.import_module("av")
     except ImportError as error:
         raise MissingError(
-            "a microphone in the network needs the package PyAV; "
-            "run: pip install 'birdfield[network]'"
+            "a network microphone needs the package PyAV; run: pip install 'birdfield[network]'"
         ) from error
 
 
 class NetworkMicrophone(LiveSource):
-    """Sound of a URL, read under a watchdog and reconnected when lost; a Microphone.
+    """The sound of a URL; a Microphone.
 
-    A window is late by the network's and the camera's latency.
+    A window is late by the latency of the network and of the sender.
+
+    Attributes:
+        name: The URL, without a password.
+        overruns: Always 0: the sender does not report what it drops.
     """
 
-    overruns = 0  # the sender would tell of what it drops, if anybody
+    overruns = 0
 
     def __init__(self, url: str, rate_hz: int) -> None:
-        """Start reading; raises MissingError when PyAV is not installed."""
+        """Start reading.
+
+        Args:
+            url: An RTSP or HTTP URL.
+            rate_hz: The sample rate of the windows.
+
+        Raises:
+            MissingError: When PyAV is not installed.
+        """
         self.name = mask_url(url)
         self._url, self._rate_hz = url, rate_hz
         self._av = load_pyav()
         self._ring = SoundRing(rate_hz)
-        self._watchdog = SourceSupervisor("microphone", self.name, self._read, HANG_S)
+        self._supervisor = SourceSupervisor("microphone", self.name, self._read, HANG_S)
 
-    def _read(self, turn: ReadAttempt) -> str:
+    def _read(self, attempt: ReadAttempt) -> str:
+        """Read the URL until it is lost; return why."""
         self._ring.clear()
-        options = RTSP if self._url.startswith("rtsp") else {}
+        options = RTSP_OPTIONS if self._url.startswith("rtsp") else {}
         try:
             with self._av.open(
                 self._url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=options
             ) as container:
                 if not container.streams.audio:
                     return "sends no sound"
-                self._listen(container, turn)
-            return "gives no more sound"
-        except (OSError, ValueError) as error:  # its whole text may hold the URL
+                self._read_sound(container, attempt)
+            return "sends no more sound"
+        except (OSError, ValueError) as error:  # not its whole text, which may contain the URL
             return f"cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"
 
-    def _listen(self, container: Any, turn: ReadAttempt) -> None:
-        plain = self._av.AudioResampler(format="fltp")  # of samples only, not of their rate
+    def _read_sound(self, container: Any, attempt: ReadAttempt) -> None:
+        to_planar = self._av.AudioResampler(format="fltp")  # float32, and the rate as it is
         resampler = None
         for frame in container.decode(audio=0):
-            turn.beat()
-            if turn.over:
+            attempt.tick()
+            if attempt.cancelled:
                 return
-            for part in plain.resample(frame):
+            for part in to_planar.resample(frame):
                 resampler = resampler or Resampler(part.sample_rate, self._rate_hz)
                 self._ring.push(resampler.push(to_mono(np.ascontiguousarray(part.to_ndarray().T))))
-                self._watchdog.outage.working()
+                self._supervisor.outage.report_recovery()
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
-        """Return the sound of [start_s, end_s) of time.monotonic(), as `SoundRing.window` does."""
+        """Return the sound of [start_s, end_s), as `SoundRing.window` does."""
         return self._ring.window(start_s, end_s)

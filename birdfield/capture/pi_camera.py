@@ -1,4 +1,4 @@
-"""The Raspberry Pi's own camera, read by Picamera2 where that package is installed."""
+"""Pi camera: the Raspberry Pi's own camera, read by Picamera2 where that package is installed."""
 
 import importlib
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from birdfield.errors import MissingError
 from birdfield.signals.image import Frame
 
-PI_CAMERA = "picamera2"  # what --camera calls it
-SIZE_PX = (1280, 720)  # width and height: a fraction of what the sensor gives, at its pace
+PI_CAMERA = "picamera2"  # the spec that selects this camera
+SIZE_PX = (1280, 720)  # width and height: less than the sensor's, at its full frame rate
 
 
 def load_picamera2() -> Any:
-    """Import Picamera2; raises MissingError when it is not installed or does not load."""
+    """Import Picamera2; raises MissingError when it is not installed or cannot be loaded."""
     try:
         return importlib.import_module("picamera2")
     except (ImportError, ValueError) as error:  # ValueError: built for another NumPy
@@ -23,10 +23,10 @@ def load_picamera2() -> Any:
 
 
 class PiCapture:
-    """The first camera of a Pi, behind the methods of OpenCV's VideoCapture that are used."""
+    """The first camera of a Pi, with the methods of OpenCV's VideoCapture that birdfield uses."""
 
     def __init__(self) -> None:
-        """Start it; `isOpened` tells whether there is one."""
+        """Start the camera; `isOpened` returns whether there is one."""
         self._frame: Frame | None = None
         self._camera: Any = None
         package = load_picamera2()
@@ -34,16 +34,16 @@ class PiCapture:
             return
         try:
             self._camera = package.Picamera2()
-            # What libcamera calls RGB888 is B, G, R in memory.
+            # libcamera's RGB888 has the bytes B, G, R in memory.
             self._camera.configure(
                 self._camera.create_video_configuration(main={"size": SIZE_PX, "format": "RGB888"})
             )
             self._camera.start()
-        except RuntimeError:  # another process has it
+        except RuntimeError:  # another process uses the camera
             self.release()
 
     def isOpened(self) -> bool:  # noqa: N802
-        """Tell whether there is a camera."""
+        """Return whether the camera is open."""
         return self._camera is not None
 
     def grab(self) -> bool:
@@ -52,11 +52,11 @@ class PiCapture:
         return True
 
     def retrieve(self) -> tuple[bool, Frame | None]:
-        """Return the frame that was grabbed, BGR uint8 [H, W, 3]."""
+        """Return the grabbed frame, BGR uint8 [H, W, 3]."""
         return self._frame is not None, self._frame
 
     def release(self) -> None:
-        """Let the camera go, also one that has failed to start."""
+        """Release the camera, also after a failed start."""
         camera, self._camera = self._camera, None
         if camera is not None:
             camera.close()

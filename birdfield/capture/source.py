@@ -1,46 +1,56 @@
-"""What cameras and microphones have in common, as `watch` knows them."""
+"""Source: the interface that cameras and microphones share."""
 
 import math
 from typing import Protocol
 
 from birdfield.capture.supervisor import SourceSupervisor
 
+OPEN_TIMEOUT_S = 10  # of a source on the network
+READ_TIMEOUT_S = 5  # a source that delivers nothing for this long is lost
+
 
 class Source(Protocol):
-    """What is seen or heard; a file's clock starts at 0, a live one's is time.monotonic()."""
+    """A camera or a microphone, live or from a file.
+
+    A file's time starts at 0; a live source's time is time.monotonic().
+
+    Attributes:
+        name: The source's name, without a password.
+        live: Whether it is a live source.
+    """
 
     name: str
     live: bool
 
     @property
     def ended(self) -> bool:
-        """Whether all of a file has been asked for; never of a live source."""
+        """Whether the caller has read a file to its end; always False for a live source."""
 
     @property
     def end_s(self) -> float:
-        """Where a file ends, once it has ended; infinity for a live source."""
+        """The end of a file that has ended; infinity for a live source."""
 
     @property
     def loss(self) -> str | None:
-        """How a live source was lost, as its watchdog knows; None while it does not."""
+        """Why a live source is lost; None while it works."""
 
     def close(self) -> None:
         """Release the source."""
 
 
 class LiveSource:
-    """A device, or something of the network, that a watchdog reads until it is closed."""
+    """A device or a network source, which a supervisor reads until it is closed."""
 
     live = True
     ended = False
     end_s = math.inf
-    _watchdog: SourceSupervisor  # which reads from when it is made: the last that a source sets up
+    _supervisor: SourceSupervisor  # starts to read when made: subclasses create it last
 
     @property
     def loss(self) -> str | None:
-        """How it was lost; None while it is not, or it is not yet known to be."""
-        return self._watchdog.outage.reason
+        """Why the source is lost; None while it works, and until a loss is noticed."""
+        return self._supervisor.outage.reason
 
     def close(self) -> None:
-        """Stop reading; a thread that hangs in the source is left to end by itself."""
-        self._watchdog.close()
+        """Stop reading; a thread that hangs in the source ends by itself."""
+        self._supervisor.close()

@@ -1,154 +1,172 @@
-"""A watchdog: a live source is read in a thread of its own, and in another when that one hangs."""
+"""Supervisor: reads a live source in a thread, and opens it again when it is lost or hangs."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
-HANG_S = 20.0  # without anything although nothing has failed: a library's own timeouts may not work
-MAX_HANGING = 4  # threads that may hang at once; no more are started until one of them ends
-POLL_S = 0.2
-FIRST_RETRY_S = 1.0  # after a live source was lost; doubles with each failure
-LAST_RETRY_S = 30.0  # the longest wait; a source that worked this long starts at the first again
-CLOSE_S = 2.0  # how long closing waits for a read that is under way
+HANG_S = 20.0  # a read without a tick for this long hangs: a library's own timeout may not work
+MAX_HANGING_THREADS = 4  # at this number, no new read starts until one of the threads ends
+POLL_S = 0.2  # between two checks of a read
+FIRST_RETRY_S = 1.0  # wait after the first loss; doubles with each failure
+MAX_RETRY_S = 30.0  # longest wait; a source that worked this long starts at FIRST_RETRY_S again
+CLOSE_TIMEOUT_S = 2.0  # how long `close` waits for a running read
+
+SourceKind = Literal["camera", "microphone"]
 
 log = logging.getLogger(__name__)
 
 
 class Outage:
-    """One live source's losses: each is logged once, and retried less and less often.
+    """The losses of one live source: logged once each, with growing waits between retries.
 
     Attributes:
-        reason: How the source was lost, such as "has hung for 20 s"; None while it is not.
+        reason: Why the source is lost, such as "has hung for 20 s"; None while it works.
     """
 
-    def __init__(self, what: str, name: str) -> None:
-        """Watch over what, "camera" or "microphone", of a name that the log may hold."""
-        self.reason: str | None = None
-        self._what, self._name = what, name
-        self._wait_s = FIRST_RETRY_S
-        self._back_s = time.monotonic()
+    def __init__(self, kind: SourceKind, name: str) -> None:
+        """Start with a source that works.
 
-    def lost(self, reason: str) -> float:
-        """Log the loss unless it is known; returns the seconds to wait before the next try."""
+        Args:
+            kind: The kind of the source.
+            name: The source's name, without a password: the log shows it.
+        """
+        self.reason: str | None = None
+        self._kind, self._name = kind, name
+        self._wait_s = FIRST_RETRY_S
+        self._recovered_s = time.monotonic()
+
+    def report_loss(self, reason: str) -> float:
+        """Log a new loss, and return the seconds to wait before the next attempt."""
         if self.reason is None:
             self.reason = reason
-            log.warning("%s lost: %s %s; trying again", self._what, self._name, reason)
-            # A source that comes and goes keeps its long wait, and so the log its measure.
-            if time.monotonic() - self._back_s >= LAST_RETRY_S:
+            log.warning("%s lost: %s %s; trying again", self._kind, self._name, reason)
+            # A source that fails again soon keeps its long wait, which also limits the log.
+            if time.monotonic() - self._recovered_s >= MAX_RETRY_S:
                 self._wait_s = FIRST_RETRY_S
-        wait_s, self._wait_s = self._wait_s, min(2 * self._wait_s, LAST_RETRY_S)
+        wait_s, self._wait_s = self._wait_s, min(2 * self._wait_s, MAX_RETRY_S)
         return wait_s
 
-    def working(self) -> None:
-        """Log the return after a loss."""
+    def report_recovery(self) -> None:
+        """Log that the source works again; do nothing where it was not lost."""
         if self.reason is not None:
-            log.info("%s is back", self._what)
-            self.reason, self._back_s = None, time.monotonic()
+            log.info("%s is back", self._kind)
+            self.reason, self._recovered_s = None, time.monotonic()
 
 
 class ReadAttempt:
-    """One try at a source: from before it is opened until it is lost, hangs or is closed.
+    """One attempt to open and read a source; it ends when the source is lost, hangs or is closed.
 
     Attributes:
-        reason: Why it ended, for the log.
-        at_once: Whether the next try needs no waiting.
+        reason: Why the attempt ended, for the log.
+        retry_soon: Whether the next attempt follows after FIRST_RETRY_S, not after a longer wait.
+        finished: Set when the reading thread has returned.
     """
 
     def __init__(self, reason: str, closing: threading.Event) -> None:
-        """Begin; the reason holds until there is a better one."""
+        """Start an attempt.
+
+        Args:
+            reason: Why the attempt ends, until the read returns another reason.
+            closing: Set when the source is closed.
+        """
         self.reason = reason
-        self.at_once = False
-        self.done = threading.Event()
+        self.retry_soon = False
+        self.finished = threading.Event()
         self._closing = closing
         self._abandoned = False
-        self._beat_s = time.monotonic()
+        self._ticked_s = time.monotonic()
 
     @property
-    def over(self) -> bool:
-        """Whether nobody wants to know any more what this thread reads."""
+    def cancelled(self) -> bool:
+        """Whether the reading thread must stop, and its data must not be used."""
         return self._abandoned or self._closing.is_set()
 
-    def beat(self) -> None:
-        """Tell that something was read."""
-        self._beat_s = time.monotonic()
+    def tick(self) -> None:
+        """Record that the source delivered data."""
+        self._ticked_s = time.monotonic()
 
-    def silent_s(self) -> float:
-        """Return how long nothing was read."""
-        return time.monotonic() - self._beat_s
+    def since_tick_s(self) -> float:
+        """Return the seconds since the last tick."""
+        return time.monotonic() - self._ticked_s
 
     def abandon(self) -> None:
-        """Leave the thread to itself."""
+        """Cancel the attempt, and leave its thread to end by itself."""
         self._abandoned = True
 
 
 class SourceSupervisor:
-    """Opens and reads a source for ever: again with back-off when it is lost, or when it hangs.
+    """Opens and reads a source until it is closed: again after each loss and each hang.
 
     Attributes:
-        outage: Its losses, and what is logged of them.
-        hangs: How many threads were left to themselves.
+        outage: The source's losses.
+        hang_count: How many reads hung.
     """
 
     def __init__(
-        self, what: str, name: str, read: Callable[[ReadAttempt], str], hang_s: float
+        self, kind: SourceKind, name: str, read: Callable[[ReadAttempt], str], hang_s: float
     ) -> None:
-        """Start.
+        """Start reading.
 
         Args:
-            what: "camera" or "microphone".
-            name: Of the source, as the log may hold it.
-            read: Opens and reads the source until it is lost, or the turn is over; returns how
-                it was lost, to follow the name. Calls the turn's `beat` for whatever comes.
-            hang_s: Without a beat for so long, the thread counts as hanging.
+            kind: The kind of the source.
+            name: The source's name, without a password: the log shows it.
+            read: Opens and reads the source until it is lost or the attempt is cancelled; calls
+                the attempt's `tick` for all data that arrives; returns why the source was lost,
+                as a phrase that follows the name.
+            hang_s: A read without a tick for this long hangs.
         """
-        self.outage = Outage(what, name)
-        self.hangs = 0
-        self._what, self._read, self._hang_s = what, read, hang_s
+        self.outage = Outage(kind, name)
+        self.hang_count = 0
+        self._kind, self._read, self._hang_s = kind, read, hang_s
         self._hanging: list[threading.Thread] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"{what} watchdog", daemon=True)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"{kind} supervisor", daemon=True)
         self._thread.start()
 
     @property
-    def hanging(self) -> bool:
-        """Whether a thread that was left to itself still hangs."""
+    def has_hanging_thread(self) -> bool:
+        """Whether the thread of an abandoned attempt still runs."""
         return any(thread.is_alive() for thread in self._hanging)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            turn = self._take_turn()
-            if not self._stop.is_set():
-                wait_s = self.outage.lost(turn.reason)
-                self._stop.wait(FIRST_RETRY_S if turn.at_once else wait_s)
+        while not self._closing.is_set():
+            attempt = self._attempt()
+            if not self._closing.is_set():
+                wait_s = self.outage.report_loss(attempt.reason)
+                self._closing.wait(FIRST_RETRY_S if attempt.retry_soon else wait_s)
 
-    def _take_turn(self) -> ReadAttempt:
-        turn = ReadAttempt("cannot be read", self._stop)
+    def _attempt(self) -> ReadAttempt:
+        """Read the source once in a new thread, and return the attempt when it has ended."""
+        attempt = ReadAttempt("cannot be read", self._closing)
         self._hanging = [thread for thread in self._hanging if thread.is_alive()]
-        if len(self._hanging) >= MAX_HANGING:
-            return turn
-        thread = threading.Thread(target=self._try, args=(turn,), name=self._what, daemon=True)
+        if len(self._hanging) >= MAX_HANGING_THREADS:
+            return attempt
+        thread = threading.Thread(
+            target=self._run_read, args=(attempt,), name=self._kind, daemon=True
+        )
         thread.start()
-        while not turn.done.wait(POLL_S) and not self._stop.is_set():
-            if turn.silent_s() >= self._hang_s:
-                turn.abandon()
+        while not attempt.finished.wait(POLL_S) and not self._closing.is_set():
+            if attempt.since_tick_s() >= self._hang_s:
+                attempt.abandon()
                 self._hanging.append(thread)
-                self.hangs += 1
-                turn.reason = f"has hung for {self._hang_s:g} s"
+                self.hang_count += 1
+                attempt.reason = f"has hung for {self._hang_s:g} s"
                 break
-        if self._stop.is_set():
-            thread.join(CLOSE_S)
-        return turn
+        if self._closing.is_set():
+            thread.join(CLOSE_TIMEOUT_S)
+        return attempt
 
-    def _try(self, turn: ReadAttempt) -> None:
+    def _run_read(self, attempt: ReadAttempt) -> None:
         try:
-            reason = self._read(turn)
-            if not turn.over:
-                turn.reason = reason
-        finally:  # also after an error that nobody foresaw: the next try is due all the same
-            turn.done.set()
+            reason = self._read(attempt)
+            if not attempt.cancelled:
+                attempt.reason = reason
+        finally:  # also after an unexpected error: the next attempt follows all the same
+            attempt.finished.set()
 
     def close(self) -> None:
-        """Stop reading; a thread that hangs is left to end by itself."""
-        self._stop.set()
-        self._thread.join(2 * CLOSE_S)
+        """Stop reading; a thread that hangs ends by itself, or with the process."""
+        self._closing.set()
+        self._thread.join(2 * CLOSE_TIMEOUT_S)

@@ -12,6 +12,7 @@ from birdfield.commands.options import JsonSwitch, StationModelOption
 from birdfield.errors import EXIT_INPUT, BirdfieldError, MissingError
 
 if TYPE_CHECKING:
+    from birdfield.capture.devices import Device
     from birdfield.doctor.findings import Finding
     from birdfield.settings.resolve import ResolvedSettings
 
@@ -122,6 +123,12 @@ def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
         yield from check_inference(resolve_model(choice.model))
 
 
+def _device_line(device: "Device") -> str:
+    """Return a device with the option that selects it."""
+    rate = f", {device.rate_hz:g} Hz" if device.rate_hz else ""
+    return f"--{device.kind} {device.use}  ({device.name}{rate})"
+
+
 def devices(json_lines: JsonSwitch = False) -> None:
     """List the cameras and microphones of this machine, by the names to give to watch."""
     from birdfield.capture.devices import list_cameras, list_microphones
@@ -132,7 +139,9 @@ def devices(json_lines: JsonSwitch = False) -> None:
     except MissingError as error:
         print_error(str(error))
     for device in found:
-        print(json.dumps(device.to_json(), ensure_ascii=False) if json_lines else device.to_line())
+        print(
+            json.dumps(device.to_json(), ensure_ascii=False) if json_lines else _device_line(device)
+        )
     if not found:
         print_error("no camera and no microphone was found; plug one in, or see birdfield doctor")
         raise typer.Exit(MissingError.exit_code)

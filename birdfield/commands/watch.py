@@ -117,13 +117,14 @@ def watch(
     keep_free_gb: KeepFreeOption = None,
 ) -> None:
     """Watch a camera and listen to a microphone, or to files, and name what comes."""
-    from birdfield.capture.camera import open_camera, parse_box
+    from birdfield.capture.camera import open_camera
     from birdfield.capture.microphone import open_microphone
     from birdfield.commands import station
     from birdfield.model.open_model import open_model
     from birdfield.settings.configuration import find_config, load_config
     from birdfield.settings.place import parse_location
     from birdfield.settings.resolve import ResolvedSettings
+    from birdfield.signals.boxes import parse_box
     from birdfield.view.terminal import end_with_terminal
     from birdfield.watch.scene import Watch
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from birdfield.capture.camera import Camera, Shot, open_camera
-from birdfield.capture.microphone import Microphone, load_sounddevice, open_microphone
+from birdfield.capture.camera import Camera, open_camera
+from birdfield.capture.live_microphone import load_sounddevice
+from birdfield.capture.microphone import Microphone, open_microphone
+from birdfield.capture.shot import Shot
 from birdfield.doctor.findings import Finding
 from birdfield.redaction import mask_url
 from birdfield.signals.audio import Waveform
-from birdfield.signals.motion import Box
+from birdfield.signals.boxes import Box
 from birdfield.signals.usability import FULL_SCALE, frame_fault, window_fault
 
 WAIT_S = 12.0  # for the first picture of a camera

@@ -9,7 +9,7 @@ from typing import Any
 
 from birdfield.journal.database import Journal, utc_text
 from birdfield.journal.queries import Selection, events_of, visits_of
-from birdfield.signals.motion import Box
+from birdfield.signals.boxes import Box
 
 UNDECIDED = "undecided"  # visits whose evidence conflicts
 HOURS = 24

@@ -16,8 +16,8 @@ import soundfile
 from birdfield.atomic import to_input_error, write_file
 from birdfield.journal.database import EvidenceFile
 from birdfield.signals.audio import Waveform
+from birdfield.signals.boxes import Box
 from birdfield.signals.image import Frame
-from birdfield.signals.motion import Box
 from birdfield.signals.sonogram import draw_sonogram
 
 FOLDER = "evidence"

@@ -12,7 +12,7 @@ from birdfield.journal.history_table import BY
 from birdfield.model.names import LABELS, Names
 from birdfield.report.folder import PAGE, check_folder
 from birdfield.report.media import picture_uri
-from birdfield.signals.motion import Box
+from birdfield.signals.boxes import Box
 
 NEEDED = ("jinja2",)
 MOST = 60  # species whose evidence is shown: about 5 MB

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from birdfield.errors import InputError
 from birdfield.signals.audio import read_beginning
+from birdfield.signals.boxes import Box
 from birdfield.signals.image import Frame, read_image
-from birdfield.signals.motion import Box
 from birdfield.signals.sonogram import draw_sonogram
 
 PICTURE_PX = 320  # the longer side, at most

@@ -30,7 +30,7 @@ from birdfield.settings.values import (
 )
 
 if TYPE_CHECKING:
-    from birdfield.signals.motion import Box
+    from birdfield.signals.boxes import Box
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")

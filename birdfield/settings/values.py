@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from birdfield.settings.place import Location, parse_location
 
 if TYPE_CHECKING:
-    from birdfield.signals.motion import Box
+    from birdfield.signals.boxes import Box
 
 Value = TypeVar("Value")
 # Each reader raises ValueError or BirdfieldError when it does not accept a value.
@@ -86,7 +86,7 @@ def read_moment(value: object) -> datetime:
 
 def read_box(value: object) -> "Box":
     """Return the box that a text such as "100,50,640,480" describes."""
-    from birdfield.capture.camera import parse_box
+    from birdfield.signals.boxes import parse_box
 
     return parse_box(read_text(value))
 

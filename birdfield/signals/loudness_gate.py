@@ -46,7 +46,7 @@ class LoudnessGate:
         """Compare a window, float32 [N], to the floors, and learn them.
 
         Args:
-            waveform: Usable by `birdfield.quality.window_fault`.
+            waveform: Usable by `birdfield.signals.usability.window_fault`.
             time_s: Where it starts; windows go forward.
         """
         levels_db = octave_levels(waveform, self._rate_hz)

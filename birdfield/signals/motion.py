@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from birdfield.signals.boxes import Box, square_around
 from birdfield.signals.image import Frame
 from birdfield.signals.usability import FLAT_LUMA
 
@@ -34,9 +35,6 @@ FLICKER_S = 0.4  # flicker is measured over at least so long
 RESTLESS_S = 20.0  # until flicker is learnt
 CALM_S = 60.0  # until it is forgotten
 
-CROP_PX = 48  # what is cut out is at least so large
-
-Box = tuple[int, int, int, int]  # left, top, width and height in pixels
 Small = NDArray[np.float32]  # [h, w], luma or something of each place
 
 
@@ -98,27 +96,6 @@ def largest_part(moved: NDArray[np.bool_], differs: NDArray[np.bool_]) -> Box | 
     thing = (labels == largest) & (differs_px > 0)
     left, top, width, height = cv2.boundingRect(thing.astype(np.uint8))
     return left, top, width, height
-
-
-def square_around(box: Box, shape: tuple[int, ...], margin: float = 1.0) -> Box | None:
-    """Widen a box to a square within a picture [H, W, ...]; None when none there holds it.
-
-    Args:
-        box: What moved.
-        shape: Of the picture.
-        margin: Sides of the square by the longer side of the box.
-    """
-    left, top, width, height = box
-    rows, columns = shape[:2]
-    if max(width, height) > min(rows, columns):
-        return None
-    side = min(max(round(margin * max(width, height)), CROP_PX), rows, columns)
-    return (
-        min(max(left + (width - side) // 2, 0), columns - side),
-        min(max(top + (height - side) // 2, 0), rows - side),
-        side,
-        side,
-    )
 
 
 class MotionGate:

@@ -28,7 +28,7 @@ def picture_quality(frame: Frame) -> float:
     """Measure how sharp, light and free the view is.
 
     Args:
-        frame: uint8 [H, W, 3], BGR, usable by `birdfield.quality.frame_fault`.
+        frame: uint8 [H, W, 3], BGR, usable by `birdfield.signals.usability.frame_fault`.
 
     Returns:
         0..1: the product of three, each 1 for an ordinary photograph.
@@ -51,7 +51,7 @@ def sound_quality(waveform: Waveform, rate_hz: int) -> float:
     """Measure how far what sounds in the band of birds stands out, and how little wind there is.
 
     Args:
-        waveform: float32 [N], mono, -1..1, usable by `birdfield.quality.window_fault`.
+        waveform: float32 [N], mono, -1..1, usable by `birdfield.signals.usability.window_fault`.
         rate_hz: Its rate, at least twice BIRDS_HZ.
 
     Returns:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from birdfield.capture.camera import Camera, Shot
+from birdfield.capture.camera import Camera
 from birdfield.capture.latency import NO_LATENCY, Latency
 from birdfield.capture.microphone import Microphone
+from birdfield.capture.shot import Shot
 from birdfield.capture.source import Source
 from birdfield.errors import UsageError
 from birdfield.model.encoder import Encoder
@@ -20,8 +21,8 @@ from birdfield.recognise.embed import NO_SAMPLE, hear, see
 from birdfield.recognise.observation import Observation
 from birdfield.settings.rules import LiveRules
 from birdfield.signals.audio import AudioSpec, Waveform
+from birdfield.signals.boxes import square_around
 from birdfield.signals.loudness_gate import LoudnessGate
-from birdfield.signals.motion import square_around
 from birdfield.signals.usability import frame_fault, window_fault
 from birdfield.watch.overruns import HOT, LATE, SOUND
 from birdfield.watch.thermal import Heat

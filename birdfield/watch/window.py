@@ -7,8 +7,8 @@ from datetime import datetime
 from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import Waveform
+from birdfield.signals.boxes import Box
 from birdfield.signals.image import Frame
-from birdfield.signals.motion import Box
 
 
 @dataclass(frozen=True)

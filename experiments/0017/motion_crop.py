@@ -19,10 +19,10 @@ import cv2
 import motion_gate
 import numpy as np
 
-from birdfield.capture.camera import crop
 from birdfield.model.bundle import load_bundle
 from birdfield.model.encoder import Encoder, unit
 from birdfield.model.sense import Sense
+from birdfield.signals.boxes import crop
 from birdfield.signals.image import read_image
 from birdfield.signals.motion import MotionGate
 

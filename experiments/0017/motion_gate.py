@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 
 from birdfield.model.audio_specs import YAMNET
+from birdfield.signals.boxes import Box
 from birdfield.signals.image import read_image
 from birdfield.signals.motion import (
     LEAST_SHARE,
     LOOK_INTERVAL_S,
     STILL,
     WHOLE,
-    Box,
     Motion,
     MotionGate,
     small_luma,

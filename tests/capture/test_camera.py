@@ -12,21 +12,19 @@ import numpy as np
 import pytest
 from devices import mjpeg_camera, pipe_camera, rtsp_camera, scenery, wait_for
 
-from birdfield.capture.camera import (
+from birdfield.capture.camera import open_camera
+from birdfield.capture.live_camera import (
     KEPT_FRAMES,
     STILL_LOOK_INTERVAL_S,
     THROTTLED_LOOK_INTERVAL_S,
     Capture,
     LiveCamera,
-    Shot,
-    VideoFile,
-    black_out,
-    crop,
-    open_camera,
-    parse_box,
 )
+from birdfield.capture.shot import Shot
+from birdfield.capture.video_file import VideoFile
 from birdfield.errors import InputError, MissingError, UsageError
 from birdfield.redaction import mask_url
+from birdfield.signals.boxes import black_out, crop, parse_box
 
 
 def write_video(path: Path, frames: list[np.ndarray], fps: float = 10) -> Path:
@@ -194,7 +192,7 @@ def test_a_crop_outside_of_the_first_frame_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
         match=re.escape(
-            "crop 100,0,29,10 reaches outside of the frame of 128x96 pixels; "
+            "crop 100,0,29,10 extends beyond the frame of 128x96 pixels; "
             "choose X+W <= 128 and Y+H <= 96"
         ),
     ):
@@ -266,7 +264,7 @@ def test_a_network_camera_is_lost_and_comes_back(caplog: pytest.LogCaptureFixtur
         wait_for(lambda: latest(camera) is not None, "frames after the loss")
         camera.close()
     assert caplog.messages == [
-        f"camera lost: http://127.0.0.1:{port}/ gives no more frames; trying again",
+        f"camera lost: http://127.0.0.1:{port}/ sends no more frames; trying again",
         "camera is back",
     ]
 
@@ -275,7 +273,7 @@ def test_a_network_camera_is_lost_and_comes_back(caplog: pytest.LogCaptureFixtur
 def test_a_network_camera_that_hangs_is_lost_and_comes_back(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("birdfield.capture.camera.READ_TIMEOUT_S", 1)
+    monkeypatch.setattr("birdfield.capture.live_camera.READ_TIMEOUT_S", 1)
     caplog.set_level(logging.INFO)
     hangs = threading.Event()
     with mjpeg_camera(hangs=hangs) as port, live(f"http://127.0.0.1:{port}/") as camera:
@@ -292,19 +290,19 @@ def test_a_camera_whose_picture_never_changes_is_opened_anew(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after an unplug: frames come on, of one picture. Each time it is given twice as long."""
-    monkeypatch.setattr("birdfield.capture.camera.STALE_S", 1.0)
+    monkeypatch.setattr("birdfield.capture.live_camera.FIRST_STALE_S", 1.0)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.1)
     caplog.set_level(logging.INFO)
     freezes = threading.Event()
     with mjpeg_camera(freezes=freezes) as port, live(f"http://127.0.0.1:{port}/") as camera:
         wait_for(lambda: latest(camera) is not None, "the first frame")
         freezes.set()
-        wait_for(lambda: camera._patience_s >= 4.0, "two reconnects")
+        wait_for(lambda: camera._stale_after_s >= 4.0, "two reconnects")
         freezes.clear()
         wait_for(lambda: "camera is back" in caplog.messages, "the return")
-        wait_for(lambda: camera._patience_s == 1.0, "the usual patience")
+        wait_for(lambda: camera._stale_after_s == 1.0, "the usual patience")
     assert caplog.messages[0] == (
-        f"camera lost: http://127.0.0.1:{port}/ gives the same picture "
+        f"camera lost: http://127.0.0.1:{port}/ sends the same picture "
         "again and again; trying again"
     )
     assert len(caplog.messages) == 2
@@ -314,7 +312,7 @@ def test_a_read_that_blocks_for_ever_is_left_and_the_camera_opened_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FFmpeg's timeouts do not end a read of a pipe; the camera comes back by another writer."""
-    monkeypatch.setattr("birdfield.capture.camera.HANG_S", 1.0)
+    monkeypatch.setattr("birdfield.capture.live_camera.HANG_S", 1.0)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.1)
     caplog.set_level(logging.INFO)
     path = tmp_path / "camera"
@@ -322,7 +320,7 @@ def test_a_read_that_blocks_for_ever_is_left_and_the_camera_opened_anew(
         camera = LiveCamera(f"file://{path}")
         wait_for(lambda: latest(camera) is not None, "the first frame")
         stop()
-        wait_for(lambda: camera._watchdog.hangs > 0, "the watchdog")
+        wait_for(lambda: camera._supervisor.hang_count > 0, "the supervisor")
     with pipe_camera(path):
         wait_for(lambda: "camera is back" in caplog.messages, "the return")
         camera.close()
@@ -372,7 +370,7 @@ def test_a_live_crop_outside_of_the_frame_is_told() -> None:
     with mjpeg_camera() as port:
         camera = LiveCamera(f"http://127.0.0.1:{port}/", (0, 0, 640, 480))
         try:
-            with pytest.raises(InputError, match="crop 0,0,640,480 reaches outside of the frame"):
+            with pytest.raises(InputError, match="crop 0,0,640,480 extends beyond the frame"):
                 wait_for(lambda: latest(camera) is not None, "the error")
         finally:
             camera.close()
@@ -406,11 +404,11 @@ def test_a_live_camera_whose_frames_become_too_small_for_the_crop_is_lost(
     """And no end of the watch: there is a microphone too, and it may come back."""
     capture = Shrinking()
     monkeypatch.setattr(LiveCamera, "_open", lambda _: capture)
-    monkeypatch.setattr("birdfield.capture.camera.LOOK_INTERVAL_S", 0.01)
+    monkeypatch.setattr("birdfield.capture.live_camera.LOOK_INTERVAL_S", 0.01)
     camera = LiveCamera("0", (20, 10, 64, 48))
     try:
         wait_for(lambda: camera.loss is not None, "the loss")
-        assert camera.loss == "gives frames of 64x48 pixels, which the crop reaches outside of"
+        assert camera.loss == "sends frames of 64x48 pixels, and the crop extends beyond them"
         shot = latest(camera)
         assert shot is not None and shot.frame.shape == (48, 64, 3), "cut out of 128x96"
     finally:

@@ -15,8 +15,10 @@ import pytest
 import soundfile
 from devices import TONE_HZ, PulseAudio, dominant_hz, wait_for
 
-from birdfield.capture import microphone as module
-from birdfield.capture.microphone import AudioFile, LiveMicrophone, open_microphone
+from birdfield.capture import live_microphone as module
+from birdfield.capture.audio_file import AudioFile
+from birdfield.capture.live_microphone import LiveMicrophone
+from birdfield.capture.microphone import open_microphone
 from birdfield.errors import InputError, MissingError
 from birdfield.model.audio_specs import YAMNET
 
@@ -306,7 +308,7 @@ def test_a_stalled_device_is_reopened(
         assert microphone.window(before_s - 2, before_s) is None, "sound of before does not join"
         wait_for(lambda: returned(system, caplog), "the return")
     assert caplog.messages == [
-        "microphone lost: usb gave no sound for 1 s; trying again",
+        "microphone lost: usb sent no sound for 1 s; trying again",
         "microphone: usb, 16000 Hz, channels: 1",
         "microphone is back",
     ]

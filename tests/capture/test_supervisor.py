@@ -1,4 +1,4 @@
-"""Sources that hang, fail and come back, read by real threads."""
+"""Sources that hang, fail and recover, read by real threads."""
 
 import logging
 import threading
@@ -8,96 +8,98 @@ from contextlib import contextmanager
 import pytest
 from devices import wait_for
 
-from birdfield.capture.supervisor import MAX_HANGING, ReadAttempt, SourceSupervisor
+from birdfield.capture.supervisor import MAX_HANGING_THREADS, ReadAttempt, SourceSupervisor
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Try again after 10 ms at first, 20 ms at last."""
+    """Wait 10 ms before the first retry, and 20 ms before later ones."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.01)
-    monkeypatch.setattr("birdfield.capture.supervisor.LAST_RETRY_S", 0.02)
+    monkeypatch.setattr("birdfield.capture.supervisor.MAX_RETRY_S", 0.02)
     monkeypatch.setattr("birdfield.capture.supervisor.POLL_S", 0.01)
 
 
 @contextmanager
-def guarding(read: Callable[[ReadAttempt], str], hang_s: float = 1.0) -> Iterator[SourceSupervisor]:
-    watchdog = SourceSupervisor("camera", "cam", read, hang_s)
+def supervising(
+    read: Callable[[ReadAttempt], str], hang_s: float = 1.0
+) -> Iterator[SourceSupervisor]:
+    supervisor = SourceSupervisor("camera", "cam", read, hang_s)
     try:
-        yield watchdog
+        yield supervisor
     finally:
-        watchdog.close()
+        supervisor.close()
 
 
-def test_a_read_that_hangs_is_left_and_the_source_opened_anew(
+def test_a_read_that_hangs_is_abandoned_and_the_source_reopened(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The first read never comes back by itself; the second reads on and on."""
-    turns: list[ReadAttempt] = []
-    release, beaten = threading.Event(), threading.Event()
+    """The first read blocks until the test releases it; the second reads until it is closed."""
+    attempts: list[ReadAttempt] = []
+    release, ticked = threading.Event(), threading.Event()
 
-    def read(turn: ReadAttempt) -> str:
-        turns.append(turn)
-        if len(turns) == 1:
+    def read(attempt: ReadAttempt) -> str:
+        attempts.append(attempt)
+        if len(attempts) == 1:
             release.wait()
-            assert turn.over, "nobody wants to know what it read"
+            assert attempt.cancelled, "its attempt is cancelled"
             return "too late"
-        while not turn.over:
-            turn.beat()
-            watchdog.outage.working()
-            beaten.wait(0.005)
+        while not attempt.cancelled:
+            attempt.tick()
+            supervisor.outage.report_recovery()
+            ticked.wait(0.005)
         return "closed"
 
-    with guarding(read) as watchdog:
+    with supervising(read) as supervisor:
         wait_for(lambda: "camera is back" in caplog.messages, "the return")
         release.set()
-        assert watchdog.hangs == 1 and len(turns) == 2
+        assert supervisor.hang_count == 1 and len(attempts) == 2
     assert caplog.messages == ["camera lost: cam has hung for 1 s; trying again", "camera is back"]
 
 
-def test_no_more_threads_are_started_than_may_hang() -> None:
-    """Each read hangs: the fifth begins when one of the four has ended."""
+def test_the_number_of_hanging_threads_is_limited() -> None:
+    """Each read hangs: the fifth starts when one of the four has ended."""
     releases: list[threading.Event] = []
 
-    def read(turn: ReadAttempt) -> str:
+    def read(attempt: ReadAttempt) -> str:
         release = threading.Event()
         releases.append(release)
         release.wait()
         return "released"
 
-    with guarding(read, 0.02) as watchdog:
-        wait_for(lambda: watchdog.hangs == MAX_HANGING, "four threads that hang")
-        wait_for(lambda: len(releases) == MAX_HANGING, "their reads")
+    with supervising(read, 0.02) as supervisor:
+        wait_for(lambda: supervisor.hang_count == MAX_HANGING_THREADS, "four threads that hang")
+        wait_for(lambda: len(releases) == MAX_HANGING_THREADS, "their reads")
         releases[0].set()
-        wait_for(lambda: len(releases) == MAX_HANGING + 1, "the fifth")
+        wait_for(lambda: len(releases) == MAX_HANGING_THREADS + 1, "the fifth")
         for release in releases:
             release.set()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_read_that_fails_in_an_unforeseen_way_is_tried_again(
+def test_a_read_that_raises_an_unexpected_error_is_retried(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    tries: list[ReadAttempt] = []
+    attempts: list[ReadAttempt] = []
 
-    def read(turn: ReadAttempt) -> str:
-        tries.append(turn)
+    def read(attempt: ReadAttempt) -> str:
+        attempts.append(attempt)
         raise ZeroDivisionError
 
-    with guarding(read):
-        wait_for(lambda: len(tries) >= 3, "three tries")
+    with supervising(read):
+        wait_for(lambda: len(attempts) >= 3, "three attempts")
     assert caplog.messages == ["camera lost: cam cannot be read; trying again"]
 
 
 def test_closing_ends_a_read() -> None:
     ended = threading.Event()
 
-    def read(turn: ReadAttempt) -> str:
-        while not turn.over:
-            turn.beat()
+    def read(attempt: ReadAttempt) -> str:
+        while not attempt.cancelled:
+            attempt.tick()
         ended.set()
         return "closed"
 
-    with guarding(read):
+    with supervising(read):
         pass
     assert ended.is_set()

@@ -288,7 +288,7 @@ def test_the_stations_own_bounds_are_those_of_the_doctor(tmp_path: Path) -> None
     found = {each["name"]: each for each in map(json.loads, told.splitlines())}
     assert found["camera"]["state"] == "fail"
     assert found["camera"]["found"] == (
-        "crop 100,0,64,96 reaches outside of the frame of 128x96 pixels"
+        "crop 100,0,64,96 extends beyond the frame of 128x96 pixels"
     )
     assert found["disk"]["state"] == "fail" and "less than the 1000000.0" in found["disk"]["found"]
 

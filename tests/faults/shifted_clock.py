@@ -33,7 +33,7 @@ def main() -> None:
 
     vars(scene)["datetime"] = Wall
     time.time = lambda: real_time() + wrong_s()
-    supervisor.LAST_RETRY_S = LAST_RETRY_S
+    supervisor.MAX_RETRY_S = LAST_RETRY_S
     faulthandler.register(signal.SIGUSR1)  # where its threads are, for a round that has failed
     sys.argv[1:] = sys.argv[2:]
     app.main()

@@ -2,16 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from birdfield.capture.camera import crop
-from birdfield.signals.motion import (
-    LOOK_INTERVAL_S,
-    STAY_S,
-    STILL,
-    WHOLE,
-    MotionGate,
-    largest_part,
-    square_around,
-)
+from birdfield.signals.boxes import crop, square_around
+from birdfield.signals.motion import LOOK_INTERVAL_S, STAY_S, STILL, WHOLE, MotionGate, largest_part
 
 WIDTH, HEIGHT = 480, 270
 LEAVES = (20, 150, 120, 100)  # left, top, width and height

@@ -111,14 +111,16 @@ def test_an_outage_is_logged_once_and_retried_less_and_less(
     monkeypatch.setattr("time.monotonic", lambda: now_s[0])
     caplog.set_level(logging.INFO)
     outage = Outage("camera", "cam")
-    assert [outage.lost("is unplugged") for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert [outage.report_loss("is unplugged") for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
     assert outage.reason == "is unplugged"
-    outage.working()
-    outage.working()
+    outage.report_recovery()
+    outage.report_recovery()
     assert outage.reason is None
     assert caplog.messages == ["camera lost: cam is unplugged; trying again", "camera is back"]
     now_s[0] += 29
-    assert outage.lost("is unplugged") == 30, "a camera that comes and goes keeps its long wait"
-    outage.working()
+    assert outage.report_loss("is unplugged") == 30, (
+        "a camera that comes and goes keeps its long wait"
+    )
+    outage.report_recovery()
     now_s[0] += 30
-    assert outage.lost("is unplugged") == 1
+    assert outage.report_loss("is unplugged") == 1

@@ -404,7 +404,7 @@ def listen() -> None:
     """Print a JSON line on the last second of the default microphone, twice a second."""
     import logging
 
-    from birdfield.capture.microphone import LiveMicrophone
+    from birdfield.capture.live_microphone import LiveMicrophone
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

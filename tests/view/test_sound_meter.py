@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdfield.capture.microphone import AudioFile
+from birdfield.capture.audio_file import AudioFile
 from birdfield.view.sound_meter import (
     BANDS,
     COLUMNS,

@@ -14,9 +14,11 @@ import soundfile
 from devices import mjpeg_camera, scenery
 from toy_scene import COLOURS, FPS, SONGS_HZ, ColourAndPitch, film, gallery, song
 
-from birdfield.capture.camera import LiveCamera, Shot, open_camera
+from birdfield.capture.camera import open_camera
 from birdfield.capture.latency import Latency
+from birdfield.capture.live_camera import LiveCamera
 from birdfield.capture.microphone import open_microphone
+from birdfield.capture.shot import Shot
 from birdfield.errors import UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.frontend import Heard
