@@ -27,12 +27,13 @@ from birdfield.journal.database import Journal, open_journal, read_journal, utc_
 from birdfield.journal.history import gather_history
 from birdfield.model.open_model import open_model
 from birdfield.report.history_page import write_history
-from birdfield.settings.rules import LiveRules
 from birdfield.view.layout import draw
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.view.state import View
-from birdfield.watch.recorder import Settings
-from birdfield.watch.scene import Watch
+from birdfield.watch.recogniser import Recogniser
+from birdfield.watch.recorder import RecorderSettings
+from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.sources import Sources
 
 COLUMNS, LINES = 80, 24
 FROM_S = 75.0  # of the scene: then some visits are over
@@ -100,14 +101,14 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
     ear = open_microphone(str(demo / "scene" / "scene.wav"), encoder.audio_spec.rate_hz)
     assert ear is not None
     meter = MeteredMicrophone(ear, encoder.audio_spec.rate_hz)
-    scene = Watch(encoder, gallery, eye, meter, fast=True, crop_margin=bundle.crop_margin)
-    recorder = station.open_recorder(
-        folder, Settings(gap_s=4), bundle.model_id, encoder, gallery, eye, meter, LiveRules()
-    )
-    heart = station.open_heart(bundle.model_id, eye, meter, folder)
+    recogniser = Recogniser(encoder, gallery, bundle.model_id, crop_margin=bundle.crop_margin)
+    sources = Sources(eye, meter)
+    scene = SceneWatcher(recogniser, sources, fast=True)
+    recorder = station.open_recorder(folder, RecorderSettings(gap_s=4), recogniser, sources.info)
+    liveness = station.open_liveness(bundle.model_id, sources.info, folder)
     with closing(read_journal(folder)) as journal:
         view = View(scene, bundle.folder.name, meter, journal)
-        answers = station.recorded(scene, recorder, heart, view)
+        answers = station.recorded(scene, recorder, liveness, view)
         next(
             each
             for each in answers

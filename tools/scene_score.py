@@ -33,8 +33,10 @@ from birdfield.model.frontend import Heard
 from birdfield.paths import thread_count
 from birdfield.signals.audio import Waveform
 from birdfield.signals.image import Frame
-from birdfield.watch.recorder import Recorder, Settings
-from birdfield.watch.scene import Watch
+from birdfield.watch.recogniser import Recogniser
+from birdfield.watch.recorder import Recorder
+from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.sources import Sources
 
 Embedding = TypeVar("Embedding")
 
@@ -91,21 +93,17 @@ def watch_garden(
 ) -> list[Found]:
     """Watch a garden by these senses and return what the journal tells."""
     gallery = bundle.factory_gallery()
-    watch = Watch(
-        encoder,
-        gallery,
+    recogniser = Recogniser(encoder, gallery, bundle.model_id, crop_margin=bundle.crop_margin)
+    sources = Sources(
         SceneCamera(scene) if "image" in senses else None,
         SceneMicrophone(scene) if "audio" in senses else None,
-        fast=True,
-        crop_margin=bundle.crop_margin,
     )
+    watch = SceneWatcher(recogniser, sources, fast=True)
     with tempfile.TemporaryDirectory() as folder:
-        recorder = Recorder(
-            open_journal(Path(folder)), encoder, gallery, bundle.model_id, Settings(), live=False
-        )
-        recorder.start(datetime.now(UTC), "scene", "scene")
+        recorder = Recorder(open_journal(Path(folder)), recogniser, sources.info)
+        recorder.start(datetime.now(UTC))
         for window in watch.windows():
-            recorder.take(window)
+            recorder.add(window)
         recorder.close()
         with closing(read_journal(Path(folder))) as journal:
             return [

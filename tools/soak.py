@@ -35,8 +35,10 @@ from birdfield.signals.boxes import crop
 from birdfield.signals.image import Frame
 from birdfield.signals.motion import LOOK_INTERVAL_S, MotionGate
 from birdfield.signals.usability import ChangeTimer
-from birdfield.watch.recorder import Recorder, Settings
-from birdfield.watch.scene import Watch
+from birdfield.watch.recogniser import Recogniser
+from birdfield.watch.recorder import Recorder, RecorderSettings
+from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.sources import Sources
 from birdfield_train.toy_aviary.plumage import PLUMAGES, sprite
 from birdfield_train.toy_aviary.scene import (
     AIR_LEVEL,
@@ -291,27 +293,16 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
     encoder = bundle.encoder(thread_count())
     gallery = without_unknown(bundle.factory_gallery())
     scene = Scene(hours, encoder, gallery)
-    recorder = Recorder(
-        open_journal(folder),
-        encoder,
-        gallery,
-        bundle.model_id,
-        Settings(retention=Retention(size=20_000_000, free=0)),
-        live=False,
-    )
-    recorder.start(datetime.now(UTC), "scene", "scene")
-    watch = Watch(
-        encoder,
-        gallery,
-        SceneCamera(scene),
-        SceneMicrophone(scene),
-        fast=True,
-        crop_margin=bundle.crop_margin,
-    )
+    recogniser = Recogniser(encoder, gallery, bundle.model_id, crop_margin=bundle.crop_margin)
+    sources = Sources(SceneCamera(scene), SceneMicrophone(scene))
+    settings = RecorderSettings(retention=Retention(size=20_000_000, free=0))
+    recorder = Recorder(open_journal(folder), recogniser, sources.info, settings)
+    recorder.start(datetime.now(UTC))
+    watch = SceneWatcher(recogniser, sources, fast=True)
     began_s, next_s, samples = time.monotonic(), WARM_UP_H * 3600, []
     print("scene hours  MB resident  threads  descriptors  times real time")
     for window in watch.windows():
-        recorder.take(window)
+        recorder.add(window)
         if window.end_s >= next_s:
             samples.append(weigh())
             next_s += SAMPLE_S

@@ -12,7 +12,7 @@ from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import hear, see
 from birdfield.signals.audio import AudioSpec, Resampler, Waveform
 from birdfield.signals.image import Frame, decode_image, preprocess
-from birdfield.watch.scene import DECISION_S
+from birdfield.watch.window import WINDOW_STEP_S
 
 WIDTH_PX, HEIGHT_PX = 1280, 960
 CAPTURED_HZ = 48_000
@@ -116,7 +116,7 @@ def decision(encoder: BundleEncoder, gallery: Gallery, seen: Frame) -> Stage:
     """Decide as `watch` does, of a frame and of a window that has moved on since the last one."""
     spec = encoder.audio_spec
     loop = Loop(spec)
-    hops = round(DECISION_S * spec.rate_hz / spec.hop)
+    hops = round(WINDOW_STEP_S * spec.rate_hz / spec.hop)
 
     def decide_once() -> None:
         view = see(encoder, seen)

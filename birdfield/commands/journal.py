@@ -167,20 +167,22 @@ def rescore(
     from birdfield.model.store import load_store
     from birdfield.settings.configuration import find_config, load_config
     from birdfield.settings.resolve import ResolvedSettings
+    from birdfield.settings.rules import LiveRules
+    from birdfield.watch.recogniser import Recogniser
     from birdfield.watch.rescore import check_models
     from birdfield.watch.rescore import rescore as rescore_visits
 
     choice = ResolvedSettings(load_config(find_config(None)), {"watch.model": model})
     bundle, encoder, gallery = open_model(choice.model)
-    rules = choice.rules(choice.config, gallery.species)
+    rules = LiveRules(choice.rules(choice.config, gallery.species))
+    recogniser = Recogniser(encoder, gallery, bundle.model_id, rules)
+    renamed = load_store(bundle).renamed
     count = 0
     with reading(journal) as opened:
         for other, number in check_models(opened, bundle.model_id):
             print_error(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
     with reading(journal) if dry_run else closing(open_journal(journal)) as opened:
-        for each in rescore_visits(
-            opened, encoder, gallery, bundle.model_id, rules, dry_run, load_store(bundle).renamed
-        ):
+        for each in rescore_visits(opened, recogniser, renamed, dry_run):
             count += 1
             none = "unknown" if each.first else "undecided"
             print(

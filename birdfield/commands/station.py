@@ -8,13 +8,11 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from birdfield.capture.camera import Camera
 from birdfield.capture.microphone import Microphone
 from birdfield.errors import UsageError
 from birdfield.journal.database import open_journal, reading
 from birdfield.journal.retention import KEEP_BEST, KEEP_FREE, Retention
 from birdfield.model.encoder import Encoder
-from birdfield.model.gallery import Gallery
 from birdfield.model.names import Names
 from birdfield.recognise.observation import Observation
 from birdfield.service.liveness import LivenessMonitor, patience_s
@@ -22,12 +20,13 @@ from birdfield.service.sd_notify import notifier
 from birdfield.service.status import status_folder
 from birdfield.settings.place import LocationMissingError
 from birdfield.settings.resolve import ResolvedSettings
-from birdfield.settings.rules import LiveRules
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.view.state import View
 from birdfield.view.terminal import can_show, show_view
-from birdfield.watch.recorder import Recorder, Settings
-from birdfield.watch.scene import Watch
+from birdfield.watch.recogniser import Recogniser
+from birdfield.watch.recorder import Recorder, RecorderSettings
+from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.sources import SourceInfo
 from birdfield.watch.visits import GAP_S
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ OF_JOURNAL = {
 }
 
 
-def settings_of(choice: ResolvedSettings) -> Settings:
+def settings_of(choice: ResolvedSettings) -> RecorderSettings:
     """Gather what a user chose of a journal; None is the default.
 
     Raises:
@@ -54,16 +53,14 @@ def settings_of(choice: ResolvedSettings) -> Settings:
     if stray and journal.folder is None:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
     try:
-        choice.quiet(
-            "--quiet"
-        )  # made again with the model's species, but refused before it is opened
+        # Made again with the model's species, but refused before the model is opened.
+        choice.quiet("--quiet")
     except LocationMissingError as error:
         raise UsageError(f"{error}; add --location LATITUDE,LONGITUDE") from error
-    return Settings(
+    return RecorderSettings(
         GAP_S if journal.gap_s is None else journal.gap_s,
         journal.keep_voices,
         retention_of(choice),
-        choice.latency,
     )
 
 
@@ -79,36 +76,22 @@ def retention_of(choice: ResolvedSettings) -> Retention:
 
 
 def open_recorder(
-    folder: Path,
-    settings: Settings,
-    model_id: str,
-    encoder: Encoder,
-    gallery: Gallery,
-    camera: Camera | None,
-    microphone: Microphone | None,
-    rules: LiveRules,
+    folder: Path, settings: RecorderSettings, recogniser: Recogniser, sources: SourceInfo
 ) -> Recorder:
     """Open a journal for a scene that is about to be watched."""
     if os.geteuid() == 0:
         log.warning("this is root, which a station does not need; run it as an ordinary user")
-    live = any(source.live for source in (camera, microphone) if source is not None)
-    recorder = Recorder(
-        open_journal(folder), encoder, gallery, model_id, settings, live, rules=rules
-    )
-    recorder.start(
-        datetime.now(UTC), camera.name if camera else None, microphone.name if microphone else None
-    )
+    recorder = Recorder(open_journal(folder), recogniser, sources, settings)
+    recorder.start(datetime.now(UTC))
     return recorder
 
 
-def open_heart(
-    model_id: str, camera: Camera | None, microphone: Microphone | None, journal: Path | None
-) -> LivenessMonitor:
-    """Start the sign of life; raises UsageError when its patience is no number."""
+def open_liveness(model_id: str, sources: SourceInfo, journal: Path | None) -> LivenessMonitor:
+    """Start the liveness monitor; raises UsageError when its timeout is not a number."""
     facts = {
         "model": model_id,
-        "camera": camera.name if camera else None,
-        "microphone": microphone.name if microphone else None,
+        "camera": sources.camera,
+        "microphone": sources.microphone,
         "journal": str(journal.absolute()) if journal else None,
     }
     return LivenessMonitor(notifier(), status_folder(), facts, patience_s())
@@ -125,33 +108,36 @@ def metered(microphone: Microphone | None, encoder: Encoder) -> MeteredMicrophon
 
 
 def view_scene(
-    scene: Watch,
+    scene: SceneWatcher,
     model: str,
     meter: MeteredMicrophone | None,
     recorder: Recorder | None,
-    heart: LivenessMonitor,
+    liveness: LivenessMonitor,
     folder: Path | None,
     names: Names,
 ) -> None:
-    """Show a scene on the terminal while a recorder takes its windows, and a heart beats."""
+    """Show a scene on the terminal while it is recorded and monitored."""
     with ExitStack() as stack:
         journal = stack.enter_context(reading(folder)) if folder else None
         view = View(scene, model, meter, journal, names)
-        show_view(view, recorded(scene, recorder, heart, view))
+        show_view(view, recorded(scene, recorder, liveness, view))
 
 
 def recorded(
-    scene: Watch, recorder: Recorder | None, heart: LivenessMonitor, view: View | None = None
+    scene: SceneWatcher,
+    recorder: Recorder | None,
+    liveness: LivenessMonitor,
+    view: View | None = None,
 ) -> Iterator[Observation]:
-    """Yield a scene's observations, while a recorder takes its windows, and a heart beats."""
+    """Yield a scene's observations while it is recorded and monitored."""
     try:
         for window in (view or scene).windows():
             if recorder is not None:
-                recorder.take(window)
+                recorder.add(window)
             if window.observation is not None:
                 yield window.observation
-            heart.tick(window, scene.skipped, recorder.written if recorder else 0)
+            liveness.tick(window, scene.dropped, recorder.written if recorder else 0)
     finally:
         if recorder is not None:
             recorder.close()
-        heart.close()
+        liveness.close()

@@ -126,7 +126,9 @@ def watch(
     from birdfield.settings.resolve import ResolvedSettings
     from birdfield.signals.boxes import parse_box
     from birdfield.view.terminal import end_with_terminal
-    from birdfield.watch.scene import Watch
+    from birdfield.watch.recogniser import Recogniser
+    from birdfield.watch.scene import SceneWatcher
+    from birdfield.watch.sources import Sources
 
     # Senses that come and go are what a person who watches wants to be told.
     logging.getLogger("birdfield").setLevel(logging.INFO)
@@ -151,36 +153,34 @@ def watch(
             "names.file": names,
         },
     )
-    sources = choice.settings.watch
+    wanted = choice.settings.watch
     settings = station.settings_of(choice)
     folder = choice.settings.journal.folder
     bundle, encoder, gallery = open_model(choice.model)
     known = choice.names(gallery.species)
     with ExitStack() as closing, choice.followed(gallery.species) as rules:
         eye = open_camera(
-            sources.camera, sources.crop, choice.latency.frames_wait_s, sources.blank or ()
+            wanted.camera, wanted.crop, choice.latency.frames_wait_s, wanted.blank or ()
         )
-        ear = open_microphone(sources.microphone, encoder.audio_spec.rate_hz)
+        ear = open_microphone(wanted.microphone, encoder.audio_spec.rate_hz)
         viewing = station.can_view(json_lines)
         meter = station.metered(ear, encoder) if viewing else None
         ear = meter or ear
         for source in (eye, ear):
             if source is not None:
                 closing.callback(source.close)
-        scene = Watch(encoder, gallery, eye, ear, fast, rules, choice.latency, bundle.crop_margin)
+        recogniser = Recogniser(encoder, gallery, bundle.model_id, rules, bundle.crop_margin)
+        sources = Sources(eye, ear, choice.latency)
+        scene = SceneWatcher(recogniser, sources, fast)
         encoder.load(eye is not None, ear is not None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: scene.stop())
         end_with_terminal(scene.stop)
         recorder = (
-            station.open_recorder(
-                folder, settings, bundle.model_id, encoder, gallery, eye, ear, rules
-            )
-            if folder
-            else None
+            station.open_recorder(folder, settings, recogniser, sources.info) if folder else None
         )
-        heart = station.open_heart(bundle.model_id, eye, ear, folder)
+        liveness = station.open_liveness(bundle.model_id, sources.info, folder)
         if viewing:
-            station.view_scene(scene, bundle.folder.name, meter, recorder, heart, folder, known)
+            station.view_scene(scene, bundle.folder.name, meter, recorder, liveness, folder, known)
         else:
-            show(station.recorded(scene, recorder, heart), bundle.model_id, json_lines, known)
+            show(station.recorded(scene, recorder, liveness), bundle.model_id, json_lines, known)

@@ -12,7 +12,7 @@ from birdfield.model.store import load_store, merged_gallery
 from birdfield.paths import thread_count
 from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import hear, see
-from birdfield.watch.scene import step_of
+from birdfield.watch.window import window_step_s
 
 ROUNDS = 3
 FRAME = (480, 640, 3)
@@ -40,7 +40,7 @@ def main() -> None:
         json.dumps(
             {
                 "window_s": sorted(times[1:])[ROUNDS // 2],
-                "step_s": step_of(spec),
+                "step_s": window_step_s(spec),
                 "backbone": bundle.manifest["image"].get("backbone"),
             }
         )

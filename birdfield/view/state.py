@@ -17,7 +17,7 @@ from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.watch import thermal
-from birdfield.watch.scene import Watch
+from birdfield.watch.scene import SceneWatcher
 from birdfield.watch.window import Window
 
 RECENT = 50  # visits or answers that are listed, at most
@@ -72,7 +72,7 @@ class View:
 
     def __init__(
         self,
-        scene: Watch,
+        scene: SceneWatcher,
         model: str,
         microphone: MeteredMicrophone | None,
         journal: Journal | None,
@@ -170,9 +170,9 @@ class View:
         scene = self._scene
         return Health(
             self._faults,
-            scene.skipped,
-            scene.rested,
-            scene.idle,
+            scene.dropped,
+            scene.throttled,
+            scene.quiet,
             self._windows,
             thermal.read_celsius(thermal.ZONES),
             _memory_mb(),

@@ -1,1 +1,1 @@
-"""Watch: windows of a scene, the visits they make up, and what is recorded of them."""
+"""Watch: the windows of a scene, the visits that they form, and the journal of them."""

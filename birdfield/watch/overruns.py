@@ -1,60 +1,65 @@
-"""What a station could not keep up with, told by the stretch and not by the piece."""
+"""Overruns: losses of sound and windows, one event for each series of them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-SOUND, LATE, HOT = "sound overrun", "windows skipped", "windows rested"  # kinds of events
-WORDS = {
-    SOUND: "times the sound system dropped samples",
-    LATE: "windows, as processing was late",
-    HOT: "windows, as the machine was hot",
+# The kinds of events, as journals store them.
+SOUND_OVERRUN, DROPPED, THROTTLED = "sound overrun", "windows skipped", "windows rested"
+DETAILS = {
+    SOUND_OVERRUN: "times the sound system dropped samples",
+    DROPPED: "windows, because processing was late",
+    THROTTLED: "windows, because the machine was hot",
 }
-CALM_S = 60.0  # without another, after which a stretch is over
+SERIES_GAP_S = 60.0  # a series ends when so much time passes without another loss
+
+
+@dataclass(frozen=True)
+class _Series:
+    count: int
+    began_s: float
+    last_s: float
 
 
 class EventCoalescer:
-    """Makes one event of what happens again and again. Not thread-safe."""
+    """Joins repeated losses into one event for each series. Not thread-safe."""
 
     def __init__(self) -> None:
-        """Start with nothing lost."""
+        """Start without a loss."""
         self._counts: dict[str, int] = {}
-        self._open: dict[str, tuple[int, float, float]] = {}  # count, first and last time
+        self._open: dict[str, _Series] = {}
 
-    def take(
+    def update(
         self, counts: Mapping[str, int], now: datetime, scene_s: float
     ) -> list[tuple[datetime, str, str]]:
-        """Take how often each has happened so far.
+        """Compare the counts with those of the last update.
 
         Args:
-            counts: By kind of WORDS, since the start.
-            now: The time of the record.
-            scene_s: The scene's time, which does not jump.
+            counts: The number of losses since the scene began, by kind.
+            now: The wall clock's time.
+            scene_s: The scene time, which does not jump.
 
         Returns:
-            The events of the stretches that are over: when they began, kind and detail.
+            The events of the series that have ended: start, kind and detail of each.
         """
         for kind, count in counts.items():
-            grown = count - self._counts.get(kind, 0)
+            added = count - self._counts.get(kind, 0)
             self._counts[kind] = count
-            if grown:
-                so_far, began_s, _ = self._open.get(kind, (0, scene_s, scene_s))
-                self._open[kind] = so_far + grown, began_s, scene_s
-        return self._tell(
-            [kind for kind, (*_, last_s) in self._open.items() if scene_s - last_s >= CALM_S],
-            now,
-            scene_s,
-        )
+            if added:
+                series = self._open.get(kind, _Series(0, scene_s, scene_s))
+                self._open[kind] = _Series(series.count + added, series.began_s, scene_s)
+        ended = [
+            kind for kind, series in self._open.items() if scene_s - series.last_s >= SERIES_GAP_S
+        ]
+        return [self._close(kind, now, scene_s) for kind in ended]
 
     def close(self, now: datetime, scene_s: float) -> list[tuple[datetime, str, str]]:
-        """Return the events of those that are still open, at the end of the scene."""
-        return self._tell(list(self._open), now, scene_s)
+        """Return the events of all open series, at the end of the scene."""
+        return [self._close(kind, now, scene_s) for kind in list(self._open)]
 
-    def _tell(
-        self, kinds: list[str], now: datetime, scene_s: float
-    ) -> list[tuple[datetime, str, str]]:
-        events = []
-        for kind in kinds:
-            count, began_s, last_s = self._open.pop(kind)
-            began = now - timedelta(seconds=scene_s - began_s)  # right also after a clock's jump
-            events.append((began, kind, f"{count} {WORDS[kind]}, within {last_s - began_s:.0f} s"))
-        return events
+    def _close(self, kind: str, now: datetime, scene_s: float) -> tuple[datetime, str, str]:
+        series = self._open.pop(kind)
+        # From the present time back, so that the start is right after a jump of the clock, too.
+        began = now - timedelta(seconds=scene_s - series.began_s)
+        length_s = series.last_s - series.began_s
+        return began, kind, f"{series.count} {DETAILS[kind]}, within {length_s:.0f} s"

@@ -1,4 +1,4 @@
-"""History scored again: a journal's visits after the store has learnt, or forgotten, a species."""
+"""Rescore: answers for past visits again, after the store has changed."""
 
 import json
 import logging
@@ -12,29 +12,28 @@ import numpy as np
 
 from birdfield.errors import InputError
 from birdfield.journal.database import Journal
-from birdfield.model.encoder import DIM, Encoder, Vector
-from birdfield.model.gallery import Gallery
+from birdfield.model.encoder import DIM, Vector
 from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision, decide
-from birdfield.settings.rules import LiveRules, Rules
-from birdfield.watch.visits import CLAIM_MIDPOINT
+from birdfield.watch.claims import CLAIM_MIDPOINT
+from birdfield.watch.recogniser import Recogniser
 
-BATCH = 500  # visits a transaction
+BATCH = 500  # visits in one transaction
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Rescored:
-    """What became of a visit.
+    """A visit whose species has changed.
 
     Attributes:
-        visit: Its id.
-        before: Its species until now; None for undecided or unknown.
-        after: Its species by the model as it is now, likewise.
-        score: By the model as it is now.
+        visit: The id of the visit.
+        before: The species until now; None for undecided or unknown.
+        after: The species by the present model, likewise.
+        score: The score by the present model.
         top: The nearest species with their probabilities.
-        first: What was answered when the bird was there; None for undecided.
+        first: The answer at the time of the visit; None for undecided.
     """
 
     visit: int
@@ -45,21 +44,33 @@ class Rescored:
     first: str | None
 
 
-def check_models(journal: Journal, model: str) -> list[tuple[str, int]]:
-    """Tell which other models' visits a journal holds, and how many.
+@dataclass(frozen=True)
+class _StoredVisit:
+    """A visit as the journal holds it, with the vectors of one model."""
+
+    id: int
+    started: datetime
+    species: str | None
+    first: str | None
+    candidates: tuple[str, ...]
+    vectors: Mapping[Sense, Vector]
+
+
+def check_models(journal: Journal, model_id: str) -> list[tuple[str, int]]:
+    """Return the other models of which a journal holds vectors, with their numbers of visits.
 
     Raises:
-        InputError: When none of its visits is of this model.
+        InputError: When the journal holds no vectors of this model.
     """
     rows = journal.database.execute(
         "SELECT model, count(DISTINCT visit) AS visits FROM embeddings GROUP BY model"
     ).fetchall()
     counts = {str(row["model"]): int(row["visits"]) for row in rows}
-    others = [(other, count) for other, count in counts.items() if other != model]
-    if model not in counts:
+    others = [(other, count) for other, count in counts.items() if other != model_id]
+    if model_id not in counts:
         held = ", ".join(other for other, _ in others)
         raise InputError(
-            f"{journal.folder}: holds vectors of model {held}, but the bundle is model {model}; "
+            f"{journal.folder}: holds vectors of model {held}, but the bundle is model {model_id}; "
             "name the bundle that they were made with"
             if others
             else f"{journal.folder}: holds no vectors yet; there is nothing to score again"
@@ -69,104 +80,113 @@ def check_models(journal: Journal, model: str) -> list[tuple[str, int]]:
 
 def rescore(
     journal: Journal,
-    encoder: Encoder,
-    gallery: Gallery,
-    model: str,
-    rules: Rules | None = None,
-    dry_run: bool = False,
+    recogniser: Recogniser,
     renamed: Mapping[str, str] = MappingProxyType({}),
+    dry_run: bool = False,
 ) -> Iterator[Rescored]:
-    """Answer again for each visit whose vectors this model made, and write what changed.
+    """Answer again for each visit that has vectors of this model, and write the changes.
 
-    `first_species` stays what was answered when the bird was there, and so do the `candidates` of
-    a visit that was undecided then. An answer that the rules do not want leaves a visit as it was.
-    `renamed` are the new labels of species, by their old ones.
+    `first_species` remains the answer at the time of the visit, and a visit that was undecided
+    then keeps its `candidates`. An answer that the rules exclude changes nothing.
+
+    Args:
+        journal: A journal that is open for writing, or for reading with `dry_run`.
+        recogniser: The model, its present gallery and the rules.
+        renamed: The present labels of renamed species, by their old labels.
+        dry_run: Whether to write nothing.
 
     Yields:
-        The visits whose species changed.
+        The visits whose species changes.
 
     Raises:
         InputError: When the journal cannot be written, or a vector in it is damaged.
     """
-    scientific = {entry.label: entry.scientific for entry in gallery.species}
-    rules = rules or Rules()
-    live, last = LiveRules(rules), 0
-    while rows := _next(journal, model, last):
+    last = 0
+    while rows := _next_rows(journal, recogniser.model_id, last):
         last = rows[-1]["id"]
-        changed = []
-        for row in rows:
-            try:
-                started = datetime.fromisoformat(row["started"])
-                wavered = [label for label, _ in json.loads(row["candidates"])]
-            except (ValueError, TypeError):  # a worn card has changed a bit
-                log.warning("visit %d is damaged, and left alone", row["id"])
-                continue
-            decision = decide(
-                encoder,
-                live.weigh(gallery, started),
-                _vector(row, Sense.IMAGE),
-                _vector(row, Sense.AUDIO),
-            )
-            species = _answer(row, wavered, decision, renamed)
-            wanted = species is None or rules.allow(species, decision.score, started)
-            if wanted and species != row["species"]:
-                changed.append(
-                    Rescored(
-                        row["id"],
-                        row["species"],
-                        species,
-                        decision.score,
-                        decision.top,
-                        row["first_species"],
-                    )
-                )
+        visits = [visit for visit in map(_stored_visit, rows) if visit is not None]
+        results = [_rescored(visit, recogniser, renamed) for visit in visits]
+        changed = [result for result in results if result is not None]
         if not dry_run:
-            _write(journal, changed, scientific)
+            _write(journal, changed, recogniser)
         yield from changed
 
 
-def _next(journal: Journal, model: str, last: int) -> list[sqlite3.Row]:
+def _next_rows(journal: Journal, model_id: str, last: int) -> list[sqlite3.Row]:
     return journal.database.execute(
         "SELECT visits.id, started, species, first_species, candidates, "
         "max(CASE WHEN sense = 'image' THEN vector END) AS image, "
         "max(CASE WHEN sense = 'audio' THEN vector END) AS audio "
         "FROM visits JOIN embeddings ON visit = visits.id AND model = ? WHERE visits.id > ? "
         "GROUP BY visits.id ORDER BY visits.id LIMIT ?",
-        (model, last, BATCH),
+        (model_id, last, BATCH),
     ).fetchall()
 
 
-def _answer(
-    row: sqlite3.Row, wavered: Sequence[str], decision: Decision, renamed: Mapping[str, str]
-) -> str | None:
-    """Name the species of a visit by its mean vector, as far as that tells more than its windows.
+def _stored_visit(row: sqlite3.Row) -> _StoredVisit | None:
+    """Check a row; log and return None when it is damaged."""
+    try:
+        started = datetime.fromisoformat(row["started"])
+        candidates = tuple(str(label) for label, _ in json.loads(row["candidates"]))
+    except (ValueError, TypeError):  # a worn card has changed a bit
+        log.warning("visit %d is damaged, and left alone", row["id"])
+        return None
+    vectors = {
+        sense: _vector(row["id"], row[sense])
+        for sense in (Sense.IMAGE, Sense.AUDIO)
+        if row[sense] is not None
+    }
+    return _StoredVisit(
+        row["id"], started, row["species"], row["first_species"], candidates, vectors
+    )
 
-    A visit may be of a species of which no window was sure enough, and nor is their mean. Between
-    which species the windows of an undecided one wavered, there their mean leans to one of them
-    always; only another species, enrolled since, explains them.
+
+def _vector(visit: int, data: bytes) -> Vector:
+    if len(data) != 4 * DIM:
+        raise InputError(f"visit {visit}: its vector has {len(data)} bytes; expected {4 * DIM}")
+    return np.frombuffer(data, "<f4").astype(np.float32)
+
+
+def _rescored(
+    visit: _StoredVisit, recogniser: Recogniser, renamed: Mapping[str, str]
+) -> Rescored | None:
+    """Return a visit with its new species; None when it stays as it is."""
+    decision = decide(
+        recogniser.encoder,
+        recogniser.gallery_at(visit.started),
+        visit.vectors.get(Sense.IMAGE),
+        visit.vectors.get(Sense.AUDIO),
+    )
+    species = _answer(visit, decision, renamed)
+    rules = recogniser.rules.current
+    allowed = species is None or rules.allow(species, decision.score, visit.started)
+    if not allowed or species == visit.species:
+        return None
+    return Rescored(visit.id, visit.species, species, decision.score, decision.top, visit.first)
+
+
+def _answer(visit: _StoredVisit, decision: Decision, renamed: Mapping[str, str]) -> str | None:
+    """Return the species of a visit by its mean vector, where that is better than its windows.
+
+    A visit keeps its species while that is the nearest, even if the mean vector is uncertain:
+    many uncertain windows made the visit, too. An undecided visit stays undecided while one of its
+    candidates is the nearest, as the mean of their windows always is nearer to one of them; only a
+    species that was enrolled since may name it.
     """
     nearest = decision.top[0][0]
-    # What counts half in a window is sure enough of a mean of several.
-    sure = nearest if decision.margin_over_unknown >= CLAIM_MIDPOINT else None
+    # A margin that gives a single window half its weight is enough for the mean of several.
+    certain = nearest if decision.margin_over_unknown >= CLAIM_MIDPOINT else None
 
     def is_nearest(label: str | None) -> bool:
         return label is not None and nearest in (label, renamed.get(label))
 
-    if row["first_species"] is not None:
-        return nearest if is_nearest(row["species"]) else sure
-    return None if any(map(is_nearest, wavered)) else sure
+    if visit.first is not None:
+        return nearest if is_nearest(visit.species) else certain
+    return None if any(map(is_nearest, visit.candidates)) else certain
 
 
-def _vector(row: sqlite3.Row, sense: Sense) -> Vector | None:
-    data = row[sense]
-    if data is None:
-        return None
-    if len(data) != 4 * DIM:
-        raise InputError(f"visit {row['id']}: its vector has {len(data)} bytes; expected {4 * DIM}")
-    return np.frombuffer(data, "<f4").astype(np.float32)
-
-
-def _write(journal: Journal, changed: list[Rescored], scientific: dict[str, str | None]) -> None:
+def _write(journal: Journal, changed: Sequence[Rescored], recogniser: Recogniser) -> None:
+    scientific = {each.label: each.scientific for each in recogniser.gallery.species}
     try:
         with journal.transaction() as database:
             database.executemany(

@@ -1,4 +1,4 @@
-"""One step of a watched scene: what was decided, and the picture and the sound it was made from."""
+"""Window: one step of a watched scene, with its picture, its sound and its decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,19 @@ from datetime import datetime
 
 from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample
 from birdfield.recognise.observation import Observation
-from birdfield.signals.audio import Waveform
+from birdfield.signals.audio import AudioSpec, Waveform
 from birdfield.signals.boxes import Box
 from birdfield.signals.image import Frame
+
+WINDOW_STEP_S = 2.4  # nominal, from one window to the next: five hops of YAMNet
+
+
+def window_step_s(spec: AudioSpec) -> float:
+    """Return the seconds from one window to the next: whole hops, about WINDOW_STEP_S.
+
+    With a step of whole hops, a window shares most of its patches with the window before.
+    """
+    return round(WINDOW_STEP_S * spec.rate_hz / spec.hop) * spec.hop / spec.rate_hz
 
 
 @dataclass(frozen=True)
@@ -17,18 +27,20 @@ class Window:
 
     Attributes:
         time: The wall clock's time at end_s, aware, UTC.
-        start_s: Where it starts, in seconds of the scene, by the monotonic clock.
-        end_s: Where it ends.
-        faults: Why "camera" and "microphone", as far as there are such, were of no use; None
-            where one was.
-        observation: What was decided; None when nothing moved and no bird was heard.
+        start_s: The start of the window, in seconds of the scene, by the monotonic clock.
+        end_s: The end of the window, likewise.
+        faults: Why the source "camera" or "microphone" is not usable, None if it is; the scene's
+            sources only.
+        observation: The decision; None when nothing moved and no bird was heard.
         frame: The usable frame in which something moved, uint8 [H, W, 3] BGR, or None.
-        waveform: The usable sound that stood out, float32 [N] at the frontend's rate, or None.
-        seen: The frame's vector and quality.
-        heard: Those of the sound.
-        box: Where it moved, in pixels of the frame; None for all of it.
-        overruns: What was lost since the scene began, by kind as in `birdfield.overruns`.
-        slept_s: For how long the machine had slept by then, since it started.
+        waveform: The usable sound above the background, float32 [N] at the frontend's rate, or
+            None.
+        seen: The vector and the quality of the frame.
+        heard: The vector and the quality of the sound.
+        box: The part of the frame that moved, in pixels; None for the whole frame.
+        overruns: The number of losses since the scene began, by the kinds of
+            `birdfield.watch.overruns`.
+        slept_s: The time that the machine has slept since it started.
     """
 
     time: datetime

@@ -32,9 +32,9 @@ from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import Waveform, cut_windows, read_audio, read_blocks
 from birdfield.signals.damage import mix_noise
 from birdfield.signals.usability import window_fault
-from birdfield.watch.scene import DECISION_S
-from birdfield.watch.visits import Visit, Visits, claims_of
-from birdfield.watch.window import Window
+from birdfield.watch.claims import window_claims
+from birdfield.watch.visits import Visit, VisitTracker
+from birdfield.watch.window import WINDOW_STEP_S, Window
 from birdfield_train.background_data import write_background
 
 HOURS = 10.0
@@ -78,9 +78,9 @@ def named(answers: Sequence[Answer], least: float) -> list[Answer]:
 
 def visits(encoder: Encoder, gallery: Gallery, answers: Sequence[Answer]) -> list[Visit]:
     """Pool windows as a station does."""
-    going_on, found, time = Visits(), [], datetime.now(UTC)
+    going_on, found, time = VisitTracker(), [], datetime.now(UTC)
     for index, answer in enumerate(answers):
-        start_s = index * DECISION_S
+        start_s = index * WINDOW_STEP_S
         window = Window(time, start_s, start_s + encoder.audio_spec.window_s)
         if answer.decision is not None:
             window = Window(
@@ -91,7 +91,7 @@ def visits(encoder: Encoder, gallery: Gallery, answers: Sequence[Answer]) -> lis
                 Observation(time, start_s, window.end_s, answer.decision, None, None),
                 heard=answer.part,
             )
-        going_on.take(window, claims_of(encoder, gallery, window))
+        going_on.add(window, window_claims(encoder, gallery, window))
         found += going_on.ended(window.end_s)
     return [visit for visit in (*found, *going_on.close()) if visit.species is not None]
 
@@ -124,7 +124,7 @@ def garden(
     files, drawn = (
         [(read_audio(path, rate_hz), kind_of(path)) for path in some] for some in (paths, made)
     )
-    step, piece = round(DECISION_S * rate_hz), round(PIECE_S * rate_hz)
+    step, piece = round(WINDOW_STEP_S * rate_hz), round(PIECE_S * rate_hz)
     held = np.zeros(0, np.float32)
     for _ in range(round(HOURS * 3600 / PIECE_S)):
         first = drawn if rng.random() < MADE else files

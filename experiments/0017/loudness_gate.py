@@ -18,7 +18,7 @@ from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.bird_gate import is_background
 from birdfield.signals.audio import read_audio
 from birdfield.signals.loudness_gate import LoudnessGate
-from birdfield.watch.scene import DECISION_S
+from birdfield.watch.window import WINDOW_STEP_S
 
 RATE_HZ = YAMNET.rate_hz
 HUSH_S, ALONE_S = 50.0, 170.0
@@ -49,8 +49,8 @@ def background(data: Path, kind: str, length_s: float, rng: np.random.Generator)
 def passed(gate: LoudnessGate, sound: Any, from_s: float) -> list[tuple[Any, bool]]:
     """Give the gate all windows; return those that lie behind from_s."""
     length, found = round(YAMNET.window_s * RATE_HZ), []
-    for index in range(int((len(sound) / RATE_HZ - YAMNET.window_s) / DECISION_S) + 1):
-        start_s = index * DECISION_S
+    for index in range(int((len(sound) / RATE_HZ - YAMNET.window_s) / WINDOW_STEP_S) + 1):
+        start_s = index * WINDOW_STEP_S
         window = sound[round(start_s * RATE_HZ) :][:length]
         through = gate.stands_out(window, start_s)
         if start_s >= from_s:

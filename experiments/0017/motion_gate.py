@@ -27,7 +27,7 @@ from birdfield.signals.motion import (
     MotionGate,
     small_luma,
 )
-from birdfield.watch.scene import DECISION_S
+from birdfield.watch.window import WINDOW_STEP_S
 
 SIZE_PX = (480, 270)
 KINDS = ("still", "noise", "cloud", "exposure", "leaves", "gusts", "shake", "all")
@@ -182,7 +182,7 @@ class Scene:
 
 def windows(moving: dict[float, bool], start_s: float, end_s: float) -> tuple[int, int]:
     """Count the windows within, and those in which something moved."""
-    starts = np.arange(start_s, end_s - YAMNET.window_s, DECISION_S)
+    starts = np.arange(start_s, end_s - YAMNET.window_s, WINDOW_STEP_S)
     found = [
         any(is_so for time_s, is_so in moving.items() if start <= time_s < start + YAMNET.window_s)
         for start in starts

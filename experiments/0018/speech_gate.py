@@ -25,14 +25,13 @@ from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.embed import EmbeddedSample
 from birdfield.signals.audio import Resampler, Waveform, read_audio
 from birdfield.watch import speech_gate
-from birdfield.watch.scene import DECISION_S
-from birdfield.watch.window import Window
+from birdfield.watch.window import WINDOW_STEP_S, Window
 
 RATE_HZ = YAMNET.rate_hz
 SCENE_S, SCENES = 40.0, 100
 SNRS_DB = (10.0, 0.0, -10.0)
 THRESHOLDS = (0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.2, 0.5)
-SETS = {"speech": tuple(range(6)), "with shouts, whispers and laughter": speech_gate.SPEAKING}
+SETS = {"speech": tuple(range(6)), "with shouts, whispers and laughter": speech_gate.SPEECH_CLASSES}
 SENTENCES = (
     "Good morning, look at the feeder.",
     "Have you seen the keys anywhere?",
@@ -91,7 +90,7 @@ def windows(scene: Waveform, yamnet: Yamnet) -> Iterator[Row]:
         first = round(start_s * RATE_HZ)
         classes = yamnet.hear(scene[first : first + YAMNET.window]).classes
         yield start_s, start_s + YAMNET.window_s, classes
-        start_s += DECISION_S
+        start_s += WINDOW_STEP_S
 
 
 def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[float, float]]:
@@ -102,7 +101,7 @@ def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[fl
         threshold: In place of the gate's own.
         alone: Whether the one patch that scores most decides, and not two.
     """
-    speech_gate.SPEECH = threshold
+    speech_gate.SPEECH_THRESHOLD = threshold
     gate = speech_gate.SpeechGate()
     passed: list[tuple[Window, bool]] = []
     for start_s, end_s, classes in rows:
@@ -114,7 +113,7 @@ def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[fl
     passed += gate.flush()
     # A clip begins with what the window before holds, where that may be kept.
     return [
-        (window.start_s - (DECISION_S if before else 0.0), window.end_s)
+        (window.start_s - (WINDOW_STEP_S if before else 0.0), window.end_s)
         for (window, kept), before in zip(
             passed, [False, *(kept for _, kept in passed)], strict=False
         )
@@ -153,7 +152,7 @@ def main() -> None:
     voice_dir, bird_dir, out = map(Path, sys.argv[1:])
     cases = list(scenes(voice_dir, bird_dir))
     rows = []
-    for (name, speech_gate.SPEAKING), alone, threshold in itertools.product(
+    for (name, speech_gate.SPEECH_CLASSES), alone, threshold in itertools.product(
         SETS.items(), (True, False), THRESHOLDS
     ):
         row: dict[str, object] = {

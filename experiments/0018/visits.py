@@ -2,13 +2,14 @@
 
 The folders are those of `tools/scene_score.py`. Gardens made of one half of the birds' files, of
 which the score has the other, are watched once; their windows are then pooled by several choices
-of the constants of `birdfield.visits`, and the visits scored against the script.
+of the constants of `claims` and `visits`, and the visits scored against the script.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -24,9 +25,11 @@ from soak import SceneCamera, SceneMicrophone  # noqa: E402
 from birdfield.model.bundle import Bundle, load_bundle  # noqa: E402
 from birdfield.paths import thread_count  # noqa: E402
 from birdfield.recognise.decide import Decision, decide  # noqa: E402
-from birdfield.watch import visits as pooling  # noqa: E402
-from birdfield.watch.scene import Watch, step_of  # noqa: E402
-from birdfield.watch.window import Window  # noqa: E402
+from birdfield.watch import claims, visits  # noqa: E402
+from birdfield.watch.recogniser import Recogniser  # noqa: E402
+from birdfield.watch.scene import SceneWatcher  # noqa: E402
+from birdfield.watch.sources import Sources  # noqa: E402
+from birdfield.watch.window import Window, window_step_s  # noqa: E402
 
 SEED, HALF, VISITS = 10, 0, 70
 AS_DECIDED: dict[str, float] = {}
@@ -35,7 +38,7 @@ CHOICES = {
     "only what each window is sure of": {
         "CLAIM_MIDPOINT": 0.0,
         "CLAIM_SLOPE": 0.001,
-        "MIN_SUPPORT": 0.0,
+        "MIN_CLAIM_SUPPORT": 0.0,
     },
     "half at -0.05": {"CLAIM_MIDPOINT": -0.05},
     "half at -0.15": {"CLAIM_MIDPOINT": -0.15},
@@ -43,12 +46,12 @@ CHOICES = {
     "what is disputed counts 0.5": {"DISPUTED_WEIGHT": 0.5},
     "what is disputed counts 1": {"DISPUTED_WEIGHT": 1.0},
     "what agrees counts 1": {"AGREEING_WEIGHT": 1.0},
-    "a sound possibly the seen bird's is disputed too": {"POSSIBLE_P": 2.0},
-    "possibly is 0.001": {"POSSIBLE_P": 0.001},
-    "possibly is 0.05": {"POSSIBLE_P": 0.05},
-    "support of 1.5": {"VISIT_SUPPORT": 1.5},
-    "support of 2.5": {"VISIT_SUPPORT": 2.5},
-    "support of 3": {"VISIT_SUPPORT": 3.0},
+    "a sound possibly the seen bird's is disputed too": {"COMPATIBLE_P": 2.0},
+    "possibly is 0.001": {"COMPATIBLE_P": 0.001},
+    "possibly is 0.05": {"COMPATIBLE_P": 0.05},
+    "support of 1.5": {"MIN_VISIT_SUPPORT": 1.5},
+    "support of 2.5": {"MIN_VISIT_SUPPORT": 2.5},
+    "support of 3": {"MIN_VISIT_SUPPORT": 3.0},
     "share of 0.5": {"DOMINANCE": 0.5},
     "share of 0.6": {"DOMINANCE": 0.6},
     "share of 0.8": {"DOMINANCE": 0.8},
@@ -64,14 +67,17 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
         encoder = Remembering(bundle.encoder(thread_count()))
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for name, senses in SENSES.items():
-            watch = Watch(
+            recogniser = Recogniser(
                 encoder,
                 bundle.factory_gallery(),
-                SceneCamera(scene) if "image" in senses else None,
-                SceneMicrophone(scene) if "audio" in senses else None,
-                fast=True,
+                bundle.model_id,
                 crop_margin=bundle.crop_margin,
             )
+            sources = Sources(
+                SceneCamera(scene) if "image" in senses else None,
+                SceneMicrophone(scene) if "audio" in senses else None,
+            )
+            watch = SceneWatcher(recogniser, sources, fast=True)
             watched[name].append(
                 (
                     [
@@ -107,26 +113,31 @@ def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay
     encoder, gallery = bundle.encoder(1), bundle.factory_gallery()
     told = []
     for windows, stays in watched:
-        going_on = pooling.Visits(step_s=step_of(encoder.audio_spec))
+        tracker = visits.VisitTracker(step_s=window_step_s(encoder.audio_spec))
         found = []
         for window in windows:
-            going_on.take(window, pooling.claims_of(encoder, gallery, window))
-            found += going_on.ended(window.end_s)
-        found += going_on.close()
+            tracker.add(window, claims.window_claims(encoder, gallery, window))
+            found += tracker.ended(window.end_s)
+        found += tracker.close()
         told.append(([Found(visit.species, visit.start_s, visit.end_s) for visit in found], stays))
     return told
 
 
+def _module_of(constant: str) -> ModuleType:
+    return claims if hasattr(claims, constant) else visits
+
+
 def score_choices(bundle: Bundle, watched: dict[str, Watched], out: Path) -> None:
     """Print and write what each choice finds, of all birds."""
-    decided = {name: getattr(pooling, name) for choice in CHOICES.values() for name in choice}
+    names = {name for choice in CHOICES.values() for name in choice}
+    decided = {name: getattr(_module_of(name), name) for name in names}
     once = deciding_once()
     rows: list[dict[str, Any]] = []
     for choice, constants in CHOICES.items():
         for name, value in {**decided, **constants}.items():
-            setattr(pooling, name, value)
+            setattr(_module_of(name), name, value)
         for senses, windows in watched.items():
-            with patch.object(pooling, "decide", once):
+            with patch.object(claims, "decide", once):
                 row = tabulate(pool(bundle, windows))[0]
             del row["group"]
             rows.append({"choice": choice, "senses": senses, **row})

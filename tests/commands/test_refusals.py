@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import assert_refused, run
-from stages import recorder
+from recorder_scene import start_recorder
 
 NAMES = "label,scientific,lang,name\nJay,Garrulus glandarius,de,Eichelhäher\n"
 TABLE = [
@@ -122,7 +122,7 @@ def test_each_ill_has_its_sentence_and_its_exit_code(
     places["TEXT"].write_text("plain text\n")
     places["NAMES"].write_text(NAMES, encoding="utf-8")
     if "JOURNAL" in arguments:
-        recorder(places["JOURNAL"]).close()
+        start_recorder(places["JOURNAL"]).close()
     if "DAMAGED" in arguments:
         fake.rename(places["DAMAGED"])
         (places["DAMAGED"] / "image.tflite").write_bytes(b"other")

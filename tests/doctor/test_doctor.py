@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from command_line import run
 from devices import PulseAudio, mjpeg_camera
-from stages import recorder, window
+from recorder_scene import start_recorder, window
 
 from birdfield.capture.devices import Device, list_cameras, list_microphones
 from birdfield.doctor import machine
@@ -295,9 +295,9 @@ def test_the_stations_own_bounds_are_those_of_the_doctor(tmp_path: Path) -> None
 
 def test_a_healthy_station_and_its_bundle(toy_bundle: Path, tmp_path: Path) -> None:
     """A file for a bug report holds no picture, sound, password or place."""
-    stage = recorder(tmp_path / "journal")
+    stage = start_recorder(tmp_path / "journal")
     for number in range(3):
-        stage.take(window(number, seen=60, heard=60))
+        stage.add(window(number, seen=60, heard=60))
     stage.close()
     config = tmp_path / "birdfield.toml"
     config.write_text(

@@ -18,7 +18,7 @@ def main() -> None:
     """Run the command line with the clock of a file."""
     from birdfield.capture import supervisor
     from birdfield.commands import app
-    from birdfield.watch import scene
+    from birdfield.watch import scene_clock
 
     clock = Path(sys.argv[1])
     real_time = time.time
@@ -31,7 +31,7 @@ def main() -> None:
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime.now(tz) + timedelta(seconds=wrong_s())
 
-    vars(scene)["datetime"] = Wall
+    vars(scene_clock)["datetime"] = Wall
     time.time = lambda: real_time() + wrong_s()
     supervisor.MAX_RETRY_S = LAST_RETRY_S
     faulthandler.register(signal.SIGUSR1)  # where its threads are, for a round that has failed

@@ -13,11 +13,11 @@ from shutil import which
 import numpy as np
 import pytest
 from journal_rows import ROBIN
-from stages import events, recorder, visits, window
+from recorder_scene import events, start_recorder, visits, window
 
 from birdfield.journal.database import EvidenceFile, Journal, open_journal
 from birdfield.journal.retention import Disk, Retention
-from birdfield.watch.recorder import Settings
+from birdfield.watch.recorder import RecorderSettings
 
 NOW = datetime(2026, 5, 31, tzinfo=UTC)
 MB = 1_000_000
@@ -234,19 +234,19 @@ def test_a_disk_that_refuses_a_file_costs_the_evidence_and_not_the_visit(tmp_pat
 
     The first visit ends 30 s after 10.1 s, when window 17 begins; the gate is 4 windows behind.
     """
-    stage = recorder(tmp_path, Settings(retention=Retention(free=0)))
+    stage = start_recorder(tmp_path, RecorderSettings(retention=Retention(free=0)))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3)).astype(np.uint8)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
     try:
         for number in range(24):
             seen = 60 if number < 3 else None
-            stage.take(replace(window(number, seen=seen), frame=None if seen is None else noise))
+            stage.add(replace(window(number, seen=seen), frame=None if seen is None else noise))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.rglob("*.jpg")) == []
     for number in range(24, 60):
-        stage.take(window(number, seen=60 if number > 55 else None))
+        stage.add(window(number, seen=60 if number > 55 else None))
     stage.close()
     assert [bool(visit["picture"]) for visit in visits(tmp_path)] == [False, True]
     assert [kind for kind, _ in events(tmp_path)] == [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import assert_refused, lines_of, run
 from fakes import BluePitch, picture
-from stages import recorder, window
+from recorder_scene import start_recorder, window
 
 from birdfield.errors import InputError, UsageError
 from birdfield.model.bundle import Bundle
@@ -104,9 +104,9 @@ def test_a_photograph_is_told_by_the_names_of_the_configuration(
 
 
 def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:
-    stage = recorder(tmp_path / "journal")
+    stage = start_recorder(tmp_path / "journal")
     for number in range(3):
-        stage.take(window(number, seen=120, heard=120))
+        stage.add(window(number, seen=120, heard=120))
     stage.close()
     journal, table = tmp_path / "journal", tmp_path / "visits.csv"
     flags = ("--lang", "ja", "--names", names)

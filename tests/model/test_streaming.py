@@ -13,7 +13,9 @@ from birdfield.model.tflite import interpreter_class
 from birdfield.model.yamnet import WaveformYamnet, Yamnet
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
 from birdfield.signals.audio import AudioSpec, cut_patches
-from birdfield.watch.scene import Watch
+from birdfield.watch.recogniser import Recogniser
+from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.sources import Sources
 from birdfield_train.toy_aviary import sing
 
 SPEC = AudioSpec("toy", rate_hz=10, patch=4, hop=2, patches_per_window=3, dim=1)
@@ -163,7 +165,8 @@ class ByBirdnet(BluePitch):
 def test_decisions_of_a_watch_are_whole_hops_of_the_frontend_apart() -> None:
     """Two of BirdNET's hops, 3 s, are nearer to 2.4 s than one."""
     microphone = Windows()
-    watch = Watch(ByBirdnet(), factory(), None, microphone, fast=True)
+    recogniser = Recogniser(ByBirdnet(), factory(), "a1b2")
+    watch = SceneWatcher(recogniser, Sources(None, microphone), fast=True)
     assert list(watch.observations()) == []
     assert microphone.starts_s == [0, 3, 6, 9]
 

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from command_line import assert_refused, run
 from devices import wait_for
-from stages import window
+from recorder_scene import window
 from supervisor import live
 
 from birdfield.commands.log_format import FORMATS
@@ -37,7 +37,7 @@ from birdfield.watch import scene
 from birdfield.commands.app import main
 
 hung, what = pathlib.Path(sys.argv.pop(1)), sys.argv.pop(1)
-observe, count = scene.Watch._observe, 0
+observe, count = scene.SceneWatcher._observe, 0
 
 def hang(self, *arguments):
     global count
@@ -49,7 +49,7 @@ def hang(self, *arguments):
         threading.Event().wait()
     return observe(self, *arguments)
 
-scene.Watch._observe = hang
+scene.SceneWatcher._observe = hang
 main()
 """
 

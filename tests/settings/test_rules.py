@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fakes import BluePitch, at, factory
 from journal_rows import ROBIN
-from stages import NOON, recorder, visits, window
+from recorder_scene import NOON, start_recorder, visits, window
 
 from birdfield.errors import InputError
 from birdfield.journal.database import open_journal, read_journal
@@ -81,11 +81,11 @@ def test_an_answer_that_is_not_wanted_becomes_unknown() -> None:
 
 def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:
     live = LiveRules(Rules(exclude=frozenset({"Robin"})))
-    stage = recorder(tmp_path, rules=live)
+    stage = start_recorder(tmp_path, rules=live)
     for number in range(40):
         if number == 20:
             live.current = Rules()  # as a reload does
-        stage.take(window(number, seen=0 if number < 3 else 60))
+        stage.add(window(number, seen=0 if number < 3 else 60))
     stage.close()
     first, second = visits(tmp_path)
     assert (first["species"], second["species"]) == ("Jay", "Robin")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from birdfield.signals.loudness_gate import FLOOR_DB, LoudnessGate, octave_levels
-from birdfield.watch.scene import DECISION_S
+from birdfield.watch.window import WINDOW_STEP_S
 
 RATE_HZ = 16_000
 SECONDS = np.arange(round(5.295 * RATE_HZ)) / RATE_HZ
@@ -20,8 +20,8 @@ def call(hz: float, level: float, length_s: float = 0.15) -> np.ndarray:
 def listened(length_s: float = 60) -> LoudnessGate:
     """Return a gate that has listened to a quiet, steady noise of -60 dB."""
     gate = LoudnessGate(RATE_HZ)
-    for index in range(round(length_s / DECISION_S)):
-        gate.stands_out(noise(0.001, index), index * DECISION_S)
+    for index in range(round(length_s / WINDOW_STEP_S)):
+        gate.stands_out(noise(0.001, index), index * WINDOW_STEP_S)
     return gate
 
 
@@ -36,7 +36,7 @@ def test_a_tone_has_its_level_in_its_own_octave() -> None:
 def test_the_first_window_stands_out_and_a_steady_noise_soon_no_more() -> None:
     """-60 dB is 30 dB above the first floor, which rises by 1 dB a second."""
     gate = LoudnessGate(RATE_HZ)
-    heard = [gate.stands_out(noise(0.001, index), index * DECISION_S) for index in range(20)]
+    heard = [gate.stands_out(noise(0.001, index), index * WINDOW_STEP_S) for index in range(20)]
     assert all(heard[:5]) and not any(heard[15:])
 
 
@@ -51,7 +51,7 @@ def test_a_floor_falls_at_once_and_a_song_with_pauses_never_raises_it() -> None:
     assert not gate.stands_out(noise(0.0001, 1), 60)
     assert gate.stands_out(noise(0.001, 2), 62.4), "what was usual is loud after the quiet"
     song = noise(0.0001) + sum(np.roll(call(3000, 0.01), shift) for shift in (0, RATE_HZ))
-    assert all(gate.stands_out(song, 64.8 + index * DECISION_S) for index in range(60))
+    assert all(gate.stands_out(song, 64.8 + index * WINDOW_STEP_S) for index in range(60))
 
 
 def test_floors_never_sink_into_what_no_microphone_hears() -> None:

@@ -10,16 +10,16 @@ from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
 
-import stages
-from stages import events, recorder, visits, window
+import recorder_scene
+from recorder_scene import events, start_recorder, visits, window
 
 from birdfield.journal.database import read_journal
 from birdfield.journal.retention import Retention, free_bytes
-from birdfield.watch.recorder import Settings
+from birdfield.watch.recorder import RecorderSettings
 
 FREE = 1_000_000  # bytes that are to stay free
 BEST = 2
-SETTINGS = Settings(gap_s=5.0, retention=Retention(free=FREE, best=BEST))
+SETTINGS = RecorderSettings(gap_s=5.0, retention=Retention(free=FREE, best=BEST))
 ANGLES = (0, 60, 120)  # Jay, Robin, Wren
 PERIOD = 6  # windows from one visit to the next
 
@@ -29,7 +29,7 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         """Start a recorder below a folder."""
-        self.stage = recorder(folder, SETTINGS, live=False)
+        self.stage = start_recorder(folder, SETTINGS, live=False)
         self.number = 0
 
     def visit(self, times: int) -> None:
@@ -38,7 +38,7 @@ class Scene:
             angle = ANGLES[self.number // PERIOD % 3]
             for index in range(PERIOD):
                 seen = angle if index < 3 else None
-                self.stage.take(window(self.number, seen=seen, heard=seen))
+                self.stage.add(window(self.number, seen=seen, heard=seen))
                 self.number += 1
 
 
@@ -62,7 +62,7 @@ def main() -> None:
     """Play the scene."""
     root = Path(sys.argv[1])
     folder = root / "journal"
-    stages.FRAME = stages.FRAME.repeat(3, axis=0).repeat(3, axis=1)
+    recorder_scene.FRAME = recorder_scene.FRAME.repeat(3, axis=0).repeat(3, axis=1)
     seen: dict[str, object] = {"size": free_bytes(root)}
     scene = Scene(folder)
     scene.visit(60)

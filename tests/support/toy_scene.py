@@ -1,4 +1,4 @@
-"""Films and songs of two birds, and an encoder that tells them by colour and pitch."""
+"""Toy scene: films and songs of two birds, and an encoder that knows their colour and pitch."""
 
 import shutil
 from pathlib import Path
@@ -9,19 +9,20 @@ import soundfile
 from devices import scenery
 from fakes import BluePitch
 
-from birdfield.model.encoder import DIM
+from birdfield.model.encoder import DIM, Encoder
 from birdfield.model.gallery import Calibration, Gallery
 from birdfield.model.species import Species
+from birdfield.watch.recogniser import Recogniser
 from birdfield_train.toy_aviary import write_dataset
 
 COLOURS = {"Robin": (60, 60, 160), "Jay": (160, 90, 60)}  # BGR
 SONGS_HZ = {"Robin": 4000, "Jay": 1500}
 FPS = 10
-AXES = list(np.eye(DIM, dtype=np.float32))  # AXES[n] is the vector of species n
+AXES = list(np.eye(DIM, dtype=np.float32))  # the vector of species n is AXES[n]
 
 
 class ColourAndPitch(BluePitch):
-    """An encoder that knows a species by its colour and by its song's frequency."""
+    """An encoder that embeds a species by the colour of the frame and the pitch of the song."""
 
     def image_vector(self, image: np.ndarray) -> np.ndarray:
         blue, _, red = image.mean(axis=(0, 1))
@@ -32,6 +33,7 @@ class ColourAndPitch(BluePitch):
 
 
 def gallery() -> Gallery:
+    """Return a gallery of the Robin and the Jay, at right angles."""
     return Gallery(
         (Species("Robin"), Species("Jay")),
         np.repeat(AXES[:2], 3, axis=0),
@@ -42,6 +44,11 @@ def gallery() -> Gallery:
     )
 
 
+def toy_recogniser(encoder: Encoder | None = None) -> Recogniser:
+    """Return the encoder, or another one, with the gallery."""
+    return Recogniser(encoder or ColourAndPitch(), gallery(), "a1b2")
+
+
 def film(
     path: Path,
     length_s: float,
@@ -49,7 +56,7 @@ def film(
     covered: tuple[float, float] = (0, 0),
     frozen: tuple[float, float] = (0, 0),
 ) -> str:
-    """Write a video of one bird whose lens is covered, or whose camera hangs, for a time."""
+    """Write a video of one bird; the spans, in seconds, cover the lens or freeze the picture."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (128, 96))
     for index in range(round(length_s * FPS)):
         time_s = index / FPS
@@ -63,7 +70,7 @@ def film(
 def song(
     path: Path, length_s: float, bird: str = "Robin", muted: tuple[float, float] = (0, 0)
 ) -> str:
-    """Write the song of one bird, with digital silence for a time."""
+    """Write the song of one bird, with digital silence in the span `muted`, in seconds."""
     seconds = np.arange(round(length_s * 22_050)) / 22_050
     waveform = 0.4 * np.sin(2 * np.pi * SONGS_HZ[bird] * seconds)
     waveform[(seconds >= muted[0]) & (seconds < muted[1])] = 0

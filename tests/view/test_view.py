@@ -12,7 +12,7 @@ import pytest
 from journal_rows import ROBIN
 from rich.cells import cell_len
 from rich.console import Console
-from toy_scene import ColourAndPitch, film, gallery, song
+from toy_scene import film, song, toy_recogniser
 
 from birdfield.capture.camera import open_camera
 from birdfield.capture.microphone import open_microphone
@@ -26,21 +26,23 @@ from birdfield.recognise.observation import Observation
 from birdfield.view.layout import draw
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.view.state import View
-from birdfield.watch.scene import Watch
+from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.sources import Sources
 from birdfield.watch.window import Window
 
 LONG = "Orange-breasted Trillet of the Farthest Southern Meadows"
+WatchedScene = tuple[SceneWatcher, MeteredMicrophone]
 NOON = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[tuple[Watch, MeteredMicrophone]]:
+def scene(tmp_path: Path) -> Iterator[WatchedScene]:
     """A Robin that is seen and heard for 12 s."""
     camera = open_camera(film(tmp_path / "a.avi", 12))
     microphone = open_microphone(song(tmp_path / "a.wav", 12), YAMNET.rate_hz)
     assert camera and microphone
     metered = MeteredMicrophone(microphone, YAMNET.rate_hz)
-    yield Watch(ColourAndPitch(), gallery(), camera, metered, fast=True), metered
+    yield SceneWatcher(toy_recogniser(), Sources(camera, metered), fast=True), metered
     camera.close()
     metered.close()
 
@@ -100,7 +102,7 @@ def has(drawn: list[str], *words: str) -> bool:
     return any(all(word in line for word in words) for line in drawn)
 
 
-def test_a_view_tells_what_is_there(scene: tuple[Watch, MeteredMicrophone]) -> None:
+def test_a_view_tells_what_is_there(scene: WatchedScene) -> None:
     view = View(scene[0], "toy.birdfield", scene[1], None)
     assert has(lines(view), "Nothing yet")
     seen = list(view.windows())
@@ -115,7 +117,7 @@ def test_a_view_tells_what_is_there(scene: tuple[Watch, MeteredMicrophone]) -> N
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60), (60, 24), (80, 15), (40, 12)])
 @pytest.mark.parametrize("colours", [True, False])
 def test_a_view_fits_its_terminal(
-    scene: tuple[Watch, MeteredMicrophone], width: int, height: int, colours: bool
+    scene: WatchedScene, width: int, height: int, colours: bool
 ) -> None:
     view = View(scene[0], "a-model-with-a-name-that-is-as-long-as-a-line-" * 2, scene[1], None)
     view.messages += ["a message that is a good deal longer than the terminal is wide " * 3] * 3
@@ -129,7 +131,9 @@ def test_a_view_fits_its_terminal(
     assert width < 80 or has(drawn, "[red]Robin[/]"), "a name is no markup"
 
 
-def test_an_answer_fades_when_nothing_follows(scene: tuple[Watch, MeteredMicrophone]) -> None:
+def test_an_answer_fades_when_nothing_follows(
+    scene: WatchedScene,
+) -> None:
     view = View(scene[0], "toy", scene[1], None)
     view.take(window(decision("Jay", agreement="disagree"), 5))
     assert has(lines(view), "sight and sound disagree")
@@ -141,9 +145,7 @@ def test_an_answer_fades_when_nothing_follows(scene: tuple[Watch, MeteredMicroph
     assert has(lines(view), "unknown; nearest are") and has(lines(view), "by sound alone")
 
 
-def test_the_visits_of_today_come_from_the_journal(
-    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path
-) -> None:
+def test_the_visits_of_today_come_from_the_journal(scene: WatchedScene, tmp_path: Path) -> None:
     """One of yesterday is not told; one that comes while the view is there is."""
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
@@ -164,7 +166,7 @@ def test_the_visits_of_today_come_from_the_journal(
             assert has(lines(view), "undecided", "heard")
 
 
-def test_today_ends_at_midnight(scene: tuple[Watch, MeteredMicrophone], tmp_path: Path) -> None:
+def test_today_ends_at_midnight(scene: WatchedScene, tmp_path: Path) -> None:
     """Before anybody writes to the journal: a night may be long."""
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
@@ -178,7 +180,7 @@ def test_today_ends_at_midnight(scene: tuple[Watch, MeteredMicrophone], tmp_path
 
 
 def test_today_begins_at_midnight_on_the_day_on_which_summer_time_does(
-    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path, berlin: None
+    scene: WatchedScene, tmp_path: Path, berlin: None
 ) -> None:
     """At 12:00 of that day, midnight was 11 hours ago."""
     noon = datetime(2026, 3, 29, 10, tzinfo=UTC)
@@ -195,7 +197,7 @@ def test_today_begins_at_midnight_on_the_day_on_which_summer_time_does(
 
 
 def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
-    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    scene: WatchedScene, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
@@ -226,7 +228,7 @@ def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
     ],
 )
 def test_species_are_called_as_the_user_calls_them(
-    scene: tuple[Watch, MeteredMicrophone], code: str, name: str, width: int, shown: str
+    scene: WatchedScene, code: str, name: str, width: int, shown: str
 ) -> None:
     """Half of 80 columns less the frame's 4 are 36.
 
@@ -244,7 +246,7 @@ def test_species_are_called_as_the_user_calls_them(
 
 
 def test_visits_are_listed_with_the_scientific_name_that_the_journal_has(
-    scene: tuple[Watch, MeteredMicrophone], tmp_path: Path
+    scene: WatchedScene, tmp_path: Path
 ) -> None:
     """The right half of 120 columns has 60 - 4 - 5 - 11 - 4 = 36 for a name: 11 + 1 + 18 fit."""
     names = Names([Species("Robin", None, {"de": "Rotkehlchen"})], "de")

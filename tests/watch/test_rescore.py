@@ -1,5 +1,7 @@
+"""Rescore: past visits after species were enrolled, removed or renamed."""
+
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +17,22 @@ from birdfield.journal.database import Journal, open_journal
 from birdfield.journal.queries import Selection, visit_line, visits_of
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
-from birdfield.settings.rules import Rules
-from birdfield.watch.rescore import check_models, rescore
+from birdfield.settings.rules import LiveRules, Rules
+from birdfield.watch.recogniser import Recogniser
+from birdfield.watch.rescore import Rescored, check_models, rescore
 
 ENCODER = BluePitch()
+
+
+def changes(
+    journal: Journal,
+    gallery: Gallery,
+    rules: Rules = Rules(),  # noqa: B008 - it is immutable
+    renamed: Mapping[str, str] | None = None,
+) -> list[Rescored]:
+    """Score a journal again with a gallery, and return the visits that changed."""
+    recogniser = Recogniser(ENCODER, gallery, "a1b2", LiveRules(rules))
+    return list(rescore(journal, recogniser, renamed or {}))
 
 
 def vector(degrees: float) -> bytes:
@@ -26,7 +40,7 @@ def vector(degrees: float) -> bytes:
 
 
 def with_dunnock() -> Gallery:
-    """The species of the factory, and a Dunnock at 30 degrees, between Jay and Robin."""
+    """Return the factory species, and a Dunnock at 30 degrees, between Jay and Robin."""
     known = factory()
     return replace(
         known,
@@ -40,7 +54,7 @@ def with_dunnock() -> Gallery:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    """A Robin at 60 and one at 35 degrees, a visit without a vector, and an undecided one."""
+    """Yield Robins at 60 and 35 degrees, a visit without a vector, and an undecided visit."""
     with closing(open_journal(tmp_path / "journal")) as opened:
         opened.start_session("a1b2", None, None, DAWN, None)
         plain = replace(ROBIN, evidence=(), embeddings={})
@@ -70,9 +84,9 @@ def species(journal: Journal) -> list[tuple[str | None, str | None, str | None]]
     ]
 
 
-def test_history_is_answered_by_the_store_as_it_is_now(journal: Journal) -> None:
-    """The Robin at 35 degrees was a Dunnock, and so was what was torn between Robin and Jay."""
-    changed = list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))
+def test_visits_get_the_species_of_the_present_store(journal: Journal) -> None:
+    """The Robin at 35 degrees becomes a Dunnock, and so does the undecided visit at 29 degrees."""
+    changed = changes(journal, with_dunnock())
     assert [(each.visit, each.before, each.after) for each in changed] == [
         (2, "Robin", "Dunnock"),
         (4, None, "Dunnock"),
@@ -86,26 +100,26 @@ def test_history_is_answered_by_the_store_as_it_is_now(journal: Journal) -> None
     row = journal.database.execute("SELECT score, candidates FROM visits WHERE id = 2").fetchone()
     assert row["score"] == pytest.approx(changed[0].score)
     assert json.loads(row["candidates"])[0][0] == "Dunnock"
-    assert list(rescore(journal, ENCODER, with_dunnock(), "a1b2")) == []
+    assert changes(journal, with_dunnock()) == []
 
 
-def test_a_store_that_has_not_changed_changes_nothing(journal: Journal) -> None:
-    """What was undecided stays so: its mean, at 29 degrees, leans to the Jay all the same."""
+def test_an_unchanged_store_changes_nothing(journal: Journal) -> None:
+    """The visit at 29 degrees stays undecided, although its mean is nearest to the Jay."""
     before = species(journal)
-    assert list(rescore(journal, ENCODER, factory(), "a1b2")) == []
+    assert changes(journal, factory()) == []
     assert species(journal) == before
 
 
-def test_a_visit_stays_whose_mean_is_not_sure_enough_of_its_species(journal: Journal) -> None:
-    """At 120 + 65 degrees the cosine to the Wren is 0.42, less than its 0.5; no other is nearer."""
+def test_an_uncertain_visit_keeps_its_species(journal: Journal) -> None:
+    """At 120 + 65 degrees the cosine to the Wren is 0.42, below its threshold of 0.5."""
     journal.add_visit(
         replace(ROBIN, species="Wren", evidence=(), embeddings={"image": vector(185)}), "a1b2"
     )
-    assert list(rescore(journal, ENCODER, factory(), "a1b2")) == []
+    assert changes(journal, factory()) == []
 
 
-def test_a_species_that_was_removed_leaves_its_visits_to_the_next(journal: Journal) -> None:
-    """Without the Robin, 60 degrees is nearest to the Jay: a cosine of 0.5, 0.15 too little."""
+def test_the_visits_of_a_removed_species_go_to_the_next_species(journal: Journal) -> None:
+    """Without the Robin, 60 degrees is nearest to the Jay: its cosine, 0.5, is 0.15 below 0.65."""
     known = factory()
     rows = known.owner != 1
     without = replace(
@@ -116,17 +130,17 @@ def test_a_species_that_was_removed_leaves_its_visits_to_the_next(journal: Journ
         owner=(known.owner[rows] // 2).astype(np.int32),
         thresholds=np.full((2, 3), 0.65, np.float32),
     )
-    changed = list(rescore(journal, ENCODER, without, "a1b2"))
+    changed = changes(journal, without)
     assert [(each.visit, each.after) for each in changed] == [(1, None), (2, "Jay")]
 
 
-def test_what_was_undecided_is_named_by_a_species_only_while_there_is_that(
+def test_an_undecided_visit_has_a_species_only_while_that_is_enrolled(
     journal: Journal,
 ) -> None:
-    """Named a Dunnock, it goes back to Robin or Jay, of which its mean leans to one."""
+    """The visit becomes a Dunnock, and undecided again once the Dunnock is removed."""
     first = journal.database.execute("SELECT candidates FROM visits WHERE id = 4").fetchone()[0]
-    assert len(list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))) == 2
-    without = list(rescore(journal, ENCODER, factory(), "a1b2", Rules(exclude=frozenset({"Jay"}))))
+    assert len(changes(journal, with_dunnock())) == 2
+    without = changes(journal, factory(), Rules(exclude=frozenset({"Jay"})))
     assert [(each.visit, each.before, each.after) for each in without] == [
         (2, "Dunnock", "Robin"),
         (4, "Dunnock", None),
@@ -135,16 +149,16 @@ def test_what_was_undecided_is_named_by_a_species_only_while_there_is_that(
         journal.database.execute("SELECT candidates FROM visits WHERE id = 4").fetchone()[0]
         == first
     )
-    assert [each.after for each in rescore(journal, ENCODER, with_dunnock(), "a1b2")] == [
+    assert [each.after for each in changes(journal, with_dunnock())] == [
         "Dunnock",
         "Dunnock",
     ]
 
 
-def test_an_unknown_visit_is_listed_as_such(journal: Journal) -> None:
-    """The Robin at 60 degrees is like no species any more; the one that was torn is undecided."""
+def test_an_unknown_visit_is_listed_as_unknown(journal: Journal) -> None:
+    """The Robin at 60 degrees is far from all species; the undecided visit stays undecided."""
     far = replace(factory(), vectors=np.repeat(at(240)[None], 9, axis=0))
-    assert [(each.visit, each.first) for each in rescore(journal, ENCODER, far, "a1b2")] == [
+    assert [(each.visit, each.first) for each in changes(journal, far)] == [
         (1, "Robin"),
         (2, "Robin"),
     ]
@@ -153,10 +167,10 @@ def test_an_unknown_visit_is_listed_as_such(journal: Journal) -> None:
     assert "  undecided: Robin or Jay  0.97  " in lines[3]
 
 
-def test_a_species_that_was_renamed_takes_its_visits_along(journal: Journal) -> None:
-    """Also one of whose windows none was sure: 60 + 62 degrees have a cosine of 0.47 to 60.
+def test_the_visits_of_a_renamed_species_get_its_new_name(journal: Journal) -> None:
+    """Uncertain visits keep their species, too: 62 and 70 degrees away the cosine is below 0.5.
 
-    Nor is the mean of one at 60 + 70 degrees; and what was torn between Robin and Jay still is.
+    The undecided visit between Robin and Jay stays undecided.
     """
     journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-2)}), "a1b2")
     journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-10)}), "a1b2")
@@ -166,14 +180,14 @@ def test_a_species_that_was_renamed_takes_its_visits_along(journal: Journal) -> 
         species=(known.species[0], Species("Redbreast"), known.species[2]),
         vectors=np.where(known.owner[:, None] == 0, at(240), known.vectors),
     )
-    changed = list(rescore(journal, ENCODER, renamed, "a1b2", renamed={"Robin": "Redbreast"}))
+    changed = changes(journal, renamed, renamed={"Robin": "Redbreast"})
     assert [(each.visit, each.after) for each in changed] == [
         (visit, "Redbreast") for visit in (1, 2, 5, 6)
     ]
 
 
-def test_an_answer_that_is_not_wanted_leaves_a_visit_as_it_was(journal: Journal) -> None:
-    """By the lists, by its species' threshold, or since it is not to be expected in that week."""
+def test_an_answer_that_the_rules_exclude_changes_nothing(journal: Journal) -> None:
+    """The lists, the species' threshold or its prior of that week exclude the Dunnock."""
     before = species(journal)
 
     def unexpected(_: int) -> NDArray[np.float64]:
@@ -185,13 +199,14 @@ def test_an_answer_that_is_not_wanted_leaves_a_visit_as_it_was(journal: Journal)
         Rules(include=frozenset({"Robin"})),
         Rules(log_prior=unexpected),
     ):
-        assert list(rescore(journal, ENCODER, with_dunnock(), "a1b2", rules)) == [], rules
+        assert changes(journal, with_dunnock(), rules) == [], rules
     assert species(journal) == before
 
 
 def test_a_dry_run_changes_nothing(journal: Journal) -> None:
     before = species(journal)
-    assert len(list(rescore(journal, ENCODER, with_dunnock(), "a1b2", dry_run=True))) == 2
+    recogniser = Recogniser(ENCODER, with_dunnock(), "a1b2")
+    assert len(list(rescore(journal, recogniser, dry_run=True))) == 2
     assert species(journal) == before
 
 
@@ -202,14 +217,14 @@ def test_another_model_is_refused_with_both_ids(journal: Journal) -> None:
         check_models(journal, "c3d4")
 
 
-def test_visits_of_another_model_are_left_alone_and_told(journal: Journal) -> None:
+def test_visits_of_another_model_are_listed_and_unchanged(journal: Journal) -> None:
     journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(35)}), "c3d4")
     assert check_models(journal, "c3d4") == [("a1b2", 3)]
-    changed = list(rescore(journal, ENCODER, with_dunnock(), "c3d4"))
+    changed = list(rescore(journal, Recogniser(ENCODER, with_dunnock(), "c3d4")))
     assert [each.visit for each in changed] == [5]
 
 
-def test_a_journal_without_vectors_is_said_so(tmp_path: Path) -> None:
+def test_a_journal_without_vectors_is_an_error(tmp_path: Path) -> None:
     with (
         closing(open_journal(tmp_path)) as empty,
         pytest.raises(InputError, match="there is nothing to score again"),
@@ -220,14 +235,14 @@ def test_a_journal_without_vectors_is_said_so(tmp_path: Path) -> None:
 def test_a_damaged_vector_is_refused(journal: Journal) -> None:
     journal.database.execute("UPDATE embeddings SET vector = x'00' WHERE visit = 1")
     with pytest.raises(InputError, match="visit 1: its vector has 1 bytes; expected 512"):
-        list(rescore(journal, ENCODER, factory(), "a1b2"))
+        changes(journal, factory())
 
 
 @pytest.mark.parametrize("damage", ["candidates = '[[\"Rob'", "started = '2026-05-01T04:3\x13'"])
-def test_a_damaged_row_is_left_alone_and_told(
+def test_a_damaged_row_is_logged_and_unchanged(
     journal: Journal, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal.database.execute(f"UPDATE visits SET {damage} WHERE id = 2")
-    changed = list(rescore(journal, ENCODER, with_dunnock(), "a1b2"))
+    changed = changes(journal, with_dunnock())
     assert [each.visit for each in changed] == [4]
     assert "visit 2 is damaged, and left alone" in caplog.text

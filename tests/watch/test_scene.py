@@ -1,3 +1,5 @@
+"""Scene: windows and decisions of files and live sources, at real pace and faster."""
+
 import itertools
 import logging
 import math
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from devices import mjpeg_camera, scenery
-from toy_scene import COLOURS, FPS, SONGS_HZ, ColourAndPitch, film, gallery, song
+from toy_scene import COLOURS, FPS, SONGS_HZ, ColourAndPitch, film, song, toy_recogniser
 
 from birdfield.capture.camera import open_camera
 from birdfield.capture.latency import Latency
@@ -26,12 +28,14 @@ from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.yamnet import CLASSES
 from birdfield.recognise.decide import Decision
 from birdfield.recognise.observation import Observation, to_json
-from birdfield.watch.overruns import HOT, LATE, SOUND
-from birdfield.watch.scene import DECISION_S, Watch
+from birdfield.watch.overruns import DROPPED, SOUND_OVERRUN, THROTTLED
+from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.sources import Sources
+from birdfield.watch.window import WINDOW_STEP_S
 
 
 def garden_film(path: Path, length_s: float, bird: tuple[float, float] = (0, 0)) -> str:
-    """Write a video of a still garden, 320 x 240, in which a bird sits for a time."""
+    """Write a video of a still garden, 320 x 240, with a bird from bird[0] to bird[1] s."""
     rng = np.random.default_rng(0)
     garden = cv2.resize(scenery(0), (320, 240))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (320, 240))
@@ -47,8 +51,8 @@ def garden_film(path: Path, length_s: float, bird: tuple[float, float] = (0, 0))
 def observe(image: str, audio: str, fast: bool = True) -> list[Observation]:
     camera, microphone = open_camera(image), open_microphone(audio, YAMNET.rate_hz)
     try:
-        watch = Watch(ColourAndPitch(), gallery(), camera, microphone, fast)
-        return list(watch.observations())
+        watcher = SceneWatcher(toy_recogniser(), Sources(camera, microphone), fast)
+        return list(watcher.observations())
     finally:
         for source in (camera, microphone):
             if source is not None:
@@ -56,18 +60,18 @@ def observe(image: str, audio: str, fast: bool = True) -> list[Observation]:
 
 
 def senses(observations: list[Observation]) -> dict[int, tuple[str, ...]]:
-    """Return what each window, by its number, was decided from."""
+    """Return the senses of each decision by the number of its window."""
     assert all(entry.start_s is not None for entry in observations)
     return {
-        round((entry.start_s or 0) / DECISION_S): entry.decision.senses for entry in observations
+        round((entry.start_s or 0) / WINDOW_STEP_S): entry.decision.senses for entry in observations
     }
 
 
 BOTH, SEEN, HEARD = EACH_SENSE, (Sense.IMAGE,), (Sense.AUDIO,)
 
 
-def test_a_scene_of_two_files_is_decided_every_window(tmp_path: Path) -> None:
-    """12 s: windows at 0, 2.4, 4.8 and 7.2 s; the last would end at 12.495 s, the files before."""
+def test_every_window_of_two_files_is_decided(tmp_path: Path) -> None:
+    """Windows of 12 s start at 0, 2.4, 4.8 and 7.2 s; the files end within the last, at 12 s."""
     image, audio = film(tmp_path / "a.avi", 12), song(tmp_path / "a.wav", 12)
     began = datetime.now(UTC)
     observations = observe(image, audio)
@@ -86,19 +90,19 @@ def test_a_scene_of_two_files_is_decided_every_window(tmp_path: Path) -> None:
 
 
 def test_a_bird_seen_and_another_heard_are_one_joint_decision(tmp_path: Path) -> None:
-    """The mean of two orthogonal vectors has a cosine of 1/sqrt(2) with each: no margin."""
+    """The mean of two orthogonal vectors has a cosine of 1/sqrt(2) with each: the margin is 0."""
     observations = observe(film(tmp_path / "a.avi", 6), song(tmp_path / "a.wav", 6, "Jay"))
     assert observations[0].decision.similarity == pytest.approx(math.sqrt(0.5), abs=1e-5)
     assert observations[0].decision.margin == pytest.approx(0, abs=1e-5)
 
 
-def test_a_covered_camera_and_a_muted_microphone_are_left_out_meanwhile(
+def test_a_covered_camera_and_a_muted_microphone_are_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Windows end at 5.3, 7.7, 10.1, 12.5, 14.9, 17.3, 19.7 and, the last, at 20 s.
+    """Windows end at 5.3, 7.7, 10.1, 12.5, 14.9, 17.3 and 19.7 s, and the last at 20 s.
 
-    The newest frame is dark from 4 to 9 s: in windows 0 and 1. The sound from 7 to 14.9 s is
-    muted: window 3 is [7.2, 12.495) and window 4 [9.6, 14.895); in 2 and 5 some is heard.
+    From 4 to 9 s the camera is covered: the newest frames of windows 0 and 1 are dark. From 7 to
+    14.9 s the microphone is muted: throughout window 3, [7.2, 12.495), and 4, [9.6, 14.895).
     """
     caplog.set_level(logging.INFO)
     observations = observe(
@@ -123,8 +127,8 @@ def test_a_covered_camera_and_a_muted_microphone_are_left_out_meanwhile(
     ]
 
 
-def test_a_camera_that_hangs_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The picture stands still from 2 to 8 s: for 3.2 s at 5.2 s, for 5.6 s at 7.6 s."""
+def test_a_frozen_camera_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The picture is frozen from 2 to 8 s: for 3.2 s by 5.2 s, for 5.6 s by 7.6 s."""
     observations = observe(
         film(tmp_path / "a.avi", 12, frozen=(2, 8)), song(tmp_path / "a.wav", 12)
     )
@@ -148,31 +152,29 @@ def test_without_a_usable_sense_there_is_no_decision(
     ]
 
 
-def test_a_frame_is_joined_only_with_the_sound_of_its_own_window(tmp_path: Path) -> None:
-    """The last frame, at 2.9 s, lies within windows 0 and 1 but not within [4.8, 10.095)."""
+def test_a_frame_is_fused_only_with_the_sound_of_its_window(tmp_path: Path) -> None:
+    """The last frame, at 2.9 s, lies in windows 0 and 1, but not in window 2, [4.8, 10.095)."""
     observations = observe(film(tmp_path / "a.avi", 3), song(tmp_path / "a.wav", 12))
     assert senses(observations) == {0: BOTH, 1: BOTH, 2: HEARD, 3: HEARD}
 
 
-def test_sound_that_ends_first_leaves_the_camera(
+def test_after_the_end_of_the_sound_the_camera_decides(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """6 s of sound: window 1 has 3.6 s of it, window 2 1.2 s, window 3 none."""
+    """Of 6 s of sound, window 1 has 3.6 s, window 2 1.2 s and window 3 none."""
     observations = observe(film(tmp_path / "a.avi", 12), song(tmp_path / "a.wav", 6))
     assert senses(observations) == {0: BOTH, 1: BOTH, 2: BOTH, 3: SEEN}
     assert caplog.messages == ["microphone: ended; deciding by sight alone"]
 
 
 @pytest.mark.parametrize(("length_s", "windows"), [(0.9, 0), (1.1, 1), (5.295, 1), (5.4, 2)])
-def test_one_second_of_sound_is_enough_for_a_window(
-    tmp_path: Path, length_s: float, windows: int
-) -> None:
+def test_a_window_needs_one_second_of_sound(tmp_path: Path, length_s: float, windows: int) -> None:
     observations = observe("none", song(tmp_path / "a.wav", length_s))
     assert len(observations) == windows
     assert all(entry.end_s == pytest.approx(length_s) for entry in observations[-1:])
 
 
-def test_a_sense_alone_is_watched(tmp_path: Path) -> None:
+def test_each_sense_is_watched_alone(tmp_path: Path) -> None:
     seen = observe(film(tmp_path / "a.avi", 6, "Jay"), "none")
     heard = observe("none", song(tmp_path / "a.wav", 6, "Jay"))
     assert senses(seen) == {0: SEEN, 1: SEEN} and senses(heard) == {0: HEARD, 1: HEARD}
@@ -181,10 +183,10 @@ def test_a_sense_alone_is_watched(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_fast_and_real_pace_decide_the_same(tmp_path: Path) -> None:
-    """The windows of 6 s end at 5.295 and 7.695 s: so long it takes at real pace, and no shorter.
+def test_decisions_do_not_depend_on_the_pace(tmp_path: Path) -> None:
+    """At real pace the windows of 6 s, which end at 5.295 and 7.695 s, need at least 7.695 s.
 
-    How much longer, and how quick the other way is, is up to the machine.
+    An upper limit, and the duration with `fast`, depend on the machine.
     """
     image = film(tmp_path / "a.avi", 6, covered=(5, 5.5))
     audio = song(tmp_path / "a.wav", 6, "Jay", muted=(0, 2.4))
@@ -199,8 +201,8 @@ def test_fast_and_real_pace_decide_the_same(tmp_path: Path) -> None:
     assert began + ends < real[0].time < datetime.now(UTC) - waited
 
 
-class Attentive(ColourAndPitch):
-    """Remembers what it was shown and made to hear."""
+class Recording(ColourAndPitch):
+    """An encoder that records the shapes of its pictures and counts its sounds."""
 
     def __init__(self) -> None:
         self.shown: list[tuple[int, ...]] = []
@@ -215,70 +217,67 @@ class Attentive(ColourAndPitch):
         return super().audio_vector(frames)
 
 
-def test_a_still_scene_is_looked_at_once_and_a_bird_as_long_as_it_is_there(
+def test_a_still_scene_is_embedded_once_and_a_bird_in_each_window(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The bird of 32 px is there from 9 to 14 s; windows start at 0, 2.4 ... 16.8 s.
+    """A bird of 32 px is present from 9 to 14 s; windows start at 0, 2.4 ... 16.8 s.
 
-    The last look at it is at 13.5 s, in window 5, [12, 17.295); the first is in 2, [4.8, 10.095).
+    It is seen first in window 2, [4.8, 10.095), and last in window 5, [12, 17.295).
     """
     caplog.set_level(logging.INFO)
     camera = open_camera(garden_film(tmp_path / "a.avi", 22, bird=(9, 14)))
-    encoder = Attentive()
-    watch = Watch(encoder, gallery(), camera, None, fast=True)
-    observations = list(watch.observations())
+    encoder = Recording()
+    watcher = SceneWatcher(toy_recogniser(encoder), Sources(camera, None), fast=True)
+    observations = list(watcher.observations())
     assert senses(observations) == {0: SEEN, 2: SEEN, 3: SEEN, 4: SEEN, 5: SEEN}
-    assert encoder.shown[0] == (240, 320, 3), "all of a new scene"
+    assert encoder.shown[0] == (240, 320, 3), "the whole frame of a new scene"
     assert all(48 <= side <= 80 for shape in encoder.shown[1:] for side in shape[:2])
-    assert watch.idle == 3
+    assert watcher.quiet == 3
     assert caplog.messages == ["nothing moved and no bird was heard in 3 windows"]
 
 
-def test_a_sound_that_does_not_stand_out_is_not_heard(tmp_path: Path) -> None:
-    """A hum of -60 dB is known after some 30 s; a song comes at 60 s, in 22, [52.8, 58.1), not yet.
+def test_background_sound_is_not_embedded(tmp_path: Path) -> None:
+    """A hum of -60 dB is background after about 30 s, and a song starts at 60 s.
 
-    Window 23 is [55.2, 60.495), and 25 ends with the file at 65 s.
+    Window 22 is [52.8, 58.1), window 23 [55.2, 60.495), and window 25 ends with the file at 65 s.
     """
     hum = np.random.default_rng(0).normal(0, 0.001, 65 * 16_000)
     seconds = np.arange(len(hum)) / 16_000
     hum += 0.1 * np.sin(2 * np.pi * SONGS_HZ["Robin"] * seconds) * (seconds >= 60)
     soundfile.write(tmp_path / "a.wav", hum, 16_000)
-    encoder = Attentive()
-    watch = Watch(
-        encoder,
-        gallery(),
-        None,
-        open_microphone(str(tmp_path / "a.wav"), YAMNET.rate_hz),
-        fast=True,
-    )
-    heard = senses(list(watch.observations()))
+    encoder = Recording()
+    microphone = open_microphone(str(tmp_path / "a.wav"), YAMNET.rate_hz)
+    watcher = SceneWatcher(toy_recogniser(encoder), Sources(None, microphone), fast=True)
+    heard = senses(list(watcher.observations()))
     assert [window for window in heard if window >= 15] == [23, 24, 25]
-    assert encoder.heard == len(heard) and watch.idle == 26 - len(heard)
+    assert encoder.heard == len(heard) and watcher.quiet == 26 - len(heard)
 
 
-def test_a_sound_without_a_bird_is_no_observation(tmp_path: Path) -> None:
-    """The classes are all 0: nothing is embedded, except beside a picture."""
+def test_sound_without_a_bird_is_no_observation(tmp_path: Path) -> None:
+    """All class scores are 0: the sound is embedded only beside a picture."""
 
-    class Birdless(Attentive):
+    class WithoutBirds(Recording):
         def hear(self, waveform: np.ndarray) -> Heard:
             frames = super().hear(waveform).frames
             return Heard(frames, lambda: np.zeros((1, CLASSES), np.float32))
 
-    encoder, audio = Birdless(), song(tmp_path / "a.wav", 6)
-    watch = Watch(encoder, gallery(), None, open_microphone(audio, YAMNET.rate_hz), fast=True)
-    assert list(watch.observations()) == [] and watch.idle == 2 and encoder.heard == 0
+    encoder, audio = WithoutBirds(), song(tmp_path / "a.wav", 6)
+    sources = Sources(None, open_microphone(audio, YAMNET.rate_hz))
+    watcher = SceneWatcher(toy_recogniser(encoder), sources, fast=True)
+    assert list(watcher.observations()) == [] and watcher.quiet == 2 and encoder.heard == 0
     camera = open_camera(film(tmp_path / "a.avi", 6))
-    watch = Watch(encoder, gallery(), camera, open_microphone(audio, YAMNET.rate_hz), fast=True)
-    assert senses(list(watch.observations())) == {0: BOTH, 1: BOTH} and encoder.heard == 2
+    sources = Sources(camera, open_microphone(audio, YAMNET.rate_hz))
+    watcher = SceneWatcher(toy_recogniser(encoder), sources, fast=True)
+    assert senses(list(watcher.observations())) == {0: BOTH, 1: BOTH} and encoder.heard == 2
 
 
-def test_nothing_to_watch_is_told() -> None:
+def test_a_scene_without_sources_is_refused() -> None:
     with pytest.raises(UsageError, match="neither a camera nor a microphone"):
-        Watch(ColourAndPitch(), gallery(), None, None)
+        SceneWatcher(toy_recogniser(), Sources(None, None))
 
 
-class Garden:
-    """Stands for a live camera, whose frames are always new."""
+class LiveGarden:
+    """A live camera whose frames are always new."""
 
     name, live, ended, end_s, throttled = "garden", True, False, math.inf, False
 
@@ -294,17 +293,17 @@ class Garden:
         return Shot(scenery(len(self.asked), COLOURS["Jay"]), end_s - 0.1, 0.0)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""
 
 
 def test_fast_is_refused_for_a_live_source() -> None:
-    with pytest.raises(UsageError, match="cannot be watched faster than time passes; leave out"):
-        Watch(ColourAndPitch(), gallery(), Garden(), None, fast=True)
+    with pytest.raises(UsageError, match="cannot be watched faster than time passes; watch it"):
+        SceneWatcher(toy_recogniser(), Sources(LiveGarden(), None), fast=True)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """Let the process's time pass only as the test says; a wait takes no time of its own."""
+    """Replace monotonic time: it advances by waiting, without delay, and by the test."""
     now_s = [1000.0]
 
     def wait(self: object, timeout: float) -> None:
@@ -315,43 +314,44 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     yield now_s
 
 
-def test_a_window_tells_how_long_the_machine_has_slept(
+def test_a_window_has_the_sleep_of_the_machine(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asleep_s = 0.0
     monkeypatch.setattr("time.clock_gettime", lambda _: clock[0] + asleep_s)
-    windows = Watch(ColourAndPitch(), gallery(), Garden(), None).windows()
-    told = [next(windows).slept_s]
+    windows = SceneWatcher(toy_recogniser(), Sources(LiveGarden(), None)).windows()
+    slept = [next(windows).slept_s]
     asleep_s = 20_000.0
-    told += [window.slept_s for window in itertools.islice(windows, 2)]
-    assert told == [0, 20_000, 20_000]
+    slept += [window.slept_s for window in itertools.islice(windows, 2)]
+    assert slept == [0, 20_000, 20_000]
 
 
-@pytest.mark.parametrize("late_s", [0.0, 2.0])
-def test_a_late_live_scene_goes_on_with_its_newest_window(
-    late_s: float, clock: list[float], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("latency_s", [0.0, 2.0])
+def test_a_late_live_scene_continues_with_its_newest_window(
+    latency_s: float, clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Decided at 5.295 s, and ready at 12.795 s, when windows 1, 2 and 3 are complete: on with 3.
+    """Window 0 is complete at 5.295 s; when its decision is ready, at 12.795 s, window 3 is, too.
 
-    Window 3, [7.2, 12.495), is ready in time for 4, which is waited for until 14.895 s; with a
-    camera that is itself late, all is later by so much.
+    Windows 1 and 2 are dropped. Window 3, [7.2, 12.495), is ready before window 4 is complete, at
+    14.895 s. The latency of the camera delays all of this.
     """
-    camera = Garden()
-    watch = Watch(ColourAndPitch(), gallery(), camera, None, latency=Latency(camera_s=late_s))
-    windows = watch.observations()
+    camera = LiveGarden()
+    sources = Sources(camera, None, Latency(camera_s=latency_s))
+    watcher = SceneWatcher(toy_recogniser(), sources)
+    windows = watcher.observations()
     starts = [next(windows).start_s]
     clock[0] += 7.5
     starts += [entry.start_s for entry in itertools.islice(windows, 2)]
     assert starts == pytest.approx([0, 7.2, 9.6])
-    assert watch.skipped == 2
-    assert clock[0] == pytest.approx(1000 + 9.6 + YAMNET.window_s + late_s)
-    asked = (1007.2 + late_s, 1012.495 + late_s)
-    assert camera.asked[1] == pytest.approx(asked), "live sources go by monotonic()"
-    assert caplog.messages == ["processing takes longer than 2.4 s a window; windows are skipped"]
+    assert watcher.dropped == 2
+    assert clock[0] == pytest.approx(1000 + 9.6 + YAMNET.window_s + latency_s)
+    asked = (1007.2 + latency_s, 1012.495 + latency_s)
+    assert camera.asked[1] == pytest.approx(asked), "live sources follow time.monotonic()"
+    assert caplog.messages == ["processing takes longer than 2.4 s a window; windows are dropped"]
 
 
-class Air:
-    """Stands for a live microphone in which nothing is to be heard."""
+class SilentMicrophone:
+    """A live microphone that delivers no sound."""
 
     name, live, ended, end_s, loss, overruns = "air", True, False, math.inf, None, 0
 
@@ -362,16 +362,14 @@ class Air:
         self.asked.append((start_s, end_s))
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""
 
 
 @pytest.mark.parametrize("latency", [Latency(1.5, 0.25), Latency(0.25, 1.5)])
-def test_what_happened_together_is_judged_together_however_late_it_comes(
-    latency: Latency, clock: list[float]
-) -> None:
-    """Window 0 is of 0 to 5.295 s, and is there 1.5 s later, by the sense that is later."""
-    camera, microphone = Garden(), Air()
-    windows = Watch(ColourAndPitch(), gallery(), camera, microphone, latency=latency).windows()
+def test_sources_of_different_latency_are_aligned(latency: Latency, clock: list[float]) -> None:
+    """Window 0, [0, 5.295), is complete after the greater latency, 1.5 s."""
+    camera, microphone = LiveGarden(), SilentMicrophone()
+    windows = SceneWatcher(toy_recogniser(), Sources(camera, microphone, latency)).windows()
     began = datetime.now(UTC)
     window = next(windows)
     assert clock[0] == pytest.approx(1006.795)
@@ -384,33 +382,37 @@ def test_what_happened_together_is_judged_together_however_late_it_comes(
     assert began - late <= window.time <= datetime.now(UTC) - late
 
 
-def test_a_window_tells_what_was_lost_so_far(clock: list[float]) -> None:
-    """Of two windows that are left out the next one tells, as of three overruns of the sound."""
-    microphone = Air()
-    windows = Watch(ColourAndPitch(), gallery(), None, microphone).windows()
-    told = [next(windows).overruns]
+def test_a_window_counts_the_losses_so_far(clock: list[float]) -> None:
+    """Two windows are dropped, and the sound system loses samples three times."""
+    microphone = SilentMicrophone()
+    windows = SceneWatcher(toy_recogniser(), Sources(None, microphone)).windows()
+    overruns = [next(windows).overruns]
     clock[0] += 7.5
     microphone.overruns = 3
-    told.append(next(windows).overruns)
-    assert told == [{SOUND: 0, LATE: 0, HOT: 0}, {SOUND: 3, LATE: 2, HOT: 0}]
+    overruns.append(next(windows).overruns)
+    assert overruns == [
+        {SOUND_OVERRUN: 0, DROPPED: 0, THROTTLED: 0},
+        {SOUND_OVERRUN: 3, DROPPED: 2, THROTTLED: 0},
+    ]
 
 
-def test_files_are_not_late(tmp_path: Path) -> None:
+def test_files_have_no_latency(tmp_path: Path) -> None:
     camera = open_camera(film(tmp_path / "a.avi", 6))
-    watch = Watch(ColourAndPitch(), gallery(), camera, None, fast=True, latency=Latency(3, 3))
-    assert senses(list(watch.observations())) == {0: SEEN, 1: SEEN}
+    sources = Sources(camera, None, Latency(3, 3))
+    watcher = SceneWatcher(toy_recogniser(), sources, fast=True)
+    assert senses(list(watcher.observations())) == {0: SEEN, 1: SEEN}
 
 
-def test_every_second_window_is_left_out_while_the_machine_is_hot(
+def test_a_hot_machine_throttles_every_second_window(
     clock: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hot after windows 0 and 2: on with 2 and 4; then it is cool, and 5 comes."""
+    """The machine is hot after windows 0 and 2, so that 2 and 4 follow, and cool before 5."""
     monkeypatch.setattr("birdfield.watch.thermal.ZONES", tmp_path)
     (tmp_path / "thermal_zone0").mkdir()
     temperature = tmp_path / "thermal_zone0" / "temp"
-    camera = Garden()
-    watch = Watch(ColourAndPitch(), gallery(), camera, None)
-    windows = watch.observations()
+    camera = LiveGarden()
+    watcher = SceneWatcher(toy_recogniser(), Sources(camera, None))
+    windows = watcher.observations()
     starts, throttled = [], []
     for text in ("80000", "80000", "50000", "50000"):
         starts.append(next(windows).start_s)
@@ -418,34 +420,34 @@ def test_every_second_window_is_left_out_while_the_machine_is_hot(
         temperature.write_text(text)
     assert starts == pytest.approx([0, 4.8, 9.6, 12.0])
     assert throttled == [False, True, True, False]
-    assert watch.rested == 2 and watch.skipped == 0
+    assert watcher.throttled == 2 and watcher.dropped == 0
 
 
-def test_late_files_are_watched_whole(tmp_path: Path, clock: list[float]) -> None:
+def test_no_window_of_a_late_file_is_dropped(tmp_path: Path, clock: list[float]) -> None:
     microphone = open_microphone(song(tmp_path / "a.wav", 12), YAMNET.rate_hz)
-    watch = Watch(ColourAndPitch(), gallery(), None, microphone)
+    watcher = SceneWatcher(toy_recogniser(), Sources(None, microphone))
     starts = []
-    for observation in watch.observations():
+    for observation in watcher.observations():
         starts.append(observation.start_s)
         clock[0] += 20
-    assert starts == pytest.approx([0, 2.4, 4.8, 7.2]) and watch.skipped == 0
+    assert starts == pytest.approx([0, 2.4, 4.8, 7.2]) and watcher.dropped == 0
 
 
-def test_a_stopped_watch_ends_at_once() -> None:
-    """It does not wait until the first window is over, at 5.295 s."""
-    watch = Watch(ColourAndPitch(), gallery(), Garden(), None)
-    stopper = threading.Timer(0.2, watch.stop)
+def test_stop_ends_the_scene_at_once() -> None:
+    """It does not wait for the end of the first window, at 5.295 s."""
+    watcher = SceneWatcher(toy_recogniser(), Sources(LiveGarden(), None))
+    stopper = threading.Timer(0.2, watcher.stop)
     stopper.start()
     started_s = time.monotonic()
-    assert list(watch.observations()) == []
+    assert list(watcher.observations()) == []
     stopper.join()
     assert time.monotonic() - started_s < YAMNET.window_s
 
 
-def test_a_window_tells_why_a_live_source_gives_nothing(clock: list[float]) -> None:
-    """Nothing comes; its watchdog knows why two windows later, and one before frames come again."""
-    camera = Garden()
-    windows = Watch(ColourAndPitch(), gallery(), camera, None).windows()
+def test_a_window_has_the_reason_for_a_missing_source(clock: list[float]) -> None:
+    """The watchdog's reason is known two windows after the loss, and stays until frames return."""
+    camera = LiveGarden()
+    windows = SceneWatcher(toy_recogniser(), Sources(camera, None)).windows()
     faults = []
     for blind, loss in (
         (False, None),
@@ -462,15 +464,15 @@ def test_a_window_tells_why_a_live_source_gives_nothing(clock: list[float]) -> N
 
 @pytest.mark.slow
 @pytest.mark.devices
-def test_a_file_beside_a_network_camera_plays_at_real_pace(tmp_path: Path) -> None:
-    """The sound is over after 6 s; the camera goes on until the watch is stopped."""
+def test_a_file_beside_a_network_camera_is_watched_at_real_pace(tmp_path: Path) -> None:
+    """The sound ends after 6 s; the camera continues until the end of the test."""
     microphone = open_microphone(song(tmp_path / "a.wav", 6), YAMNET.rate_hz)
     with mjpeg_camera() as port:
         camera = LiveCamera(f"http://127.0.0.1:{port}/")
-        watch = Watch(ColourAndPitch(), gallery(), camera, microphone)
+        watcher = SceneWatcher(toy_recogniser(), Sources(camera, microphone))
         try:
             started_s = time.monotonic()
-            first, second = itertools.islice(watch.observations(), 2)
+            first, second = itertools.islice(watcher.observations(), 2)
             assert time.monotonic() - started_s > 2.4 + YAMNET.window_s - 0.01
         finally:
             camera.close()
