@@ -43,4 +43,4 @@ def bench(
         gallery,
         progress,
     )
-    show_figures(figures, to_table, json_file)
+    show_figures(to_table(figures), figures, json_file)

@@ -2,11 +2,12 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from birdfield.errors import UsageError
+from birdfield.errors import BirdfieldError, UsageError
 
 if TYPE_CHECKING:
     from birdfield.model.names import Names
@@ -75,16 +76,23 @@ def check_output(file: Path | None, to_stdout: bool = False) -> None:
         check_writable(file)
 
 
-def show_figures(
-    figures: dict[str, Any], to_table: Callable[[dict[str, Any]], str], json_file: Path | None
-) -> None:
-    """Print figures as a table, and write them to a JSON file; where that is -, print JSON."""
+def show_figures(table: str, figures: Mapping[str, object], json_file: Path | None) -> None:
+    """Print a table and write figures to a JSON file; if the file is -, print only JSON."""
     text = json.dumps(figures, indent=1)
     if json_file == Path("-"):
         print(text)
         return
-    print(to_table(figures))
+    print(table)
     if json_file:
         from birdfield.atomic import write_file
 
         write_file(json_file, text.encode())
+
+
+@contextmanager
+def name_option(option: str) -> Iterator[None]:
+    """Name an option at the start of each error that the block raises."""
+    try:
+        yield
+    except BirdfieldError as error:
+        raise type(error)(f"{option}: {error}") from error

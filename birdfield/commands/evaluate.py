@@ -7,106 +7,101 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from birdfield.commands import workstation
-from birdfield.commands.console import check_output, print_error, progress, show_figures
+from birdfield.commands.console import (
+    check_output,
+    name_option,
+    print_error,
+    progress,
+    show_figures,
+)
 
 if TYPE_CHECKING:
-    from birdfield.model.encoder import Encoder
-    from birdfield.model.gallery import Gallery
+    from birdfield.evaluate.evaluation import EvaluatedModel
+
+IMAGE_AND_AUDIO_DIR = "IMAGE_DIR AUDIO_DIR"
 
 
 def evaluate(
     model: Annotated[
-        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A bundle, or a training run.")
+        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A training run, or a bundle.")
     ],
-    image_dir: Annotated[Path, typer.Argument(metavar="IMAGE_DIR")],
-    audio_dir: Annotated[Path, typer.Argument(metavar="AUDIO_DIR")],
+    image_dir: Annotated[
+        Path, typer.Argument(metavar="IMAGE_DIR", help="Photographs, one folder for each species.")
+    ],
+    audio_dir: Annotated[
+        Path, typer.Argument(metavar="AUDIO_DIR", help="Recordings, one folder for each species.")
+    ],
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures; - is stdout.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is stdout."),
     ] = None,
     noise: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Sounds <kind>__<n>.wav; adds noise and damages photographs."
+            metavar="DIR",
+            help="Also measure with these noises, KIND__NUMBER.wav, and with damaged photographs.",
         ),
     ] = None,
     unknown: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="IMAGE_DIR AUDIO_DIR", help="Species that the model does not know."),
+        typer.Option(
+            metavar=IMAGE_AND_AUDIO_DIR,
+            help="Also measure with species that the model does not know.",
+        ),
     ] = None,
     no_bird: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="IMAGE_DIR AUDIO_DIR", help="Photographs and recordings of no bird."),
+        typer.Option(
+            metavar=IMAGE_AND_AUDIO_DIR,
+            help="Also measure with photographs and recordings without a bird.",
+        ),
     ] = None,
     report_dir: Annotated[
         Path | None,
         typer.Option(
-            "--report",
-            metavar="DIR",
-            help="Write a page to look at, DIR/index.html, and the figures.",
+            "--report", metavar="DIR", help="Write an HTML page, DIR/index.html, and the figures."
         ),
     ] = None,
 ) -> None:
-    """Measure a model on photographs and recordings that it was not trained on."""
-    from birdfield.evaluate.files import embed_dataset, embed_folders
-    from birdfield.evaluate.noise import find_noises, measure_noise
-    from birdfield.evaluate.scores import late_fusion, report, score
+    """Measure a model on files that it was not trained on."""
+    from birdfield.evaluate.evaluation import EvaluationData, measure
+    from birdfield.evaluate.noise_files import find_noises
+    from birdfield.evaluate.rejection import scan_unknown
     from birdfield.evaluate.table import to_table
-    from birdfield.evaluate.unknown import (
-        measure_background,
-        measure_unknown,
-        pair_background,
-        pair_unknown,
-        scan_unknown,
-        separate,
-    )
-    from birdfield.recognise.close_look import CloseLook
     from birdfield.recognise.dataset import scan_background
 
     check_output(json_file, to_stdout=True)
     if report_dir:
-        from birdfield.report import check_report, gather, write_report
+        from birdfield.report import check_report
 
         check_report(report_dir)
-    plain, gallery, model_id = open_run_or_model(model)
-    encoder = CloseLook(plain, gallery)
-    # All folders are looked into before the first of them is embedded.
-    strangers = scan_unknown(gallery.labels, *unknown) if unknown else None
-    nobody = scan_background(*no_bird) if no_bird else None
-    noises = find_noises(noise) if noise else None
-    files = embed_folders(encoder, gallery.labels, image_dir, audio_dir, progress)
-    problems = [*files.problems, *(noises.problems if noises else ())]
-    scored = score(encoder.fuse, gallery, files.images, files.audio)
-    figures = report(
-        scored, model_id, len(gallery.species), late_fusion(scored, gallery.calibration)
-    )
-    separations = {}
-    if noises:
-        figures["noise"] = measure_noise(encoder, gallery, files, noises, progress)
-    if strangers:
-        found = embed_dataset(encoder, strangers.labels, strangers, progress)
-        figures["unknown"] = measure_unknown(encoder.fuse, scored, found, strangers.labels)
-        separations["unknown"] = separate(encoder.fuse, scored, found, pair_unknown(found))
-        problems += found.problems
-    if nobody:
-        found = embed_dataset(encoder, nobody.labels, nobody, progress)
-        figures["no_bird"] = measure_background(encoder.fuse, scored, found)
-        separations["no_bird"] = separate(encoder.fuse, scored, found, pair_background(found))
-        problems += found.problems
-    for problem in problems:
+    tested = open_run_or_model(model)
+    # List all folders first: embedding takes long, and must not end in a missing folder.
+    with name_option("--unknown"):
+        unknown_species = scan_unknown(tested.gallery.labels, *unknown) if unknown else None
+    with name_option("--no-bird"):
+        background = scan_background(*no_bird) if no_bird else None
+    with name_option("--noise"):
+        noises = find_noises(noise) if noise else None
+    data = EvaluationData(image_dir, audio_dir, noises, unknown_species, background)
+    found = measure(tested, data, progress)
+    for problem in found.problems:
         print_error(f"skipped {problem}")
-    show_figures(figures, to_table, json_file)
+    show_figures(to_table(found.figures), found.figures.to_json(), json_file)
     if report_dir:
-        write_report(
-            report_dir,
-            gather(encoder.fuse, gallery, files, scored, figures, model, sys.argv, separations),
-        )
+        from birdfield.report import gather, write_report
+
+        write_report(report_dir, gather(tested.encoder.fuse, found, model, sys.argv))
 
 
-def open_run_or_model(path: Path) -> tuple["Encoder", "Gallery", str]:
-    """Open a run or a bundle: its encoder, its gallery, and the name of the model."""
+def open_run_or_model(path: Path) -> "EvaluatedModel":
+    """Open a training run or a bundle."""
+    from birdfield.evaluate.evaluation import EvaluatedModel
     from birdfield.model.open_model import open_model
+    from birdfield.recognise.close_look import CloseLook
 
     if (path / "run.json").exists():
-        return (*workstation.open_run(path), path.name)
+        encoder, gallery = workstation.open_run(path)
+        return EvaluatedModel(CloseLook(encoder, gallery), gallery, path.name)
     bundle, encoder, gallery = open_model(path)
-    return encoder, gallery, bundle.model_id
+    return EvaluatedModel(CloseLook(encoder, gallery), gallery, bundle.model_id)

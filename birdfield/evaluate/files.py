@@ -1,14 +1,13 @@
-"""Embedding the test files of two folders, for `birdfield.evaluate`."""
+"""Test files: lists the folders of an evaluation and embeds their files."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from birdfield.errors import InputError, shorten_list
-from birdfield.evaluate.pairs import Embedded
+from birdfield.evaluate.pairs import LabelledEmbeddings
 from birdfield.model.encoder import DIM, Encoder, Vector
 from birdfield.model.sense import Sense
 from birdfield.model.species import fold
@@ -16,17 +15,24 @@ from birdfield.recognise.dataset import Dataset, Sample, scan
 from birdfield.recognise.embed import embed_file
 from birdfield.recognise.identify import pool_parts
 
-log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]  # the name of a stage, steps done, all steps
+STAGES = {Sense.IMAGE: "photographs", Sense.AUDIO: "recordings"}
 
 
 @dataclass(frozen=True)
 class EmbeddedFiles:
-    """The usable files by sense, where each row of them came from, the problems of the others."""
+    """The embeddings of all usable files.
 
-    images: Embedded
-    audio: Embedded
+    Attributes:
+        images: The photographs.
+        audio: The recordings.
+        image_paths: The file behind each row of `images`.
+        audio_paths: The file behind each row of `audio`.
+        problems: A sentence for each file that cannot be used.
+    """
+
+    images: LabelledEmbeddings
+    audio: LabelledEmbeddings
     image_paths: tuple[Path, ...]
     audio_paths: tuple[Path, ...]
     problems: tuple[str, ...]
@@ -35,28 +41,31 @@ class EmbeddedFiles:
 def embed_folders(
     encoder: Encoder, labels: Sequence[str], image_dir: Path, audio_dir: Path, progress: Progress
 ) -> EmbeddedFiles:
-    """Embed every photograph and recording, all windows of a recording pooled.
+    """Embed all photographs and recordings of two folders; pool the windows of each recording.
 
     Args:
-        encoder: The model.
-        labels: Of its gallery.
-        image_dir: Photographs, a folder a species.
-        audio_dir: Recordings, a folder a species.
-        progress: Told after each file.
+        encoder: The model's encoder.
+        labels: The species of its gallery.
+        image_dir: Photographs, one folder for each species.
+        audio_dir: Recordings, one folder for each species.
+        progress: Called after each file.
 
     Raises:
-        InputError: When a folder is missing, or a species is not in the gallery.
+        InputError: When a folder is missing, holds no usable file, or names a species that the
+            gallery lacks.
     """
     dataset = scan(image_dir, audio_dir)
     dataset = replace(
-        dataset, images=_as_spelt(dataset.images, labels), audio=_as_spelt(dataset.audio, labels)
+        dataset,
+        images=_spell_as(dataset.images, labels),
+        audio=_spell_as(dataset.audio, labels),
     )
     found = {sample.label for sample in (*dataset.images, *dataset.audio)}
     unknown = sorted(found.difference(labels))
     if unknown:
         raise InputError(
-            f"the model does not know {shorten_list(unknown)}; enrol such species, or "
-            "leave their folders out"
+            f"the model does not know {shorten_list(unknown)}; enrol these species, or remove "
+            "their folders"
         )
     files = embed_dataset(encoder, labels, dataset, progress)
     if not files.image_paths and not files.audio_paths:
@@ -67,8 +76,8 @@ def embed_folders(
     return files
 
 
-def _as_spelt(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Sample, ...]:
-    """Call species as the gallery does, where a folder spells them in another case."""
+def _spell_as(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Sample, ...]:
+    """Spell each species as the gallery does, where a folder's name differs in case."""
     spelt = {**{fold(label): label for label in labels}, **{label: label for label in labels}}
     return tuple(
         replace(sample, label=spelt.get(sample.label, spelt.get(fold(sample.label), sample.label)))
@@ -79,48 +88,47 @@ def _as_spelt(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Sample,
 def embed_dataset(
     encoder: Encoder, labels: Sequence[str], dataset: Dataset, progress: Progress
 ) -> EmbeddedFiles:
-    """Embed the files of a dataset, whose species are numbered by their place in `labels`."""
+    """Embed the files of a dataset; number its species by their place in `labels`."""
     problems = [f"{path}: not a file of this data set" for path in dataset.misnamed]
-    index = {label: row for row, label in enumerate(labels)}
     recordings: dict[tuple[str, str], int] = {}
-    (images, image_paths), (audio, audio_paths) = (
-        _embed(encoder, dataset.samples(sense), index, recordings, problems, progress)
-        for sense in (Sense.IMAGE, Sense.AUDIO)
-    )
+    found: list[tuple[LabelledEmbeddings, tuple[Path, ...]]] = []
+    for sense in (Sense.IMAGE, Sense.AUDIO):
+        pooled, failed = _embed_samples(encoder, dataset.samples(sense), progress)
+        problems += failed
+        for sample in pooled:
+            recordings.setdefault((sample.label, sample.recording), len(recordings))
+        found.append((_label_all(pooled, labels, recordings), tuple(each.path for each in pooled)))
+    (images, image_paths), (audio, audio_paths) = found
     return EmbeddedFiles(images, audio, image_paths, audio_paths, tuple(problems))
 
 
-def _embed(
-    encoder: Encoder,
-    samples: Sequence[Sample],
-    index: dict[str, int],
-    recordings: dict[tuple[str, str], int],
-    problems: list[str],
-    progress: Progress,
-) -> tuple[Embedded, tuple[Path, ...]]:
-    paths: list[Path] = []
-    vectors: list[Vector] = []
-    labels: list[int] = []
-    groups: list[int] = []
+def _embed_samples(
+    encoder: Encoder, samples: Sequence[Sample], progress: Progress
+) -> tuple[dict[Sample, Vector], list[str]]:
+    """Embed samples; return the embeddings, and a sentence for each unusable file."""
+    vectors: dict[Sample, Vector] = {}
+    problems = []
     for count, sample in enumerate(samples, 1):
         try:
             part = pool_parts(embed_file(encoder, sample.path))
         except InputError as error:
             problems.append(str(error))
-            continue
-        finally:
-            progress(
-                "photographs" if sample.sense == Sense.IMAGE else "recordings", count, len(samples)
-            )
-        vector = part.image if sample.sense == Sense.IMAGE else part.audio
-        assert vector is not None  # embed_file gives what the file's ending says
-        paths.append(sample.path)
-        vectors.append(vector)
-        labels.append(index[sample.label])
-        groups.append(recordings.setdefault((sample.label, sample.recording), len(recordings)))
-    embedded = Embedded(
-        np.array(vectors, np.float32).reshape(-1, DIM),
-        np.array(labels, np.int64),
-        np.array(groups, np.int64),
+        else:
+            vector = part.image if sample.sense == Sense.IMAGE else part.audio
+            assert vector is not None  # the file's ending decides its sense
+            vectors[sample] = vector
+        progress(STAGES[sample.sense], count, len(samples))
+    return vectors, problems
+
+
+def _label_all(
+    vectors: Mapping[Sample, Vector],
+    labels: Sequence[str],
+    recordings: Mapping[tuple[str, str], int],
+) -> LabelledEmbeddings:
+    index = {label: row for row, label in enumerate(labels)}
+    return LabelledEmbeddings(
+        np.array(list(vectors.values()), np.float32).reshape(-1, DIM),
+        np.array([index[sample.label] for sample in vectors], np.int64),
+        np.array([recordings[sample.label, sample.recording] for sample in vectors], np.int64),
     )
-    return embedded, tuple(paths)

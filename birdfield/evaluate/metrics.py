@@ -1,14 +1,22 @@
-"""What evaluation counts: retrieval, intervals, what is told from the unknown, calibration."""
+"""Metrics: retrieval, confidence intervals, rejection of the unknown, and calibration."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
-BINS = 10  # of equal mass, for reliability
-QUERIES = 1024  # compared with all others at a time: memory grows with their number, not its square
+BINS = 10  # reliability bins, each with an equal number of answers
+QUERY_BATCH = 1024  # queries compared at once: memory grows with N, not with its square
+
+
+class ReliabilityBin(NamedTuple):
+    """The mean score of n answers, and the share of them that is right; both 0..1."""
+
+    score: float
+    accuracy: float
+    n: int
 
 
 def retrieval(
@@ -16,21 +24,21 @@ def retrieval(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Score each vector as a query among the others ("A Metric Learning Reality Check", 3.2).
 
-    What shares a photograph or a recording with the query is left out. A query whose species
-    has nothing else here has NaN in both results.
+    Samples that share a photograph or a recording with the query are excluded. Both results are
+    NaN for a query that has no other sample of its species.
 
     Args:
         vectors: float32 [N, D], unit.
         labels: int64 [N], species.
-        units: int64 [N] each: the photograph, the recording, or both, of every sample.
+        units: int64 [N] each: the photograph, the recording, or both, behind each sample.
 
     Returns:
         Recall@1, 0 or 1, and average precision at R, 0..1: float64 [N] each.
     """
     count = len(vectors)
     recall, precision = np.full(count, np.nan), np.full(count, np.nan)
-    for start in range(0, count, QUERIES):
-        some = slice(start, start + QUERIES)
+    for start in range(0, count, QUERY_BATCH):
+        some = slice(start, start + QUERY_BATCH)
         cosine = vectors[some] @ vectors.T
         for unit in units:
             cosine[unit[some, None] == unit[None, :]] = -np.inf
@@ -50,18 +58,18 @@ def retrieval(
 def bootstrap_ci95(
     correct: NDArray[np.bool_], *units: NDArray[np.int64], seed: int = 0
 ) -> tuple[float, float]:
-    """Find the 95 % interval of a mean, resampling the photographs and recordings behind it.
+    """Return the 95 % interval of a mean by resampling photographs and recordings.
 
-    A pair of a photograph and a recording counts as often as both were drawn, so pairs that
-    share one are not taken for independent.
+    The weight of a pair is the product of how often its photograph and its recording are drawn,
+    so pairs that share one do not count as independent.
 
     Args:
         correct: bool [N].
-        units: int64 [N] each: the photograph, the recording, or both, of every sample.
-        seed: Of the resampling.
+        units: int64 [N] each: the photograph, the recording, or both, behind each sample.
+        seed: The seed of the resampling.
 
     Returns:
-        The lower and the upper bound, 0..1; both NaN when there is no sample.
+        The lower and the upper bound, 0..1; both NaN without a sample.
     """
     if not len(correct):
         return float("nan"), float("nan")
@@ -78,39 +86,40 @@ def bootstrap_ci95(
 
 
 def auroc(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
-    """Find how often a known sample scores above an unknown one, a tie counting half.
+    """Return the probability that a known sample scores above an unknown one; a tie counts half.
 
-    It is the area under the ROC curve, by ranks (Hanley and McNeil, Radiology 143, 1982).
+    This is the area under the ROC curve, computed by ranks (Hanley and McNeil, Radiology 143,
+    1982).
 
     Args:
-        known: Scores [N] of samples that should be accepted.
-        unknown: Scores [M] of samples that should not.
+        known: Scores [N] of samples that the model should accept.
+        unknown: Scores [M] of samples that it should reject.
 
     Returns:
-        0..1; NaN when one of them is empty.
+        0..1; NaN when either is empty.
     """
     if not len(known) or not len(unknown):
         return float("nan")
     _, index, counts = np.unique(
         np.concatenate([known, unknown]), return_inverse=True, return_counts=True
     )
-    ranks = np.cumsum(counts) - (counts - 1) / 2  # from 1; of equal scores, their mean
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # ranks from 1; equal scores share their mean rank
     rank_sum = float(ranks[index[: len(known)]].sum())
     return (rank_sum - len(known) * (len(known) + 1) / 2) / (len(known) * len(unknown))
 
 
 def fpr_at_95_tpr(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
-    """Find the share of unknown samples that pass the threshold which 95 % of known ones pass.
+    """Return the share of unknown samples that pass where 95 % of known samples pass.
 
-    The threshold is the highest that does (Hendrycks and Gimpel, ICLR 2017; Liang et al., ICLR
-    2018, 4.3).
+    The threshold is the highest that 95 % of known samples pass (Hendrycks and Gimpel, ICLR 2017;
+    Liang et al., ICLR 2018, 4.3).
 
     Args:
         known: Scores [N].
         unknown: Scores [M].
 
     Returns:
-        0..1; NaN when one of them is empty.
+        0..1; NaN when either is empty.
     """
     if not len(known) or not len(unknown):
         return float("nan")
@@ -121,15 +130,15 @@ def fpr_at_95_tpr(known: NDArray[np.floating], unknown: NDArray[np.floating]) ->
 def oscr(
     known: NDArray[np.floating], correct: NDArray[np.bool_], unknown: NDArray[np.floating]
 ) -> float:
-    """Find the area under the correct classification rate over the false positive rate.
+    """Return the area under the correct classification rate over the false positive rate.
 
-    Over all thresholds, the share of known samples that pass and are named right, against the
-    share of unknown ones that pass (Dhamija et al., NeurIPS 2018, 3.3): the share of right answers
-    times the AUROC of the right ones.
+    Over all thresholds, this plots the share of known samples that pass with the right species
+    against the share of unknown samples that pass (Dhamija et al., NeurIPS 2018, 3.3). It equals
+    the share of right answers times the AUROC of the right answers.
 
     Args:
         known: Scores [N].
-        correct: bool [N], whether each is named right.
+        correct: bool [N], whether the answer to each known sample is right.
         unknown: Scores [M].
 
     Returns:
@@ -140,29 +149,26 @@ def oscr(
     return float(correct.mean()) * auroc(known[correct], unknown) if correct.any() else 0.0
 
 
-def reliability(
-    scores: NDArray[np.floating], correct: NDArray[np.bool_]
-) -> list[tuple[float, float, int]]:
-    """Compare what answers claim with how often they are right, in BINS bins of equal mass.
+def reliability(scores: NDArray[np.floating], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
+    """Compare the scores of answers with the share that is right, in BINS bins of equal size.
 
     Args:
-        scores: [N], 0..1, the probability that each answer gives itself.
+        scores: [N], 0..1, the probability of each answer.
         correct: bool [N].
 
     Returns:
-        Mean score, share of right answers and number of samples of each bin, by rising score;
-        fewer than BINS when there are fewer samples.
+        The bins by rising score; fewer than BINS when there are fewer samples.
     """
     order = np.argsort(scores, kind="stable")
     return [
-        (float(scores[rows].mean()), float(correct[rows].mean()), len(rows))
+        ReliabilityBin(float(scores[rows].mean()), float(correct[rows].mean()), len(rows))
         for rows in np.array_split(order, BINS)
         if len(rows)
     ]
 
 
-def ece(bins: Sequence[tuple[float, float, int]]) -> float:
-    """Find the expected calibration error, the mean distance of score and accuracy over samples.
+def ece(bins: Sequence[ReliabilityBin]) -> float:
+    """Return the expected calibration error: the mean gap between score and accuracy.
 
     Guo et al., ICML 2017, 2; with bins of equal mass as in Nixon et al., 2019 (arXiv 1904.01685).
 
@@ -170,18 +176,18 @@ def ece(bins: Sequence[tuple[float, float, int]]) -> float:
         bins: From `reliability`.
 
     Returns:
-        0..1; NaN when there is no sample.
+        0..1; NaN without a sample.
     """
     total = sum(count for _, _, count in bins)
     gaps = sum(count * abs(score - accuracy) for score, accuracy, count in bins)
     return gaps / total if total else float("nan")
 
 
-def mean(values: NDArray[Any]) -> float | None:
-    """Return the mean, rounded; None when there is no value."""
+def mean(values: NDArray[np.floating] | NDArray[np.bool_]) -> float | None:
+    """Return the rounded mean; None without a value."""
     return rounded(float(np.mean(values))) if len(values) else None
 
 
 def rounded(value: float) -> float | None:
-    """Round a figure to four decimals; what is no number, as JSON has none, becomes None."""
+    """Round a figure to four decimals; return None for NaN and infinity, which JSON lacks."""
     return round(value, 4) if np.isfinite(value) else None

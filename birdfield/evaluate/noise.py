@@ -1,165 +1,196 @@
-"""What is left of top-1 when the sound is noisy, the picture damaged, or both."""
+"""Noise test: measures top-1 with noisy sound, with damaged photographs, and with both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
+from birdfield.evaluate.figures import NoiseFigures
 from birdfield.evaluate.files import EmbeddedFiles, Progress
 from birdfield.evaluate.metrics import mean
-from birdfield.evaluate.pairs import Embedded, draw_pairs
+from birdfield.evaluate.noise_files import Noises
+from birdfield.evaluate.pairs import LabelledEmbeddings, Pairs, draw_pairs
 from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
-from birdfield.model.sense import Sense
-from birdfield.recognise.dataset import scan_flat
 from birdfield.recognise.decide import sense_of
 from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import Waveform, read_audio, read_beginning
 from birdfield.signals.damage import DAMAGES, damage_image, mix_noise
 from birdfield.signals.image import Frame, read_image
-from birdfield.signals.usability import frame_fault, window_fault
+from birdfield.signals.usability import frame_fault
 
 SNRS_DB = (20, 10, 5, 0, -5)
-SAMPLE = 100  # pairs of a photograph and a recording, at most
-MIXES = 3000  # noisy recordings to embed, about: 4 minutes at 40 ms a window
-JUDGED_HZ = 16_000  # the rate at which a noise is checked for being silent
-CUT_S = 10.0  # what is taken of a recording, two windows
-SIDE_PX = 480  # a photograph's shorter side, at most: a camera's size, so that damage is one
-NO_ANSWER = -1  # the answer where neither sense is usable
+MAX_PAIRS = 100
+MAX_MIXES = 3000  # noisy recordings to embed: about 4 minutes at 40 ms a window
+EXCERPT_S = 10.0  # of each recording: two windows
+MAX_SIDE_PX = 480  # shorter side of a photograph, as a camera's, so that damage compares
+NO_ANSWER = -1  # the answer when neither sense is usable
 
-Condition = tuple[str, int | None]  # a kind of noise, and its signal-to-noise ratio in dB
+Condition = tuple[str, int | None]  # a kind of noise, and the signal-to-noise ratio in dB
 CLEAN: Condition = ("none", None)
+SampleByRow = dict[int, EmbeddedSample | None]  # None where the sense is not usable
 
 
 @dataclass(frozen=True)
-class Noises:
-    """Usable noise files by kind, and the problems of the others."""
+class NoiseTest:
+    """A test of a model under each kind and level of noise and each damage.
 
-    files: Mapping[str, tuple[Path, ...]]
-    problems: tuple[str, ...]
+    It draws at most MAX_PAIRS pairs, an equal number of each species as far as possible, and cuts
+    recordings to their first EXCERPT_S. It embeds each photograph at each damage and each
+    recording at each noise, and fuses the embeddings in all combinations. Where that needs more
+    than MAX_MIXES noisy recordings, each kind of noise has an equal share of the recordings; 30
+    kinds take less than six minutes on two cores. A recording has the same excerpt of the same
+    noise file at all levels.
 
+    As in `watch`, an unusable sense is absent: the other sense answers. Without a usable sense the
+    answer is wrong.
 
-def find_noises(folder: Path) -> Noises:
-    """List a flat folder of sounds by kind, `<kind>__<n>.ext`, and try each of them.
-
-    Raises:
-        InputError: When the folder is missing, or holds no sound that can be read and heard.
+    Attributes:
+        encoder: The model's encoder.
+        gallery: Its gallery.
+        noises: Noise files by kind.
+        progress: Called after each photograph and each recording.
+        seed: The seed of all random draws.
     """
-    samples, misnamed = scan_flat(folder, Sense.AUDIO)
-    problems = [f"{path}: no sound file" for path in misnamed]
-    files: dict[str, tuple[Path, ...]] = {}
-    for sample in samples:
-        try:
-            if window_fault(read_audio(sample.path, JUDGED_HZ)) == "silent":
-                raise InputError(f"{sample.path}: the noise is silent")
-        except InputError as error:
-            problems.append(str(error))
-            continue
-        files[sample.label] = (*files.get(sample.label, ()), sample.path)
-    if not files:
-        raise InputError(f"{folder}: no usable noise ({problems[0]})")
-    return Noises(files, tuple(problems))
 
+    encoder: Encoder
+    gallery: Gallery
+    noises: Noises
+    progress: Progress
+    seed: int = 0
 
-def measure_noise(
-    encoder: Encoder,
-    gallery: Gallery,
-    files: EmbeddedFiles,
-    noises: Noises,
-    progress: Progress,
-    seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Score pairs of a photograph and a recording under every noise, ratio and damage.
+    def measure(self, files: EmbeddedFiles) -> tuple[NoiseFigures, ...]:
+        """Measure top-1 under each condition; empty when no species has both senses.
 
-    SAMPLE pairs are drawn, as many of each species as there are. Recordings are cut to their first
-    CUT_S. Each photograph is embedded at each damage and each recording at each noise; the
-    vectors are then fused in all combinations. Where every recording in every noise would be
-    more than MIXES, each kind of noise has its share of recordings, in turn, so that all are used;
-    30 kinds stay under six minutes on two cores. A recording has one file and one cut of a kind
-    of noise, at all ratios.
+        Args:
+            files: The test files, labelled by the species of the gallery.
+        """
+        pairs = sample_pairs(files.images, files.audio, self.seed)
+        if not len(pairs.images):
+            return ()
+        seen = self._embed_photographs(files.image_paths, np.unique(pairs.images))
+        shares = share_recordings(np.unique(pairs.audio), list(self.noises.files), self.seed)
+        heard = self._embed_recordings(files.audio_paths, shares)
+        labels = files.images.labels[pairs.images]
+        rows = []
+        for condition, by_recording in heard.items():
+            chosen = [pair for pair, row in enumerate(pairs.audio) if int(row) in by_recording]
+            for damage, by_photograph in seen.items():
+                samples = [
+                    (by_photograph[int(pairs.images[pair])], by_recording[int(pairs.audio[pair])])
+                    for pair in chosen
+                ]
+                rows.append(self._figures(condition, damage, samples, labels[chosen]))
+        return tuple(rows)
 
-    What `quality` calls unusable is absent, as in `watch`: the other sense answers, and a pair
-    without a usable sense is wrong.
+    def _embed_photographs(
+        self, paths: Sequence[Path], rows: NDArray[np.int64]
+    ) -> dict[str, SampleByRow]:
+        """Embed photographs at each damage; return the samples by damage and row."""
+        seen: dict[str, SampleByRow] = {damage: {} for damage in DAMAGES}
+        for done, row in enumerate(map(int, rows), 1):
+            frame = to_camera_size(read_image(paths[row]))
+            for place, damage in enumerate(DAMAGES):
+                rng = np.random.default_rng((self.seed, row, place))
+                damaged = damage_image(frame, damage, rng)
+                usable = frame_fault(damaged, 0.0) is None
+                seen[damage][row] = see(self.encoder, damaged) if usable else None
+            self.progress("damaged photographs", done, len(rows))
+        return seen
 
-    Args:
-        encoder: The model.
-        gallery: Its species.
-        files: The test files, whose rows are labelled by species of the gallery.
-        noises: From `find_noises`.
-        progress: Told after each photograph and each recording.
-        seed: Of all that is drawn.
+    def _embed_recordings(
+        self, paths: Sequence[Path], shares: Mapping[str, tuple[int, ...]]
+    ) -> dict[Condition, SampleByRow]:
+        """Embed recordings clean and in their noises; return the samples by condition and row."""
+        conditions = [CLEAN, *((kind, snr_db) for kind in shares for snr_db in SNRS_DB)]
+        heard: dict[Condition, SampleByRow] = {condition: {} for condition in conditions}
+        rows = sorted({row for share in shares.values() for row in share})
+        for done, row in enumerate(rows, 1):
+            waveform = read_beginning(paths[row], self.encoder.audio_spec.rate_hz, EXCERPT_S)
+            heard[CLEAN][row] = embed_or_none(self.encoder, waveform)
+            for place, kind in enumerate(shares):
+                if row in shares[kind]:
+                    for snr_db, sample in self._embed_in_noise(waveform, kind, (row, place)):
+                        heard[kind, snr_db][row] = sample
+            self.progress("noisy recordings", done, len(rows))
+        return heard
 
-    Returns:
-        Rows in the documented JSON form; none when no species has both senses.
-    """
-    left, right = sample_pairs(files.images, files.audio, seed)
-    if not len(left):
-        return []
-    seen = _see_all(encoder, files.image_paths, np.unique(left), seed, progress)
-    shares = _shares(np.unique(right), list(noises.files), seed)
-    heard = _hear_all(encoder, files.audio_paths, noises, shares, seed, progress)
-    labels = files.images.labels[left]
-    rows = []
-    for condition, by_recording in heard.items():
-        chosen = [pair for pair, row in enumerate(right) if int(row) in by_recording]
-        for damage in DAMAGES:
-            pairs = [
-                (seen[damage][int(left[pair])], by_recording[int(right[pair])]) for pair in chosen
+    def _embed_in_noise(
+        self, waveform: Waveform, kind: str, draw: tuple[int, int]
+    ) -> list[tuple[int, EmbeddedSample | None]]:
+        """Embed a recording at each level of one noise file, drawn by `draw`."""
+        rate_hz = self.encoder.audio_spec.rate_hz
+        files = self.noises.files[kind]
+        chosen = np.random.default_rng((self.seed, *draw)).integers(len(files))
+        noise = read_audio(files[chosen], rate_hz)
+        noise -= noise.mean()  # a microphone's offset is inaudible, but would count as power
+        found = []
+        for snr_db in SNRS_DB:
+            rng = np.random.default_rng((self.seed, *draw, 1))
+            mixed = mix_noise(waveform, noise, snr_db, rng, rate_hz)
+            found.append((snr_db, embed_or_none(self.encoder, mixed)))
+        return found
+
+    def _figures(
+        self,
+        condition: Condition,
+        damage: str,
+        samples: Sequence[tuple[EmbeddedSample | None, EmbeddedSample | None]],
+        labels: NDArray[np.int64],
+    ) -> NoiseFigures:
+        answers = np.array(
+            [
+                [self.answer(image, None), self.answer(None, audio), self.answer(image, audio)]
+                for image, audio in samples
             ]
-            rows.append(_row(encoder, gallery, condition, damage, pairs, labels[chosen]))
-    return rows
+        )
+        image, audio, both = (mean(answers[:, column] == labels) for column in range(3))
+        return NoiseFigures(*condition, damage, image, audio, both, len(samples))
+
+    def answer(self, image: EmbeddedSample | None, audio: EmbeddedSample | None) -> int:
+        """Return the index of the nearest species, or NO_ANSWER without a usable sense."""
+        if image is None and audio is None:
+            return NO_ANSWER
+        fused = self.encoder.fuse((image or NO_SAMPLE).image, (audio or NO_SAMPLE).audio)
+        return int(self.gallery.similarities(fused[None], sense_of(image, audio))[0].argmax())
 
 
-def sample_pairs(
-    images: Embedded, audio: Embedded, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw up to SAMPLE pairs, a pair of each species before the next of any; int64 [P] each.
+def sample_pairs(images: LabelledEmbeddings, audio: LabelledEmbeddings, seed: int) -> Pairs:
+    """Draw up to MAX_PAIRS pairs: one of each species before the second of any.
 
-    Which species have the last ones is drawn too: else those late in the alphabet never would.
+    The species of the last pairs are random; else those late in the alphabet would be missing.
     """
-    left, right = draw_pairs(images, audio, seed)
-    labels = images.labels[left]
-    turn = np.array([(labels[:row] == labels[row]).sum() for row in range(len(labels))], np.int64)
-    drawn = np.random.default_rng((seed, len(turn))).permutation(len(turn))
-    kept = np.lexsort((drawn, turn))[:SAMPLE]
-    return left[kept], right[kept]
+    pairs = draw_pairs(images, audio, seed)
+    labels = images.labels[pairs.images]
+    earlier = [(labels[:row] == labels[row]).sum() for row in range(len(labels))]
+    shuffled = np.random.default_rng((seed, len(labels))).permutation(len(labels))
+    kept = np.lexsort((shuffled, np.array(earlier, np.int64)))[:MAX_PAIRS]
+    return Pairs(pairs.images[kept], pairs.audio[kept])
 
 
-def _shares(
+def share_recordings(
     recordings: NDArray[np.int64], kinds: Sequence[str], seed: int
 ) -> dict[str, tuple[int, ...]]:
-    """Deal recordings to kinds of noise, as many to each as MIXES allows, all equally often."""
+    """Share recordings among kinds of noise, as many for each as MAX_MIXES allows.
+
+    All recordings are used equally often.
+    """
     order = np.random.default_rng(seed).permutation(recordings)
-    count = min(len(order), max(1, MIXES // (len(kinds) * len(SNRS_DB))))
+    count = min(len(order), max(1, MAX_MIXES // (len(kinds) * len(SNRS_DB))))
     return {
         kind: tuple(int(order[(place * count + step) % len(order)]) for step in range(count))
         for place, kind in enumerate(kinds)
     }
 
 
-def _see_all(
-    encoder: Encoder, paths: Sequence[Path], rows: NDArray[np.int64], seed: int, progress: Progress
-) -> dict[str, dict[int, EmbeddedSample | None]]:
-    """Embed photographs at each damage; returns parts by damage and row."""
-    seen: dict[str, dict[int, EmbeddedSample | None]] = {damage: {} for damage in DAMAGES}
-    for done, row in enumerate(map(int, rows), 1):
-        frame = _to_camera_size(read_image(paths[row]))
-        for place, damage in enumerate(DAMAGES):
-            damaged = damage_image(frame, damage, np.random.default_rng((seed, row, place)))
-            usable = frame_fault(damaged, 0.0) is None
-            seen[damage][row] = see(encoder, damaged) if usable else None
-        progress("damaged photographs", done, len(rows))
-    return seen
-
-
-def _to_camera_size(image: Frame) -> Frame:
-    scale = SIDE_PX / min(image.shape[:2])
+def to_camera_size(image: Frame) -> Frame:
+    """Scale a photograph down to a shorter side of MAX_SIDE_PX; never up."""
+    scale = MAX_SIDE_PX / min(image.shape[:2])
     if scale >= 1:
         return image
     return np.asarray(
@@ -167,80 +198,9 @@ def _to_camera_size(image: Frame) -> Frame:
     )
 
 
-def _hear_all(
-    encoder: Encoder,
-    paths: Sequence[Path],
-    noises: Noises,
-    shares: Mapping[str, tuple[int, ...]],
-    seed: int,
-    progress: Progress,
-) -> dict[Condition, dict[int, EmbeddedSample | None]]:
-    """Embed recordings clean and in their share of noises; returns parts by condition and row."""
-    conditions = [CLEAN, *((kind, snr_db) for kind in shares for snr_db in SNRS_DB)]
-    heard: dict[Condition, dict[int, EmbeddedSample | None]] = {
-        condition: {} for condition in conditions
-    }
-    rows = sorted({row for share in shares.values() for row in share})
-    rate_hz = encoder.audio_spec.rate_hz
-    for done, row in enumerate(rows, 1):
-        waveform = read_beginning(paths[row], rate_hz, CUT_S)
-        heard[CLEAN][row] = _hear(encoder, waveform)
-        for place, kind in enumerate(shares):
-            if row not in shares[kind]:
-                continue
-            draw = np.random.default_rng((seed, row, place))
-            noise = read_audio(noises.files[kind][draw.integers(len(noises.files[kind]))], rate_hz)
-            noise -= noise.mean()  # a microphone's offset is no noise, and would count as power
-            for snr_db in SNRS_DB:
-                mixed = mix_noise(
-                    waveform, noise, snr_db, np.random.default_rng((seed, row, place, 1)), rate_hz
-                )
-                heard[kind, snr_db][row] = _hear(encoder, mixed)
-        progress("noisy recordings", done, len(rows))
-    return heard
-
-
-def _hear(encoder: Encoder, waveform: Waveform) -> EmbeddedSample | None:
+def embed_or_none(encoder: Encoder, waveform: Waveform) -> EmbeddedSample | None:
+    """Embed a recording; return None when no window is usable."""
     try:
         return pool_parts(embed_sound(encoder, [waveform], "recording"))
-    except InputError:  # no window is usable: whoever listens hears nothing
+    except InputError:
         return None
-
-
-def _row(
-    encoder: Encoder,
-    gallery: Gallery,
-    condition: Condition,
-    damage: str,
-    pairs: Sequence[tuple[EmbeddedSample | None, EmbeddedSample | None]],
-    labels: NDArray[np.int64],
-) -> dict[str, Any]:
-    answers = np.array(
-        [
-            [
-                _answer(encoder, gallery, image, None),
-                _answer(encoder, gallery, None, audio),
-                _answer(encoder, gallery, image, audio),
-            ]
-            for image, audio in pairs
-        ]
-    )
-    image, audio, both = (mean(answers[:, column] == labels) for column in range(3))
-    return {
-        "noise": condition[0],
-        "snr_db": condition[1],
-        "image_damage": damage,
-        "image_top1": image,
-        "audio_top1": audio,
-        "both_top1": both,
-        "n": len(pairs),
-    }
-
-
-def _answer(
-    encoder: Encoder, gallery: Gallery, image: EmbeddedSample | None, audio: EmbeddedSample | None
-) -> int:
-    if image is None and audio is None:
-        return NO_ANSWER
-    fused = encoder.fuse((image or NO_SAMPLE).image, (audio or NO_SAMPLE).audio)
-    return int(gallery.similarities(fused[None], sense_of(image, audio))[0].argmax())

@@ -1,6 +1,7 @@
-"""Pairs: photographs and recordings put side by side, and fused."""
+"""Pairs: draws pairs of a photograph and a recording, and fuses them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +10,17 @@ from birdfield.model.encoder import DIM, Vectors
 from birdfield.model.prototypes import Fuse
 from birdfield.model.sense import Sense
 
-PAIRS = 20  # distinct pairs of a photograph and a recording, at most, for each species
+PAIRS_PER_SPECIES = 20  # at most, all distinct
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """One sense's test files, embedded by their tower.
+class LabelledEmbeddings:
+    """The embeddings of one sense's files.
 
     Attributes:
-        vectors: float32 [N, 128], unit, one a file.
-        labels: int64 [N], the species' index in the gallery.
-        recordings: int64 [N], the recording, or the photograph, of each.
+        vectors: float32 [N, 128], unit, one for each file.
+        labels: int64 [N], the index of each species.
+        recordings: int64 [N], the recording, or the photograph, behind each file.
     """
 
     vectors: Vectors
@@ -27,49 +28,45 @@ class Embedded:
     recordings: NDArray[np.int64]
 
 
-def draw_pairs(
-    images: Embedded, audio: Embedded, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair each species' photographs and recordings at random, seeded.
+class Pairs(NamedTuple):
+    """Pairs of a photograph and a recording: their rows, int64 [P] each."""
 
-    Returns:
-        Rows of `images` and rows of `audio`, int64 [P] each: up to PAIRS a species, no pair twice.
-    """
+    images: NDArray[np.int64]
+    audio: NDArray[np.int64]
+
+
+def draw_pairs(images: LabelledEmbeddings, audio: LabelledEmbeddings, seed: int) -> Pairs:
+    """Draw up to PAIRS_PER_SPECIES distinct pairs of each species at random."""
     rng = np.random.default_rng(seed)
-    left: list[int] = []
-    right: list[int] = []
+    image_rows: list[int] = []
+    audio_rows: list[int] = []
     for label in np.intersect1d(images.labels, audio.labels):
         seen = np.flatnonzero(images.labels == label)
         heard = np.flatnonzero(audio.labels == label)
         total = len(seen) * len(heard)
-        for pair in rng.choice(total, min(PAIRS, total), replace=False):
-            left.append(int(seen[pair // len(heard)]))
-            right.append(int(heard[pair % len(heard)]))
-    return np.array(left, np.int64), np.array(right, np.int64)
+        for pair in rng.choice(total, min(PAIRS_PER_SPECIES, total), replace=False):
+            image_rows.append(int(seen[pair // len(heard)]))
+            audio_rows.append(int(heard[pair % len(heard)]))
+    return Pairs(np.array(image_rows, np.int64), np.array(audio_rows, np.int64))
 
 
-def pair_at_random(
-    images: int, audio: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair so many photographs and recordings, each at least once; rows, int64 [P] each."""
+def pair_at_random(images: int, audio: int, rng: np.random.Generator) -> Pairs:
+    """Pair this many photographs and recordings at random, each at least once."""
     pairs = max(images, audio) if images and audio else 0
-    left, right = (np.resize(rng.permutation(count), pairs) for count in (images, audio))
-    return left, right
+    return Pairs(*(np.resize(rng.permutation(count), pairs) for count in (images, audio)))
 
 
-def fuse_senses(
-    fuse: Fuse, images: Vectors, audio: Vectors, left: NDArray[np.int64], right: NDArray[np.int64]
-) -> dict[Sense, Vectors]:
-    """Fuse photographs [N, 128], recordings [M, 128] and pairs of their rows [P], by SENSES."""
+def fuse_senses(fuse: Fuse, images: Vectors, audio: Vectors, pairs: Pairs) -> dict[Sense, Vectors]:
+    """Fuse photographs [N, 128], recordings [M, 128] and pairs of them [P, 128], by sense."""
     return {
         Sense.IMAGE: fuse_rows(fuse, images, None),
         Sense.AUDIO: fuse_rows(fuse, None, audio),
-        Sense.BOTH: fuse_rows(fuse, images[left], audio[right]),
+        Sense.BOTH: fuse_rows(fuse, images[pairs.images], audio[pairs.audio]),
     }
 
 
 def fuse_rows(fuse: Fuse, images: Vectors | None, audio: Vectors | None) -> Vectors:
-    """Fuse tower vectors row by row; one side may be None. Returns float32 [N, 128]."""
+    """Fuse tower embeddings row by row; either side may be None. Return float32 [N, 128]."""
     count = len(images if images is not None else audio if audio is not None else ())
     rows = [
         fuse(None if images is None else images[row], None if audio is None else audio[row])

@@ -1,4 +1,4 @@
-"""A page that shows an evaluation; needs the report extra, and is imported only when asked for."""
+"""Report: shows an evaluation, or a journal, as one HTML page; needs the `report` extra."""
 
 from birdfield.report.evaluation import Evaluation
 from birdfield.report.folder import check_report, write_report

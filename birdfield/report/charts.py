@@ -1,13 +1,12 @@
-"""The report's charts: what a score is worth, what thresholds do, what noise does."""
+"""Charts: reliability of scores, accuracy of accepted answers, ROC, and top-1 in noise."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from birdfield.evaluate.unknown import Separation
-from birdfield.model.gallery import margin_over_unknown
+from birdfield.evaluate.figures import Figures, NoiseFigures
+from birdfield.evaluate.rejection import Separation
 from birdfield.model.sense import SENSES, Sense
 from birdfield.report.evaluation import Evaluation
 from birdfield.report.svg import (
@@ -23,36 +22,34 @@ from birdfield.report.svg import (
 )
 from birdfield.report.tables import NAMES
 
-POINTS = 200  # of a curve, at most
-SHORT = {Sense.IMAGE: "sight", Sense.AUDIO: "sound", Sense.BOTH: Sense.BOTH}  # in a legend
+MAX_POINTS = 200  # of a curve
+LEGEND = {Sense.IMAGE: "sight", Sense.AUDIO: "sound", Sense.BOTH: "both"}
 
 
-def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[Sense, str]]:
-    """Draw for each sense how often answers of each score are right, marks by their number."""
+def draw_reliability(figures: Figures) -> list[tuple[Sense, str]]:
+    """Draw a reliability diagram for each sense; larger marks stand for more answers."""
     charts = []
     for sense in SENSES:
-        bins = [row for row in figures[sense].get("reliability") or () if row["n"]]
+        bins = figures.by_sense(sense).reliability
         if not bins:
             continue
         axes = new_axes("score of the answer", "share of right answers")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
-        most = max(row["n"] for row in bins)
-        scores = [row["score"] for row in bins]
-        accuracies = [row["accuracy"] for row in bins]
+        most = max(row.n for row in bins)
+        scores = [row.score for row in bins]
+        accuracies = [row.accuracy for row in bins]
         axes.plot(scores, accuracies, color=COLOURS[sense], linestyle=LINES[sense], linewidth=1)
         axes.scatter(
             scores,
             accuracies,
-            [12 + 60 * row["n"] / most for row in bins],
+            [12 + 60 * row.n / most for row in bins],
             color=COLOURS[sense],
             marker=MARKERS[sense],
             alpha=0.75,
             clip_on=False,
         )
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
-        said = "; ".join(
-            f"score {row['score']:.2f}: {row['accuracy']:.2f} of {row['n']}" for row in bins
-        )
+        said = "; ".join(f"score {row.score:.2f}: {row.accuracy:.2f} of {row.n}" for row in bins)
         charts.append(
             (
                 sense,
@@ -65,24 +62,21 @@ def draw_reliability(figures: Mapping[str, Any]) -> list[tuple[Sense, str]]:
 
 
 def draw_rejection(evaluation: Evaluation) -> str:
-    """Draw the accuracy of the answers that are kept when all thresholds move together."""
-    axes = new_axes("share of test files answered", "share of those that is right")
+    """Draw the accuracy of accepted answers while all thresholds move together."""
+    axes = new_axes("share of test files answered", "share of answers that are right")
     said = []
     for sense in evaluation.measured():
-        scores = evaluation.scores(sense)
-        excess = margin_over_unknown(
-            scores.similarities, scores.background_similarities, evaluation.gallery, sense
-        )
-        kept = scores.correct[np.argsort(-excess, kind="stable")]
+        scores = evaluation.scores.by_sense(sense)
+        kept = scores.correct[np.argsort(-evaluation.scores.margins(sense), kind="stable")]
         count = np.arange(1, len(kept) + 1)
-        rows = np.unique(np.linspace(0, len(kept) - 1, POINTS).astype(int))
+        rows = np.unique(np.linspace(0, len(kept) - 1, MAX_POINTS).astype(int))
         axes.plot(
             (count / len(kept))[rows],
             (np.cumsum(kept) / count)[rows],
             color=COLOURS[sense],
             linestyle=LINES[sense],
             linewidth=WIDTHS[sense],
-            label=SHORT[sense],
+            label=LEGEND[sense],
         )
         share = float(scores.accepted.mean())
         right = float(scores.correct[scores.accepted].mean()) if share else 0.0
@@ -104,30 +98,30 @@ def draw_rejection(evaluation: Evaluation) -> str:
 
 
 def draw_roc(separations: Mapping[Sense, Separation], name: str, what: str) -> str | None:
-    """Draw how many strangers pass as known at each share of known birds that pass, by sense.
+    """Draw the ROC curve of known birds against other samples for each sense.
 
     Args:
-        separations: By sense.
-        name: Of the chart.
-        what: The strangers, in words.
+        separations: The margins over unknown, by sense.
+        name: The name of the chart.
+        what: The other samples, in words.
 
     Returns:
-        The chart, or None when nothing was measured.
+        The chart, or None when there is nothing to draw.
     """
-    axes = new_axes(f"share of {what} taken for known", "share of known birds kept")
+    axes = new_axes(f"share of {what} accepted", "share of known birds accepted")
     drawn = []
     for sense, found in separations.items():
-        if not len(found.known) or not len(found.strange):
+        if not len(found.known) or not len(found.other):
             continue
-        truth = np.concatenate([np.ones(len(found.known)), np.zeros(len(found.strange))])
-        wrong, right, _ = roc_curve(truth, np.concatenate([found.known, found.strange]))
+        truth = np.concatenate([np.ones(len(found.known)), np.zeros(len(found.other))])
+        wrong, right, _ = roc_curve(truth, np.concatenate([found.known, found.other]))
         axes.plot(
             wrong,
             right,
             color=COLOURS[sense],
             linestyle=LINES[sense],
             linewidth=WIDTHS[sense],
-            label=SHORT[sense],
+            label=LEGEND[sense],
         )
         drawn.append(NAMES[sense].lower())
     if not drawn:
@@ -143,29 +137,24 @@ def draw_roc(separations: Mapping[Sense, Separation], name: str, what: str) -> s
     )
 
 
-def draw_noise(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Draw top-1 by each sense against the loudness of the bird over the noise.
+def draw_noise(rows: Sequence[NoiseFigures]) -> str | None:
+    """Draw top-1 by each sense against the signal-to-noise ratio.
 
-    Lines are means over the kinds of noise, bands reach from the worst kind to the best.
+    Lines are means over the kinds of noise; bands reach from the worst kind to the best.
 
     Args:
-        rows: Of the figures' "noise", those with an undamaged picture.
+        rows: The figures with undamaged pictures.
     """
-    levels = sorted({row["snr_db"] for row in rows if row["snr_db"] is not None})
+    levels = sorted({row.snr_db for row in rows if row.snr_db is not None})
     if not levels:
         return None
-    ticks: list[float | None] = (
-        [*levels, None] if any(row["snr_db"] is None for row in rows) else [*levels]
-    )
-    axes = new_axes("bird above noise, dB", "top-1")
+    clean = [None] if any(row.snr_db is None for row in rows) else []
+    ticks: list[int | None] = [*levels, *clean]
+    axes = new_axes("signal-to-noise ratio, dB", "top-1")
     said = []
     for sense in SENSES:
         found = [
-            [
-                row[f"{sense}_top1"]
-                for row in rows
-                if row["snr_db"] == level and row.get(f"{sense}_top1") is not None
-            ]
+            [top1 for row in rows if row.snr_db == level and (top1 := row.top1(sense)) is not None]
             for level in ticks
         ]
         places = [place for place, values in enumerate(found) if values]
@@ -188,7 +177,7 @@ def draw_noise(rows: Sequence[Mapping[str, Any]]) -> str | None:
             markersize=5,
             linestyle=LINES[sense],
             linewidth=WIDTHS[sense],
-            label=SHORT[sense],
+            label=LEGEND[sense],
         )
         said.append(
             f"{NAMES[sense]}: "
@@ -200,8 +189,8 @@ def draw_noise(rows: Sequence[Mapping[str, Any]]) -> str | None:
     axes.set_xticks(range(len(ticks)), [_level(level) for level in ticks])
     axes.set_ylim(-0.02, 1.05)
     add_legend(axes)
-    return to_svg(axes, "noise", "Top-1 by loudness over noise in dB. " + "; ".join(said) + ".")
+    return to_svg(axes, "noise", "Top-1 by signal-to-noise ratio in dB. " + "; ".join(said) + ".")
 
 
-def _level(level: float | None) -> str:
-    return "clean" if level is None else f"{level:g}"
+def _level(level: int | None) -> str:
+    return "clean" if level is None else str(level)

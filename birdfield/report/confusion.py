@@ -1,16 +1,16 @@
-"""The confusion matrix as cells to draw."""
+"""Confusion matrix: lays out counts as cells to draw."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-MOST = 60  # species that one picture can name
+MAX_SPECIES = 60  # named in one picture
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A square of the matrix: `count` of the n samples of species `row` were answered `column`."""
+    """A cell of the matrix: species `column` is the answer to `count` of `n` samples of `row`."""
 
     row: int
     column: int
@@ -23,9 +23,9 @@ class Matrix:
     """A confusion matrix without its empty cells.
 
     Attributes:
-        labels: Of its rows and columns.
-        cells: Those that are not 0.
-        of: How many species there are; more than `labels` when only the most confused are shown.
+        labels: The species of its rows and columns.
+        cells: The cells with a count.
+        of: All species; more than `labels` when only the most confused are shown.
     """
 
     labels: tuple[str, ...]
@@ -33,17 +33,17 @@ class Matrix:
     of: int
 
 
-def draw_matrix(counts: NDArray[np.int64], labels: tuple[str, ...]) -> Matrix:
+def layout_matrix(counts: NDArray[np.int64], labels: tuple[str, ...]) -> Matrix:
     """Lay out a confusion matrix of the species that were tested or answered.
 
     Args:
         counts: int64 [S, S], true species by answered species.
-        labels: Of the S species.
+        labels: The S species.
     """
     wrong = counts - np.diag(np.diag(counts))
     involved = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
     mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)
-    shown = np.sort(involved[np.argsort(-mistakes[involved], kind="stable")[:MOST]])
+    shown = np.sort(involved[np.argsort(-mistakes[involved], kind="stable")[:MAX_SPECIES]])
     totals = counts.sum(axis=1)
     part = counts[np.ix_(shown, shown)]
     return Matrix(

@@ -1,4 +1,4 @@
-"""The embedding space flattened to a map (t-SNE; van der Maaten and Hinton, 2008)."""
+"""Embedding map: projects the embedding space to a plane (t-SNE; van der Maaten, Hinton, 2008)."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,17 @@ from threadpoolctl import threadpool_limits
 from birdfield.model.sense import SENSES, Sense
 from birdfield.report.evaluation import Evaluation
 
-MOST = 1500  # test files on the map; more are drawn from at random
+MAX_FILES = 1500  # on the map; a random sample of more
+MIN_POINTS = 5
 PERPLEXITY = 30.0
-WIDTH, HEIGHT, MARGIN = 1000, 720, 30
-HUES = 8  # that colour-blind people can tell; species share them, so names are written too
-LABEL_PX = (7.0, 13.0)  # of a character's width, and of a line's height
+WIDTH, HEIGHT, MARGIN = 1000, 720, 30  # px
+HUES = 8  # that colour-blind people can distinguish; species share hues, and names follow
+CHARACTER_PX, LINE_PX = 7.0, 13.0  # the width of a character, the height of a line
 
 
 @dataclass(frozen=True)
 class Point:
-    """A test file or a prototype: its place, species, sense, and what a pointer shows of it."""
+    """A test file or a prototype: place, index of the species, kind of mark, and tooltip."""
 
     x: float
     y: float
@@ -30,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Label:
-    """A species' name at a place that no other name covers."""
+    """A species' name at a place where it overlaps no other name, if there is one."""
 
     x: float
     y: float
@@ -40,17 +41,20 @@ class Label:
 
 @dataclass(frozen=True)
 class Map:
-    """The points and names; `left_out` test files did not fit."""
+    """The points and labels of the map; `left_out` test files are not on it."""
 
     points: tuple[Point, ...]
     labels: tuple[Label, ...]
     left_out: int
 
 
-def draw_map(evaluation: Evaluation) -> Map | None:
-    """Place test files and prototypes so that neighbours stay neighbours; None of too few.
+def layout_map(evaluation: Evaluation) -> Map | None:
+    """Place test files and prototypes so that neighbours stay neighbours.
 
-    Distances across the map mean little; who is beside whom is what it shows.
+    Long distances on the map mean little.
+
+    Returns:
+        The map, or None with fewer than MIN_POINTS points.
     """
     gallery = evaluation.gallery
     vectors = np.concatenate([evaluation.images.vectors, evaluation.audio.vectors])
@@ -59,10 +63,10 @@ def draw_map(evaluation: Evaluation) -> Map | None:
         evaluation.audio.labels
     )
     paths = [*evaluation.image_paths, *evaluation.audio_paths]
-    kept = np.sort(np.random.default_rng(0).permutation(len(vectors))[:MOST])
+    kept = np.sort(np.random.default_rng(0).permutation(len(vectors))[:MAX_FILES])
     rows = np.flatnonzero(np.isin(gallery.owner, species))
     joined = np.concatenate([vectors[kept], gallery.vectors[rows]])
-    if len(joined) < 5:
+    if len(joined) < MIN_POINTS:
         return None
     places = _flatten(joined)
     points = [
@@ -93,7 +97,7 @@ def draw_map(evaluation: Evaluation) -> Map | None:
 
 def _flatten(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
-    # One thread: on a busy machine OpenMP's threads wait for each other, ten times slower.
+    # One thread: on a busy machine OpenMP's threads wait for each other, which is ten times slower.
     with threadpool_limits(1):
         flat = TSNE(2, perplexity=perplexity, init="random", random_state=0).fit_transform(vectors)
     low, high = flat.min(axis=0), flat.max(axis=0)
@@ -104,21 +108,20 @@ def _flatten(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 def _place_labels(prototypes: list[Point], names: tuple[str, ...]) -> tuple[Label, ...]:
     taken: list[tuple[float, float, float]] = []  # left, right, baseline
     labels: list[Label] = []
-    width_px, line_px = LABEL_PX
     for index in dict.fromkeys(point.species for point in prototypes):
         own = [point for point in prototypes if point.species == index]
-        # Near the prototype that has most of the others around it: the middle may be empty.
+        # Near the prototype closest to the others: the mean of the prototypes may lie far from all.
         anchor = min(
             own,
             key=lambda point: sum(np.hypot(point.x - other.x, point.y - other.y) for other in own),
         )
         text = names[index] if len(names[index]) <= 24 else f"{names[index][:23]}…"
-        half = width_px * len(text) / 2
+        half = CHARACTER_PX * len(text) / 2
         x = min(max(anchor.x, half), WIDTH - half)
         for shift in (0, *(sign * step for step in range(1, 9) for sign in (-1, 1))):
-            y = anchor.y - 9 + shift * line_px * 0.8
+            y = anchor.y - 9 + shift * LINE_PX * 0.8
             if not any(
-                x - half < right and left < x + half and abs(y - base) < line_px
+                x - half < right and left < x + half and abs(y - base) < LINE_PX
                 for left, right, base in taken
             ):
                 break

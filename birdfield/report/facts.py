@@ -1,23 +1,21 @@
-"""What the report says of the model and of the test files."""
+"""Facts: lists what a report states of the model and of the test files."""
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 from birdfield.report.evaluation import Evaluation
 
+Fact = tuple[str, str]  # a name and a text
 
-def model_facts(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """List what the manifest, or the run's summary, tells of the model; what it lacks is left out.
 
-    Returns:
-        Pairs of a name and a text.
-    """
+def model_facts(evaluation: Evaluation) -> list[Fact]:
+    """List the facts in the manifest, or in the run's summary, leaving out the missing ones."""
     manifest = evaluation.manifest
     image, sound = _entry(manifest, "image"), _entry(manifest, "audio")
     trained = _entry(manifest, "data") or _entry(_entry(manifest, "training"), "data")
+    licences = manifest.get("licences")
     facts = [
-        ("Model", evaluation.figures["model"]),
+        ("Model", evaluation.figures.model),
         ("Made by birdfield", manifest.get("birdfield")),
         ("Image backbone", image.get("backbone") or manifest.get("image_backbone")),
         ("Image size", f"{image['size_px']} px" if "size_px" in image else None),
@@ -37,30 +35,30 @@ def model_facts(evaluation: Evaluation) -> list[tuple[str, str]]:
                 f"{value:,} {name}" for name, value in trained.items() if isinstance(value, int)
             ),
         ),
-        ("Species it can answer", evaluation.figures["gallery"]),
-        ("Licences", "; ".join(map(str, manifest.get("licences") or ()))),
+        ("Species it can answer", evaluation.figures.gallery),
+        ("Licences", "; ".join(map(str, licences)) if isinstance(licences, list) else None),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
 
 
-def data_facts(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """List what was tested: pairs of a name and a text."""
+def data_facts(evaluation: Evaluation) -> list[Fact]:
+    """List the facts about the test files."""
     return [
         ("Data id", data_id(evaluation)),
-        ("Species tested", str(evaluation.figures["species"])),
+        ("Species tested", str(evaluation.figures.species)),
         ("Photographs", f"{len(evaluation.images.labels):,}"),
         (
             "Recordings",
             f"{len(set(evaluation.audio.recordings.tolist())):,} in "
             f"{len(evaluation.audio.labels):,} files",
         ),
-        ("Pairs of the two", f"{len(evaluation.scored.both.labels):,}"),
+        ("Pairs of the two", f"{len(evaluation.scores.both.labels):,}"),
         ("Files left out", str(len(evaluation.problems))),
     ]
 
 
 def data_id(evaluation: Evaluation) -> str:
-    """Derive an id from the test files' species, names and order; equal files, equal id."""
+    """Return an id of the test files: a hash of their species, names and order."""
     lines = [
         f"{path.parent.name}/{path.name}"
         for path in (*evaluation.image_paths, *evaluation.audio_paths)
@@ -68,6 +66,6 @@ def data_id(evaluation: Evaluation) -> str:
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
-def _entry(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _entry(manifest: Mapping[str, object], name: str) -> Mapping[str, object]:
     entry = manifest.get(name)
     return entry if isinstance(entry, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The folder that a report is: a page and its figures, there only when both are whole."""
+"""Report folder: holds a page and its figures, and appears when both are complete."""
 
 import importlib.util
 import json
@@ -14,21 +14,26 @@ PAGE, FIGURES = "index.html", "report.json"
 
 
 def check_report(folder: Path) -> None:
-    """Check, before the work, that a report can be made, and takes nobody's place.
+    """Check, before the evaluation, that a report can be written to a folder.
 
     Raises:
-        MissingError: When a package of the report extra is missing.
+        MissingError: When a package of the `report` extra is missing.
         InputError: When the folder holds anything but an older report.
     """
     check_folder(folder, NEEDED, {PAGE, FIGURES})
 
 
 def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
-    """Check that packages are there, and that a folder is missing, empty or holds just files.
+    """Check that packages are installed, and that a folder is missing, empty, or a report.
+
+    Args:
+        folder: The folder.
+        needed: The packages.
+        files: The names of all files of a report.
 
     Raises:
         MissingError: When a package is missing.
-        InputError: When the folder holds anything else, or cannot be made or replaced.
+        InputError: When the folder holds anything else, or cannot be created or replaced.
     """
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
@@ -42,23 +47,23 @@ def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else None
     if found not in (set(), files):
         raise InputError(
-            f"{folder} exists already and is no report (it would hold "
-            f"{' and '.join(sorted(files))} alone); choose another name"
+            f"{folder} exists already and is not a report (a report holds only "
+            f"{' and '.join(sorted(files))}); choose another name"
         )
 
 
 def write_report(folder: Path, evaluation: Evaluation) -> None:
-    """Write the page and its figures; an older report is replaced when the new one is whole.
+    """Write the page and its figures; replace an older report when the new one is complete.
 
     Raises:
-        MissingError: When a package of the report extra is missing.
-        InputError: When the folder is no report, or the disk does not take it.
+        MissingError: When a package of the `report` extra is missing.
+        InputError: When the folder is not a report, or cannot be written.
     """
     check_report(folder)
     from birdfield.report.page import build_page
 
     page = build_page(evaluation)
     with new_folder(folder, force=True) as draft:
-        # A file name may be bytes that are no text.
+        # A file name may contain bytes that are not UTF-8.
         (draft / PAGE).write_bytes(page.encode(errors="backslashreplace"))
-        (draft / FIGURES).write_text(json.dumps(evaluation.figures, indent=1))
+        (draft / FIGURES).write_text(json.dumps(evaluation.figures.to_json(), indent=1))

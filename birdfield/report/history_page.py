@@ -1,4 +1,4 @@
-"""A journal's history as one page; needs jinja2 of the report extra."""
+"""History page: shows a journal as one HTML file; needs jinja2."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from birdfield.report.media import picture_uri
 from birdfield.signals.boxes import Box
 
 NEEDED = ("jinja2",)
-MOST = 60  # species whose evidence is shown: about 5 MB
+MAX_SPECIES = 60  # whose evidence is shown: about 5 MB
 
 
 @dataclass(frozen=True)
-class Heat:
+class HeatRow:
     """A row of a heat map.
 
     Attributes:
         label: The species.
-        counts: Visits, a column each.
-        most: The largest count of any row.
+        counts: Visits, one column for each hour or span of days.
+        most: The largest count of all rows.
     """
 
     label: str
@@ -33,13 +33,13 @@ class Heat:
     most: int
 
     def share(self, count: int) -> float:
-        """Return how strong a cell's colour is, 0..1."""
+        """Return the strength of a cell's colour, 0..1."""
         return 0.15 + 0.85 * count / self.most if count else 0.0
 
 
 @dataclass(frozen=True)
 class Card:
-    """A visit with what was kept of it: `data:` URIs, or None where that is gone."""
+    """A visit with its evidence: `data:` URIs, or None where the evidence is gone."""
 
     visit: Visit
     picture: str | None
@@ -47,7 +47,7 @@ class Card:
 
 
 def check_history(folder: Path) -> None:
-    """Check, before the work, that a page can be made, and takes nobody's place.
+    """Check, before reading the journal, that a page can be written to a folder.
 
     Raises:
         MissingError: When jinja2 is missing.
@@ -57,11 +57,11 @@ def check_history(folder: Path) -> None:
 
 
 def write_history(folder: Path, journal: Journal, history: History, names: Names = LABELS) -> None:
-    """Write the page; an older one is replaced when the new one is whole.
+    """Write the page; replace an older page when the new one is complete.
 
     Raises:
         MissingError: When jinja2 is missing.
-        InputError: When the folder is no such page's, or the disk does not take it.
+        InputError: When the folder holds anything but an older page, or cannot be written.
     """
     check_history(folder)
     page = build_history(journal, history, names)
@@ -70,36 +70,38 @@ def write_history(folder: Path, journal: Journal, history: History, names: Names
 
 
 def build_history(journal: Journal, history: History, names: Names = LABELS) -> str:
-    """Write the whole page, with species by these names; all that comes from outside is escaped."""
+    """Return the page, with species by these names; all text from outside is escaped."""
     from birdfield.report.template import render
 
     spans = history.spans() if history.visits else ()
+    days = history.days() if history.visits else ()
+    by_day = {
+        row.label: tuple(sum(row.days[day] for day in span) for span in spans)
+        for row in history.species
+    }
     return render(
         "history.html",
-        journal=journal.folder.resolve().name,
-        history=history,
-        days=history.days() if history.visits else (),
-        spans=spans,
-        by_hour=_heat({row.label: tuple(row.hours) for row in history.species}),
-        by_day=_heat(
-            {
-                row.label: tuple(sum(row.days[day] for day in span) for span in spans)
-                for row in history.species
-            }
-        ),
-        hours=[(f"{hour:02d}", f"{hour:02d}:00 to {hour:02d}:59") for hour in range(HOURS)],
-        span_names=[_span_name(spans, index) for index in range(len(spans))],
-        senses=history.senses(),
-        by=BY,
-        began_at=began_at,
-        names=names,
-        cards=_cards(journal, history.named[:MOST]),
-        left_out=max(len(history.named) - MOST, 0),
+        {
+            "journal": journal.folder.resolve().name,
+            "history": history,
+            "days": days,
+            "spans": spans,
+            "by_hour": _heat_rows({row.label: tuple(row.hours) for row in history.species}),
+            "by_day": _heat_rows(by_day),
+            "hours": [(f"{hour:02d}", f"{hour:02d}:00 to {hour:02d}:59") for hour in range(HOURS)],
+            "span_names": [_span_name(spans, index) for index in range(len(spans))],
+            "senses": history.senses(),
+            "by": BY,
+            "began_at": began_at,
+            "names": names,
+            "cards": _cards(journal, history.named[:MAX_SPECIES]),
+            "left_out": max(len(history.named) - MAX_SPECIES, 0),
+        },
     )
 
 
 def _span_name(spans: Sequence[Sequence[date]], index: int) -> tuple[str, str]:
-    """Name a column: the day, with its month where that is new; and the whole, for a pointer."""
+    """Return a column's heading, with the month where it changes, and its tooltip."""
     first, last = spans[index][0], spans[index][-1]
     new = not index or spans[index - 1][0].month != first.month
     return (
@@ -108,9 +110,9 @@ def _span_name(spans: Sequence[Sequence[date]], index: int) -> tuple[str, str]:
     )
 
 
-def _heat(counts: Mapping[str, tuple[int, ...]]) -> tuple[Heat, ...]:
+def _heat_rows(counts: Mapping[str, tuple[int, ...]]) -> tuple[HeatRow, ...]:
     most = max((count for row in counts.values() for count in row), default=0)
-    return tuple(Heat(label, row, most) for label, row in counts.items())
+    return tuple(HeatRow(label, row, most) for label, row in counts.items())
 
 
 def _cards(journal: Journal, species: tuple[SpeciesSummary, ...]) -> list[Card]:
@@ -127,7 +129,7 @@ def _cards(journal: Journal, species: tuple[SpeciesSummary, ...]) -> list[Card]:
 
 
 def _uri(journal: Journal, path: str | None, box: Box | None) -> str | None:
-    """Read a file of a visit; a journal that names files of elsewhere is not followed there."""
+    """Read a file of a visit; return None for a path that leads out of the journal."""
     if path is None:
         return None
     file = journal.folder / path

@@ -1,4 +1,4 @@
-"""Photographs and recordings, small enough to be written into a page."""
+"""Media: writes photographs and sonograms as small `data:` URIs."""
 
 import base64
 from pathlib import Path
@@ -13,25 +13,25 @@ from birdfield.signals.boxes import Box
 from birdfield.signals.image import Frame, read_image
 from birdfield.signals.sonogram import draw_sonogram
 
-PICTURE_PX = 320  # the longer side, at most
-QUALITY = 78  # of the JPEG, of 100
-RATE_HZ = 16_000  # what is drawn of a recording ends at 8 kHz
-EXCERPT_S = 10.0  # of a recording
+MAX_SIDE_PX = 320  # the longer side of a picture
+JPEG_QUALITY = 78  # 0..100
+RATE_HZ = 16_000  # so that sonograms end at 8 kHz
+EXCERPT_S = 10.0  # drawn of a recording
 
 
 def picture_uri(path: Path, box: Box | None = None) -> str | None:
-    """Write a photograph as a `data:` URI; None when it cannot be read any more.
+    """Return a photograph as a `data:` URI; None when it cannot be read.
 
     Args:
-        path: Of the photograph.
-        box: What it is of, in pixels: with as much around it, it is cut out.
+        path: The photograph.
+        box: The subject, in pixels; the picture is cropped to twice its width and height.
     """
     try:
         image = read_image(path)
     except InputError:
         return None
     image = image if box is None else _around(image, box)
-    scale = min(1.0, PICTURE_PX / max(image.shape[:2]))
+    scale = min(1.0, MAX_SIDE_PX / max(image.shape[:2]))
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
     return _uri(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
 
@@ -45,10 +45,10 @@ def _around(image: Frame, box: Box) -> Frame:
 
 
 def spectrogram_uri(path: Path) -> tuple[str, float] | None:
-    """Draw the beginning of a recording as a sonogram, 0 to 8 kHz, dark on light.
+    """Draw the start of a recording as a sonogram, 0 to 8 kHz, dark on light.
 
     Returns:
-        A `data:` URI and the seconds that it shows, or None when it cannot be read any more.
+        A `data:` URI and its length in seconds; None when the recording cannot be read.
     """
     try:
         waveform = read_beginning(path, RATE_HZ, EXCERPT_S)
@@ -58,5 +58,5 @@ def spectrogram_uri(path: Path) -> tuple[str, float] | None:
 
 
 def _uri(image: NDArray[np.uint8]) -> str:
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()

@@ -1,4 +1,4 @@
-"""The worst mistakes: wrong answers that the model was surest of."""
+"""Worst mistakes: the wrong answers with the highest scores."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,23 +9,23 @@ from birdfield.model.sense import Sense
 from birdfield.report.evaluation import Evaluation
 from birdfield.report.media import picture_uri, spectrogram_uri
 
-MOST = 6  # of each sense
+MAX_MISTAKES = 6  # of each sense
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer with what it was given for.
+    """A wrong answer and its files.
 
     Attributes:
         truth: The true species.
-        answer: The species that was nearest.
-        score: Its probability, 0..1.
-        truth_score: That of the true one.
-        truth_rank: Its rank among all species; 2 is the runner-up.
-        accepted: Whether the answer was given; else it was *unknown*.
-        picture: A `data:` URI, or None.
-        spectrogram: A `data:` URI and the seconds that it shows, or None.
-        files: Their names, with the folder.
+        answer: The nearest species.
+        score: The probability of the answer, 0..1.
+        truth_score: The probability of the true species, 0..1.
+        truth_rank: The rank of the true species; 2 follows the answer.
+        accepted: Whether the model gave the answer; else it answered *unknown*.
+        picture: A `data:` URI; None without a photograph.
+        spectrogram: A `data:` URI and its length in seconds; None without a recording.
+        files: The names of the files, with their folder.
     """
 
     truth: str
@@ -40,8 +40,8 @@ class Mistake:
 
 
 def worst_mistakes(evaluation: Evaluation, sense: Sense) -> list[Mistake]:
-    """Show the surest wrong answers by one sense; a photograph or a recording comes once."""
-    scores, answers = evaluation.scores(sense), evaluation.answers(sense)
+    """Return the wrong answers with the highest scores; each file appears once."""
+    scores = evaluation.scores.by_sense(sense)
     probabilities = evaluation.probabilities(sense)
     wrong = np.flatnonzero(~scores.correct)
     shown: set[Path] = set()
@@ -57,7 +57,7 @@ def worst_mistakes(evaluation: Evaluation, sense: Sense) -> list[Mistake]:
         mistakes.append(
             Mistake(
                 evaluation.gallery.labels[truth],
-                evaluation.gallery.labels[answers[row]],
+                evaluation.gallery.labels[scores.answers[row]],
                 float(probabilities[row].max()),
                 own,
                 1 + int((probabilities[row] > own).sum()),
@@ -67,7 +67,7 @@ def worst_mistakes(evaluation: Evaluation, sense: Sense) -> list[Mistake]:
                 tuple(f"{path.parent.name}/{path.name}" for path in (image, audio) if path),
             )
         )
-        if len(mistakes) == MOST:
+        if len(mistakes) == MAX_MISTAKES:
             break
     return mistakes
 
@@ -77,5 +77,5 @@ def _files(evaluation: Evaluation, sense: Sense, row: int) -> tuple[Path | None,
         return evaluation.image_paths[row], None
     if sense == Sense.AUDIO:
         return None, evaluation.audio_paths[row]
-    left, right = evaluation.pairs
-    return evaluation.image_paths[left[row]], evaluation.audio_paths[right[row]]
+    pairs = evaluation.pairs
+    return evaluation.image_paths[pairs.images[row]], evaluation.audio_paths[pairs.audio[row]]

@@ -1,74 +1,65 @@
-"""The rows that the report makes of an evaluation in noise and with damaged pictures."""
+"""Noise tables: groups the figures of a noise test by damage and by kind of noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from birdfield.model.sense import SENSES
-
-NONE = (None, "none", "clean")  # no noise, no damage
+from birdfield.evaluate.figures import NoiseFigures
+from birdfield.model.sense import SENSES, Sense
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A kind of noise or of damage, with top-1 by sense; None where it was not measured."""
+    """A kind of noise or damage, with mean top-1 by sense; None where not measured."""
 
     name: str
-    top1: Mapping[str, float | None]
+    top1: Mapping[Sense, float | None]
 
 
-def undamaged(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Keep the rows whose picture is as it was."""
-    return [row for row in rows if row.get("image_damage") in NONE]
+def undamaged(rows: Sequence[NoiseFigures]) -> list[NoiseFigures]:
+    """Return the rows with undamaged pictures."""
+    return [row for row in rows if row.image_damage == "clean"]
 
 
-def damages(rows: Sequence[Mapping[str, Any]]) -> list[Condition]:
-    """Give top-1 for each damage to the picture, with clean sound, the undamaged one first."""
-    clean = [row for row in rows if row["noise"] in NONE]
-    names = list(
-        dict.fromkeys(
-            str(row.get("image_damage")) for row in clean if row.get("image_damage") not in NONE
-        )
-    )
+def damages(rows: Sequence[NoiseFigures]) -> list[Condition]:
+    """Return top-1 for each damage to the picture, with clean sound, starting with no damage."""
+    clean = [row for row in rows if row.snr_db is None]
+    names = dict.fromkeys(row.image_damage for row in clean if row.image_damage != "clean")
     if not names:
         return []
     return [
         _condition("no damage", undamaged(clean)),
-        *(
-            _condition(name, [row for row in clean if str(row.get("image_damage")) == name])
-            for name in names
-        ),
+        *(_condition(name, [row for row in clean if row.image_damage == name]) for name in names),
     ]
 
 
-def worst_kinds(rows: Sequence[Mapping[str, Any]], most: int = 5) -> list[Condition]:
-    """Name the kinds of noise that cost sound the most, from their faintest level to their loudest.
+def worst_kinds(rows: Sequence[NoiseFigures], most: int = 5) -> list[Condition]:
+    """Return the kinds of noise that lower top-1 by audio most, from faintest to loudest level.
 
-    A kind has its own recordings, the same at each level: kinds are not compared by their top-1.
+    Each kind has its own recordings, the same at each level, so top-1 does not compare kinds.
     """
-    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    kinds: dict[str, dict[int, NoiseFigures]] = {}
     for row in undamaged(rows):
-        if row["noise"] not in NONE and row.get("audio_top1") is not None:
-            kinds.setdefault(row["noise"], []).append(row)
-    levels = {
-        kind: sorted(found, key=lambda row: float(row["snr_db"])) for kind, found in kinds.items()
-    }
-    lost = {
-        kind: found[-1]["audio_top1"] - found[0]["audio_top1"] for kind, found in levels.items()
-    }
-    return [
-        _condition(kind, kinds[kind]) for kind in sorted(lost, key=lambda kind: -lost[kind])[:most]
-    ]
+        if row.snr_db is not None and row.audio_top1 is not None:
+            kinds.setdefault(row.noise, {})[row.snr_db] = row
+    losses = {kind: _loss(levels) for kind, levels in kinds.items()}
+    worst = sorted(losses, key=lambda kind: -losses[kind])[:most]
+    return [_condition(kind, list(kinds[kind].values())) for kind in worst]
 
 
-def _condition(name: str, rows: Sequence[Mapping[str, Any]]) -> Condition:
+def _loss(levels: Mapping[int, NoiseFigures]) -> float:
+    """Return how much lower top-1 by audio is at the loudest noise than at the faintest."""
+    loudest, faintest = levels[min(levels)].audio_top1, levels[max(levels)].audio_top1
+    assert loudest is not None and faintest is not None  # `worst_kinds` keeps only measured rows
+    return faintest - loudest
+
+
+def _condition(name: str, rows: Sequence[NoiseFigures]) -> Condition:
     values = {
-        sense: [row[f"{sense}_top1"] for row in rows if row.get(f"{sense}_top1") is not None]
-        for sense in SENSES
+        sense: [top1 for row in rows if (top1 := row.top1(sense)) is not None] for sense in SENSES
     }
     return Condition(
-        str(name).replace("_", " "),
+        name.replace("_", " "),
         {sense: float(np.mean(found)) if found else None for sense, found in values.items()},
     )

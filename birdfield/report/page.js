@@ -1,7 +1,7 @@
 "use strict";
 document.documentElement.classList.add("js");
 
-// Columns are sorted by what data-sort says, numbers from the largest; a dash stays last.
+// Sort by data-sort, numbers from the largest; an empty value stays last.
 for (const button of document.querySelectorAll("th button")) {
   const head = button.closest("th");
   const body = head.closest("table").tBodies[0];

@@ -1,11 +1,13 @@
-"""The report as one page of HTML that asks for nothing from anywhere."""
+"""Report page: one HTML file that loads nothing else."""
 
-from typing import Any
+from dataclasses import dataclass
 
+from birdfield.evaluate.evaluation import Separations
+from birdfield.evaluate.figures import RejectionFigures
 from birdfield.model.sense import SENSES
 from birdfield.report import charts, noise, tables
-from birdfield.report.confusion import draw_matrix
-from birdfield.report.embedding_map import HEIGHT, HUES, WIDTH, draw_map
+from birdfield.report.confusion import layout_matrix
+from birdfield.report.embedding_map import HEIGHT, HUES, WIDTH, layout_map
 from birdfield.report.evaluation import Evaluation
 from birdfield.report.facts import data_facts, model_facts
 from birdfield.report.mistakes import worst_mistakes
@@ -14,52 +16,55 @@ from birdfield.report.template import render
 CONFUSIONS = 8  # listed beside each matrix
 
 
+@dataclass(frozen=True)
+class RejectionPart:
+    """A part of the section on rejection.
+
+    Attributes:
+        name: "unknown" or "no_bird".
+        title: A heading.
+        what: One of the samples that should be rejected.
+        figures: The figures, or None when not measured.
+        chart: An SVG element, or None when not measured.
+    """
+
+    name: str
+    title: str
+    what: str
+    figures: RejectionFigures | None
+    chart: str | None
+
+
 def build_page(evaluation: Evaluation) -> str:
-    """Write the whole page; every name that comes from outside is escaped."""
-    return render(
-        "page.html",
-        evidence=evaluation,
-        figures=evaluation.figures,
-        names=tables.NAMES,
-        senses=SENSES,
-        measured=evaluation.measured(),
-        **_content(evaluation),
-    )
+    """Return the page; all text from outside is escaped."""
+    return render("page.html", _content(evaluation))
 
 
-def _content(evaluation: Evaluation) -> dict[str, Any]:
+def _content(evaluation: Evaluation) -> dict[str, object]:
     figures, measured = evaluation.figures, evaluation.measured()
     counts = {sense: tables.confusion_counts(evaluation, sense) for sense in measured}
     labels = evaluation.gallery.labels
-    rows = figures.get("noise") or []
+    rows = figures.noise or ()
     return {
+        "evaluation": evaluation,
+        "figures": figures,
+        "names": tables.NAMES,
+        "senses": SENSES,
+        "measured": measured,
         "headlines": tables.headlines(figures),
         "missing": tables.missing_senses(figures),
         "species": tables.species_rows(evaluation),
-        "matrices": {sense: draw_matrix(counts[sense], labels) for sense in measured},
+        "matrices": {sense: layout_matrix(counts[sense], labels) for sense in measured},
         "confusions": {
             sense: tables.frequent_confusions(counts[sense], labels, sense, CONFUSIONS)
             for sense in measured
         },
-        "map": draw_map(evaluation),
+        "map": layout_map(evaluation),
         "map_size": (WIDTH, HEIGHT),
         "hues": HUES,
         "reliability": charts.draw_reliability(figures),
         "rejection": charts.draw_rejection(evaluation),
-        "strangers": [
-            (
-                "unknown",
-                "Birds that the model does not know",
-                figures.get("unknown") or {},
-                _roc(evaluation, "unknown", "unknown birds"),
-            ),
-            (
-                "no_bird",
-                "Scenes without a bird",
-                figures.get("no_bird") or {},
-                _roc(evaluation, "no_bird", "scenes without a bird"),
-            ),
-        ],
+        "rejections": _rejection_parts(evaluation),
         "noise": charts.draw_noise(noise.undamaged(rows)),
         "damages": noise.damages(rows),
         "worst_kinds": noise.worst_kinds(rows),
@@ -69,11 +74,34 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _roc(evaluation: Evaluation, name: str, what: str) -> str | None:
-    figures = evaluation.figures.get(name) or {}
-    found = evaluation.separations.get(name, {})
-    return charts.draw_roc(
-        {sense: found[sense] for sense in SENSES if sense in found and figures.get(sense)},
-        name,
-        what,
+def _rejection_parts(evaluation: Evaluation) -> tuple[RejectionPart, RejectionPart]:
+    unknown, background = evaluation.figures.unknown, evaluation.figures.background
+    return (
+        RejectionPart(
+            "unknown",
+            "Birds that the model does not know",
+            "unknown bird",
+            unknown,
+            _draw_roc(unknown, evaluation.unknown, "unknown", "unknown birds"),
+        ),
+        RejectionPart(
+            "no_bird",
+            "Scenes without a bird",
+            "scene without a bird",
+            background,
+            _draw_roc(background, evaluation.background, "no_bird", "scenes without a bird"),
+        ),
     )
+
+
+def _draw_roc(
+    figures: RejectionFigures | None, separations: Separations, name: str, what: str
+) -> str | None:
+    if figures is None:
+        return None
+    shown = {
+        sense: separations[sense]
+        for sense in SENSES
+        if sense in separations and sense in figures.senses
+    }
+    return charts.draw_roc(shown, name, what)

@@ -1,4 +1,4 @@
-"""Charts as SVG that takes the page's colours and type, in daylight and in the dark."""
+"""SVG charts: draws with matplotlib in the colours and type of the page, light or dark."""
 
 import html
 import io
@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from birdfield.model.sense import Sense
 
-SIZE_INCHES = (4.2, 3.0)  # 403 x 288 px on a screen: a phone's width, half a page's
+SIZE_INCHES = (4.2, 3.0)  # 403 x 288 px: the width of a phone, half that of the page
 
-# Stand-ins that matplotlib draws with, for the page's colours, which it cannot know.
+# Placeholder colours for matplotlib; the page's variables replace them in the SVG.
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
 COLOURS = {Sense.IMAGE: "#040404", Sense.AUDIO: "#050505", Sense.BOTH: "#060606", "late": "#070707"}
 VARIABLES = {
@@ -21,14 +21,14 @@ VARIABLES = {
     LINE: "line",
     **{colour: sense for sense, colour in COLOURS.items()},
 }
-# A sense has its marker and its line as well as its colour: no colour is needed to read a chart.
+# A sense also has its own marker and line, so that a chart is readable without colours.
 MARKERS = {Sense.IMAGE: "o", Sense.AUDIO: "^", Sense.BOTH: "s", "late": "D"}
 LINES = {Sense.IMAGE: "-", Sense.AUDIO: "--", Sense.BOTH: "-", "late": ":"}
 WIDTHS = {Sense.IMAGE: 1.5, Sense.AUDIO: 1.5, Sense.BOTH: 2.5, "late": 1.5}
 
 
 def new_axes(xlabel: str, ylabel: str) -> Axes:
-    """Start a chart of its own, with no global state."""
+    """Return the axes of a new chart, without global state."""
     axes = Figure(figsize=SIZE_INCHES, layout="constrained").subplots()
     axes.set_xlabel(xlabel, color=MUTED, fontsize=10)
     axes.set_ylabel(ylabel, color=MUTED, fontsize=10)
@@ -40,7 +40,7 @@ def new_axes(xlabel: str, ylabel: str) -> Axes:
 
 
 def add_legend(axes: Axes) -> None:
-    """Name the lines that have a label, above the chart."""
+    """Add a legend of the labelled lines above the chart."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(
             loc="lower left",
@@ -56,17 +56,17 @@ def add_legend(axes: Axes) -> None:
 
 
 def to_svg(axes: Axes, name: str, description: str) -> str:
-    """Write a chart as an element for the page.
+    """Return a chart as an SVG element.
 
     Args:
-        axes: From `new_axes`; its texts are our own, since matplotlib lacks most of Unicode.
-        name: Makes the ids of the element unique in the page.
-        description: For those who do not see it.
+        axes: From `new_axes`; without text from outside, since matplotlib lacks most of Unicode.
+        name: A prefix that makes the element's ids unique in the page.
+        description: The text for screen readers.
     """
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure = axes.get_figure(root=True)
-        assert figure is not None  # made by `new_axes`
+        assert figure is not None  # `new_axes` made it
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
     text = text[text.index("<svg") :]
@@ -79,7 +79,7 @@ def to_svg(axes: Axes, name: str, description: str) -> str:
     )
     text = re.sub(r' (width|height)="[0-9.]+pt"', "", text, count=2)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", text)
-    for stand_in, variable in VARIABLES.items():
-        text = text.replace(stand_in, f"var(--{variable})")
+    for placeholder, variable in VARIABLES.items():
+        text = text.replace(placeholder, f"var(--{variable})")
     label = f'<svg role="img" aria-label="{html.escape(description)}"'
     return text.replace("<svg", label, 1).strip()

@@ -1,17 +1,17 @@
-"""The rows of the report's tables."""
+"""Tables: computes the rows of the report's tables."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from birdfield.evaluate.figures import Figures
 from birdfield.model.sense import SENSES, Sense
 from birdfield.report.evaluation import Evaluation
 
-NAMES = {
+NAMES = {  # "late" is not a sense, but has rows beside them
     Sense.IMAGE: "Sight",
     Sense.AUDIO: "Sound",
     Sense.BOTH: "Sight and sound",
@@ -21,7 +21,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Headline:
-    """A row of the headline table; None is what was not measured."""
+    """A row of the headline table; None where not measured."""
 
     sense: str
     name: str
@@ -36,14 +36,14 @@ class Headline:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many of a species' n samples of one sense were answered rightly."""
+    """The right answers among the `n` samples of a species by one sense."""
 
     n: int
     right: int
 
     @property
     def top1(self) -> float | None:
-        """The share, 0..1, or None of nothing."""
+        """The share of right answers, 0..1; None without a sample."""
         return self.right / self.n if self.n else None
 
 
@@ -53,22 +53,22 @@ class SpeciesRow:
 
     Attributes:
         label: The species.
-        scientific: Its scientific name, if it is known.
-        tallies: By sense.
-        confusion: What it is most often taken for, or None.
-        confusions: How many times, over all senses.
+        scientific: Its scientific name, or None.
+        tallies: Right answers by sense.
+        confusion: The most frequent wrong answer, or None.
+        confusions: How often that answer occurs, over all senses.
     """
 
     label: str
     scientific: str | None
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[Sense, Tally]
     confusion: str | None
     confusions: int
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """One species taken for another by one sense, `count` times of `n`."""
+    """A wrong answer by one sense to `count` of the `n` samples of a species."""
 
     sense: Sense
     truth: str
@@ -77,55 +77,69 @@ class Confusion:
     n: int
 
 
-def headlines(figures: Mapping[str, Any]) -> list[Headline]:
-    """Lay out the figures of each sense and of late fusion; a sense without files has a row too."""
+def headlines(figures: Figures) -> list[Headline]:
+    """Return a row for each sense, also for one without files, and for late fusion."""
     rows = []
-    for sense in (*SENSES, "late"):
-        entry = figures["late_fusion" if sense == "late" else sense]
-        low, high = entry.get("top1_ci95", (None, None))
+    for sense in SENSES:
+        entry = figures.by_sense(sense)
         rows.append(
             Headline(
                 sense,
                 NAMES[sense],
-                entry["top1"],
-                low,
-                high,
-                entry["n"],
-                entry.get("recall_at_1"),
-                entry.get("map_at_r"),
-                entry.get("ece"),
+                entry.top1,
+                *entry.top1_ci95,
+                entry.n,
+                entry.recall_at_1,
+                entry.map_at_r,
+                entry.ece,
             )
         )
-    return rows
-
-
-def missing_senses(figures: Mapping[str, Any]) -> list[tuple[str, str, float, float]]:
-    """Tell what remains without a sense, on the same pairs.
-
-    Returns:
-        Rows of a sense or "late", what is there, top-1, and the change against both senses; none
-        when there are no pairs.
-    """
-    both = figures[Sense.BOTH]
-    if not both["n"]:
-        return []
-    rows = [
-        (Sense.BOTH, "Both senses", both["top1"]),
-        (Sense.IMAGE, "Hearing is missing: sight alone", both["image_top1"]),
-        (Sense.AUDIO, "Sight is missing: sound alone", both["audio_top1"]),
-        (
-            "late",
-            "Both, each judged alone and then joined (late fusion)",
-            figures["late_fusion"]["top1"],
-        ),
+    late = figures.late_fusion
+    return [
+        *rows,
+        Headline("late", NAMES["late"], late.top1, None, None, late.n, None, None, None),
     ]
-    return [(sense, text, top1, top1 - both["top1"]) for sense, text, top1 in rows]
+
+
+@dataclass(frozen=True)
+class MissingSense:
+    """A row of the table of missing senses.
+
+    Attributes:
+        sense: A sense, or "late".
+        text: What is missing.
+        top1: 0..1.
+        change: The change of top-1 against both senses.
+    """
+
+    sense: str
+    text: str
+    top1: float
+    change: float
+
+
+def missing_senses(figures: Figures) -> list[MissingSense]:
+    """Return top-1 with and without each sense on the same pairs; no row without pairs."""
+    both, late = figures.both, figures.late_fusion
+    if both.top1 is None:
+        return []
+    rows = (
+        (Sense.BOTH, "Both senses", both.top1),
+        (Sense.IMAGE, "No sound: sight alone", both.image_top1),
+        (Sense.AUDIO, "No picture: sound alone", both.audio_top1),
+        ("late", "Both, answered separately, then joined (late fusion)", late.top1),
+    )
+    return [
+        MissingSense(sense, text, top1, top1 - both.top1)
+        for sense, text, top1 in rows
+        if top1 is not None
+    ]
 
 
 def species_rows(evaluation: Evaluation) -> list[SpeciesRow]:
-    """Make a row for each species with test files, in the order of the gallery."""
-    answers = {sense: evaluation.answers(sense) for sense in SENSES}
-    truths = {sense: evaluation.scores(sense).labels for sense in SENSES}
+    """Return a row for each species with test files, in the order of the gallery."""
+    answers = {sense: evaluation.scores.by_sense(sense).answers for sense in SENSES}
+    truths = {sense: evaluation.scores.by_sense(sense).labels for sense in SENSES}
     labels = evaluation.gallery.labels
     rows = []
     for index in sorted({int(label) for sense in SENSES for label in truths[sense]}):
@@ -150,16 +164,17 @@ def species_rows(evaluation: Evaluation) -> list[SpeciesRow]:
 
 
 def confusion_counts(evaluation: Evaluation, sense: Sense) -> NDArray[np.int64]:
-    """Count answers, int64 [S, S]: rows are the true species, columns what was answered."""
+    """Count answers, int64 [S, S]: true species in rows, answers in columns."""
     size = len(evaluation.gallery.labels)
-    pairs = evaluation.scores(sense).labels * size + evaluation.answers(sense)
+    scores = evaluation.scores.by_sense(sense)
+    pairs = scores.labels * size + scores.answers
     return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
 def frequent_confusions(
     counts: NDArray[np.int64], labels: tuple[str, ...], sense: Sense, most: int
 ) -> list[Confusion]:
-    """List the confusions with the largest share of their species' samples, by one sense."""
+    """Return the confusions with the largest shares of their species' samples."""
     totals = counts.sum(axis=1)
     wrong = [(truth, answer) for truth, answer in np.argwhere(counts) if truth != answer]
     wrong.sort(key=lambda cell: (-counts[cell] / totals[cell[0]], -counts[cell], *cell))

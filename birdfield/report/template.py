@@ -1,10 +1,10 @@
-"""A page as one file of HTML, from a template of this folder."""
+"""Templates: renders a page of HTML from a template of this folder."""
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -13,8 +13,8 @@ from birdfield import __version__
 FOLDER = Path(__file__).parent
 
 
-def render(template: str, **content: Any) -> str:
-    """Fill a template; every name that comes from outside is escaped."""
+def render(template: str, content: Mapping[str, object]) -> str:
+    """Render a template as one file with style and script; all text from outside is escaped."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -26,16 +26,18 @@ def render(template: str, **content: Any) -> str:
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
-        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
-        script=script,
-        script_digest=digest,
-        version=__version__,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        **content,
+        {
+            "style": (FOLDER / "page.css").read_text(encoding="utf-8"),
+            "script": script,
+            "script_digest": digest,
+            "version": __version__,
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            **content,
+        }
     )
 
 
 def percent(value: float) -> str:
-    """Write a share, 0..1, as percent that no line breaks in; 99.6 % is not called 100 %."""
+    """Write a share, 0..1, as percent without a line break; never round below 1 up to 100 %."""
     decimals = 1 if 0.99 < value < 1 else 0
     return f"{100 * value:.{decimals}f}\N{NARROW NO-BREAK SPACE}%"

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from birdfield.evaluate.pairs import Embedded
-from birdfield.evaluate.scores import Scored, score
+from birdfield.evaluate.pairs import LabelledEmbeddings
+from birdfield.evaluate.scores import EvaluationScores, score
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
@@ -31,7 +31,7 @@ SEEDS = (0, 1, 2)
 STARTS = {"discriminant": (3e-5, 3e-4), "random": (3e-4, 1e-3)}
 
 
-def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> Scored:
+def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> EvaluationScores:
     """Score the held-out fold with prototypes of the others."""
     split = samples.split(fold)
     fusion = heads.fusion_weights().with_gain(GAIN)
@@ -46,7 +46,7 @@ def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> Scored:
     tested = {}
     for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)
-        tested[sense] = Embedded(
+        tested[sense] = LabelledEmbeddings(
             embed([samples.features[sense][int(row)] for row in rows]),
             samples.labels[sense][rows],
             samples.recordings[sense][rows],
@@ -74,7 +74,7 @@ def main() -> None:
         samples = index_samples(features, dataset.species, seed)
         for start, rates in STARTS.items():
             for rate in rates:
-                results: dict[int, list[Scored]] = {epoch: [] for epoch in EPOCHS}
+                results: dict[int, list[EvaluationScores]] = {epoch: [] for epoch in EPOCHS}
                 for fold in range(FOLDS):
                     fitter = Fitter(
                         samples.split(fold),

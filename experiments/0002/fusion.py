@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.evaluate.pairs import Embedded, draw_pairs
+from birdfield.evaluate.pairs import LabelledEmbeddings, draw_pairs
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import Vectors, unit
 from birdfield.model.open_frontend import open_frontend
@@ -44,7 +44,7 @@ def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float]
     tested = {}
     for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)
-        tested[sense] = Embedded(
+        tested[sense] = LabelledEmbeddings(
             embed([samples.features[sense][int(row)] for row in rows]),
             samples.labels[sense][rows],
             samples.recordings[sense][rows],

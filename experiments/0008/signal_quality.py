@@ -17,7 +17,8 @@ import numpy as np
 
 from birdfield.errors import InputError
 from birdfield.evaluate.metrics import auroc
-from birdfield.evaluate.noise import CUT_S, SNRS_DB, Noises, _to_camera_size, find_noises
+from birdfield.evaluate.noise import EXCERPT_S, SNRS_DB, to_camera_size
+from birdfield.evaluate.noise_files import Noises, find_noises
 from birdfield.model.bundle import load_bundle
 from birdfield.model.encoder import DIM, Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
@@ -55,7 +56,7 @@ Weigh = Callable[[Tried], float]
 def photographs(encoder: Encoder, samples: tuple[Sample, ...]) -> Iterator[Tried]:
     """Embed each photograph in each damage."""
     for row, sample in enumerate(samples):
-        frame = _to_camera_size(read_image(sample.path))
+        frame = to_camera_size(read_image(sample.path))
         for place, damage in enumerate(DAMAGES):
             damaged = damage_image(frame, damage, np.random.default_rng((SEED, row, place)))
             if frame_fault(damaged, 0.0) is None:
@@ -66,7 +67,7 @@ def recordings(encoder: Encoder, samples: tuple[Sample, ...], noises: Noises) ->
     """Embed each recording as it is, and in KINDS noises at each ratio."""
     rate_hz, kinds = encoder.audio_spec.rate_hz, list(noises.files)
     for row, sample in enumerate(samples):
-        waveform = read_audio(sample.path, rate_hz)[: round(CUT_S * rate_hz)]
+        waveform = read_audio(sample.path, rate_hz)[: round(EXCERPT_S * rate_hz)]
         sounds = [("clean", waveform)]
         for step in range(KINDS):
             files = noises.files[kinds[(row * KINDS + step) % len(kinds)]]

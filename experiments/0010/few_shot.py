@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from birdfield.commands.evaluate import open_run_or_model
 from birdfield.evaluate.files import embed_dataset
 from birdfield.evaluate.metrics import bootstrap_ci95
-from birdfield.evaluate.pairs import Embedded, draw_pairs, fuse_senses
+from birdfield.evaluate.pairs import LabelledEmbeddings, Pairs, draw_pairs, fuse_senses
 from birdfield.model.encoder import Encoder, Vector, Vectors, unit
 from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.prototypes import (
@@ -59,8 +59,8 @@ class Tested:
 class Files:
     """All files of both senses: of the old species, and of the new ones."""
 
-    old: tuple[Embedded, Embedded]
-    new: tuple[Embedded, Embedded]
+    old: tuple[LabelledEmbeddings, LabelledEmbeddings]
+    new: tuple[LabelledEmbeddings, LabelledEmbeddings]
     labels: tuple[str, ...]  # of the new species
 
 
@@ -108,7 +108,7 @@ def prior(recordings: float) -> Way:
 def each(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
     """Make every photograph, recording and pair of them a prototype of its own."""
     left, right = (side.ravel() for side in np.indices((len(images), len(audio))))
-    made = fuse_senses(fuse, images, audio, left, right)
+    made = fuse_senses(fuse, images, audio, Pairs(left, right))
     return [(sense, vector) for sense, found in made.items() for vector in found]
 
 
@@ -198,7 +198,7 @@ def keep(path: Path, files: Files) -> None:
     np.savez(path, labels=np.array(files.labels), **arrays)
 
 
-def _pack(side: Embedded) -> NDArray[np.float64]:
+def _pack(side: LabelledEmbeddings) -> NDArray[np.float64]:
     return np.column_stack([side.vectors, side.labels, side.recordings])
 
 
@@ -206,7 +206,7 @@ def kept(path: Path) -> Files:
     """Read what `keep` wrote."""
     with np.load(path) as saved:
         sides = [
-            Embedded(
+            LabelledEmbeddings(
                 saved[name][:, :-2].astype(np.float32),
                 saved[name][:, -2].astype(np.int64),
                 saved[name][:, -1].astype(np.int64),
@@ -216,10 +216,12 @@ def kept(path: Path) -> Files:
         return Files((sides[0], sides[1]), (sides[2], sides[3]), tuple(map(str, saved["labels"])))
 
 
-def test_sets(fuse: Fuse, images: Embedded, audio: Embedded, seed: int) -> dict[Sense, Tested]:
+def test_sets(
+    fuse: Fuse, images: LabelledEmbeddings, audio: LabelledEmbeddings, seed: int
+) -> dict[Sense, Tested]:
     """Fuse test files by image, by audio and in pairs."""
     left, right = draw_pairs(images, audio, seed)
-    fused = fuse_senses(fuse, images.vectors, audio.vectors, left, right)
+    fused = fuse_senses(fuse, images.vectors, audio.vectors, Pairs(left, right))
     return {
         Sense.IMAGE: Tested(fused[Sense.IMAGE], images.labels, (images.recordings,)),
         Sense.AUDIO: Tested(fused[Sense.AUDIO], audio.labels, (audio.recordings,)),
@@ -231,7 +233,7 @@ def test_sets(fuse: Fuse, images: Embedded, audio: Embedded, seed: int) -> dict[
     }
 
 
-def draw(side: Embedded, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def draw(side: LabelledEmbeddings, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Choose the files of `count` recordings, or photographs, of every species; bool [N]."""
     chosen = np.zeros(len(side.labels), bool)
     for label in np.unique(side.labels):
@@ -240,9 +242,9 @@ def draw(side: Embedded, count: int, rng: np.random.Generator) -> NDArray[np.boo
     return chosen
 
 
-def part_of(side: Embedded, rows: NDArray[np.bool_]) -> Embedded:
+def part_of(side: LabelledEmbeddings, rows: NDArray[np.bool_]) -> LabelledEmbeddings:
     """Take some of the files."""
-    return Embedded(side.vectors[rows], side.labels[rows], side.recordings[rows])
+    return LabelledEmbeddings(side.vectors[rows], side.labels[rows], side.recordings[rows])
 
 
 def with_new(
@@ -250,8 +252,8 @@ def with_new(
     gallery: Gallery,
     way: Way,
     labels: tuple[str, ...],
-    images: Embedded,
-    audio: Embedded,
+    images: LabelledEmbeddings,
+    audio: LabelledEmbeddings,
 ) -> Gallery:
     """Add the new species after the old ones."""
     first = len(gallery.species)
@@ -373,7 +375,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--way", choices=WAYS)
     given = parser.parse_args()
-    encoder, gallery, _ = open_run_or_model(given.model)
+    tested = open_run_or_model(given.model)
+    encoder, gallery = tested.encoder, tested.gallery
     if given.vectors and given.vectors.exists():
         files = kept(given.vectors)
     else:

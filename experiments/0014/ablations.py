@@ -22,8 +22,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from birdfield.evaluate.pairs import Embedded
-from birdfield.evaluate.scores import Scored, score
+from birdfield.evaluate.pairs import LabelledEmbeddings
+from birdfield.evaluate.scores import EvaluationScores, score
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import DIM, unit
 from birdfield.model.open_frontend import open_frontend
@@ -320,7 +320,7 @@ def of_senses(split: Split, senses: tuple[str, ...]) -> Split:
 
 def score_fold(
     samples: Indexed, split: Split, fold: int, heads: Heads, senses: tuple[str, ...], seed: int
-) -> Scored:
+) -> EvaluationScores:
     """Score the held-out fold with prototypes of the others."""
     fuse = heads.fusion_weights().with_gain(GAIN).fuse
     gallery = build_gallery(
@@ -331,11 +331,11 @@ def score_fold(
         heads.embed_audio(split.audio),
         split.audio_labels,
     )
-    tested: list[Embedded] = []
+    tested: list[LabelledEmbeddings] = []
     for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)[: None if sense in senses else 0]
         tested.append(
-            Embedded(
+            LabelledEmbeddings(
                 embed([samples.features[sense][int(row)] for row in rows]),
                 samples.labels[sense][rows],
                 samples.recordings[sense][rows],
@@ -383,7 +383,7 @@ class Ablations:
                 sense: getattr(scored, sense).correct for sense in SENSES
             }
             if variant is AS_NOW:
-                late = (scored.both_image + GAIN * scored.both_audio).argmax(axis=1)
+                late = (scored.pairs_by_image + GAIN * scored.pairs_by_audio).argmax(axis=1)
                 found[LATE] = {**found[NOW], "both": late == scored.both.labels}
         return found
 

@@ -180,7 +180,7 @@ def test_the_version_is_told() -> None:
         ),
         ("evaluate FAKE EMPTY EMPTY --no-bird EMPTY EMPTY", 1, ["EMPTY: holds no photographs"]),
         ("evaluate FAKE EMPTY EMPTY --no-bird MISSING EMPTY", 1, ["MISSING: no such folder"]),
-        ("evaluate FAKE EMPTY EMPTY --report NOTES", 1, ["NOTES exists already and is no report"]),
+        ("evaluate FAKE EMPTY EMPTY --report NOTES", 1, ["NOTES exists already and is not a rep"]),
         ("enrol MISSING Owl BIRD", 1, ["no such model"]),
         ("enrol FAKE Owl MISSING.png", 1, ["MISSING.png: no such file"]),
         ("enrol FAKE _ BIRD", 1, ["species name '_' has 0 characters"]),

@@ -6,6 +6,7 @@ from fakes import at
 
 from birdfield.evaluate import metrics
 from birdfield.evaluate.metrics import (
+    ReliabilityBin,
     auroc,
     bootstrap_ci95,
     ece,
@@ -25,42 +26,42 @@ def vectors(*degrees: float) -> np.ndarray:
 
 
 def test_retrieval_counts_the_nearest_others() -> None:
-    """Three A at 0, 10 and 50 degrees and a B at 25; each A has R = 2 others to find.
+    """Three A are at 0, 10 and 50 degrees and a B at 25; each A has R = 2 other A to find.
 
-    From 0 the others stand 10 A, 25 B: hit, miss; average precision (1/1) / 2 = 0.5.
-    From 10 they stand 0 A, 25 B: the same. From 50 they stand 25 B, 10 A: miss, hit;
-    (1/2) / 2 = 0.25 and the nearest is wrong. B has no other B to find.
+    From 0 the nearest are A at 10, B at 25: hit, miss; average precision (1/1) / 2 = 0.5.
+    From 10 they are A at 0, B at 25: the same. From 50 they are B at 25, A at 10: miss, hit;
+    (1/2) / 2 = 0.25, and the nearest is wrong. B has no other B to find.
     """
     recall, precision = retrieval(vectors(0, 10, 50, 25), ints(0, 0, 0, 1), ints(0, 1, 2, 3))
     assert np.array_equal(recall, [1, 1, 0, np.nan], equal_nan=True)
     assert np.allclose(precision, [0.5, 0.5, 0.25, np.nan], equal_nan=True)
 
 
-def test_retrieval_leaves_out_what_shares_the_recording() -> None:
-    """The A at 1 degree is a clip of the query's own recording: B at 5 is then the nearest."""
+def test_retrieval_excludes_clips_of_the_same_recording() -> None:
+    """The A at 1 degree is a clip of the query's recording, so B at 5 is the nearest."""
     recall, precision = retrieval(vectors(0, 1, 5, 20), ints(0, 0, 1, 0), ints(7, 7, 8, 9))
     assert recall.tolist()[:2] == [0, 0] and precision.tolist()[:2] == [0, 0]
     assert np.isnan(recall[2]) and recall[3] == 0
 
 
-def test_retrieval_leaves_out_what_shares_the_photograph_or_the_recording() -> None:
-    """Four pairs of one species: the first shares a side with the next two and finds the last."""
+def test_retrieval_excludes_pairs_with_the_same_photograph_or_recording() -> None:
+    """Four pairs of one species: the first shares a file with two of them and finds the last."""
     recall, precision = retrieval(
         vectors(0, 1, 2, 90), ints(0, 0, 0, 0), ints(0, 0, 1, 1), ints(0, 1, 0, 1)
     )
     assert recall.tolist() == [1] * 4 and precision.tolist() == [1] * 4
 
 
-def test_retrieval_among_many_does_not_hold_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cosine and a place, 12 bytes a pair, are 23 MB for 1,400 files; by 50 at a time 0.8 MB.
+def test_retrieval_in_batches_limits_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cosine and a rank of 12 bytes a pair are 23 MB for 1,400 files; 50 queries need 0.8 MB.
 
-    What it finds is the same.
+    The results are the same.
     """
     drawn = np.random.default_rng(0).normal(size=(1400, 128)).astype(np.float32)
     found = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     species, files = np.arange(1400) % 7, np.arange(1400)
     whole = retrieval(found, species, files)
-    monkeypatch.setattr(metrics, "QUERIES", 50, raising=False)
+    monkeypatch.setattr(metrics, "QUERY_BATCH", 50)
     tracemalloc.start()
     parts = retrieval(found, species, files)
     _, peak = tracemalloc.get_traced_memory()
@@ -69,7 +70,7 @@ def test_retrieval_among_many_does_not_hold_all_pairs(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(parts, whole)
 
 
-def test_retrieval_of_nothing_is_nothing() -> None:
+def test_retrieval_without_samples_is_empty() -> None:
     recall, precision = retrieval(np.zeros((0, 128), np.float32), ints(), ints())
     assert len(recall) == len(precision) == 0
 
@@ -80,29 +81,29 @@ def test_an_interval_of_equal_samples_has_no_width(right: bool) -> None:
     assert bootstrap_ci95(correct, np.arange(30)) == (float(right), float(right))
 
 
-def test_an_interval_of_two_samples_is_everything() -> None:
-    """Of one right and one wrong, a quarter of the resamples is 0, a quarter is 1."""
+def test_the_interval_of_two_samples_is_0_to_1() -> None:
+    """With one right and one wrong answer, a quarter of the resamples is 0 and a quarter is 1."""
     assert bootstrap_ci95(np.array([True, False]), ints(0, 1)) == (0, 1)
 
 
-def test_an_interval_is_the_binomial_one() -> None:
-    """Of 100 with 50 right the standard deviation is 0.05: 0.5 - 1.96 x 0.05 = 0.402."""
+def test_an_interval_is_binomial() -> None:
+    """With 50 of 100 right the standard deviation is 0.05: 0.5 - 1.96 x 0.05 = 0.402."""
     low, high = bootstrap_ci95(np.arange(100) < 50, np.arange(100))
     assert low == pytest.approx(0.402, abs=0.02) and high == pytest.approx(0.598, abs=0.02)
 
 
-def test_clips_of_one_recording_are_not_taken_for_independent() -> None:
-    """Ten recordings of 50 clips, half of them right as a whole: the sd is sqrt(0.25 / 10) = 0.158.
+def test_clips_of_one_recording_are_not_independent() -> None:
+    """All 50 clips of half of ten recordings are right: the sd is sqrt(0.25 / 10) = 0.158.
 
-    That is 0.19 to 0.81; 500 independent clips would give 0.46 to 0.54.
+    The interval is 0.19 to 0.81; that of 500 independent clips is 0.46 to 0.54.
     """
     recordings = np.repeat(np.arange(10), 50)
     low, high = bootstrap_ci95(recordings < 5, recordings)
     assert 0.1 <= low <= 0.25 and 0.75 <= high <= 0.9
 
 
-def test_pairs_that_share_a_photograph_are_not_taken_for_independent() -> None:
-    """All pairs of 10 photographs and 10 recordings, right when the photograph is."""
+def test_pairs_that_share_a_photograph_are_not_independent() -> None:
+    """All pairs of 10 photographs and 10 recordings; five photographs are right."""
     photographs, recordings = np.repeat(np.arange(10), 10), np.tile(np.arange(10), 10)
     low, high = bootstrap_ci95(photographs < 5, photographs, recordings)
     assert 0.1 <= low <= 0.3 and 0.7 <= high <= 0.9
@@ -114,7 +115,7 @@ def test_an_interval_is_seeded() -> None:
     assert bootstrap_ci95(correct, np.arange(40)) != bootstrap_ci95(correct, np.arange(40), seed=1)
 
 
-def test_an_interval_of_nothing_is_no_number() -> None:
+def test_the_interval_without_samples_is_nan() -> None:
     assert np.isnan(bootstrap_ci95(np.zeros(0, bool), ints())).all()
 
 
@@ -124,17 +125,17 @@ def draw(seed: int, known: int, unknown: int, decimals: int) -> tuple[np.ndarray
     return rng.normal(1, 1, known).round(decimals), rng.normal(0, 1, unknown).round(decimals)
 
 
-def test_auroc_counts_the_pairs_in_order_and_half_of_the_ties() -> None:
+def test_auroc_counts_ordered_pairs_and_half_of_ties() -> None:
     """3 beats 1 and 2, 2 beats 1 and ties with 2: 3.5 of 4 pairs."""
     assert auroc(np.array([3.0, 2.0]), np.array([2.0, 1.0])) == 3.5 / 4
     assert auroc(np.array([0.0, 1.0]), np.array([2.0])) == 0
     assert auroc(np.ones(5), np.ones(3)) == 0.5
 
 
-def test_the_false_positive_rate_is_at_the_highest_threshold_that_95_percent_pass() -> None:
+def test_fpr95_uses_the_highest_threshold_that_95_percent_pass() -> None:
     """Of known 1..20, 19 pass at 2; of unknown 0, 1, 2, 2 and 9 three pass: those at 2 and 9.
 
-    Of known 1..19, 18.05 are 95 %, so all 19 must pass: at 1, which four of five pass.
+    Of known 1..19, 95 % is 18.05, so all 19 must pass: at 1, which four of five unknown pass.
     """
     unknown = np.array([0.0, 1, 2, 2, 9])
     assert fpr_at_95_tpr(np.arange(1.0, 21), unknown) == 3 / 5
@@ -143,7 +144,7 @@ def test_the_false_positive_rate_is_at_the_highest_threshold_that_95_percent_pas
 
 @pytest.mark.parametrize("decimals", [0, 1, 6])
 @pytest.mark.parametrize(("known", "unknown"), [(1, 1), (20, 7), (100, 300), (57, 61)])
-def test_the_roc_is_that_of_scikit_learn(decimals: int, known: int, unknown: int) -> None:
+def test_the_roc_equals_that_of_scikit_learn(decimals: int, known: int, unknown: int) -> None:
     sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
     inside, outside = draw(known, known, unknown, decimals)
     truth = np.repeat([1, 0], [known, unknown])
@@ -156,17 +157,17 @@ def test_the_roc_is_that_of_scikit_learn(decimals: int, known: int, unknown: int
 
 
 def test_oscr_is_the_area_under_the_two_rates() -> None:
-    """Known 4 right, 3 wrong, 1 right; unknown 2 and 0.
+    """Known scores are 4 (right), 3 (wrong) and 1 (right); unknown scores are 2 and 0.
 
-    From the top, correct classification and false positive rate go (1/3, 0), at 2 (1/3, 1/2), at 1
-    (2/3, 1/2), at 0 (2/3, 1): the area is 1/2 * 1/3 + 1/2 * 2/3 = 1/2.
+    Correct classification rate and false positive rate are (1/3, 0) at threshold 3, (1/3, 1/2)
+    at 2, (2/3, 1/2) at 1 and (2/3, 1) at 0: the area is 1/2 * 1/3 + 1/2 * 2/3 = 1/2.
     """
     known, correct = np.array([4.0, 3, 1]), np.array([True, False, True])
     assert oscr(known, correct, np.array([2.0, 0])) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("decimals", [0, 6])
-def test_oscr_is_the_trapezoids_over_all_thresholds(decimals: int) -> None:
+def test_oscr_equals_the_trapezoid_rule_over_all_thresholds(decimals: int) -> None:
     known, unknown = draw(3, 40, 30, decimals)
     correct = np.random.default_rng(4).random(40) < 0.7
     steps = [np.inf, *np.unique(np.concatenate([known, unknown]))[::-1]]
@@ -176,24 +177,24 @@ def test_oscr_is_the_trapezoids_over_all_thresholds(decimals: int) -> None:
     assert oscr(known, correct, unknown) == pytest.approx(area)
 
 
-def test_oscr_without_errors_is_the_auroc_and_without_a_right_answer_nothing() -> None:
+def test_oscr_is_the_auroc_without_errors_and_0_without_right_answers() -> None:
     known, unknown = draw(0, 20, 20, 1)
     assert oscr(known, np.ones(20, bool), unknown) == pytest.approx(auroc(known, unknown))
     assert oscr(known, np.zeros(20, bool), unknown) == 0
 
 
 @pytest.mark.parametrize(("known", "unknown"), [(0, 3), (3, 0), (0, 0)])
-def test_nothing_is_told_from_nothing(known: int, unknown: int) -> None:
+def test_rejection_without_samples_is_nan(known: int, unknown: int) -> None:
     assert np.isnan(auroc(np.ones(known), np.ones(unknown)))
     assert np.isnan(fpr_at_95_tpr(np.ones(known), np.ones(unknown)))
     assert np.isnan(oscr(np.ones(known), np.ones(known, bool), np.ones(unknown)))
 
 
-def test_reliability_has_ten_bins_of_equal_mass() -> None:
-    """20 answers at 0.025, 0.075 ... 0.975: two a bin, and the lower half is wrong.
+def test_reliability_has_ten_bins_of_equal_size() -> None:
+    """20 answers score 0.025, 0.075 ... 0.975: two in each bin, and the lower half is wrong.
 
-    The bins' means are 0.05, 0.15 ... 0.95. Below 0.5 the gaps are 0.05 .. 0.45, 0.25 on average,
-    above it 0.45 .. 0.05: the error is 0.25.
+    The means of the bins are 0.05, 0.15 ... 0.95. Below 0.5 the gaps are 0.05 .. 0.45, 0.25 on
+    average; above it they are 0.45 .. 0.05. The error is 0.25.
     """
     scores = np.arange(0.025, 1, 0.05)
     bins = reliability(scores[::-1], scores[::-1] > 0.5)
@@ -203,8 +204,9 @@ def test_reliability_has_ten_bins_of_equal_mass() -> None:
     assert ece(bins) == pytest.approx(0.25)
 
 
-def test_the_bins_of_few_answers_are_few() -> None:
-    """Bins of one: 0.9 right and 0.6 wrong are 0.1 and 0.6 off."""
+def test_few_answers_make_few_bins() -> None:
+    """Each bin holds one answer: 0.9 is right and 0.6 wrong, so the gaps are 0.1 and 0.6."""
     assert reliability(np.array([0.9, 0.6]), np.array([True, False])) == [(0.6, 0, 1), (0.9, 1, 1)]
-    assert ece([(0.6, 0, 1), (0.9, 1, 1)]) == pytest.approx(0.35)
+    bins = [ReliabilityBin(0.6, 0, 1), ReliabilityBin(0.9, 1, 1)]
+    assert ece(bins) == pytest.approx(0.35)
     assert reliability(np.zeros(0), np.zeros(0, bool)) == [] and np.isnan(ece([]))

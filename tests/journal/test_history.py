@@ -203,7 +203,7 @@ def test_the_command(journal: Journal, tmp_path: Path) -> None:
     assert_refused(
         run("report", journal.folder, "--html", out),
         1,
-        "page exists already and is no report",
+        "page exists already and is not a report",
         "another name",
     )
     assert_refused(run("report", tmp_path / "missing"), 1, "no journal here")

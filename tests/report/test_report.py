@@ -19,13 +19,22 @@ from typer.testing import CliRunner
 from birdfield import paths
 from birdfield.commands.app import app
 from birdfield.errors import InputError, MissingError
+from birdfield.evaluate.evaluation import Measurement
+from birdfield.evaluate.figures import (
+    GroupFigures,
+    NoiseFigures,
+    RejectionFigures,
+    SenseRejection,
+)
 from birdfield.evaluate.files import embed_folders
-from birdfield.evaluate.scores import late_fusion, report, score
-from birdfield.evaluate.unknown import Separation
+from birdfield.evaluate.metrics import ReliabilityBin
+from birdfield.evaluate.rejection import Separation
+from birdfield.evaluate.scores import late_fusion, score
+from birdfield.evaluate.summary import summarise
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.report import Evaluation, check_report, gather, write_report
-from birdfield.report.gather import read_summary
+from birdfield.report.gather import read_manifest
 from birdfield.report.noise import worst_kinds
 
 for package in ("jinja2", "matplotlib", "sklearn"):
@@ -46,8 +55,8 @@ SECTIONS = (
 
 
 @pytest.fixture(scope="module")
-def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """Two Jays and two Robins seen, of which one Robin is at the Wren's angle; three heard."""
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """Two Jays and two Robins by image, one Robin at the angle of the Wren; three recordings."""
     folder = tmp_path_factory.mktemp("birds")
     for name in ("images/Jay", "images/Robin", "audio/Jay", "audio/Robin"):
         (folder / name).mkdir(parents=True)
@@ -59,68 +68,52 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     files = embed_folders(
         BluePitch(), gallery.labels, folder / "images", folder / "audio", lambda *_: None
     )
-    scored = score(fuse, gallery, files.images, files.audio)
-    figures = report(scored, "b1rd", 3, late_fusion(scored, CALIBRATION))
+    scores = score(fuse, gallery, files.images, files.audio)
+    figures = summarise(scores, "b1rd", 3, late_fusion(scores, CALIBRATION))
     return gather(
         fuse,
-        gallery,
-        files,
-        scored,
-        figures,
+        Measurement(figures, files, scores),
         folder,
         ["/usr/bin/birdfield", "evaluate", "my model", "a<b"],
-        {},
     )
 
 
 @pytest.fixture(scope="module")
-def everything(evidence: Evaluation) -> Evaluation:
-    """The same with all that an evaluation may measure."""
-    figures = json.loads(json.dumps(evidence.figures))
-    for sense in SENSES:
-        figures[sense] |= {
-            "ece": 0.0123,
-            "reliability": [
-                {"score": 0.4, "accuracy": 0.5, "n": 2},
-                {"score": 0.9, "accuracy": 1.0, "n": 1},
-            ],
-        }
-    clean = {"noise": "none", "snr_db": None, "image_damage": "clean", "n": 4}
-    figures["noise"] = [
-        clean | {"image_top1": 0.75, "audio_top1": 0.97, "both_top1": 0.98},
-        *(
-            clean
-            | {
-                "noise": kind,
-                "snr_db": snr,
-                "image_top1": 0.75,
-                "audio_top1": top1,
-                "both_top1": 0.8,
-            }
-            for kind, snr, top1 in (("rain", 0, 0.2), ("rain", 10, 0.4), ("wind", 0, 0.6))
+def everything(evaluation: Evaluation) -> Evaluation:
+    """The same with all figures that an evaluation can have."""
+    plain = evaluation.figures
+    bins = (ReliabilityBin(0.4, 0.5, 2), ReliabilityBin(0.9, 1.0, 1))
+    figures = replace(
+        plain,
+        image=replace(plain.image, ece=0.0123, reliability=bins),
+        audio=replace(plain.audio, ece=0.0123, reliability=bins),
+        both=replace(plain.both, ece=0.0123, reliability=bins),
+        noise=(
+            NoiseFigures("none", None, "clean", 0.75, 0.97, 0.98, 4),
+            NoiseFigures("rain", 0, "clean", 0.75, 0.2, 0.8, 4),
+            NoiseFigures("rain", 10, "clean", 0.75, 0.4, 0.8, 4),
+            NoiseFigures("wind", 0, "clean", 0.75, 0.6, 0.8, 4),
+            NoiseFigures("none", None, "blur", 0.11, 0.97, 0.9, 4),
         ),
-        clean | {"image_damage": "blur", "image_top1": 0.11, "audio_top1": 0.97, "both_top1": 0.9},
-    ]
-    figures["unknown"] = {
-        "image": {
-            "auroc": 0.871,
-            "fpr95": 0.222,
-            "n": 3,
-            "oscr": 0.654,
-            "near": {"auroc": 0.777, "n": 1},
-        }
-    }
-    figures["no_bird"] = {
-        "audio": {"auroc": 0.912, "fpr95": 0.333, "n": 3},
-        "both_reason": "nothing <was> both",
-    }
+        unknown=RejectionFigures(
+            {
+                Sense.IMAGE: SenseRejection(
+                    0.871, 0.222, 3, 0.654, GroupFigures(0.777, 1), GroupFigures(None, 0)
+                )
+            }
+        ),
+        background=RejectionFigures(
+            {Sense.AUDIO: SenseRejection(0.912, 0.333, 3)}, "nothing <was> both"
+        ),
+    )
     found = Separation(
         np.array([0.9, 0.8, 0.7], np.float32), np.array([0.75, 0.2, 0.1], np.float32)
     )
     return replace(
-        evidence,
+        evaluation,
         figures=figures,
-        separations={"unknown": {Sense.IMAGE: found}, "no_bird": {Sense.AUDIO: found}},
+        unknown={Sense.IMAGE: found},
+        background={Sense.AUDIO: found},
         manifest={
             "birdfield": "0.1.0",
             "image": {"backbone": "blue", "size_px": 224},
@@ -131,14 +124,14 @@ def everything(evidence: Evaluation) -> Evaluation:
     )
 
 
-def page_of(evidence: Evaluation, folder: Path) -> str:
-    write_report(folder, evidence)
+def page_of(evaluation: Evaluation, folder: Path) -> str:
+    write_report(folder, evaluation)
     return (folder / "index.html").read_text()
 
 
 @pytest.fixture(scope="module")
-def plain_page(evidence: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return page_of(evidence, tmp_path_factory.mktemp("plain") / "report")
+def plain_page(evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page_of(evaluation, tmp_path_factory.mktemp("plain") / "report")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +147,7 @@ def full_page(full_folder: Path) -> str:
 
 
 class Cells(HTMLParser):
-    """The exact numbers in the rows of one table, and what they are written as."""
+    """The exact numbers in the rows of a table, and their texts."""
 
     def __init__(self, table: str) -> None:
         super().__init__()
@@ -180,7 +173,7 @@ def test_the_headline_table_is_the_json(
     everything: Evaluation, full_folder: Path, full_page: str
 ) -> None:
     figures = json.loads((full_folder / "report.json").read_text())
-    assert figures == everything.figures
+    assert figures == everything.figures.to_json()
     cells = Cells("headline")
     cells.feed(full_page)
     assert cells.rows.keys() == {*SENSES, "late"}
@@ -204,11 +197,11 @@ def test_the_headline_table_is_the_json(
 
 
 def test_a_missing_sense_is_compared_on_the_same_pairs(
-    evidence: Evaluation, plain_page: str
+    evaluation: Evaluation, plain_page: str
 ) -> None:
-    """2 x 2 pairs of Jays and 2 x 1 of Robins: by sight 5 of 6 are right, by sound all.
+    """2 x 2 pairs of Jays and 2 x 1 pairs of Robins: 5 of 6 are right by image, all by sound.
 
-    Joined, 118 and 65 degrees are at 91.5: nearest to the Wren at 120, by 28.5 against 31.5.
+    Fused, 118 and 65 degrees are at 91.5: nearest to the Wren at 120, by 28.5 against 31.5.
     """
     part = section(plain_page, "senses")
     assert "same 6 pairs" in part
@@ -216,13 +209,13 @@ def test_a_missing_sense_is_compared_on_the_same_pairs(
         0.8333,
         0.8333,
         1.0,
-        evidence.figures["late_fusion"]["top1"],
+        evaluation.figures.late_fusion.top1,
     ]
     assert "+0.000" in part and "+0.167" in part
 
 
-def test_a_species_has_its_row_and_its_confusion(plain_page: str) -> None:
-    """The Robin is taken for the Wren once by sight and once by both."""
+def test_a_species_has_a_row_with_its_confusion(plain_page: str) -> None:
+    """The Robin is answered as a Wren once by image and once by both."""
     rows = section(plain_page, "species").split("<tr>")[2:]
     assert ["Jay" in rows[0], "Robin" in rows[1], len(rows)] == [True, True, 2]
     sorted_by = [re.findall(r'data-sort="([^"]*)"', row) for row in rows]
@@ -232,14 +225,14 @@ def test_a_species_has_its_row_and_its_confusion(plain_page: str) -> None:
     ]
 
 
-def test_the_confusion_matrix_counts(plain_page: str) -> None:
+def test_the_confusion_matrix_counts_answers(plain_page: str) -> None:
     part = section(plain_page, "confusion")
     assert "<title>Robin → Wren: 1 of 2</title>" in part and "Jay → Jay: 4 of 4" in part
     assert part.count("<details") == 3 and part.count("<details open>") == 1
 
 
-def test_the_map_holds_every_file_and_prototype(plain_page: str) -> None:
-    """4 photographs, 3 recordings and 3 prototypes of each of the 2 species tested."""
+def test_the_map_shows_each_file_and_prototype(plain_page: str) -> None:
+    """4 photographs, 3 recordings and 3 prototypes of each of 2 tested species."""
     part = section(plain_page, "map-section")
     assert part.count('class="mark"') == 7 and part.count('class="mark prototype"') == 6
     assert "<title>Jay: a__0.wav</title>" in part and "Robin: prototype by both" in part
@@ -248,19 +241,19 @@ def test_the_map_holds_every_file_and_prototype(plain_page: str) -> None:
 def test_the_worst_mistakes_are_shown_with_picture_and_sound(plain_page: str) -> None:
     part = section(plain_page, "mistakes")
     assert part.count('<img src="data:image/jpeg') == 2  # by sight and by both
-    assert part.count('<img class="sound"') == 1 and "None: every answer was right" in part
-    assert "Robin/b.png + Robin/c.wav; first 2.0 s" in part and "Robin, taken for Wren" in part
+    assert part.count('<img class="sound"') == 1 and "None: all answers are right" in part
+    assert "Robin/b.png + Robin/c.wav; first 2.0 s" in part and "Robin, answer Wren" in part
 
 
-def test_a_file_that_went_away_since_is_said_to_have(evidence: Evaluation, tmp_path: Path) -> None:
+def test_a_deleted_file_is_reported_as_unreadable(evaluation: Evaluation, tmp_path: Path) -> None:
     lost = replace(
-        evidence, image_paths=tuple(tmp_path / path.name for path in evidence.image_paths)
+        evaluation, image_paths=tuple(tmp_path / path.name for path in evaluation.image_paths)
     )
     part = section(page_of(lost, tmp_path / "report"), "mistakes")
-    assert part.count("The photograph cannot be read any more") == 2
+    assert part.count("The photograph cannot be read") == 2
 
 
-def test_the_page_asks_for_nothing_from_anywhere(full_page: str) -> None:
+def test_the_page_loads_nothing_else(full_page: str) -> None:
     text = re.sub(r"base64,[^\"]*", "", full_page)
     assert not re.search(r"https?:|//[a-z]|@import|url\((?!#)", text)
     for target in re.findall(r'(?:src|href)="([^"]*)"', full_page):
@@ -268,14 +261,14 @@ def test_the_page_asks_for_nothing_from_anywhere(full_page: str) -> None:
     assert len(full_page) < 5_000_000 and "default-src 'none'" in full_page
 
 
-def test_ids_are_unique_and_every_reference_has_one(full_page: str) -> None:
+def test_ids_are_unique_and_references_lead_to_them(full_page: str) -> None:
     ids = re.findall(r'\bid="([^"]*)"', full_page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"]*)"', full_page)) <= set(ids)
     assert set(re.findall(r"url\(#([^)]*)\)", full_page)) <= set(ids)
 
 
-def test_every_picture_has_a_text_and_every_heading_its_cells(full_page: str) -> None:
+def test_pictures_have_texts_and_headings_a_scope(full_page: str) -> None:
     assert all(" alt=" in tag for tag in re.findall(r"<img [^>]*>", full_page))
     assert all(
         "aria-label=" in tag or 'aria-hidden="true"' in tag
@@ -284,16 +277,18 @@ def test_every_picture_has_a_text_and_every_heading_its_cells(full_page: str) ->
     assert all("scope=" in tag for tag in re.findall(r"<th[ >][^>]*>?", full_page))
 
 
-def test_what_was_not_measured_is_named_in_a_line(plain_page: str) -> None:
+def test_missing_measurements_are_named(plain_page: str) -> None:
     assert [name for name in SECTIONS if "Not measured: " in section(plain_page, name)] == [
         "rejection",
         "noise",
     ]
-    assert section(plain_page, "rejection").count("Not measured: ") == 2  # unknown and no bird
+    assert (
+        section(plain_page, "rejection").count("Not measured: ") == 2
+    )  # unknown, background
 
 
-def test_what_was_measured_is_shown(full_page: str) -> None:
-    """Rain leaves sound 0.3 on average and comes before wind with 0.6; blur leaves sight 0.11."""
+def test_all_measurements_are_shown(full_page: str) -> None:
+    """By sound, rain has a mean top-1 of 0.3 and precedes wind with 0.6; blur has 0.11 by image."""
     assert "Not measured" not in full_page
     assert section(full_page, "reliability").count('<svg role="img"') == 3
     assert section(full_page, "rejection").count('<svg role="img"') == 3
@@ -315,7 +310,7 @@ def test_what_was_measured_is_shown(full_page: str) -> None:
     assert "0a1b" not in section(full_page, "model")
 
 
-def test_the_starter_tells_of_itself_by_its_name(
+def test_the_starter_has_a_manifest_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "package" / "starter"
@@ -323,45 +318,45 @@ def test_the_starter_tells_of_itself_by_its_name(
     (folder / "manifest.json").write_text('{"licences": ["mine"]}')
     monkeypatch.setattr(paths, "STARTER", folder)
     monkeypatch.chdir(tmp_path)
-    assert read_summary(Path("starter")) == read_summary(folder) == {"licences": ["mine"]}
-    assert read_summary(tmp_path) == {}
+    assert read_manifest(Path("starter")) == read_manifest(folder) == {"licences": ["mine"]}
+    assert read_manifest(tmp_path) == {}
 
 
 @pytest.mark.parametrize("sense", [Sense.IMAGE, Sense.AUDIO])
-def test_one_sense_alone_makes_a_page(evidence: Evaluation, tmp_path: Path, sense: Sense) -> None:
-    images, audio = evidence.images, evidence.audio
-    nothing = replace(
+def test_one_sense_alone_makes_a_page(evaluation: Evaluation, tmp_path: Path, sense: Sense) -> None:
+    images, audio = evaluation.images, evaluation.audio
+    empty = replace(
         images,
         vectors=images.vectors[:0],
         labels=images.labels[:0],
         recordings=images.recordings[:0],
     )
-    images, audio = (images, nothing) if sense == Sense.IMAGE else (nothing, audio)
-    scored = score(BluePitch().fuse, evidence.gallery, images, audio)
-    figures = report(scored, "b1rd", 3, late_fusion(scored, CALIBRATION))
+    images, audio = (images, empty) if sense == Sense.IMAGE else (empty, audio)
+    scores = score(BluePitch().fuse, evaluation.gallery, images, audio)
+    figures = summarise(scores, "b1rd", 3, late_fusion(scores, CALIBRATION))
     page = page_of(
         replace(
-            evidence,
-            scored=scored,
+            evaluation,
+            scores=scores,
             figures=figures,
             images=images,
             audio=audio,
-            image_paths=evidence.image_paths[: len(images.labels)],
-            audio_paths=evidence.audio_paths[: len(audio.labels)],
+            image_paths=evaluation.image_paths[: len(images.labels)],
+            audio_paths=evaluation.audio_paths[: len(audio.labels)],
         ),
         tmp_path / "report",
     )
     assert section(page, "summary").count("Not measured: ") == 2
-    assert "no species had both" in section(page, "senses")
+    assert "no species has both" in section(page, "senses")
     assert section(page, "confusion").count("<details") == 1
 
 
-def hostile(evidence: Evaluation) -> Evaluation:
-    """Give the species names that are code, or long, or in another script."""
+def hostile(evaluation: Evaluation) -> Evaluation:
+    """Rename the species: names are code, or long, or in another script."""
     return replace(
-        evidence,
+        evaluation,
         gallery=replace(
-            evidence.gallery,
+            evaluation.gallery,
             species=tuple(Species(name, scientific=HOSTILE[0]) for name in HOSTILE),
         ),
     )
@@ -375,24 +370,20 @@ def test_hostile_names_are_text(everything: Evaluation, tmp_path: Path) -> None:
     assert all(name in text for name in HOSTILE)
 
 
-def test_a_name_that_is_no_text_is_written_all_the_same(
-    evidence: Evaluation, tmp_path: Path
-) -> None:
-    odd = replace(evidence, command="birdfield \udce4")
+def test_a_name_that_is_not_utf_8_is_written(evaluation: Evaluation, tmp_path: Path) -> None:
+    odd = replace(evaluation, command="birdfield \udce4")
     assert r"birdfield \udce4" in page_of(odd, tmp_path / "report")
 
 
-def test_a_report_takes_the_place_of_nothing_but_a_report(
-    evidence: Evaluation, tmp_path: Path
-) -> None:
+def test_a_report_replaces_only_a_report(evaluation: Evaluation, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for _ in range(2):
-        write_report(tmp_path / "empty", evidence)
+        write_report(tmp_path / "empty", evaluation)
     (tmp_path / "empty" / "thesis.txt").touch()
-    with pytest.raises(InputError, match="empty exists already and is no report .*another name"):
+    with pytest.raises(InputError, match="empty exists already and is not a report .*another name"):
         check_report(tmp_path / "empty")
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="file exists already and is no report"):
+    with pytest.raises(InputError, match="file exists already and is not a report"):
         check_report(tmp_path / "file")
     with pytest.raises(InputError, match=r"file/report: cannot be written"):
         check_report(tmp_path / "file" / "report")
@@ -403,15 +394,15 @@ def test_a_report_takes_the_place_of_nothing_but_a_report(
     ]
 
 
-def test_a_full_disk_leaves_nothing_behind(
-    evidence: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_leaves_no_files(
+    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match="report: the disk is full; free some space"):
-        write_report(tmp_path / "report", evidence)
+        write_report(tmp_path / "report", evaluation)
     assert not list(tmp_path.iterdir())
 
 
@@ -457,9 +448,9 @@ def test_a_browser_shows_the_page(everything: Evaluation, tmp_path: Path, width_
 
 
 @pytest.mark.browser
-def test_a_click_on_a_heading_sorts(evidence: Evaluation, tmp_path: Path) -> None:
-    """By sight: the Jay has 1.0 and the Robin 0.5; largest first, then smallest first."""
-    page = page_of(evidence, tmp_path / "report")
+def test_a_click_on_a_heading_sorts(evaluation: Evaluation, tmp_path: Path) -> None:
+    """By image the Jay has 1.0 and the Robin 0.5: largest first, then smallest first."""
+    page = page_of(evaluation, tmp_path / "report")
     for clicks, order in ((1, ["Jay", "Robin"]), (2, ["Robin", "Jay"])):
         click = (
             "<script>"
@@ -476,10 +467,10 @@ def test_a_click_on_a_heading_sorts(evidence: Evaluation, tmp_path: Path) -> Non
 
 @pytest.mark.browser
 def test_a_browser_runs_no_other_script_and_sends_no_request(
-    evidence: Evaluation, tmp_path: Path
+    evaluation: Evaluation, tmp_path: Path
 ) -> None:
-    """Were a name not escaped, the page's policy would still keep what is in it from running."""
-    page = page_of(evidence, tmp_path / "report")
+    """The policy of the page blocks scripts even in a name that is not escaped."""
+    page = page_of(evaluation, tmp_path / "report")
     intruder = (
         "<script>document.title = 'taken'</script>"
         '<img src="file:///nowhere.png"><img src="http://127.0.0.1:9/a.png"></body>'
@@ -489,10 +480,10 @@ def test_a_browser_runs_no_other_script_and_sends_no_request(
     assert "<title>taken" not in done.stdout and len(complaints(done)) == 3
 
 
-def test_kinds_of_noise_are_ranked_by_what_they_take_from_their_own_recordings() -> None:
-    """Wind takes 0.3 of easy recordings, rain 0.1 of hard ones."""
+def test_kinds_of_noise_are_ranked_by_the_loss_on_their_own_recordings() -> None:
+    """Wind lowers top-1 by 0.3 on easy recordings, rain by 0.1 on hard ones."""
     rows = [
-        {"noise": noise, "snr_db": snr_db, "image_damage": "clean", "audio_top1": audio}
+        NoiseFigures(noise, snr_db, "clean", None, audio, None, 4)
         for noise, snr_db, audio in (
             ("rain", 20, 0.4),
             ("rain", -5, 0.3),

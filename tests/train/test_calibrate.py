@@ -8,7 +8,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 
 from fakes import factory
 
-from birdfield.evaluate.scores import Scored, Scores
+from birdfield.evaluate.scores import EvaluationScores, SenseScores
 from birdfield.model.gallery import Calibration
 from birdfield.recognise.decide import log_softmax
 from birdfield_train.calibrate import (
@@ -25,10 +25,10 @@ from birdfield_train.calibrate import (
 pytestmark = pytest.mark.train
 
 
-def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer]) -> Scores:
+def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer]) -> SenseScores:
     rows = np.arange(len(labels))
     nothing = np.full(len(labels), np.nan)
-    return Scores(
+    return SenseScores(
         np.asarray(similarities, np.float32),
         np.asarray(labels, np.int64),
         (rows,),
@@ -40,12 +40,12 @@ def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer])
     )
 
 
-def make_scored(image: Scores, audio: Scores, both: Scores) -> Scored:
+def make_scored(image: SenseScores, audio: SenseScores, both: SenseScores) -> EvaluationScores:
     """Take the pairs' own similarities from samples of the same rows."""
-    return Scored(image, audio, both, image.similarities, audio.similarities, factory())
+    return EvaluationScores(image, audio, both, image.similarities, audio.similarities, factory())
 
 
-def drawn(temperature: float, count: int, seed: int) -> Scores:
+def drawn(temperature: float, count: int, seed: int) -> SenseScores:
     """Draw true species by the softmax of similarities at a known temperature."""
     rng = np.random.default_rng(seed)
     similarities = rng.uniform(-1, 1, (count, 6)).astype(np.float32)
@@ -94,7 +94,7 @@ def test_sound_that_misleads_gets_no_weight() -> None:
     assert fit_late_weight([make_scored(image, audio, image)], 1.0, 1.0) == 0
 
 
-def ladder(label: int, low: float, high: float, count: int = 101) -> Scores:
+def ladder(label: int, low: float, high: float, count: int = 101) -> SenseScores:
     """Make right answers for a species whose similarities go up in even steps."""
     similarities = np.zeros((count, 3))
     similarities[:, label] = np.linspace(low, high, count)
@@ -130,7 +130,7 @@ def test_a_sense_without_a_right_answer_answers_nothing() -> None:
     none = make_scores(np.zeros((0, 3)), np.zeros(0, np.int64))
     right = ladder(0, 0.5, 0.9)
     calibration = fit_calibration(
-        [Scored(right, none, none, none.similarities, none.similarities, factory())]
+        [EvaluationScores(right, none, none, none.similarities, none.similarities, factory())]
     )
     assert calibration.threshold[1] > 1
     assert calibration.threshold[2] == calibration.threshold[0] < 0.9
@@ -140,7 +140,9 @@ def test_a_sense_without_a_right_answer_answers_nothing() -> None:
 def test_a_sense_that_could_not_be_tested_goes_by_the_other() -> None:
     """As with one recording a species; by neither, half a cosine has to do."""
     none = make_scores(np.zeros((0, 3)), np.zeros(0, np.int64))
-    seen = Scored(ladder(0, 0.5, 0.9), none, none, none.similarities, none.similarities, factory())
+    seen = EvaluationScores(
+        ladder(0, 0.5, 0.9), none, none, none.similarities, none.similarities, factory()
+    )
     calibration = fit_calibration([seen], ["audio"])
     assert calibration.threshold[0] < 0.9 and calibration.late_weight == UNTESTED
     assert set(calibration.threshold) == {calibration.threshold[0]}

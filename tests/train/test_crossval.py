@@ -1,7 +1,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ import tensorflow as tf
 from fabricated import CHANNELS, make_feature, make_features
 from fakes import factory
 
-from birdfield.evaluate.scores import Scored, Scores
+from birdfield.evaluate.figures import Figures
+from birdfield.evaluate.scores import EvaluationScores, SenseScores
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import Species
@@ -104,13 +104,13 @@ def test_a_recording_seen_and_heard_is_dealt_as_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(indexed.recordings[Sense.IMAGE], indexed.recordings[Sense.AUDIO])
 
 
-def make_scores(right: list[bool], samples: int = 4) -> Scores:
+def make_scores(right: list[bool], samples: int = 4) -> SenseScores:
     """Make samples of species 0, each share right or wrong as told."""
     correct = np.repeat(right, samples)
     similarities = np.where(correct[:, None], [[0.9, 0.1]], [[0.1, 0.9]]).astype(np.float32)
     count = len(correct)
     rows, nothing = np.arange(count), np.full(count, np.nan)
-    return Scores(
+    return SenseScores(
         similarities,
         np.zeros(count, np.int64),
         (rows,),
@@ -122,15 +122,15 @@ def make_scores(right: list[bool], samples: int = 4) -> Scores:
     )
 
 
-def make_scored(image: bool, audio: bool = True, both: bool = True) -> Scored:
+def make_scored(image: bool, audio: bool = True, both: bool = True) -> EvaluationScores:
     seen, heard, joint = make_scores([image]), make_scores([audio]), make_scores([both])
-    return Scored(seen, heard, joint, seen.similarities, heard.similarities, factory())
+    return EvaluationScores(seen, heard, joint, seen.similarities, heard.similarities, factory())
 
 
-Made = Callable[[int, float, int], Scored]  # of an epoch, a gain and a fold
+Made = Callable[[int, float, int], EvaluationScores]  # of an epoch, a gain and a fold
 
 
-def table(made: Made) -> dict[tuple[int, float], list[Scored]]:
+def table(made: Made) -> dict[tuple[int, float], list[EvaluationScores]]:
     return {
         (epoch, gain): [made(epoch, gain, fold) for fold in range(FOLDS)]
         for epoch in crossval.EPOCH_GRID
@@ -139,20 +139,20 @@ def table(made: Made) -> dict[tuple[int, float], list[Scored]]:
 
 
 def choose(
-    scored: dict[tuple[int, float], list[Scored]], folds: Sequence[int]
+    scored: dict[tuple[int, float], list[EvaluationScores]], folds: Sequence[int]
 ) -> tuple[int, float]:
     return crossval._choose(right_table(scored), folds)
 
 
 def right_table(
-    scored: dict[tuple[int, float], list[Scored]],
+    scored: dict[tuple[int, float], list[EvaluationScores]],
 ) -> dict[tuple[int, float], list[crossval.Right]]:
     return {option: list(map(crossval.right_answers, parts)) for option, parts in scored.items()}
 
 
 def nested_report(
-    scored: dict[tuple[int, float], list[Scored]],
-) -> tuple[dict[str, Any], tuple[np.ndarray, np.ndarray]]:
+    scored: dict[tuple[int, float], list[EvaluationScores]],
+) -> tuple[Figures, tuple[np.ndarray, np.ndarray]]:
     """Report two species."""
     options = crossval._nested_options(right_table(scored))
     return crossval._nested_report(scored, options, 2)
@@ -198,10 +198,10 @@ def test_each_fold_is_reported_with_what_the_other_folds_chose() -> None:
     """
     scored = table(lambda epoch, gain, fold: make_scored(epoch == (2 if fold == 0 else 1)))
     figures, (true, given) = nested_report(scored)
-    assert figures[Sense.IMAGE]["top1"] == 0.8 and figures[Sense.IMAGE]["n"] == 20
-    assert figures[Sense.AUDIO]["top1"] == figures[Sense.BOTH]["top1"] == 1.0
-    assert figures[Sense.BOTH]["image_top1"] == 0.8
-    assert figures["late_fusion"]["n"] == 20
+    assert figures.image.top1 == 0.8 and figures.image.n == 20
+    assert figures.audio.top1 == figures.both.top1 == 1.0
+    assert figures.both.image_top1 == 0.8
+    assert figures.late_fusion.n == 20
     assert len(true) == len(given) == 20
 
 
@@ -213,14 +213,14 @@ def test_a_folds_thresholds_are_those_of_the_other_folds() -> None:
     16 of 20.
     """
 
-    def right(epoch: int, gain: float, fold: int) -> Scored:
+    def right(epoch: int, gain: float, fold: int) -> EvaluationScores:
         seen = make_scores([True])
         if fold:
             seen.similarities[:, 0] = 0.95
-        return Scored(seen, seen, seen, seen.similarities, seen.similarities, factory())
+        return EvaluationScores(seen, seen, seen, seen.similarities, seen.similarities, factory())
 
     figures, _ = nested_report(table(right))
-    assert figures[Sense.IMAGE]["accepted"] == figures[Sense.BOTH]["accepted"] == 0.8
+    assert figures.image.accepted == figures.both.accepted == 0.8
 
 
 @pytest.fixture
@@ -251,9 +251,9 @@ def test_cross_validation_recognises_separable_species_and_computes_nothing_twic
         lambda stage, epoch, epochs, row: told.append((stage, epoch, epochs)),
     )
     assert told == [("fold 1/2", 1, 1), ("fold 2/2", 1, 1)]
-    assert first.report[Sense.IMAGE]["top1"] == first.report[Sense.AUDIO]["top1"] == 1.0
-    assert first.report[Sense.IMAGE]["n"] == 12 and first.report[Sense.AUDIO]["n"] == 18
-    assert first.report[Sense.BOTH]["n"] == 3 * 2 * 6  # 2 photographs and 2 or 4 clips in a fold
+    assert first.report.image.top1 == first.report.audio.top1 == 1.0
+    assert first.report.image.n == 12 and first.report.audio.n == 18
+    assert first.report.both.n == 3 * 2 * 6  # 2 photographs and 2 or 4 clips in a fold
     assert first.epochs == 1 and first.thresholds.shape == (3, 3)
     monkeypatch.setattr(crossval, "Fitter", None)  # a fit would fail
     second = cross_validate(samples, base, YAMNET, config, 0, tmp_path, lambda *_: None)

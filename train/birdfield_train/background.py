@@ -38,8 +38,7 @@ def background_prototypes(
         Unit vectors float32 [K, 128] and their senses uint8 [K], as `Gallery` holds them.
     """
     rng = np.random.default_rng(seed)
-    left, right = pair_at_random(len(images), len(audio), rng)
-    fused = fuse_senses(fuse, images, audio, left, right)
+    fused = fuse_senses(fuse, images, audio, pair_at_random(len(images), len(audio), rng))
     centres = [spherical_kmeans(fused[sense], CENTRES, rng) for sense in SENSES]
     senses = [np.full(len(found), row, np.uint8) for row, found in enumerate(centres)]
     return np.concatenate(centres), np.concatenate(senses)

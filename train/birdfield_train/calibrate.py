@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.evaluate.scores import Scored, Scores
+from birdfield.evaluate.scores import EvaluationScores, SenseScores
 from birdfield.model.gallery import Calibration
 from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.decide import log_softmax
@@ -27,7 +27,7 @@ def negative_log_likelihood(
     return -float(log_softmax(similarities / temperature)[np.arange(len(labels)), labels].mean())
 
 
-def fit_temperature(parts: Sequence[Scores]) -> float:
+def fit_temperature(parts: Sequence[SenseScores]) -> float:
     """Find the temperature of the least negative log-likelihood (Guo et al., 2017, 4.2)."""
     if not sum(len(part.labels) for part in parts):
         return 0.1
@@ -41,14 +41,14 @@ def fit_temperature(parts: Sequence[Scores]) -> float:
     return float(TEMPERATURES[int(np.argmin(losses))])
 
 
-def fit_late_weight(parts: Sequence[Scored], image_t: float, audio_t: float) -> float:
+def fit_late_weight(parts: Sequence[EvaluationScores], image_t: float, audio_t: float) -> float:
     """Find what hearing counts in late fusion: the most right answers, the smallest weight."""
     counts = []
     for weight in LATE_WEIGHTS:
         right = 0
         for part in parts:
-            sums = log_softmax(part.both_image / image_t) + weight * log_softmax(
-                part.both_audio / audio_t
+            sums = log_softmax(part.pairs_by_image / image_t) + weight * log_softmax(
+                part.pairs_by_audio / audio_t
             )
             right += int((sums.argmax(axis=1) == part.both.labels).sum())
         counts.append(right)
@@ -57,7 +57,9 @@ def fit_late_weight(parts: Sequence[Scored], image_t: float, audio_t: float) -> 
     return float(LATE_WEIGHTS[int(np.argmax(counts))])
 
 
-def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> Calibration:
+def fit_calibration(
+    parts: Sequence[EvaluationScores], untested: Collection[str] = ()
+) -> Calibration:
     """Fit everything that is one number for all species.
 
     Args:
@@ -66,7 +68,7 @@ def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> 
             a species: what is known by the other sense is known by this one.
     """
     image_t, audio_t, both_t = (
-        fit_temperature([getattr(part, sense) for part in parts]) for sense in SENSES
+        fit_temperature([part.by_sense(sense) for part in parts]) for sense in SENSES
     )
     image, audio, both = (_right_answers(parts, sense)[0] for sense in SENSES)
     cosines = {Sense.IMAGE: _threshold(image), Sense.AUDIO: _threshold(audio)}
@@ -82,7 +84,7 @@ def fit_calibration(parts: Sequence[Scored], untested: Collection[str] = ()) -> 
 
 
 def species_thresholds(
-    parts: Sequence[Scored], calibration: Calibration, species: int
+    parts: Sequence[EvaluationScores], calibration: Calibration, species: int
 ) -> NDArray[np.float32]:
     """Fit a threshold for each species and sense, drawn to the common one where answers are few.
 
@@ -100,10 +102,10 @@ def species_thresholds(
 
 
 def _right_answers(
-    parts: Sequence[Scored], sense: Sense
+    parts: Sequence[EvaluationScores], sense: Sense
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Collect the similarity and the species of each right answer of a sense."""
-    scores: list[Scores] = [getattr(part, sense) for part in parts]
+    scores: list[SenseScores] = [part.by_sense(sense) for part in parts]
     return (
         np.concatenate(
             [part.similarities.max(axis=1, initial=-1.0)[part.correct] for part in scores]

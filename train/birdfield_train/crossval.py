@@ -4,16 +4,17 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
-from birdfield.evaluate.pairs import Embedded
-from birdfield.evaluate.scores import Scored, late_fusion, report, score
+from birdfield.evaluate.figures import Figures
+from birdfield.evaluate.pairs import LabelledEmbeddings
+from birdfield.evaluate.scores import EvaluationScores, late_fusion, score
 from birdfield.evaluate.scores import concatenate as concatenate_scored
+from birdfield.evaluate.summary import summarise
 from birdfield.model.gallery import Calibration
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
@@ -134,7 +135,7 @@ class Selected:
         gain: What hearing counts beside sight.
         calibration: Fitted on all folds.
         thresholds: float32 [N, 3].
-        report: In `evaluate`'s form, each fold scored with what the other folds chose.
+        report: The figures, each fold scored with what the other folds chose.
         predictions: The true and the given species by the pairs' joint embedding, int64 [P] each.
     """
 
@@ -142,7 +143,7 @@ class Selected:
     gain: float
     calibration: Calibration
     thresholds: NDArray[np.float32]
-    report: dict[str, Any]
+    report: Figures
     predictions: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -173,7 +174,7 @@ def cross_validate(
             right.setdefault(option, []).append(right_answers(result))
     chosen, nested = _choose(right, range(FOLDS)), _nested_options(right)
     # Only these are kept whole: with hundreds of species, all options would fill the memory.
-    scored: dict[Option, list[Scored]] = {}
+    scored: dict[Option, list[EvaluationScores]] = {}
     for fold in range(FOLDS):
         for option, result in _score_fold(samples, fold, folder, seed, {chosen, *nested}):
             scored.setdefault(option, []).append(result)
@@ -255,7 +256,7 @@ def _fit_fold(
 
 def _score_fold(
     samples: Indexed, fold: int, folder: Path, seed: int, wanted: Collection[Option] | None = None
-) -> Iterator[tuple[Option, Scored]]:
+) -> Iterator[tuple[Option, EvaluationScores]]:
     """Score a fold by each option, or by those that are wanted."""
     split = samples.split(fold)
     rows = {sense: samples.tested(sense, fold) for sense in (Sense.IMAGE, Sense.AUDIO)}
@@ -270,7 +271,7 @@ def _score_fold(
             for part in ("train", "test", "nobird")
         )
         images, audio = (
-            Embedded(
+            LabelledEmbeddings(
                 vectors, samples.labels[sense][rows[sense]], samples.recordings[sense][rows[sense]]
             )
             for vectors, sense in zip(tested, (Sense.IMAGE, Sense.AUDIO), strict=True)
@@ -289,9 +290,9 @@ def _score_fold(
             yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
 
 
-def right_answers(scored: Scored) -> Right:
+def right_answers(scored: EvaluationScores) -> Right:
     """Tell which samples of each sense were right."""
-    return {sense: getattr(scored, sense).correct for sense in SENSES}
+    return {sense: scored.by_sense(sense).correct for sense in SENSES}
 
 
 def _nested_options(right: Mapping[Option, Sequence[Right]]) -> list[Option]:
@@ -323,10 +324,10 @@ def _choose(right: Mapping[Option, Sequence[Right]], folds: Sequence[int]) -> Op
 
 
 def _nested_report(
-    scored: Mapping[Option, Sequence[Scored]], options: Sequence[Option], species: int
-) -> tuple[dict[str, Any], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    scored: Mapping[Option, Sequence[EvaluationScores]], options: Sequence[Option], species: int
+) -> tuple[Figures, tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Score each fold with the options, thresholds and weights that the other folds chose."""
-    results: list[Scored] = []
+    results: list[EvaluationScores] = []
     late: list[NDArray[np.bool_]] = []
     for fold, option in enumerate(options):
         parts = [scored[option][other] for other in range(FOLDS) if other != fold]
@@ -338,6 +339,6 @@ def _nested_report(
         late.append(late_fusion(result, calibration))
     joined = concatenate_scored(results)
     return (
-        report(joined, "cross-validation", species, np.concatenate(late)),
+        summarise(joined, "cross-validation", species, np.concatenate(late)),
         (joined.both.labels, joined.both.similarities.argmax(axis=1)),
     )

@@ -439,7 +439,7 @@ def _write(
         folder / "cv.json",
         json.dumps(
             {
-                **selected.report,
+                **selected.report.to_json(),
                 "seed": config.seed,
                 "epochs": selected.epochs,
                 "gain": selected.gain,
