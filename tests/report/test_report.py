@@ -282,9 +282,7 @@ def test_missing_measurements_are_named(plain_page: str) -> None:
         "rejection",
         "noise",
     ]
-    assert (
-        section(plain_page, "rejection").count("Not measured: ") == 2
-    )  # unknown, background
+    assert section(plain_page, "rejection").count("Not measured: ") == 2  # unknown, background
 
 
 def test_all_measurements_are_shown(full_page: str) -> None:
