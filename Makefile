@@ -37,10 +37,10 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 # With the starter model where birdfield/starter is there, and without it in any case.
-wheel: $(VENV)/.dev
+wheel: $(VENV)/.build
 	$(BIN)/python -m build --wheel --outdir dist
 
-wheel-no-starter: $(VENV)/.dev
+wheel-no-starter: $(VENV)/.build
 	BIRDFIELD_NO_STARTER=1 $(BIN)/python -m build --wheel --outdir dist/no-starter
 
 # The older runtime, with the Python (3.11) and NumPy that it needs, and without TensorFlow.
@@ -67,8 +67,15 @@ arm64-season:
 	$(MAKE) wheel
 	$(BIN)/python tools/arm64/season.py
 
-$(VENV)/.train: pyproject.toml
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+# What builds a wheel: no TensorFlow.
+$(VENV)/.build: | $(BIN)/python
+	$(BIN)/pip install --quiet 'build>=1.2'
+	touch $@
+
+$(VENV)/.train: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet -e '.[train]'
 	touch $@
 
