@@ -1,7 +1,8 @@
-"""The main job on a toy aviary: python tools/demo.py FOLDER.
+"""Demo: trains, evaluates and watches a toy aviary: python tools/demo.py FOLDER.
 
-Makes six invented species, trains, evaluates, exports, and watches a scene whose camera is then
-covered and whose microphone is then muted. Exits 1 unless it recognised what it should.
+Draws six invented species, trains, exports and evaluates a model, and watches a scene in which the
+camera is covered for a while, and the microphone muted. Exits with 1 when too few visits are
+right.
 """
 
 import json
@@ -18,12 +19,12 @@ from typing import Any
 
 from birdfield.model.audio_specs import YAMNET
 
-NEEDED = {("image", "audio"): 9, ("audio",): 7, ("image",): 7}  # right visits of 10, by senses
+NEEDED = {("image", "audio"): 9, ("audio",): 7, ("image",): 7}  # right visits out of 10, by senses
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What the script says of a visit, and what was answered."""
+    """A visit of the script, and the answer of the model."""
 
     species: str
     senses: tuple[str, ...]
@@ -33,7 +34,7 @@ class Visit:
 
 
 def birdfield(folder: Path, *arguments: str) -> str:
-    """Run a command as a user would, showing it; returns what it printed."""
+    """Print a command and run it as a user would; return its output."""
     print("\n$ birdfield " + " ".join(arguments), flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "birdfield", *arguments],
@@ -48,7 +49,7 @@ def birdfield(folder: Path, *arguments: str) -> str:
 
 
 def judge(visit: dict[str, Any], observations: Sequence[dict[str, Any]]) -> Visit:
-    """Answer for a visit: what most of the windows inside it named."""
+    """Return a visit with the species that most of its windows name."""
     inside = [
         row
         for row in observations
@@ -66,7 +67,7 @@ def judge(visit: dict[str, Any], observations: Sequence[dict[str, Any]]) -> Visi
 
 
 def show(visits: Sequence[Visit]) -> bool:
-    """Print the table; tell whether everything is as it must be."""
+    """Print the table; return whether every row meets its target."""
     print(f"\n{'senses':<14}{'visits':>7}{'right':>7}{'needed':>8}  windows with other senses")
     good = True
     for senses, needed in NEEDED.items():
@@ -79,14 +80,14 @@ def show(visits: Sequence[Visit]) -> bool:
     for visit in visits:
         if visit.answer != visit.species:
             print(
-                f"  {visit.species} ({'+'.join(visit.senses)}) was taken for "
+                f"  {visit.species} ({'+'.join(visit.senses)}) was identified as "
                 f"{visit.answer or 'unknown'}"
             )
     return good
 
 
 def main() -> int:
-    """Run the demo; returns its exit code."""
+    """Run the demo; return the exit code."""
     folder = Path(sys.argv[1]).resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -113,8 +114,8 @@ def main() -> int:
     observations = [json.loads(line) for line in lines]
     good = show([judge(visit, observations) for visit in script["visits"]])
     print(
-        f"\n{'As it should be' if good else 'NOT as it should be'}, after "
-        f"{time.monotonic() - started:.0f} s; everything is in {folder.name}/"
+        f"\n{'Passed' if good else 'FAILED'} after {time.monotonic() - started:.0f} s; "
+        f"all files are in {folder.name}/"
     )
     return 0 if good else 1
 

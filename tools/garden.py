@@ -1,8 +1,8 @@
-"""A garden of `tools/garden_script.py`, rendered: what a camera sees of it and a microphone hears.
+"""Garden: renders a script of `tools/garden_script.py` as pictures and sound.
 
-Birds are cut out of their photographs by GrabCut and fly in, sit, hop and turn before a picture
-without a bird; what passes by is cut out of such pictures too. Songs are repeated with pauses over
-the garden's steady noise.
+GrabCut cuts birds out of their photographs. They fly in, sit, hop and turn in front of a picture
+without a bird; objects cut out of such pictures pass by. Songs repeat with pauses over the garden's
+steady noise.
 """
 
 from collections.abc import Sequence
@@ -22,30 +22,31 @@ from birdfield.signals.motion import LOOK_INTERVAL_S
 from birdfield_export.framing import foreground
 
 FRAME_PX = (1280, 720)
-SPRITE_PX = 240  # the longer side of a photograph out of which a bird is cut
-CUT_SHARE = (0.08, 0.7)  # of a photograph: what is less or more was not cut out well
-RIM_PX = 33  # of that, around what was cut out, on both sides together
-NOISE = 4.0  # of 255, of the sensor; GRAINS pictures of it take turns
+SPRITE_PX = 240  # the longer side of a photograph before its bird is cut out
+CUT_SHARE = (0.08, 0.7)  # of a photograph: beyond these shares the cut has failed
+RIM_PX = 33  # background kept around the bird, both sides together
+NOISE = 4.0  # of 255: the sensor's noise, from GRAINS pictures in turn
 GRAINS = 8
 DUSK_LUMA, DUSK_NOISE = 45.0, 8.0  # of 255
 NIGHT_GAIN = 0.03
-NIGHT_S = 10.0  # it is dark so long before and after a visit by night
-SWAY_PX, LEAF_SHARE = 8.0, 0.2  # leaves swing so far in gusts, in so much of the picture
+NIGHT_S = 10.0  # darkness before and after a visit at night
+SWAY_PX, LEAF_SHARE = 8.0, 0.2  # how far leaves swing in gusts, and in which share
 GUST_S, GUSTS_EVERY_S = 10.0, 30.0
-FLIGHT_S = 1.0  # it flies in and out
-HOPS = 0.1  # of the looks at a bird: it sits elsewhere, or otherwise
-STEADY_RMS = 0.01  # of full scale, of the steady noise
+FLIGHT_S = 1.0  # to fly in, and to fly out
+HOPS = 0.1  # probability, at each look, that the bird changes place and pose
+STEADY_RMS = 0.01  # of full scale: the steady noise
 FADE_S = 0.25
-PAUSE_S = (0.5, 3.0)  # from one song to the next
+PAUSE_S = (0.5, 3.0)  # between two songs
 
 Sprite = NDArray[np.float32]  # [h, w, 4], BGR and alpha, 0..255
 
 
 @lru_cache(maxsize=128)
 def cut_out(path: Path) -> Sprite:
-    """Cut what a photograph shows out of it, with a soft rim of what was behind it.
+    """Cut the bird out of its photograph, with a soft rim of background.
 
-    GrabCut alone cuts heads and tails off. Where it fails, all of the photograph is shown.
+    The rim keeps heads and tails, which GrabCut alone cuts off. When GrabCut fails, return the
+    whole photograph.
     """
     image = read_image(path)
     scale = SPRITE_PX / max(image.shape[:2])
@@ -66,7 +67,7 @@ def cut_out(path: Path) -> Sprite:
 def paste(
     frame: Frame, sprite: Sprite, side_px: float, centre: tuple[float, float], gain: float
 ) -> None:
-    """Paste a sprite into a frame, its longer side so long, in such light."""
+    """Paste a sprite into a frame, its longer side side_px long, its light times gain."""
     scale = side_px / max(sprite.shape[:2])
     small = cv2.resize(sprite, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = small.shape[:2]
@@ -84,7 +85,7 @@ def paste(
 
 
 class Actor:
-    """A bird, or what passes by, and where it is at each look."""
+    """A bird or a passing object, with its place at each look."""
 
     def __init__(
         self,
@@ -94,11 +95,11 @@ class Actor:
         end_s: float,
         rng: np.random.Generator,
     ) -> None:
-        """Draw where it sits and hops."""
+        """Draw its places and poses."""
         sprites = [cut_out(path) for path in paths]
         self._looks: list[tuple[Sprite, tuple[float, float]]] = []
         self._side_px, self._start_s = side_px, start_s
-        edge = np.minimum(side_px / 2, np.array(FRAME_PX) / 2)  # it sits within the picture
+        edge = np.minimum(side_px / 2, np.array(FRAME_PX) / 2)  # keeps it within the picture
         home, pose = rng.uniform(edge, FRAME_PX - edge), 0
         side = rng.choice([-1, 1])
         for number in range(int((end_s - start_s) / LOOK_INTERVAL_S) + 1):
@@ -115,7 +116,7 @@ class Actor:
             self._looks.append((sprite[:, ::-1] if pose % 2 else sprite, centre))
 
     def show(self, frame: Frame, time_s: float, gain: float) -> None:
-        """Paste it, if it is there."""
+        """Paste it into a frame when it is present."""
         number = int((time_s - self._start_s) // LOOK_INTERVAL_S)
         if 0 <= number < len(self._looks):
             sprite, centre = self._looks[number]
@@ -123,10 +124,10 @@ class Actor:
 
 
 class Passer(Actor):
-    """What crosses the picture once."""
+    """An object that crosses the picture once."""
 
     def __init__(self, event: Event, rng: np.random.Generator) -> None:
-        """Draw where it crosses."""
+        """Draw its path."""
         super().__init__(
             [event.path], event.size * FRAME_PX[1], event.start_s, event.start_s + PASSING_S, rng
         )
@@ -139,7 +140,7 @@ class Passer(Actor):
 
 
 def sway(picture: NDArray[np.float32], rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    """Let leaves, a part of the picture, swing; returns GRAINS moments."""
+    """Return GRAINS pictures in which leaves, a part of the picture, swing."""
     width, height = FRAME_PX
     field = cv2.resize(
         rng.normal(size=(8, 14)).astype(np.float32), FRAME_PX, interpolation=cv2.INTER_CUBIC
@@ -166,13 +167,13 @@ def sway(picture: NDArray[np.float32], rng: np.random.Generator) -> list[NDArray
 
 
 def scaled(sound: Waveform, level_db: float, rate_hz: int) -> Waveform:
-    """Make the loud half of a sound so much louder than the steady noise."""
+    """Scale a sound so that its loud half is level_db above the steady noise."""
     power = STEADY_RMS**2 * 10 ** (level_db / 10)
     return np.asarray(sound * np.sqrt(power / active_power(sound, rate_hz)), np.float32)
 
 
 def looped(sound: Waveform, length: int, rate_hz: int) -> Waveform:
-    """Repeat a sound for so many samples, each end faded into the beginning."""
+    """Repeat a sound to a length in samples, each end faded into the beginning."""
     fade = min(round(FADE_S * rate_hz), len(sound) // 2)
     rise = np.sqrt(np.linspace(0, 1, fade, dtype=np.float32))
     body = sound[:-fade].copy()
@@ -181,7 +182,7 @@ def looped(sound: Waveform, length: int, rate_hz: int) -> Waveform:
 
 
 def sung(song: Waveform, length: int, rate_hz: int, rng: np.random.Generator) -> Waveform:
-    """Repeat a song for so many samples, with pauses."""
+    """Repeat a song with pauses, to a length in samples."""
     pieces, total = [], 0
     while total < length:
         pause = np.zeros(round(rng.uniform(*PAUSE_S) * rate_hz), np.float32)
@@ -191,21 +192,21 @@ def sung(song: Waveform, length: int, rate_hz: int, rng: np.random.Generator) ->
 
 
 def add(sound: Waveform, other: Waveform, start: int) -> None:
-    """Let another sound begin at a sample, in place; what is over the end is left out."""
+    """Add another sound in place, from a sample on; cut it off at the end."""
     part = sound[start:][: len(other)]
     part += other[: len(part)]
 
 
 class Scene:
-    """A garden, ready to be seen and heard: for `soak.SceneCamera` and `soak.SceneMicrophone`.
+    """A rendered garden, for `soak.SceneCamera` and `soak.SceneMicrophone`.
 
     Attributes:
-        end_s: How long it lasts.
-        rate_hz: Of its sound.
+        end_s: Duration.
+        rate_hz: Sample rate of the sound.
     """
 
     def __init__(self, garden: Garden, rate_hz: int, rng: np.random.Generator) -> None:
-        """Paint it, and play all of its sound."""
+        """Render the backgrounds and all of the sound."""
         self._garden, self.rate_hz = garden, rate_hz
         self.end_s = garden.end_s
         view = cv2.resize(read_image(garden.view), FRAME_PX).astype(np.float32)
@@ -232,7 +233,7 @@ class Scene:
         self._sound = self._play(rng)
 
     def picture(self, time_s: float) -> Frame:
-        """Show it, uint8 [720, 1280, 3] BGR."""
+        """Return the picture at a time, uint8 [720, 1280, 3] BGR."""
         number = round(time_s / LOOK_INTERVAL_S) % GRAINS
         if any(
             stay.dark and stay.start_s - NIGHT_S <= time_s < stay.end_s + NIGHT_S
@@ -246,7 +247,7 @@ class Scene:
         return frame
 
     def second(self, index: int) -> Waveform:
-        """Play its second that begins at index, float32 [rate_hz]."""
+        """Return the sound of the second that begins at index, float32 [rate_hz]."""
         return self._sound[index * self.rate_hz : (index + 1) * self.rate_hz]
 
     def _play(self, rng: np.random.Generator) -> Waveform:

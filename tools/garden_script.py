@@ -1,8 +1,8 @@
-"""Who comes to a garden when: drawn by a seed from files, for `tools/garden.py` to show and play.
+"""Garden scripts: random visits, drawn from files by a seed, for `tools/garden.py` to render.
 
-Visits begin, overlap and end; some birds are small, some sing in noise, beside a voice or in the
-dark. Between them others pass by, and noises that are no bird. A garden has one view and one
-steady noise; after VIEW_VISITS visits comes another garden.
+Visits begin, overlap and end; some birds are small, and some sing in noise, beside a voice or in
+the dark. Between visits, objects pass by and background sounds play. A garden has one view and one
+steady noise; after VIEW_VISITS visits, the next garden begins.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import Sample, scan, scan_flat
 
 VIEW_VISITS = 10
-KINDS = ("seen", "heard", "both", "heard first")  # each of them equally often
-SIZES = (0.6, 0.3, 0.1)  # a bird's longer side, of the picture's height
-SNRS_DB = (20.0, 10.0, 0.0)  # of a song over the garden's steady noise
-STAY_S = (12.0, 40.0)  # a visit's length
-ALONE_S = (45.0, 80.0)  # from one visit to the next: more than `birdfield.visits.GAP_S`
-OVERLAPS = 1 / 6  # of the visits: another species is heard, or seen, meanwhile
-SHIFT_S = 5.0  # it comes and leaves up to so much earlier or later
-VOICES = 1 / 4  # of the visits: somebody speaks meanwhile
-DARK = 1 / 4  # of the visits that are only heard: it is night
+KINDS = ("seen", "heard", "both", "heard first")  # equally likely
+SIZES = (0.6, 0.3, 0.1)  # a bird's longer side, as a share of the picture's height
+SNRS_DB = (20.0, 10.0, 0.0)  # of a song above the garden's steady noise
+STAY_S = (12.0, 40.0)  # duration of a visit
+ALONE_S = (45.0, 80.0)  # between visits: more than `birdfield.watch.visits.GAP_S`
+OVERLAPS = 1 / 6  # of the visits: another species is heard or seen at the same time
+SHIFT_S = 5.0  # it arrives and leaves up to this much earlier or later
+VOICES = 1 / 4  # of the visits: a person speaks during them
+DARK = 1 / 4  # of the visits that are only heard: they are at night
 DUSK = GUSTY = 1 / 4  # of the gardens
-PASSERS, NOISES = 1 / 2, 3 / 4  # of the times between visits
+PASSERS, NOISES = 1 / 2, 3 / 4  # of the intervals between visits
 PASSING_S = 6.0
-LOUD_DB = (0.0, 15.0)  # of what is no bird, over the steady noise
+LOUD_DB = (0.0, 15.0)  # of background sounds, above the steady noise
 SPOKEN = ("Human_speech", "Children_playing_voices", "Crowd_voices")
 STEADY = (
     "Wind",
@@ -39,18 +39,18 @@ STEADY = (
     "Engine_idling",
     "Water_stream",
 )
-POSES = 2  # photographs of a visitor, as far as there are
+POSES = 2  # photographs of a visitor, where it has as many
 
 
 @dataclass(frozen=True)
 class Files:
-    """What a script draws from.
+    """The files that a script draws from.
 
     Attributes:
         photographs: By species.
         recordings: By species.
-        views: Pictures of no bird.
-        noises: Sounds of no bird.
+        views: Pictures without a bird.
+        noises: Sounds without a bird, by kind.
     """
 
     photographs: dict[str, list[Path]]
@@ -61,19 +61,19 @@ class Files:
 
 @dataclass(frozen=True)
 class Stay:
-    """A bird that is there.
+    """The stay of one bird.
 
     Attributes:
-        species: Its label.
+        species: Label.
         kind: One of KINDS, "sings beside" or "comes beside".
-        start_s: When it is there first.
+        start_s: When the bird arrives.
         end_s: When it has left.
-        seen_from_s: When it is seen first; None if never.
-        photographs: It is shown by; empty if never.
-        recording: It is heard by, all the time; None if never.
+        seen_from_s: When it is first seen; None when it is only heard.
+        photographs: Its pictures; empty when it is only heard.
+        recording: Its song, heard throughout; None when it is only seen.
         size: One of SIZES.
         snr_db: One of SNRS_DB.
-        dark: Whether it is night.
+        dark: Whether the stay is at night.
     """
 
     species: str
@@ -90,13 +90,13 @@ class Stay:
 
 @dataclass(frozen=True)
 class Event:
-    """What is no bird: a picture that passes by, or a sound.
+    """An event without a bird: a passing object, or a sound.
 
     Attributes:
-        path: The file.
+        path: File.
         start_s: When it begins.
-        size: Of a picture, as of a bird.
-        level_db: Of a sound, over the steady noise.
+        size: Of an object, on the scale of SIZES.
+        level_db: Of a sound, above the steady noise.
     """
 
     path: Path
@@ -107,7 +107,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Garden:
-    """A view, a steady noise, and what happens before them from 0 s to end_s, a whole number."""
+    """A view, a steady noise, and all stays and events from 0 s to end_s, a whole number."""
 
     end_s: float
     view: Path
@@ -120,13 +120,13 @@ class Garden:
 
 
 def find_files(folders: Sequence[Path], half: int | None = None) -> Files:
-    """List what there is.
+    """List the files of four folders.
 
     Args:
-        folders: Of photographs and of recordings, with a folder a species each; then of pictures
-            and of sounds (`<kind>__<n>`) of no bird, flat.
-        half: 0 or 1 for every second photograph of a species and every second recording, with all
-            its clips; None for all.
+        folders: Photographs and recordings, each with one folder for each species; pictures and
+            sounds (`<kind>__<n>`) without a bird, both flat.
+        half: 0 or 1 uses every second photograph of a species and every second recording, with all
+            its clips; None uses all.
     """
     images, audio, views, noises = folders
     data = scan(images, audio)
@@ -152,26 +152,26 @@ def _half(samples: Sequence[Sample], half: int | None) -> dict[str, list[Path]]:
 
 
 class Draw:
-    """Draws gardens, one after the other."""
+    """A random series of gardens."""
 
     def __init__(self, files: Files, seed: int) -> None:
-        """Take what there is to draw from."""
+        """Draw from these files, by a seed."""
         self._files = files
         self._rng = np.random.default_rng(seed)
         self._now_s = 0.0
 
     def garden(self, visits: int) -> Garden:
-        """Draw a garden of so many visits, and those that overlap them."""
+        """Draw a garden with a number of visits, and those that overlap them."""
         self._now_s = 0.0
         stays: list[Stay] = []
         passers: list[Event] = []
         sounds: list[Event] = []
         for _ in range(visits):
-            self._nobody(passers, sounds)
+            self._interval(passers, sounds)
             stays += self._visit()
             if self._chance(VOICES):
                 sounds.append(self._sound(SPOKEN, stays[-1].start_s, stays[-1].end_s))
-        self._nobody(passers, sounds)
+        self._interval(passers, sounds)
         return Garden(
             float(np.ceil(self._now_s)),
             self._one(self._files.views),
@@ -183,7 +183,7 @@ class Draw:
             tuple(sounds),
         )
 
-    def _nobody(self, passers: list[Event], sounds: list[Event]) -> None:
+    def _interval(self, passers: list[Event], sounds: list[Event]) -> None:
         start_s = self._now_s
         self._now_s += self._between(ALONE_S)
         if self._chance(PASSERS):
@@ -203,7 +203,7 @@ class Draw:
         kind = KINDS[self._rng.integers(len(KINDS))]
         if not self._chance(OVERLAPS):
             return [self._stay(kind, kind, start_s, end_s, self._chance(DARK) and kind == "heard")]
-        # One is seen and another heard: a camera cuts out one bird, a sound is of both.
+        # One bird is seen and the other heard: the camera crops one bird, but a sound holds both.
         first = "heard" if kind == "heard" else "seen"
         beside = {"heard": ("comes beside", "seen"), "seen": ("sings beside", "heard")}[first]
         stay = self._stay(first, first, start_s, end_s, False)
@@ -268,7 +268,7 @@ class Draw:
 
 
 def draw_script(files: Files, visits: int, seed: int) -> list[Garden]:
-    """Draw gardens until so many visits have begun, those that overlap others not counted."""
+    """Draw gardens with a number of visits in all, not counting those that overlap others."""
     draw = Draw(files, seed)
     sizes = [min(VIEW_VISITS, visits - first) for first in range(0, visits, VIEW_VISITS)]
     return [draw.garden(size) for size in sizes]

@@ -14,7 +14,7 @@ from test_golden import CASES, EXPECTED, Place, answer  # noqa: E402
 
 
 def main() -> None:
-    """Write the outputs of today."""
+    """Write the outputs of the current code."""
     outputs = {}
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,11 @@
-"""Make the starter model: python tools/make_starter.py DATA [OUT] [--work DIR].
+"""Starter model: collects, trains and packs it.
 
-DATA holds SOURCES.tsv and {train,enrol,extra}/{images,audio}/<Species>/; its negatives/ are no
-birds. OUT (birdfield/starter) becomes a bundle with a LICENSE and a MODEL_CARD.md. With --work the
-links and the run are kept, and a run that was interrupted is gone on with. DATA/unknown is never
-read: it is what the model may be tested on.
+    python tools/make_starter.py DATA [OUT] [--work DIR]
+
+DATA contains SOURCES.tsv, {train,enrol,extra}/{images,audio}/<Species>/ and, as background,
+negatives/{images,audio}. The script writes OUT (birdfield/starter), a bundle with a LICENSE and a
+MODEL_CARD.md. With --work it keeps the links and the run, and continues an interrupted run. It
+never reads DATA/unknown, which is left for tests of the model.
 """
 
 import argparse
@@ -29,13 +31,13 @@ from birdfield.recognise.dataset import SUFFIXES
 
 FOLDERS = ("train", "enrol", "extra")
 SENSE_OF_FOLDER = {"images": Sense.IMAGE, "audio": Sense.AUDIO}
-MIN_FILES = 2  # of a species, over both senses: `birdfield train` refuses fewer
+MIN_FILES = 2  # of a species, of both senses together: `birdfield train` refuses fewer
 LICENCE = (
     "starter model: research and non-commercial use only; "
     "what it was trained on and how is in its LICENSE"
 )
 TRAIN = ("--image-backbone", "efficientnet-lite0", "--frontend", "yamnet")
-# WORK is the folder of the links; --no-bird is given where there are such files.
+# WORK is the folder of the links. --no-bird is used when DATA has background files.
 EXTRA_TRAIN = (
     ("--no-bird", "WORK/negatives/images", "WORK/negatives/audio"),
     ("--licence", LICENCE),
@@ -50,15 +52,15 @@ def read_sources(path: Path) -> list[dict[str, str]]:
 
 
 def forbids_derivatives(row: dict[str, str]) -> bool:
-    """Tell whether a file's licence, or its repository's, allows no derivatives."""
+    """Return whether a file's licence, or its repository's, permits no derivatives."""
     return bool(NO_DERIVATIVES.search(f"{row['file_licence']} {row['repo_licence']}"))
 
 
 def collect(data: Path, work: Path) -> Collected:
-    """Link what may be trained on: WORK/{images,audio}/<Species>/, WORK/negatives/{images,audio}/.
+    """Link the files to train on: WORK/{images,audio}/<Species>/, WORK/negatives/{images,audio}/.
 
     Raises:
-        SystemExit: When a file is there that SOURCES.tsv does not name.
+        SystemExit: When SOURCES.tsv does not name a file of DATA.
     """
     rows = {row["file"]: row for row in read_sources(data / "SOURCES.tsv")}
     present = sorted(
@@ -72,7 +74,7 @@ def collect(data: Path, work: Path) -> Collected:
     if unnamed:
         raise SystemExit(
             f"{unnamed[0]} and {len(unnamed) - 1} other files are not in SOURCES.tsv; "
-            "say where they come from, or take them away"
+            "add rows that state their source, or remove the files"
         )
     allowed = [rows[name] for name in present if not forbids_derivatives(rows[name])]
     birds = [row for row in allowed if Path(row["file"]).parts[0] in FOLDERS]
@@ -92,12 +94,12 @@ def collect(data: Path, work: Path) -> Collected:
 
 
 def species_of(row: dict[str, str]) -> str:
-    """Name the folder of a file's species: the same in all of DATA."""
+    """Return the folder name of a file's species, which is the same in all of DATA."""
     return Path(row["file"]).parent.name
 
 
 def link(source: Path, target: Path) -> None:
-    """Link a file; two of one name in the merged folders stay two."""
+    """Link a file; when the name is already used by another file, add the source's name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_symlink() and target.resolve() != source.resolve():
         target = target.with_name(f"{source.parents[2].name}-{target.name}")
@@ -106,14 +108,14 @@ def link(source: Path, target: Path) -> None:
 
 
 def birdfield(arguments: Sequence[str]) -> None:
-    """Run a command of birdfield's; ends this script when it fails."""
+    """Run a birdfield command; exit when it fails."""
     done = subprocess.run([sys.executable, "-m", "birdfield", *arguments], check=False)
     if done.returncode:
         raise SystemExit(f"birdfield {arguments[0]} ended with exit code {done.returncode}")
 
 
 def commands(negatives: bool) -> list[list[str]]:
-    """List the commands that make the bundle; without files of no bird, not with --no-bird."""
+    """Return the commands that make the bundle, with --no-bird only when there is background."""
     extra: list[str] = []
     for option, *values in EXTRA_TRAIN:
         if negatives or option != "--no-bird":
@@ -125,7 +127,7 @@ def commands(negatives: bool) -> list[list[str]]:
 
 
 def assemble(bundle: Path, out: Path, found: Collected, made_by: Iterable[str]) -> None:
-    """Put the bundle and its texts in place, all of them vouched for by the manifest."""
+    """Write the bundle with its texts to OUT, and their hashes to the manifest."""
     manifest = json.loads((bundle / MANIFEST).read_bytes())
     manifest["licences"] = [*dict.fromkeys([LICENCE, *manifest["licences"]])]
     texts = {LICENSE: licence_text(found), MODEL_CARD: model_card(found, manifest, made_by)}
@@ -143,13 +145,13 @@ def assemble(bundle: Path, out: Path, found: Collected, made_by: Iterable[str]) 
 
 def make(data: Path, out: Path, work: Path) -> None:
     """Collect, train, export and assemble."""
-    for name in (*SENSE_OF_FOLDER, "negatives"):  # links of an earlier turn
+    for name in (*SENSE_OF_FOLDER, "negatives"):  # links of an earlier call
         shutil.rmtree(work / name, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
     found = collect(data, work)
     print(found.summary(), file=sys.stderr)
     wanted = commands(bool(found.negatives))
-    if "--no-bird" not in wanted[0]:  # the texts name only what was trained on
+    if "--no-bird" not in wanted[0]:  # the texts name only files that the model was trained on
         found = replace(found, negatives=())
     for arguments in wanted:
         birdfield(
@@ -174,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the starter model.")
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path, nargs="?", default=STARTER)
-    parser.add_argument("--work", type=Path, help="keep the links and the run here")
+    parser.add_argument("--work", type=Path, help="keep the links and the run in this folder")
     given = parser.parse_args()
     if given.work:
         make(given.data.resolve(), given.out, given.work.resolve())

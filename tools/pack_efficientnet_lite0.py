@@ -1,6 +1,8 @@
-"""Make the packaged 8-bit base: python tools/pack_efficientnet_lite0.py WEIGHTS.npz.
+"""EfficientNet-Lite0: packs its base at 8 bits.
 
-WEIGHTS.npz holds the PyTorch weights by name, kernels as [out, in, height, width].
+    python tools/pack_efficientnet_lite0.py WEIGHTS.npz
+
+WEIGHTS.npz contains the PyTorch weights by name, kernels as [out, in, height, width].
 """
 
 import re
@@ -21,18 +23,18 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 
 def folded(arrays: Arrays, kernel: str, norm: str) -> list[NDArray[np.float32]]:
-    """Fold a batch normalisation into the convolution before it: kernel and bias, as Keras."""
+    """Fold a batch normalisation into its convolution; return kernel and bias in Keras order."""
     mean, variance = arrays[f"{norm}.running_mean"], arrays[f"{norm}.running_var"]
     factor = arrays[f"{norm}.weight"] / np.sqrt(variance + EPSILON)
     weight = arrays[f"{kernel}.weight"] * factor[:, None, None, None]
     # PyTorch: [out, in, h, w]; Keras: [h, w, in, out], depthwise [h, w, channels, 1]. A depthwise
-    # kernel is [channels, 1, h, w] there, so its "out" is what Keras calls channels.
+    # kernel of PyTorch is [channels, 1, h, w]: its "out" is the channels of Keras.
     order = (2, 3, 0, 1) if "depthwise" in kernel else (2, 3, 1, 0)
     return [weight.transpose(order), arrays[f"{norm}.bias"] - mean * factor]
 
 
 def main() -> None:
-    """Fold and quantise the given weights into the package; print what PACKED_SHA256 must be."""
+    """Fold and quantise the weights, write them to the package, and print the new PACKED_SHA256."""
     with np.load(sys.argv[1]) as saved:
         arrays = {name: saved[name].astype(np.float32) for name in saved.files}
     base = architecture()

@@ -1,4 +1,4 @@
-"""Make the packaged 8-bit VGG16 base from a Keras weights file: python tools/pack_vgg16.py FILE."""
+"""VGG16: packs its base at 8 bits from Keras weights: python tools/pack_vgg16.py FILE."""
 
 import sys
 
@@ -10,7 +10,7 @@ from birdfield_train.packed_weights import save_packed
 
 
 def main() -> None:
-    """Quantise the given weights into the package and print what PACKED_SHA256 must be."""
+    """Quantise the weights, write them to the package, and print the new PACKED_SHA256."""
     base = keras.applications.VGG16(include_top=False, weights=sys.argv[1])
     save_packed(PACKED, base.get_weights())
     print(file_sha256(PACKED))

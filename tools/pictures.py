@@ -1,9 +1,9 @@
-"""The README's pictures, of the toy aviary: python tools/pictures.py DEMO FOLDER.
+"""Pictures of the documents, made of the toy aviary: python tools/pictures.py DEMO FOLDER.
 
-DEMO is what `make demo` left. Writes FOLDER/report.png, two parts of the page of `birdfield
-evaluate --report`; FOLDER/view.png, the terminal during `birdfield watch`; and FOLDER/history.png,
-a part of the page of `birdfield report`. The scene is of 8 minutes: in the last picture its visits
-are spread over twelve days of May.
+DEMO is the output folder of `make demo`. Writes FOLDER/report.png, two parts of the page of
+`birdfield evaluate --report`; FOLDER/view.png, the terminal during `birdfield watch`; and
+FOLDER/history.png, a part of the page of `birdfield report`. The scene lasts 8 minutes; for the
+last picture, its visits are spread over twelve days of May.
 """
 
 import io
@@ -36,7 +36,7 @@ from birdfield.watch.scene import SceneWatcher
 from birdfield.watch.sources import Sources
 
 COLUMNS, LINES = 80, 24
-FROM_S = 75.0  # of the scene: then some visits are over
+FROM_S = 75.0  # of the scene: some visits are over by then
 PAGE_PX = (1120, 990)
 REPORT_PX = (1060, 1080)  # of each of its two parts
 SHOWN_PX = 800  # the width at which a part is shown
@@ -47,7 +47,7 @@ MAP_ALONE = (
 TERMINAL_PX = (976, 586)
 DAYS = 12
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Rich's own has fonts from the network.
+# Rich's own template loads fonts from the network.
 SVG = """<svg viewBox="0 0 {terminal_width} {terminal_height}" xmlns="http://www.w3.org/2000/svg">
 <style>.{unique_id}-matrix {{ font: {char_height}px "DejaVu Sans Mono", Menlo, Consolas, monospace;
 line-height: {line_height}px; font-variant-east-asian: full-width; }} {styles}</style>
@@ -59,7 +59,7 @@ height="{terminal_height}"/></clipPath>{lines}</defs>
 
 
 def evaluate(demo: Path, folder: Path) -> Path:
-    """Evaluate the demo's model; returns the page."""
+    """Evaluate the demo's model; return the path of the page."""
     subprocess.run(
         [
             sys.executable,
@@ -79,7 +79,7 @@ def evaluate(demo: Path, folder: Path) -> Path:
 
 
 def photograph_report(page: Path, picture: Path) -> None:
-    """Put the beginning of an evaluation's page and its map side by side."""
+    """Write one picture of the top of an evaluation's page and its map, side by side."""
     style = page.read_text(encoding="utf-8").replace("</style>", f"{MAP_ALONE}</style>", 1)
     alone = page.with_name("map.html")
     alone.write_text(style, encoding="utf-8")
@@ -95,7 +95,7 @@ def photograph_report(page: Path, picture: Path) -> None:
 
 
 def watch(demo: Path, folder: Path, out: Path) -> None:
-    """Watch the demo's scene into a journal; draw the view when a bird is seen and heard."""
+    """Record the demo's scene in a journal; draw the view while a bird is seen and heard."""
     bundle, encoder, gallery = open_model(demo / "toy.birdfield")
     eye = open_camera(str(demo / "scene" / "scene.avi"))
     ear = open_microphone(str(demo / "scene" / "scene.wav"), encoder.audio_spec.rate_hz)
@@ -131,7 +131,7 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
 
 
 def spread(journal: Journal) -> None:
-    """Spread visits over days, most of them in the morning and the evening."""
+    """Spread visits over DAYS days, most of them in the morning and the evening."""
     draws = random.Random(1)
     with journal.transaction() as database:
         for row in database.execute("SELECT id, started, ended FROM visits").fetchall():
@@ -145,7 +145,7 @@ def spread(journal: Journal) -> None:
 
 
 def photograph(page: Path, picture: Path, size_px: tuple[int, int]) -> None:
-    """Take a picture of a page in headless Chromium."""
+    """Write a screenshot of a page, taken by headless Chromium."""
     browser = next(filter(None, map(shutil.which, BROWSERS)))
     subprocess.run(
         [
@@ -165,7 +165,7 @@ def photograph(page: Path, picture: Path, size_px: tuple[int, int]) -> None:
 
 
 def main() -> None:
-    """Make the pictures."""
+    """Write the pictures."""
     demo, out = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     with tempfile.TemporaryDirectory() as place:
         photograph_report(evaluate(demo, Path(place)), out / "report.png")

@@ -1,8 +1,8 @@
-"""Make birdfield/weights/yamnet_int8.tflite: python tools/quantise_yamnet.py.
+"""YAMNet: quantises the packaged float model: python tools/quantise_yamnet.py.
 
-The packaged float YAMNet from its log-mel spectrogram on, with the kernels of its 1 x 1
-convolutions and of its classes as int8 (docs/decisions/0015-yamnet-int8.md). Needs ai-edge-litert
-and flatbuffers.
+Writes birdfield/weights/yamnet_int8.tflite, which begins at the log-mel spectrogram and has int8
+kernels in its 1 x 1 convolutions and its classes (docs/decisions/0015-yamnet-int8.md). Needs
+ai-edge-litert and flatbuffers.
 """
 
 from typing import Any
@@ -16,11 +16,11 @@ from birdfield import atomic
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8, file_sha256
 
 LOG_MEL = [1, 96, 64, 1]
-CONV_VERSION = 5  # of the operator, from which it takes int8 kernels by channel beside float input
+CONV_VERSION = 5  # first version of the operator with int8 kernels by channel and float input
 
 
 def cut(content: bytes) -> Any:
-    """Let a YAMNet begin where its first convolution does; returns the model as an object."""
+    """Return a YAMNet without the operators before its first convolution."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
     first = next(
@@ -48,7 +48,7 @@ def cut(content: bytes) -> Any:
 
 
 def quantise(model: Any) -> None:
-    """Make kernels int8: of 1 x 1 convolutions by output channel, of a dense layer as a whole."""
+    """Quantise kernels to int8: 1 x 1 convolutions by output channel, dense layers as a whole."""
     graph = model.subgraphs[0]
     for operator in graph.operators:
         code = _code(model, operator)
@@ -83,14 +83,14 @@ def _code(model: Any, operator: Any) -> int:
 
 
 def pack(model: Any) -> bytes:
-    """Return the model as a TFLite file's content."""
+    """Return the content of a TFLite file of the model."""
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
 def main() -> None:
-    """Write the file; print what PACKAGED_YAMNET_INT8_SHA256 must be."""
+    """Write the file; print the new PACKAGED_YAMNET_INT8_SHA256."""
     model = cut(PACKAGED_YAMNET.read_bytes())
     quantise(model)
     atomic.write_file(PACKAGED_YAMNET_INT8, pack(model))

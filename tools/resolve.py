@@ -1,7 +1,7 @@
-"""Check that every dependency has wheels for each Python and machine that birdfield names.
+"""Dependency check: every one has wheels for each Python and machine: python tools/resolve.py.
 
-python tools/resolve.py: resolves the base install and each extra, but that of the older runtime,
-for each of them, without installing anything; exits 1 when one cannot be resolved.
+Resolves the base install and each extra, except the older runtime, for each supported Python and
+machine. Installs nothing; exits with 1 when a set cannot be resolved.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ from pathlib import Path
 
 PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = ("x86_64", "aarch64")
-OLDER = "tflite-runtime"  # has no wheel past Python 3.11: `make test-tflite-runtime`
+OLDER = "tflite-runtime"  # has no wheel after Python 3.11; see `make test-tflite-runtime`
 GLIBC = (
     "manylinux2014",
     "manylinux_2_17",
@@ -27,13 +27,13 @@ GLIBC = (
 
 
 def platform_arguments(machine: str) -> list[str]:
-    """Tell pip to take wheels of a machine that need not be this one, and nothing else."""
+    """Return the options by which pip selects wheels of a machine, and nothing else."""
     platforms = [argument for glibc in GLIBC for argument in ("--platform", f"{glibc}_{machine}")]
     return ["--only-binary=:all:", "--implementation", "cp", *platforms]
 
 
 def resolve(requirements: list[str], python: str, machine: str) -> str | None:
-    """Resolve requirements from wheels only; returns what pip complained of, or None."""
+    """Resolve requirements from wheels only; return pip's error, or None."""
     with tempfile.TemporaryDirectory() as target:
         done = subprocess.run(
             [
@@ -59,7 +59,7 @@ def resolve(requirements: list[str], python: str, machine: str) -> str | None:
 
 
 def main() -> int:
-    """Try each combination; returns the exit code."""
+    """Resolve each combination; return the exit code."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     sets = {
         "base": project["dependencies"],
@@ -73,9 +73,9 @@ def main() -> int:
     for python in PYTHONS:
         for machine in MACHINES:
             for name, requirements in sets.items():
-                trouble = resolve(requirements, python, machine)
-                print(f"{name:7} Python {python} {machine:8} {trouble or 'resolved'}", flush=True)
-                failed = failed or trouble is not None
+                error = resolve(requirements, python, machine)
+                print(f"{name:7} Python {python} {machine:8} {error or 'resolved'}", flush=True)
+                failed = failed or error is not None
     return int(failed)
 
 

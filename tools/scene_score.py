@@ -1,10 +1,12 @@
-"""How many visits a station finds: scene_score.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv.
+"""Scene score: counts the visits that a station finds in rendered gardens.
 
-IMAGES and AUDIO hold a folder a species, of files that MODEL was not trained on; NO_IMAGES and
-NO_AUDIO are flat folders of what is no bird. Gardens are drawn by a seed (`garden_script.py`),
-shown and played (`garden.py`), and watched as by `birdfield watch --fast --journal`: with both
-senses, by sight alone, by sound alone. The journal's visits are then compared with the script.
-Prints, and writes to OUT.csv, what was found of each kind of visit.
+    python tools/scene_score.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv
+
+IMAGES and AUDIO contain one folder for each species, with files that MODEL was not trained on;
+NO_IMAGES and NO_AUDIO are flat folders of background. The script draws gardens by a seed
+(`garden_script.py`), renders them (`garden.py`), and watches them as `birdfield watch --fast
+--journal` does: by both senses, by sight alone, and by sound alone. It compares the visits of the
+journal with the script, and prints and writes to OUT.csv the results for each kind of visit.
 """
 
 import argparse
@@ -52,20 +54,20 @@ GROUPS: dict[str, Callable[[Stay], Any]] = {
 
 @dataclass(frozen=True)
 class Found:
-    """A visit that a station tells of; species is None when it is undecided."""
+    """A visit that a station recorded; species is None when it is undecided."""
 
     species: str | None
     start_s: float
     end_s: float
 
 
-class Remembering:
-    """An encoder that embeds nothing twice: a garden is watched three times."""
+class CachingEncoder:
+    """An encoder that embeds nothing twice, because a garden is watched three times."""
 
     def __init__(self, encoder: BundleEncoder) -> None:
-        """Stand before an encoder."""
+        """Wrap an encoder."""
         self._encoder = encoder
-        self._known: dict[tuple[str, bytes], Any] = {}
+        self._cache: dict[tuple[str, bytes], Any] = {}
         self.audio_spec, self.fuse = encoder.audio_spec, encoder.fuse
 
     def image_vector(self, image: Frame) -> Vector:
@@ -73,25 +75,25 @@ class Remembering:
         return self._once(self._encoder.image_vector, image)
 
     def audio_vector(self, frames: NDArray[np.float32]) -> Vector:
-        """Embed the frontend's embeddings."""
+        """Embed a window of the frontend's embeddings."""
         return self._once(self._encoder.audio_vector, frames)
 
     def hear(self, waveform: Waveform) -> Heard:
-        """Turn a waveform into those."""
+        """Return what the frontend hears in a waveform."""
         return self._once(self._encoder.hear, waveform)
 
     def _once(self, embed: Callable[[Any], Embedding], values: NDArray[Any]) -> Embedding:
         key = embed.__name__, hashlib.sha256(np.ascontiguousarray(values).data).digest()
-        found: Embedding | None = self._known.get(key)
+        found: Embedding | None = self._cache.get(key)
         if found is None:
-            found = self._known[key] = embed(values)
+            found = self._cache[key] = embed(values)
         return found
 
 
 def watch_garden(
     scene: Scene, senses: Sequence[str], encoder: Encoder, bundle: Bundle
 ) -> list[Found]:
-    """Watch a garden by these senses and return what the journal tells."""
+    """Watch a garden by some senses; return the visits of the journal."""
     gallery = bundle.factory_gallery()
     recogniser = Recogniser(encoder, gallery, bundle.model_id, crop_margin=bundle.crop_margin)
     sources = Sources(
@@ -113,9 +115,9 @@ def watch_garden(
 
 
 def match(found: Sequence[Found], stays: Sequence[Stay]) -> list[Stay | None]:
-    """Tell which bird each named visit is of: one of its species that was there meanwhile.
+    """Match each named visit to a stay of its species at the same time, or to None.
 
-    Each bird is found once: a second visit of it is of none.
+    Each stay is matched once: a second visit of the same bird is wrong.
     """
     left = list(stays)
     matched: list[Stay | None] = []
@@ -136,13 +138,13 @@ def match(found: Sequence[Found], stays: Sequence[Stay]) -> list[Stay | None]:
     return matched
 
 
-def tabulate(told: Sequence[tuple[Sequence[Found], Sequence[Stay]]]) -> list[dict[str, Any]]:
-    """Count what was told of all gardens, and of each group of birds."""
-    stays = [stay for _, there in told for stay in there]
-    named = [[visit for visit in found if visit.species is not None] for found, _ in told]
+def tabulate(gardens: Sequence[tuple[Sequence[Found], Sequence[Stay]]]) -> list[dict[str, Any]]:
+    """Count visits and stays of all gardens together, and of each group of birds."""
+    stays = [stay for _, there in gardens for stay in there]
+    named = [[visit for visit in found if visit.species is not None] for found, _ in gardens]
     right = [
         stay
-        for found, (_, there) in zip(named, told, strict=True)
+        for found, (_, there) in zip(named, gardens, strict=True)
         for stay in match(found, there)
         if stay is not None
     ]
@@ -154,7 +156,7 @@ def tabulate(told: Sequence[tuple[Sequence[Found], Sequence[Stay]]]) -> list[dic
             "found": len(right),
             "recall": round(len(right) / len(stays), 4),
             "named": count,
-            "undecided": sum(len(found) for found, _ in told) - count,
+            "undecided": sum(len(found) for found, _ in gardens) - count,
             "precision": round(len(right) / max(count, 1), 4),
         }
     ]
@@ -182,27 +184,29 @@ def write_rows(out: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def main() -> int:
-    """Watch, print and write."""
+    """Watch all gardens; print and write the scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("folders", type=Path, nargs=4, metavar="FOLDER")
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--visits", type=int, default=VISITS)
-    parser.add_argument("--half", type=int, choices=(0, 1), help="Of the birds' files; else all.")
+    parser.add_argument(
+        "--half", type=int, choices=(0, 1), help="Use only this half of the birds' files."
+    )
     arguments = parser.parse_args()
     bundle = load_bundle(arguments.model)
     files = find_files(arguments.folders, arguments.half)
     script = draw_script(files, arguments.visits, arguments.seed)
-    told: dict[str, list[tuple[list[Found], tuple[Stay, ...]]]] = {name: [] for name in SENSES}
+    watched: dict[str, list[tuple[list[Found], tuple[Stay, ...]]]] = {name: [] for name in SENSES}
     for number, garden in enumerate(script):
-        encoder = Remembering(bundle.encoder(thread_count()))
+        encoder = CachingEncoder(bundle.encoder(thread_count()))
         scene = Scene(
             garden, encoder.audio_spec.rate_hz, np.random.default_rng((arguments.seed, number))
         )
         for name, senses in SENSES.items():
-            told[name].append((watch_garden(scene, senses, encoder, bundle), garden.stays))
-            row = tabulate(told[name][-1:])[0]
+            watched[name].append((watch_garden(scene, senses, encoder, bundle), garden.stays))
+            row = tabulate(watched[name][-1:])[0]
             print(
                 f"garden {number + 1} of {len(script)}, {name}: {row['there']} there, "
                 f"{row['named']} named, {row['found']} of these right",
@@ -210,7 +214,7 @@ def main() -> int:
             )
     hours = sum(garden.end_s for garden in script) / 3600
     print(f"{hours:.2f} h of scene in {len(script)} gardens")
-    rows = [{"senses": name, **row} for name, found in told.items() for row in tabulate(found)]
+    rows = [{"senses": name, **row} for name, found in watched.items() for row in tabulate(found)]
     for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items()))
     write_rows(arguments.out, rows)

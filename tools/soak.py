@@ -1,9 +1,10 @@
-"""A station for a day and a night, as fast as it goes: python tools/soak.py BUNDLE [--hours N].
+"""Soak test: runs a station for a day of scene time: python tools/soak.py BUNDLE [--hours N].
 
-BUNDLE is of the toy aviary, as `tools/toy_bundle.py` makes it. Both senses, journal and evidence;
-the scene is made by code while it is watched. Prints resident memory, threads and descriptors each
-ten minutes of the scene, and the visits of the script that the journal lacks; exits 1 when memory
-is not flat within 5 % after the warm-up, threads or descriptors change, or a visit was lost.
+BUNDLE is a toy bundle (`tools/toy_bundle.py`). The station uses both senses and records visits with
+evidence; code draws the scene while the station watches it. Prints resident memory, threads and
+descriptors every ten minutes of scene time, and the visits that the journal lacks. Exits with 1
+when memory grows by more than 5 % after the warm-up, threads or descriptors change, or a visit is
+lost.
 """
 
 import argparse
@@ -51,34 +52,34 @@ from birdfield_train.toy_aviary.scene import (
 )
 from birdfield_train.toy_aviary.songs import RATE_HZ, air, song
 
-PERIOD_S = 120.0  # a visit begins each two minutes
+PERIOD_S = 120.0  # a visit begins every two minutes
 VISIT_S = 20.0
-FIRST_S = 60.0  # after as much of nothing
+FIRST_S = 60.0  # the first visit begins here
 LOUD = np.float32(0.4)
-TRIES = 20  # individuals of a species
-POSES = 12  # in which a model is asked for each
-KNOWN = 0.9  # share of them in which it must name it
-BIRD_BOX = (50, 20, 210, 210)  # about where it shows, as the motion gate cuts it out
-SLACK_S = 6.0  # a window's length: a visit may be told so much too early or too late
+TRIES = 20  # individuals of a species to try
+POSES = 12  # of an individual, in which the model must name it
+KNOWN = 0.9  # share of these poses that the model must name rightly
+BIRD_BOX = (50, 20, 210, 210)  # the part of the picture that the motion gate crops around it
+SLACK_S = 6.0  # the length of a window, by which a visit's times may be off
 WARM_UP_H = 0.25
 SAMPLE_S = 600.0
 FLAT = 0.05
 
 
 def visit_at(time_s: float) -> int | None:
-    """Tell which visit of the script is going on, or None."""
+    """Return the number of the visit in progress, or None."""
     number, into_s = divmod(time_s - FIRST_S, PERIOD_S)
     return int(number) if number >= 0 and into_s < VISIT_S else None
 
 
 @dataclass(frozen=True)
 class Guest:
-    """An individual that comes again and again.
+    """An individual that returns again and again.
 
     Attributes:
-        species: Its index in PLUMAGES.
-        bird: What `sprite` drew.
-        song: What it sings in VISIT_S, float32 at RATE_HZ.
+        species: Index in PLUMAGES.
+        bird: Its sprite.
+        song: Its song of VISIT_S, float32 at RATE_HZ.
     """
 
     species: int
@@ -87,19 +88,19 @@ class Guest:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Label of its species."""
         return PLUMAGES[self.species].name
 
 
 def pose(garden: Frame, guest: Guest, step: int) -> NDArray[np.float32]:
-    """Show a guest as it sits at a step of the scene."""
+    """Return the garden with a guest in its pose at a step of the scene."""
     rng = np.random.default_rng(step)
     foot = (FILM_FOOT[0] + rng.normal(0, 8), FILM_FOOT[1])
     return place(garden, guest.bird, foot, FILM_SCALE, rng.uniform(-6, 6))
 
 
 def known_share(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> float:
-    """Tell in how much of its poses, cut out and in the whole frame, a model names a guest."""
+    """Return the share of a guest's poses, cropped and whole, that a model names rightly."""
     window = encoder.audio_spec.window
     starts = np.linspace(0, len(guest.song) - window, POSES).astype(int)
     right = 0
@@ -114,16 +115,16 @@ def known_share(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest)
 
 
 def without_unknown(gallery: Gallery) -> Gallery:
-    """Let a gallery name the nearest species, however far: what is soaked is the station.
+    """Return a gallery that always names the nearest species, because the soak tests the station.
 
-    Thresholds fitted on a toy model's eight portraits a species make *unknown* of many a pose in
-    the garden, and of every one of a visit now and then, which then is no visit, as it should be.
+    The thresholds of a toy model, fitted on eight portraits of each species, reject many poses in
+    the garden, and sometimes all poses of a visit, which is then rightly not recorded.
     """
     return replace(gallery, thresholds=np.full_like(gallery.thresholds, -1))
 
 
 def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest]:
-    """Draw an individual of each species that the model knows in nearly all of its poses."""
+    """Draw one individual of each species that the model recognises in nearly all poses."""
     guests = []
     for species in range(len(PLUMAGES)):
         for seed in range(TRIES):
@@ -134,19 +135,19 @@ def find_guests(encoder: Encoder, gallery: Gallery, garden: Frame) -> list[Guest
                 break
     if len(guests) < 2:
         raise SystemExit(
-            f"the model knows {len(guests)} of {len(PLUMAGES)} species of the toy "
-            "aviary; expected a bundle of tools/toy_bundle.py"
+            f"the model recognises {len(guests)} of {len(PLUMAGES)} species of the toy aviary; "
+            "expected at least 2; use a bundle of tools/toy_bundle.py"
         )
     return guests
 
 
 class Scene:
-    """A garden and its guests, made for any time."""
+    """A garden with guests, drawn for any time."""
 
     rate_hz = RATE_HZ
 
     def __init__(self, hours: float, encoder: Encoder, gallery: Gallery) -> None:
-        """Paint the garden, and find guests that the model knows."""
+        """Paint the garden, and find guests that the model recognises."""
         self.end_s = hours * 3600
         rng = np.random.default_rng(0)
         self._garden = backdrop(rng, FILM_PX)
@@ -157,7 +158,7 @@ class Scene:
         self._guests = find_guests(encoder, gallery, self._garden)
 
     def guest(self, number: int) -> Guest:
-        """Tell who comes at a visit."""
+        """Return the guest of a visit."""
         return self._guests[number % len(self._guests)]
 
     def _noisy(self, seen: NDArray[Any], step: int) -> Frame:
@@ -165,14 +166,14 @@ class Scene:
         return np.asarray(np.clip(seen + noise, 0, 255), np.uint8)
 
     def picture(self, time_s: float) -> Frame:
-        """Show the garden, uint8 [240, 320, 3] BGR; a guest moves each half second."""
+        """Return the garden at a time, uint8 [240, 320, 3] BGR; a guest moves every half second."""
         step, number = round(time_s / LOOK_INTERVAL_S), visit_at(time_s)
         if number is None:
             return self._empty[step % len(self._empty)]
         return self._noisy(pose(self._garden, self.guest(number), step), step)
 
     def second(self, index: int) -> Waveform:
-        """Play one second of the garden, float32 [RATE_HZ]."""
+        """Return one second of the garden's sound, float32 [RATE_HZ]."""
         first = index % 60 * RATE_HZ
         heard, number = self._air[first : first + RATE_HZ].copy(), visit_at(index)
         if number is not None:
@@ -181,31 +182,31 @@ class Scene:
         return heard
 
 
-class Shown(Protocol):
-    """A scene that is made while it is watched.
+class RenderedScene(Protocol):
+    """A scene that code draws while a station watches it.
 
     Attributes:
-        end_s: How long it lasts.
-        rate_hz: Of its sound.
+        end_s: Duration.
+        rate_hz: Sample rate of the sound.
     """
 
     end_s: float
     rate_hz: int
 
     def picture(self, time_s: float) -> Frame:
-        """Show it at a time, uint8 [H, W, 3] BGR."""
+        """Return the picture at a time, uint8 [H, W, 3] BGR."""
 
     def second(self, index: int) -> Waveform:
-        """Play its second that begins at index, float32 [rate_hz]."""
+        """Return the sound of the second that begins at index, float32 [rate_hz]."""
 
 
 class SceneCamera:
-    """Looks at a scene each LOOK_INTERVAL_S; a Camera."""
+    """Camera that looks at a scene every LOOK_INTERVAL_S."""
 
     name, live, throttled, loss = "scene", False, False, None
 
-    def __init__(self, scene: Shown) -> None:
-        """Stand in front of it."""
+    def __init__(self, scene: RenderedScene) -> None:
+        """Observe a scene."""
         self._scene = scene
         self.end_s = scene.end_s
         self._next_s = 0.0
@@ -214,11 +215,11 @@ class SceneCamera:
 
     @property
     def ended(self) -> bool:
-        """Whether the scene is over."""
+        """Whether the scene has ended."""
         return self._next_s >= self.end_s
 
     def best_shot(self, start_s: float, end_s: float) -> Shot | None:
-        """Look on to end_s."""
+        """Look at the scene until end_s; return the best shot from start_s on, or None."""
         while self._next_s < min(end_s, self.end_s):
             frame = self._scene.picture(self._next_s)
             unchanged_s = self._change.unchanged_s(frame, self._next_s)
@@ -228,16 +229,16 @@ class SceneCamera:
         return choose_shot(self._shots)
 
     def close(self) -> None:
-        """Leave."""
+        """Do nothing: there is no device."""
 
 
 class SceneMicrophone:
-    """Listens to a scene at its own rate; a Microphone."""
+    """Microphone that listens to a scene at the scene's own rate."""
 
     name, live, loss, overruns = "scene", False, None, 0
 
-    def __init__(self, scene: Shown) -> None:
-        """Stand in front of it."""
+    def __init__(self, scene: RenderedScene) -> None:
+        """Observe a scene."""
         self._scene = scene
         self.end_s = scene.end_s
         self._kept = np.zeros(0, np.float32)
@@ -245,11 +246,11 @@ class SceneMicrophone:
 
     @property
     def ended(self) -> bool:
-        """Whether the scene is over."""
+        """Whether the scene has ended."""
         return self._first + len(self._kept) >= self.end_s * self._scene.rate_hz
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
-        """Listen on to end_s."""
+        """Listen until end_s; return the sound from start_s on, or None."""
         rate_hz = self._scene.rate_hz
         first, length = round(start_s * rate_hz), round((end_s - start_s) * rate_hz)
         while not self.ended and self._first + len(self._kept) < first + length:
@@ -259,10 +260,10 @@ class SceneMicrophone:
         return self._kept[:length].copy() if len(self._kept) >= rate_hz else None
 
     def close(self) -> None:
-        """Leave."""
+        """Do nothing: there is no device."""
 
 
-def weigh() -> tuple[float, int, int]:
+def usage() -> tuple[float, int, int]:
     """Return resident memory in MB, threads and descriptors of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     threads = len(os.listdir("/proc/self/task"))
@@ -288,7 +289,7 @@ def lost_visits(journal: Path, scene: Scene) -> list[str]:
 
 
 def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
-    """Watch so many hours of scene; tells whether all was as it should be."""
+    """Watch a scene for some hours; return whether the test passes."""
     bundle = load_bundle(bundle_path)
     encoder = bundle.encoder(thread_count())
     gallery = without_unknown(bundle.factory_gallery())
@@ -304,7 +305,7 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
     for window in watch.windows():
         recorder.add(window)
         if window.end_s >= next_s:
-            samples.append(weigh())
+            samples.append(usage())
             next_s += SAMPLE_S
             pace = window.end_s / (time.monotonic() - began_s)
             print(
@@ -324,10 +325,10 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
 
 
 def main() -> int:
-    """Run the soak; returns its exit code."""
+    """Run the soak test; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--hours", type=float, default=24.0, help="Of scene time.")
+    parser.add_argument("--hours", type=float, default=24.0, help="Hours of scene time.")
     arguments = parser.parse_args()
     if not arguments.hours > WARM_UP_H:
         parser.error(
@@ -335,7 +336,7 @@ def main() -> int:
         )
     with tempfile.TemporaryDirectory() as folder:
         good = soak(arguments.bundle, Path(folder) / "journal", arguments.hours)
-    print("as it should be" if good else "NOT as it should be")
+    print("passed" if good else "FAILED")
     return 0 if good else 1
 
 

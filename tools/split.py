@@ -1,7 +1,7 @@
-"""Split a data set by recording: python tools/split.py IMAGE_DIR AUDIO_DIR OUT [SEED].
+"""Split of a data set by recording: python tools/split.py IMAGE_DIR AUDIO_DIR OUT [SEED].
 
-Writes OUT/train and OUT/test, each with images/ and audio/, as links. A fifth of each species'
-recordings is for testing; a lone recording stays in training.
+Writes links to OUT/train and OUT/test, each with images/ and audio/. A fifth of the recordings of
+each species goes to the test; the recording of a species that has only one stays in training.
 """
 
 import sys

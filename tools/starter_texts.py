@@ -1,4 +1,4 @@
-"""The LICENSE and the model card of the starter model: every number comes from files."""
+"""LICENSE and model card of the starter model, with every number taken from files."""
 
 import html
 import re
@@ -29,27 +29,25 @@ used, say so, and the next model is made without it.
 
 LIMITS = """\
 - Photographs and recordings are paired by species only: no bird was seen and heard at once.
-- Species with files of one sense only can be named by the other sense only as far as the joint
-  space carries over; do not count on it.
-- Sound is heard by YAMNet, which knows sounds in general and not birds in particular: see the
-  figures by audio.
-- The whole picture is embedded: a small bird in a large picture is hard.
-- *Unknown* is a threshold; birds of other species are often given a name of the list.
-- The figures are out of fold, on files of the same sources: a garden's camera and microphone
-  differ. Nothing was measured on other people's devices.
-- The species are those that files were at hand for. They are the birds of no one place.
+- A species with files of one sense only is rarely recognised by the other sense.
+- YAMNet was trained on sounds in general, not on birds in particular: see the figures for audio.
+- A bird that is small in a picture is hard to recognise.
+- *Unknown* is a threshold; birds of other species often receive a name of the list.
+- The figures are out of fold, on files of the same sources. The camera and the microphone of a
+  garden differ from these, and nothing was measured on such devices.
+- The species are those for which files were available, not the birds of one place.
 """
 
 
 @dataclass(frozen=True)
 class Collected:
-    """The rows of SOURCES.tsv that were trained on, and what was left out.
+    """The rows of SOURCES.tsv that the model is trained on, and the count of the others.
 
     Attributes:
         birds: Files of species.
-        negatives: Files of no bird.
-        no_derivatives: How many files were left out because of their licence.
-        few: Species that were left out, having too few files without those.
+        negatives: Files of background.
+        no_derivatives: Number of files left out because of their licence.
+        few: Species left out because too few of their files remain.
     """
 
     birds: tuple[Row, ...]
@@ -59,16 +57,16 @@ class Collected:
 
     @property
     def unstated(self) -> int:
-        """How many files of birds or of none state no licence."""
+        """Number of files that state no licence."""
         return sum(stated(row) is None for row in (*self.birds, *self.negatives))
 
     @property
     def machine(self) -> int:
-        """How many files were named by a classifier and not by a person."""
+        """Number of files that were named by a classifier and not by a person."""
         return sum((row["label"] or "").strip() == "machine" for row in self.birds)
 
     def species(self) -> dict[str, Counter[str]]:
-        """Count the files of each species by "images" and "audio"."""
+        """Return the number of files of each species in "images" and "audio"."""
         counts: dict[str, Counter[str]] = {}
         for row in self.birds:
             path = Path(row["file"])
@@ -76,20 +74,20 @@ class Collected:
         return dict(sorted(counts.items()))
 
     def summary(self) -> str:
-        """Say in a line what was found."""
+        """Return the counts as one line."""
         return (
             f"{len(self.birds)} files of {len(self.species())} species and "
-            f"{len(self.negatives)} of no bird; {self.no_derivatives} left out as no "
-            f"derivatives, {len(self.few)} species for having too few files; "
-            f"{self.unstated} state no licence, {self.machine} were named by a machine"
+            f"{len(self.negatives)} of background; {self.no_derivatives} files left out "
+            f"because they permit no derivatives, {len(self.few)} species with too few files; "
+            f"{self.unstated} state no licence, {self.machine} were named by a classifier"
         )
 
 
 def stated(row: Row) -> str | None:
-    """Return the licence that a file states, in one form; None when there is none.
+    """Return the licence that a file states, in a uniform spelling; None without one.
 
-    A repository's licence is taken for its files' where it is one for works; that of its code is
-    not.
+    Where the file states none, a Creative Commons licence of its repository applies; a licence of
+    the repository's code does not.
     """
     text = row["file_licence"].strip()
     if not text and row["repo_licence"].startswith("CC"):
@@ -101,17 +99,17 @@ def stated(row: Row) -> str | None:
 
 
 def licence_text(found: Collected) -> str:
-    """Write the LICENSE."""
+    """Return the text of the LICENSE."""
     lines = [LICENCE_HEAD]
-    for title, rows in (("Files of birds", found.birds), ("Files of no bird", found.negatives)):
+    for title, rows in (("Files of birds", found.birds), ("Files of background", found.negatives)):
         if rows:
             lines += [f"{title}: {len(rows)}", ""]
             lines += [f"  {count:5}  {name}" for name, count in _by_licence(rows)] + [""]
     lines += [
         f"Files that state no licence of their own: {found.unstated}.",
-        f"Files left out because their licence allows no derivatives: {found.no_derivatives}.",
+        f"Files left out because their licence permits no derivatives: {found.no_derivatives}.",
         "",
-        "Taken from these repositories:",
+        "Source repositories:",
         "",
     ]
     repositories = Counter(row["source_repo"] for row in (*found.birds, *found.negatives))
@@ -160,12 +158,12 @@ def _authors(rows: Iterable[Row]) -> list[str]:
 
 
 def model_card(found: Collected, manifest: Mapping[str, Any], made_by: Iterable[str]) -> str:
-    """Write the card.
+    """Return the text of the model card.
 
     Args:
-        found: What was trained on.
-        manifest: Of the exported bundle: the figures are its own.
-        made_by: The commands.
+        found: The files of the training.
+        manifest: Manifest of the exported bundle, which holds the figures.
+        made_by: The commands that made the bundle.
     """
     species = found.species()
     data = manifest["training"]["data"]
@@ -174,25 +172,23 @@ def model_card(found: Collected, manifest: Mapping[str, Any], made_by: Iterable[
             [
                 f"# The starter model, {manifest['model']}",
                 "",
-                f"Names {len(species)} species of birds by photograph, by sound or by both, "
-                "offline, on a "
-                "small computer. It is a start for",
-                "trying birdfield out and for enrolling birds of your own; it is no instrument.",
-                "For research and non-commercial use: LICENSE.",
+                f"Recognises {len(species)} species of birds by photograph, by sound or by both, "
+                "offline, on a small computer.",
+                "It is meant for trying birdfield out and for enrolling birds of your own, not for "
+                "surveys.",
+                "For research and other non-commercial use only: see LICENSE.",
                 "",
                 "## Trained on",
                 "",
                 f"{data['photographs']} photographs and {data['recordings']} recordings of "
                 f"{data['species']} species ({data['skipped']} unusable files skipped), and "
-                f"{len(found.negatives)} files of no bird.",
+                f"{len(found.negatives)} files of background.",
                 f"{found.unstated} files state no licence; {found.no_derivatives} were left out "
-                "because "
-                "theirs allows no derivatives.",
+                "because their licence permits no derivatives.",
                 f"{found.machine} recordings were named by a classifier and not by a person; "
-                "they count in "
-                "the figures too.",
+                "they count in the figures too.",
                 *(
-                    [f"Left out for having too few files: {', '.join(found.few)}."]
+                    [f"Left out because of too few files: {', '.join(found.few)}."]
                     if found.few
                     else []
                 ),
@@ -244,7 +240,7 @@ def _figures(manifest: Mapping[str, Any]) -> list[str]:
     if scores["both"]["n"]:
         lines += [
             "",
-            f"On the same pairs, image alone {scores['both']['image_top1']:.3f}, audio "
+            f"On the same pairs: image alone {scores['both']['image_top1']:.3f}, audio "
             f"alone {scores['both']['audio_top1']:.3f}.",
         ]
     return lines

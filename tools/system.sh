@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs, on Debian, what the fuller tests need: a real microphone path, a real network
-# camera and a browser to look at reports.
+# Installs on Debian what the complete tests need: PulseAudio for a real microphone path, an RTSP
+# server for a real network camera, and Chromium to look at reports.
 set -euo pipefail
 run=""
 [ "$(id -u)" = 0 ] || run="sudo"

@@ -1,4 +1,4 @@
-"""Make a bundle of the toy aviary for tests: python tools/toy_bundle.py NAME.birdfield."""
+"""Toy bundle: a small model for tests: python tools/toy_bundle.py NAME.birdfield."""
 
 import sys
 import tempfile
@@ -10,7 +10,7 @@ from birdfield_train.toy_aviary import write_dataset
 
 
 def main() -> None:
-    """Train on a few photographs and recordings, and export."""
+    """Train on a few photographs and recordings of the toy aviary, and export."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_dataset(folder, photographs=8, recordings=4)

@@ -1,9 +1,11 @@
-"""Run a command without the processor's matrix units: python tools/without_amx.py COMMAND ...
+"""Wrapper: runs a command without the matrix units of an x86-64 processor (AMX), on Linux.
 
-Linux on x86-64. A process may use the tile registers of AMX only when the kernel has allowed it
-(arch_prctl(2), ARCH_REQ_XCOMP_PERM); here the kernel refuses that to the command and to all that
-it starts (seccomp(2)). XNNPACK then takes the kernels that it has for processors without them, and
-`birdfield bench` compares what such a machine would do.
+    python tools/without_amx.py COMMAND ...
+
+A process may use the tile registers of AMX only with the kernel's permission (arch_prctl(2),
+ARCH_REQ_XCOMP_PERM). A filter (seccomp(2)) makes the kernel refuse that permission to the command
+and to every process that it starts. XNNPACK then uses its kernels for processors without AMX, and
+`birdfield bench` measures what such a machine would do.
 """
 
 import ctypes
@@ -14,11 +16,11 @@ import struct
 import sys
 
 ARCH_PRCTL, REQUEST_PERMISSION = 158, 0x1023  # the system call and its first argument
-NUMBER, FIRST_ARGUMENT = 0, 16  # where struct seccomp_data holds them, bytes
-LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06  # of the kernel's packet filter language
+NUMBER, FIRST_ARGUMENT = 0, 16  # byte offsets in struct seccomp_data
+LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06  # instructions of the kernel's packet filters
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
 NO_NEW_PRIVILEGES, SET_SECCOMP, FILTER = 38, 22, 2  # of prctl(2)
-# Code, instructions to skip when equal and when not, operand.
+# Code, instructions to skip when equal and when unequal, operand.
 PROGRAM = (
     (LOAD, 0, 0, NUMBER),
     (JUMP_IF_EQUAL, 0, 3, ARCH_PRCTL),
@@ -36,10 +38,10 @@ class _Filter(ctypes.Structure):
 
 
 def refuse_amx() -> None:
-    """Have the kernel refuse the matrix units to this process and to all that it starts.
+    """Make the kernel refuse the matrix units to this process and to every process it starts.
 
     Raises:
-        OSError: When the kernel has no such filters.
+        OSError: When the kernel does not support such filters.
     """
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in PROGRAM)
     held = ctypes.create_string_buffer(program, len(program))
@@ -52,19 +54,21 @@ def refuse_amx() -> None:
 
 
 def main(command: list[str]) -> None:
-    """Become the command, which then runs without the matrix units."""
+    """Replace this process by the command, without the matrix units."""
     if not command:
         raise SystemExit("without_amx: no command; expected without_amx.py COMMAND ...")
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise SystemExit(
             f"without_amx: this is {platform.system()} on {platform.machine()}; "
-            "expected Linux on x86_64, which alone has them"
+            "expected Linux on x86_64, because only x86_64 processors have AMX"
         )
     try:
         refuse_amx()
         os.execvp(command[0], command)
     except OSError as error:
-        raise SystemExit(f"without_amx: {command[0]} cannot be run so ({error.strerror})") from None
+        raise SystemExit(
+            f"without_amx: {command[0]} cannot run without AMX ({error.strerror})"
+        ) from None
 
 
 if __name__ == "__main__":

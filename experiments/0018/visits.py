@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 from garden import Scene  # noqa: E402
 from garden_script import Stay, draw_script, find_files  # noqa: E402
-from scene_score import SENSES, Found, Remembering, tabulate, write_rows  # noqa: E402
+from scene_score import SENSES, CachingEncoder, Found, tabulate, write_rows  # noqa: E402
 from soak import SceneCamera, SceneMicrophone  # noqa: E402
 
 from birdfield.model.bundle import Bundle, load_bundle  # noqa: E402
@@ -64,7 +64,7 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
     """Watch all gardens by both senses and by each; keeps vectors and decisions."""
     watched: dict[str, Watched] = {name: [] for name in SENSES}
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
-        encoder = Remembering(bundle.encoder(thread_count()))
+        encoder = CachingEncoder(bundle.encoder(thread_count()))
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for name, senses in SENSES.items():
             recogniser = Recogniser(

@@ -1,6 +1,6 @@
-"""What `make arm64` says of a machine that lacks something, and when two machines agree.
+"""Tests of `make arm64`: its errors, and its comparison of two machines.
 
-The roots themselves take minutes and root: `make arm64` runs them.
+`make arm64` itself creates the roots, which takes minutes and needs root.
 """
 
 import copy
@@ -43,7 +43,7 @@ def make_answers(arm64: ModuleType) -> Any:
     )
 
 
-def test_without_its_tools_or_root_it_ends_in_one_sentence_that_says_what_to_do() -> None:
+def test_without_tools_or_root_the_error_is_one_sentence_with_the_next_step() -> None:
     done = subprocess.run(
         [sys.executable, TOOLS / "roots.py"],
         check=False,
@@ -61,14 +61,14 @@ def test_without_its_tools_or_root_it_ends_in_one_sentence_that_says_what_to_do(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_same_answers_agree(arm64: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_answers_agree(arm64: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert arm64.compare("toy", make_answers(arm64), make_answers(arm64))
-    said = capsys.readouterr().out
-    assert "image 1.000000, 1.000000 of 1" in said
-    assert "1 of 1 decisions the same, scores within 0.0000" in said
+    output = capsys.readouterr().out
+    assert "image 1.000000, 1.000000 of 1" in output
+    assert "1 of 1 decisions the same, scores within 0.0000" in output
 
 
-def test_an_embedding_turned_by_3_degrees_does_not(
+def test_an_embedding_rotated_by_3_degrees_does_not_agree(
     arm64: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = copy.deepcopy(make_answers(arm64))
@@ -77,7 +77,9 @@ def test_an_embedding_turned_by_3_degrees_does_not(
     assert "audio 0.998630, 0.998630 of 1" in capsys.readouterr().out
 
 
-def test_another_decision_does_not(arm64: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_different_decision_does_not_agree(
+    arm64: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     there = copy.deepcopy(make_answers(arm64))
     there.decisions[0].update(unknown=True, score=0.4)
     assert not arm64.compare("toy", make_answers(arm64), there)

@@ -1,4 +1,4 @@
-"""What `make arm64-season` reads in the README; the season itself takes an emulator and root."""
+"""Tests of how `make arm64-season` reads the guide; the season needs an emulator and root."""
 
 import importlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[2]
-README = """# x
+GUIDE = """# x
 ## A season in the garden
 Words.
 ```
@@ -25,8 +25,8 @@ def season(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("season")
 
 
-def test_the_block_is_followed_as_it_stands(season: ModuleType) -> None:
-    lines = season.steps(README)
+def test_the_block_is_read_unchanged(season: ModuleType) -> None:
+    lines = season.steps(GUIDE)
     assert list(season.logins(lines)) == [
         ["sudo apt update"],
         ["birdfield config init", "birdfield status"],
@@ -36,8 +36,8 @@ def test_the_block_is_followed_as_it_stands(season: ModuleType) -> None:
         season.steps("# x")
 
 
-def test_the_readme_says_what_goes_into_the_configuration(season: ModuleType) -> None:
-    """Model and journal, by keys of the file that `config init` writes."""
+def test_the_guide_names_keys_of_the_configuration(season: ModuleType) -> None:
+    """Model and journal, which are keys of the file that `config init` writes."""
     lines = season.steps((ROOT / "docs" / "guide" / "station.md").read_text())
     template = (ROOT / "birdfield" / "settings" / "birdfield.toml").read_text().splitlines()
     assert [(table, key) for table, key, _ in season.edits(lines)] == [
@@ -50,7 +50,7 @@ def test_the_readme_says_what_goes_into_the_configuration(season: ModuleType) ->
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "said", "right"),
+    ("command", "code", "output", "passes"),
     [
         ("birdfield doctor", 1, "ok    model: m\nfail  speed: slow; wait", True),
         ("birdfield doctor", 1, "fail  camera: gone; plug it in", False),
@@ -60,11 +60,11 @@ def test_the_readme_says_what_goes_into_the_configuration(season: ModuleType) ->
     ],
 )
 def test_a_step_that_fails_ends_the_season(
-    command: str, code: int, said: str, right: bool, season: ModuleType
+    command: str, code: int, output: str, passes: bool, season: ModuleType
 ) -> None:
-    """An emulator is slow, and the two last steps are for later: all else must end with 0."""
-    if right:
-        season.judge(command, code, said)
+    """Only the speed, which an emulator lacks, and steps for later may fail."""
+    if passes:
+        season.check_step(command, code, output)
     else:
         with pytest.raises(SystemExit, match=f"ended with exit code {code}"):
-            season.judge(command, code, said)
+            season.check_step(command, code, output)

@@ -1,4 +1,4 @@
-"""The script that makes the starter model, up to and after the training."""
+"""Tests of tools/make_starter.py, up to and after the training."""
 
 import importlib
 import json
@@ -72,10 +72,10 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_may_be_trained_on_is_linked_by_species(
+def test_permitted_files_are_linked_by_species(
     maker: ModuleType, data: Path, tmp_path: Path
 ) -> None:
-    """Of ten files two allow no derivatives, which leaves the owl one file: too few."""
+    """Two of ten files permit no derivatives, which leaves one file of the owl: too few."""
     found = maker.collect(data, tmp_path / "work")
     links = {
         str(path.relative_to(tmp_path / "work")): path.read_text()
@@ -91,7 +91,9 @@ def test_what_may_be_trained_on_is_linked_by_species(
         "negatives/images/sky__1.jpg": "negatives/images/sky__1.jpg",
     }
     assert (found.no_derivatives, found.few, found.machine) == (2, ("Owl",), 1)
-    assert found.unstated == 2  # the jay of CUB and the sky; a repository's CC is its files'
+    assert (
+        found.unstated == 2
+    )  # the jay of CUB, and the sky; the CC licence of a repository applies to its files
 
 
 def test_a_file_of_unknown_origin_is_refused(maker: ModuleType, data: Path, tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_a_file_of_unknown_origin_is_refused(maker: ModuleType, data: Path, tmp_
         ("Android sounds", False),
     ],
 )
-def test_no_derivatives_is_found_in_any_form(
+def test_no_derivatives_is_detected_in_each_spelling(
     maker: ModuleType, licence: str, forbids: bool
 ) -> None:
     row = {"file_licence": licence, "repo_licence": "none stated"}
@@ -122,7 +124,7 @@ def test_no_derivatives_is_found_in_any_form(
 def test_the_starter_is_a_bundle_with_a_licence_and_a_card(
     maker: ModuleType, data: Path, tmp_path: Path
 ) -> None:
-    """The card's figures are the manifest's, its counts those of the files that were linked."""
+    """The figures of the card are those of the manifest; it counts the linked files."""
     made = make_bundle(tmp_path / "m.birdfield")
     manifest = json.loads((made.folder / "manifest.json").read_text())
     score = {"top1": 0.912, "top1_ci95": [0.9, 0.95], "n": 77}
@@ -153,29 +155,29 @@ def test_the_starter_is_a_bundle_with_a_licence_and_a_card(
     assert f"  licence: {maker.LICENCE}" in text
 
 
-def test_a_card_that_was_changed_is_refused(maker: ModuleType, tmp_path: Path) -> None:
+def test_a_changed_card_is_refused(maker: ModuleType, tmp_path: Path) -> None:
     made = make_bundle(tmp_path / "m.birdfield")
     manifest = json.loads((made.folder / "manifest.json").read_text())
-    (made.folder / "MODEL_CARD.md").write_text("as it was")
-    load_bundle(made.folder)  # not listed: nobody vouches for it
+    (made.folder / "MODEL_CARD.md").write_text("before")
+    load_bundle(made.folder)  # the manifest does not list the card
     manifest["files"]["MODEL_CARD.md"] = paths.file_sha256(made.folder / "MODEL_CARD.md")
     (made.folder / "manifest.json").write_text(json.dumps(manifest))
     load_bundle(made.folder)
-    (made.folder / "MODEL_CARD.md").write_text("as it is")
+    (made.folder / "MODEL_CARD.md").write_text("after")
     with pytest.raises(InputError, match="MODEL_CARD.md: damaged"):
         load_bundle(made.folder)
 
 
-def test_the_commands_are_ones_that_birdfield_has(maker: ModuleType) -> None:
+def test_the_commands_train_and_export(maker: ModuleType) -> None:
     train, export = maker.commands(negatives=True)
     assert train[:5] == ["train", "WORK/images", "WORK/audio", "-o", "WORK/run"]
     assert export[0] == "export"
 
 
-def test_the_texts_name_no_negatives_that_were_not_trained_on(
+def test_the_texts_count_only_background_that_was_trained_on(
     maker: ModuleType, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sky is the one file of no bird; without --no-bird the jay of CUB alone is unstated."""
+    """The sky is the only background; without --no-bird only the jay of CUB states no licence."""
     given = []
     monkeypatch.setattr(maker, "EXTRA_TRAIN", ())
     monkeypatch.setattr(maker, "birdfield", lambda arguments: None)

@@ -1,4 +1,4 @@
-"""The scenes by which a station is scored: who comes, how it is shown and played, what is found."""
+"""Tests of the scene score: scripts, rendered gardens, and the comparison with visits."""
 
 import importlib
 from pathlib import Path
@@ -26,7 +26,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, ModuleType, Mo
 
 @pytest.fixture
 def folders(tmp_path: Path) -> list[Path]:
-    """Two species of two photographs and two recordings each, a view, and three noises."""
+    """Two species with two photographs and two recordings each, a view, and three noises."""
     rng = np.random.default_rng(0)
     images, audio, views, noises = (
         tmp_path / name for name in ("images", "audio", "views", "noises")
@@ -49,7 +49,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 
 def stay(script: ModuleType, **values: Any) -> Any:
-    """Give a Jay that is only there, from 10 to 20 s."""
+    """Return the stay of a Jay from 10 to 20 s that is neither seen nor heard."""
     plain = {
         "species": "Jay",
         "kind": "seen",
@@ -71,11 +71,11 @@ def garden_of(script: ModuleType, folders: list[Path], *stays: Any) -> Any:
     )
 
 
-def test_a_script_is_the_same_each_time_and_its_visits_are_apart(
+def test_a_seed_gives_the_same_script_and_visits_are_apart(
     modules: tuple[ModuleType, ...], folders: list[Path]
 ) -> None:
-    """12 visits are 10 in one garden and 2 in the next; from one to the next are 45 s at least,
-    of which one that sings beside it may take 5 s at either end."""
+    """12 visits are 10 in one garden and 2 in the next. At least 45 s lie between two visits, of
+    which overlapping birds may use 5 s at either end."""
     script = modules[0]
     files = script.find_files(folders)
     gardens = script.draw_script(files, 12, seed=3)
@@ -91,7 +91,7 @@ def test_a_script_is_the_same_each_time_and_its_visits_are_apart(
 
 
 def test_halves_share_no_file(modules: tuple[ModuleType, ...], folders: list[Path]) -> None:
-    """Each species has two recordings, and each half one of them."""
+    """Each species has two recordings, one in each half."""
     halves = [modules[0].find_files(folders, half) for half in (0, 1)]
     for sense in ("photographs", "recordings"):
         first, second = (
@@ -100,22 +100,22 @@ def test_halves_share_no_file(modules: tuple[ModuleType, ...], folders: list[Pat
         assert len(first) == len(second) == 2 and not set(first) & set(second)
 
 
-def test_a_bird_is_shown_while_it_is_there(
+def test_a_bird_is_shown_during_its_stay(
     modules: tuple[ModuleType, ...], folders: list[Path]
 ) -> None:
-    """The grain repeats after 8 looks, 4 s: pictures 4 s apart differ by the bird alone."""
+    """The grain repeats after 8 looks, or 4 s: pictures 8 s apart differ only by the bird."""
     script, garden, _ = modules
     jay = stay(script, seen_from_s=10.0, photographs=(folders[0] / "Jay" / "0.png",))
     scene = garden.Scene(garden_of(script, folders, jay), RATE_HZ, np.random.default_rng(0))
     before, there, after = (scene.picture(time_s) for time_s in (7.0, 15.0, 23.0))
     np.testing.assert_array_equal(before, after)
     changed = (there != before).any(axis=2)
-    assert 0.01 < changed.mean() < 0.3 * 0.3, "its longer side is 0.3 of the picture's height"
+    assert 0.01 < changed.mean() < 0.3 * 0.3, "the longer side is 0.3 of the picture's height"
     red = there[changed].astype(int)
     assert (red[:, 2] - red[:, 0]).max() > 150
 
 
-def test_it_is_dark_around_a_visit_by_night(
+def test_it_is_dark_around_a_visit_at_night(
     modules: tuple[ModuleType, ...], folders: list[Path]
 ) -> None:
     """From 10 s before it, at 0 s, to 10 s after it, at 30 s; 0.03 of 200 is 6."""
@@ -126,11 +126,11 @@ def test_it_is_dark_around_a_visit_by_night(
     assert scene.picture(2.5).mean() < 12
 
 
-def test_a_song_is_as_loud_as_was_drawn(
+def test_a_song_has_its_level_above_the_noise(
     modules: tuple[ModuleType, ...], folders: list[Path]
 ) -> None:
-    """The steady noise has 0.01 of full scale, so 20 dB over it are 0.1; a sine's loud half is
-    as loud as all of it."""
+    """The steady noise is 0.01 of full scale, so 20 dB above it is 0.1. The loud half of a sine
+    has the level of the whole."""
     script, garden, _ = modules
     jay = stay(script, snr_db=20.0, recording=folders[1] / "Jay" / "r0__0.wav")
     scene = garden.Scene(garden_of(script, folders, jay), RATE_HZ, np.random.default_rng(0))
@@ -139,9 +139,9 @@ def test_a_song_is_as_loud_as_was_drawn(
     assert np.sqrt(np.mean(scene.second(10) ** 2)) == pytest.approx(0.1, rel=0.05)
 
 
-def test_a_bird_is_found_once_and_only_while_it_is_there(modules: tuple[ModuleType, ...]) -> None:
-    """Of five told visits one is undecided, one is of the Jay, one of it again, one late, and one
-    of another species: 1 of 4 named is right, and 1 of 2 birds found."""
+def test_a_bird_is_found_once_and_only_during_its_stay(modules: tuple[ModuleType, ...]) -> None:
+    """Of five visits, one is undecided, one is of the Jay, one of the Jay again, one too late, and
+    one of another species: 1 of 4 named visits is right, and 1 of 2 birds is found."""
     script, _, score = modules
     stays = [stay(script), stay(script, species="Wren", kind="heard", recording=Path("r"))]
     found = [

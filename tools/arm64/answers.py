@@ -1,6 +1,6 @@
-"""Print a model's embeddings of files as JSON: python tools/arm64/answers.py MODEL FILES...
+"""Answers: prints a model's embeddings as JSON: python tools/arm64/answers.py MODEL FILES...
 
-Run by tools/arm64/check.py on this machine and in each arm64 root: it needs the base package only.
+tools/arm64/check.py runs it on this machine and in each arm64 root. It needs the base package only.
 """
 
 import json
@@ -20,7 +20,7 @@ from birdfield.recognise.identify import pool_parts
 
 
 def embeddings(encoder: Encoder, files: list[Path]) -> Iterator[dict[str, Any]]:
-    """Embed each file and, last, the first picture and the first sound as a pair."""
+    """Yield the embeddings of each file, and of the first picture and sound as a pair."""
     first: dict[str, Any] = {}
     for path in files:
         parts = list(embed_file(encoder, path))

@@ -1,6 +1,6 @@
-"""Write what tools/arm64/player.py plays: two toy birds, seen and heard, one after the other.
+"""Aviary: the film and song that tools/arm64/player.py plays, of two toy birds in turn.
 
-Run by tools/arm64/season.py, on the machine that starts the emulated one.
+tools/arm64/season.py calls it on the machine that starts the emulated one.
 """
 
 import shutil
@@ -15,14 +15,14 @@ from player import HEIGHT_PX, WIDTH_PX
 from birdfield_train.toy_aviary.scene import Visit, film, soundtrack
 from birdfield_train.toy_aviary.songs import RATE_HZ
 
-SEED = 11  # individuals that the toy bundle, of seed 0, was not made with
+SEED = 11  # other individuals than those of the toy bundle, which has seed 0
 SPECIES = (0, 1)
 BIRD_S, GAP_S = 30.0, 45.0  # a visit ends after 30 s without its bird
 PLAYER = Path(__file__).with_name("player.py")
 
 
 def write_script() -> tuple[Visit, ...]:
-    """Plan the film: a bird, nobody, the next."""
+    """Return the script of the film: a bird, an empty scene, the next bird."""
     script: list[Visit] = []
     now_s = 0.0
     for guest in (guest for species in SPECIES for guest in (species, None)):
@@ -33,7 +33,7 @@ def write_script() -> tuple[Visit, ...]:
 
 
 def write_aviary(image: Path) -> None:
-    """Write film, song and player as a disk image."""
+    """Write film, song and player to a disk image."""
     folder = image.with_suffix(".d")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""Compare birdfield on arm64 with birdfield here: python tools/arm64/check.py, after `make wheel`.
+"""Check: compares birdfield on arm64 with this machine: python tools/arm64/check.py.
 
-Installs the wheel in each root of tools/arm64/roots.py, runs `birdfield identify` there on toy
-birds, and exits 1 unless the embeddings and the decisions are those of this machine.
+Installs the wheel of `make wheel` in each root of tools/arm64/roots.py, runs `birdfield identify`
+there on toy birds, and exits with 1 when embeddings or decisions differ from those of this machine.
 """
 
 import json
@@ -22,20 +22,20 @@ from birdfield.paths import STARTER
 
 LEAST_COSINE = 0.999
 RUNTIME = "ai-edge-litert"
-# The older runtime, which has no wheel for a Python after 3.11, is tried and may fail.
-TRIED = "tflite-runtime"
-RUNS = (*((root, RUNTIME) for root in ROOTS), (ROOTS[0], TRIED))
+# The older runtime may fail: it has no wheel for a Python after 3.11.
+OPTIONAL_RUNTIME = "tflite-runtime"
+RUNS = (*((root, RUNTIME) for root in ROOTS), (ROOTS[0], OPTIONAL_RUNTIME))
 DECISION = ("species", "unknown", "senses", "agreement", "start_s")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What one machine made of the files by one model.
+    """The answers of one machine for all files, by one model.
 
     Attributes:
         embeddings: The object that tools/arm64/answers.py prints.
         decisions: The entries that `birdfield identify --json` prints.
-        seconds: What `birdfield identify` took.
+        seconds: Duration of `birdfield identify`.
     """
 
     embeddings: dict[str, Any]
@@ -57,10 +57,13 @@ def commands(model: str | None, files: Sequence[str]) -> tuple[list[str], list[s
 
 
 def ask_here(exchange: Path, model: str | None, files: Sequence[str]) -> Answers:
-    """Answer on this machine."""
+    """Return the answers of this machine."""
     embed, identify = commands(model, files)
     cli = ["-m", "birdfield"]
-    environment = {**os.environ, "XDG_DATA_HOME": str(exchange / "data")}  # no user's own species
+    environment = {
+        **os.environ,
+        "XDG_DATA_HOME": str(exchange / "data"),
+    }  # no enrolled species
 
     def run(*arguments: str) -> str:
         return subprocess.run(
@@ -83,7 +86,7 @@ def ask_root(
     model: str | None,
     files: Sequence[str],
 ) -> Answers:
-    """Answer in a root."""
+    """Return the answers of a root."""
     embed, identify = commands(model, files)
     environment = {"BIRDFIELD_RUNTIME": runtime}
 
@@ -103,7 +106,7 @@ def _answers(embed: Callable[[], str], identify: Callable[[], str]) -> Answers:
 
 
 def compare(model: str, here: Answers, there: Answers) -> bool:
-    """Print how the two agree; tell whether it is enough."""
+    """Print how two machines agree; return whether they agree enough."""
     pairs = list(zip(here.embeddings["rows"], there.embeddings["rows"], strict=True))
     cosines = {
         tower: [
@@ -131,7 +134,7 @@ def compare(model: str, here: Answers, there: Answers) -> bool:
 
 
 def main() -> int:
-    """Compare each root and runtime; returns the exit code."""
+    """Compare each root and runtime; return the exit code."""
     check_machine()
     exchange = arm64_folder() / "exchange"
     files = fill_exchange(exchange)
@@ -149,16 +152,16 @@ def main() -> int:
             try:
                 there = ask_root(folder, binaries, runtime, exchange, model, files)
             except SystemExit as error:
-                if runtime != TRIED:
+                if runtime != OPTIONAL_RUNTIME:
                     raise
-                say(f"{error}; {TRIED} is only tried")
+                say(f"{error}; {OPTIONAL_RUNTIME} may fail")
                 continue
-            good = (compare(name, here[name], there) or runtime == TRIED) and good
+            good = (compare(name, here[name], there) or runtime == OPTIONAL_RUNTIME) and good
     say(
-        "arm64 answers as x86-64 does"
+        "arm64 and x86-64 give the same answers"
         if good
-        else "make arm64: arm64 does not answer as x86-64 "
-        f"does: every cosine must be {LEAST_COSINE} or more and every decision the same"
+        else "make arm64: arm64 and x86-64 give different answers; expected every cosine "
+        f"{LEAST_COSINE} or more and every decision the same"
     )
     return 0 if good else 1
 

@@ -1,6 +1,6 @@
-"""Make a disk of Debian 13 for arm64, with systemd: for tools/arm64/machine.py (Linux, as root).
+"""Disk: a Debian 13 for arm64 with systemd, for tools/arm64/machine.py (Linux, as root).
 
-It is made once, in the folder of the arm64 roots. Uses the standard library only.
+The disk is created once, in the folder of the arm64 roots. Uses the standard library only.
 """
 
 import os
@@ -16,8 +16,8 @@ from roots import arm64_folder, join_certificates, say
 
 SUITE = "trixie"
 USER = "wren"
-# What Raspberry Pi OS Lite has of what a station touches, and no more: it is without
-# python3-venv. Busybox starts it, in place of an initramfs that takes minutes to make.
+# The packages of Raspberry Pi OS Lite that a station uses, and no others: python3-venv is missing.
+# Busybox starts the machine, because an ordinary initramfs takes minutes to build.
 PACKAGES = (
     "systemd,systemd-sysv,systemd-timesyncd,libpam-systemd,dbus,udev,kmod,sudo,"
     "openssh-server,linux-image-arm64,busybox-static,ca-certificates,iproute2,netbase,"
@@ -25,7 +25,7 @@ PACKAGES = (
 )
 DISK_GB = 6
 TOOLS = ("qemu-system-aarch64", "mkfs.ext4", "depmod", "cpio", "xz", "ssh", "scp", "ssh-keygen")
-DRIVERS = ("virtio_blk", "ext4")  # what it takes to find the disk
+DRIVERS = ("virtio_blk", "ext4")  # needed to find the disk
 PAM = (
     "auth required pam_unix.so\n",
     "account required pam_unix.so\n",
@@ -43,16 +43,16 @@ PAM_FILES = (
 FILES = {
     "etc/hostname": "garden\n",
     "etc/hosts": "127.0.0.1 localhost garden\n",
-    "etc/resolv.conf": "nameserver 10.0.2.3\n",  # QEMU's
+    "etc/resolv.conf": "nameserver 10.0.2.3\n",  # QEMU's name server
     "etc/fstab": "/dev/vda / ext4 defaults,noatime 0 1\n/dev/vdb /opt ext4 ro 0 0\n",
     "etc/apt/sources.list": f"deb http://deb.debian.org/debian {SUITE} main\n",
     "etc/systemd/network/any.network": "[Match]\nName=e*\n\n[Network]\nDHCP=ipv4\n",
     "etc/sudoers.d/user": f"{USER} ALL=(ALL) NOPASSWD: ALL\n",  # as Raspberry Pi OS has it
-    # An emulated start takes longer than any, and so does an emulated window.
+    # An emulated start, and an emulated window, take longer than on any real machine.
     "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultDeviceTimeoutSec=15min\n",
     "etc/systemd/system/service.d/slow.conf": "[Service]\nTimeoutStartSec=15min\nWatchdogSec=0\n",
     "etc/systemd/system/birdfield.service.d/slow.conf": "[Service]\nWatchdogSec=15min\n",
-    # Its camera and its microphone; see tools/arm64/player.py.
+    # The camera and the microphone; see tools/arm64/player.py.
     "etc/systemd/system/aviary.service": "[Unit]\nBefore=birdfield.service\n\n"
     "[Service]\nExecStartPre=/usr/bin/python3 /opt/player.py plug-in\n"
     "ExecStart=/usr/bin/python3 /opt/player.py /opt/film.bgr /opt/song.wav\n"
@@ -67,7 +67,7 @@ COPIES = {
     "usr/bin/mawk": "usr/bin/awk",
 }
 UNITS = ("systemd-networkd", "systemd-timesyncd", "ssh", "aviary")
-# In a mount namespace of its own: nothing stays mounted, however it ends.
+# In its own mount namespace: nothing stays mounted, however the command ends.
 ENTER = """set -e
 mount -t proc proc "$0/proc"
 exec chroot "$0" sh -ec "$1"
@@ -91,10 +91,10 @@ exec /bin/busybox switch_root /disk /sbin/init
 
 @dataclass(frozen=True)
 class Disk:
-    """What QEMU starts from.
+    """The files that QEMU starts the machine from.
 
     Attributes:
-        folder: Where image, kernel and the user's key are.
+        folder: The folder of image, kernel and key.
     """
 
     folder: Path
@@ -106,12 +106,12 @@ class Disk:
 
     @property
     def key(self) -> Path:
-        """The private key by which the user logs in."""
+        """The private key of the user's ssh login."""
         return self.folder / "key"
 
 
 def check_tools() -> None:
-    """Raise SystemExit unless everything is there that makes and starts the machine."""
+    """Raise SystemExit when a program is missing that creates or starts the machine."""
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
         raise SystemExit(
@@ -122,22 +122,22 @@ def check_tools() -> None:
 
 
 def ensure_disk() -> Disk:
-    """Make the disk unless it is there.
+    """Return the disk; create it when it does not exist.
 
     Raises:
-        SystemExit: When it cannot be made.
+        SystemExit: When it cannot be created.
     """
     disk = Disk(arm64_folder() / "machine")
     if disk.image.exists():
-        say(f"machine: used again, {disk.folder}")
+        say(f"machine: using {disk.folder}")
         return disk
-    say(f"machine: made by debootstrap in {disk.folder}; some minutes")
+    say(f"machine: creating it by debootstrap in {disk.folder}; this takes minutes")
     begun_s = time.monotonic()
     shutil.rmtree(disk.folder, ignore_errors=True)
     root = disk.folder / "root"
     root.mkdir(parents=True)
     log = disk.folder / "log"
-    packages = arm64_folder() / "packages"  # kept, for one that is made anew
+    packages = arm64_folder() / "packages"  # kept for the next disk
     packages.mkdir(exist_ok=True)
     _run(
         log,
@@ -159,14 +159,14 @@ def ensure_disk() -> Disk:
     _run(log, ["mkfs.ext4", "-q", "-d", str(root), str(part), f"{DISK_GB}G"])
     part.rename(disk.image)
     shutil.rmtree(root)
-    say(f"machine: made in {time.monotonic() - begun_s:.0f} s")
+    say(f"machine: created in {time.monotonic() - begun_s:.0f} s")
     return disk
 
 
 def _unpack(root: Path) -> None:
-    """Unpack every package, and have dpkg take them for installed.
+    """Unpack every package and mark it as installed, without running its scripts.
 
-    The scripts that would configure them take many minutes by an emulator.
+    In an emulator, the scripts take many minutes.
     """
     status = []
     for package in sorted((root / "var" / "cache" / "apt" / "archives").glob("*.deb")):
@@ -194,7 +194,7 @@ def _unpack(root: Path) -> None:
 
 
 def _register_ldconfig(package: Path, own: Path) -> None:
-    """Have dpkg run ldconfig after an installation, as it does when libc-bin is configured."""
+    """Register the trigger by which dpkg runs ldconfig after an installation."""
     with tempfile.TemporaryDirectory() as control:
         subprocess.run(["dpkg-deb", "--control", package, control], check=True)
         for name in ("postinst", "triggers"):
@@ -205,7 +205,7 @@ def _register_ldconfig(package: Path, own: Path) -> None:
 
 
 def _configure(root: Path, disk: Disk, log: Path) -> None:
-    """Do the little that the packages' scripts would have done and a start needs."""
+    """Do what a start needs of the packages' scripts."""
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).unlink(missing_ok=True)
@@ -214,7 +214,7 @@ def _configure(root: Path, disk: Disk, log: Path) -> None:
     for source, target in COPIES.items():
         shutil.copy(root / source, root / target)
     join_certificates(root)
-    if (root / "proc").is_symlink():  # to /proc, for a second stage that is not run
+    if (root / "proc").is_symlink():  # debootstrap's link, for a second stage that does not run
         (root / "proc").unlink()
     (root / "proc").mkdir(exist_ok=True)
     _run(log, ["unshare", "--mount", "sh", "-c", ENTER, str(root), CONFIGURE])
@@ -227,7 +227,7 @@ def _configure(root: Path, disk: Disk, log: Path) -> None:
 
 
 def _make_initramfs(root: Path, disk: Disk, log: Path) -> None:
-    """Write kernel and initramfs: busybox, and the drivers of the disk in their order."""
+    """Write the kernel, and an initramfs of busybox and the disk's drivers in load order."""
     (kernel,) = (root / "boot").glob("vmlinuz-*")
     shutil.copy(kernel, disk.folder / "vmlinuz")
     release = kernel.name.partition("-")[2]

@@ -1,4 +1,4 @@
-"""What the arm64 roots need, and its installation there; see tools/arm64/check.py."""
+"""Installation: puts the wheel and its dependencies into the arm64 roots."""
 
 import os
 import shutil
@@ -19,14 +19,14 @@ from birdfield.errors import InputError
 from birdfield.model.bundle import load_bundle
 from birdfield_train.toy_aviary import write_dataset
 
-SEED = 7  # individuals that the toy bundle, of seed 0, was not made with
-BIRDS = 2  # a picture and a sound each: VGG16 by an emulator takes half a minute for a picture
+SEED = 7  # other individuals than those of the toy bundle, which has seed 0
+BIRDS = 2  # a picture and a sound each; an emulated VGG16 takes half a minute for a picture
 WHEEL = f"birdfield-{__version__}-py3-none-any.whl"
 TOY = "toy.birdfield"
 
 
 def fill_exchange(exchange: Path) -> list[str]:
-    """Put what the roots need in the folder that they see; returns the files to identify."""
+    """Fill the folder that the roots share; return the names of the files to identify."""
     write_dataset(exchange / "toy", SEED, photographs=1, recordings=1)
     shutil.copy(CHECKOUT / "tools" / "arm64" / "answers.py", exchange)
     shutil.copy(CHECKOUT / "dist" / WHEEL, exchange)
@@ -37,26 +37,26 @@ def fill_exchange(exchange: Path) -> list[str]:
 
 
 def toy_bundle() -> Path:
-    """Return BIRDFIELD_TOY_BUNDLE's bundle, else the one of an earlier run, else make it."""
+    """Return the bundle of BIRDFIELD_TOY_BUNDLE, or of an earlier run, or a new one."""
     if "BIRDFIELD_TOY_BUNDLE" in os.environ:
         return Path(os.environ["BIRDFIELD_TOY_BUNDLE"]).resolve()
     bundle = arm64_folder() / TOY
     try:
         load_bundle(bundle)
-    except InputError:  # there is none, or one of an earlier birdfield
-        say("the toy bundle is made by tools/toy_bundle.py; some minutes")
+    except InputError:  # it is missing, or of an earlier version
+        say("toy bundle: making it by tools/toy_bundle.py; this takes minutes")
         subprocess.run([sys.executable, CHECKOUT / "tools" / "toy_bundle.py", bundle], check=True)
     return bundle
 
 
 def download_wheels(root: Root, runtime: str, folder: Path) -> None:
-    """Have every wheel that the root's Python needs in a folder that it can see.
+    """Download every wheel that a root's Python needs.
 
     Raises:
-        SystemExit: When pip cannot get one.
+        SystemExit: When pip cannot download one.
     """
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    # A marker would be read as this machine's Python, not as the root's.
+    # pip would evaluate a marker for this machine's Python, not for the root's.
     extra = [
         requirement.partition(";")[0]
         for requirement in project["optional-dependencies"]["tflite-runtime"]
@@ -82,12 +82,12 @@ def download_wheels(root: Root, runtime: str, folder: Path) -> None:
     if done.returncode:
         raise SystemExit(
             f"make arm64: pip could not download the wheels for Python {root.python}; "
-            "what it said is above"
+            "its output is above"
         )
 
 
 def install(root: Root, folder: Path, runtime: str, exchange: Path) -> str:
-    """Install the wheel in a virtual environment of the root; returns its bin folder there."""
+    """Install the wheel in a virtual environment of the root; return its bin folder there."""
     environment = f"/opt/{runtime}"
     extra = "[tflite-runtime]" if runtime == "tflite-runtime" else ""
     used_again = (folder / environment[1:] / "bin" / "birdfield").exists()
@@ -97,13 +97,13 @@ def install(root: Root, folder: Path, runtime: str, exchange: Path) -> str:
         )
     say(f"{root.name}: pip install {WHEEL}{extra}")
     pip(folder, exchange, environment, f"{EXCHANGE}/{WHEEL}{extra}")
-    if used_again:  # an earlier build of the same version is taken for this one
+    if used_again:  # pip keeps an earlier build of the same version
         pip(folder, exchange, environment, "--force-reinstall", "--no-deps", f"{EXCHANGE}/{WHEEL}")
     return f"{environment}/bin"
 
 
 def pip(folder: Path, exchange: Path, environment: str, *arguments: str) -> None:
-    """Install in a root by its Debian's pip: unpacked here, which by the emulator takes minutes."""
+    """Run pip install in a root; unpack its pip here, which in the emulator takes minutes."""
     place = folder / "opt" / "pip"
     if not place.exists():
         (wheel,) = (folder / "usr" / "share" / "python-wheels").glob("pip-*.whl")

@@ -1,7 +1,7 @@
-"""An arm64 computer with systemd, by an emulator: what tools/arm64/season.py sets a station up on.
+"""Machine: an emulated arm64 computer with systemd, for tools/arm64/season.py.
 
-tools/arm64/disk.py makes its disk. It is started from it as often as wanted: what a start writes is
-gone when it ends. Uses the standard library only.
+tools/arm64/disk.py creates its disk. Each start discards its writes when it ends, so the disk can
+be used again. Uses the standard library only.
 """
 
 import contextlib
@@ -17,24 +17,24 @@ from disk import USER, Disk
 from roots import PROCESSOR, say
 
 MEMORY_MB = 2048
-HOST = "10.0.2.2"  # where QEMU's network shows this machine
-START_S = 900.0  # an emulated start beside other work
-# A kernel that hides where it is, or guards itself at each call, starts many times slower here.
+HOST = "10.0.2.2"  # the address of this machine in QEMU's network
+START_S = 900.0  # limit for an emulated start on a busy machine
+# Address randomisation and mitigations make an emulated start many times slower.
 KERNEL_LINE = "console=ttyAMA0 nokaslr mitigations=off"
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return an unused port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Machine:
-    """A started machine, spoken to as its user by ssh."""
+    """A running machine, reached as its user by ssh."""
 
     def __init__(self, disk: Disk, port: int) -> None:
-        """Speak to the machine whose ssh is at a port of this one."""
+        """Connect to the machine whose ssh server is at a port of this machine."""
         self._options = [
             "-i",
             str(disk.key),
@@ -53,7 +53,7 @@ class Machine:
 
     @contextlib.contextmanager
     def login(self) -> Iterator["Shell"]:
-        """Log in; at the end, log out."""
+        """Log in, and log out at the end."""
         process = subprocess.Popen(
             ["ssh", "-p", self._port, *self._options, f"{USER}@127.0.0.1", "bash -l"],
             stdin=subprocess.PIPE,
@@ -66,7 +66,7 @@ class Machine:
             process.communicate()
 
     def restart(self) -> None:
-        """Start it anew, and wait until it is up."""
+        """Restart the machine, and wait until it runs."""
         before = self.run("cat /proc/sys/kernel/random/boot_id").stdout
         self.run("sudo systemctl reboot", check=False)
         self.wait(f"cat /proc/sys/kernel/random/boot_id | grep -v {before.strip()}", START_S)
@@ -88,10 +88,10 @@ class Machine:
         )
 
     def run(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Log in, run a command by a login shell, log out.
+        """Run a command in a login shell of its own.
 
         Raises:
-            SystemExit: When it fails, and that is to be checked.
+            SystemExit: When the command fails and `check` is true.
         """
         done = subprocess.run(
             [
@@ -116,10 +116,10 @@ class Machine:
         return done
 
     def wait(self, command: str, limit_s: float, expected: str = "") -> float:
-        """Run a command again and again until it succeeds and says what is expected.
+        """Repeat a command until it succeeds and its output contains the expected text.
 
         Returns:
-            Seconds until then.
+            Seconds until success.
 
         Raises:
             SystemExit: When the limit is reached.
@@ -132,38 +132,38 @@ class Machine:
                 return took_s
             if took_s > limit_s:
                 raise SystemExit(
-                    f"make arm64-season: {command!r} did not say {expected!r} in "
-                    f"{limit_s:.0f} s, but: {done.stdout.strip()[-2000:]}"
+                    f"make arm64-season: {command!r} did not print {expected!r} within "
+                    f"{limit_s:.0f} s; its output: {done.stdout.strip()[-2000:]}"
                 )
             time.sleep(3)
 
 
 class Shell:
-    """A login of the machine's user that lasts: what one command sets, the next one has."""
+    """A login shell that keeps its state from one command to the next."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        """Speak to a shell that reads commands from its input."""
+        """Use a shell process that reads commands from its input."""
         self._process = process
 
     def run(self, command: str) -> tuple[int, str]:
-        """Run a line; returns its exit code and what it printed."""
+        """Run a line; return its exit code and its output."""
         assert self._process.stdin is not None and self._process.stdout is not None  # pipes
         mark = f"--{secrets.token_hex(8)}--"
         self._process.stdin.write(
             f"{{ {command}\n}} < /dev/null 2>&1; code=$?\necho; echo {mark}$code\n"
         )
         self._process.stdin.flush()
-        said: list[str] = []
+        output: list[str] = []
         for line in self._process.stdout:
             if line.startswith(mark):
-                return int(line.removeprefix(mark)), "".join(said).rstrip("\n")
-            said.append(line)
+                return int(line.removeprefix(mark)), "".join(output).rstrip("\n")
+            output.append(line)
         raise SystemExit(f"make arm64-season: the connection was lost during {command!r}")
 
 
 @contextlib.contextmanager
 def started(disk: Disk, extra: Path) -> Iterator[Machine]:
-    """Start the machine, with a second disk; what is written to either is gone at the end."""
+    """Start the machine with a second disk; discard the changes to both at the end."""
     port = free_port()
     drives = [
         argument

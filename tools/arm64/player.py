@@ -1,9 +1,9 @@
-"""Play the toy aviary to a machine that has no camera and microphone: as root, in the machine.
+"""Player: gives the emulated machine a camera and a microphone that see and hear toy birds.
 
-The kernel's vivid driver is a camera and a screen, which a cable joins, and its aloop driver a
-sound card on whose other end aplay plays: what runs on the machine opens /dev/video0 and its first
-microphone, as on a Pi. Run by the aviary.service of tools/arm64/disk.py; uses the standard library
-only.
+The kernel's vivid driver provides a camera and a screen that a virtual cable connects; its aloop
+driver provides a sound card whose other end aplay plays to. A program on the machine opens
+/dev/video0 and the first microphone as on a Raspberry Pi. The aviary.service of
+tools/arm64/disk.py runs this script as root; it uses the standard library only.
 """
 
 import subprocess
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import IO
 
 WIDTH_PX, HEIGHT_PX = 640, 480
-FRAME_BYTES = 3 * WIDTH_PX * HEIGHT_PX  # BGR, which OpenCV asks vivid for
+FRAME_BYTES = 3 * WIDTH_PX * HEIGHT_PX  # BGR, the format that OpenCV requests
 FRAME_HZ = 5
 CAMERA, SCREEN = "/dev/video0", "/dev/video1"
 PLUG_IN = (
     ("modprobe", "snd-aloop", "index=0"),
-    # A camera and a screen, of one HDMI socket each.
+    # A camera and a screen with one HDMI socket each.
     (
         "modprobe",
         "vivid",
@@ -30,9 +30,9 @@ PLUG_IN = (
         "output_types=1",
     ),
     ("v4l2-ctl", "-d", SCREEN, "--set-dv-bt-timings", "index=0"),  # 640x480
-    # Between two formats, the cable gives noise.
+    # With two different formats, the cable transmits noise.
     ("v4l2-ctl", "-d", SCREEN, "--set-fmt-video-out", "pixelformat=BGR3"),
-    # The cable; no text in the picture, and of 60 pictures a second 6, as an emulator can take.
+    # The cable. No text in the picture, and 6 of 60 pictures a second: an emulator manages no more.
     (
         "v4l2-ctl",
         "-d",
@@ -46,7 +46,7 @@ SHOW = ("v4l2-ctl", "-d", SCREEN, "--stream-out-mmap", "--stream-from=-")
 
 
 def play(film: Path, song: Path, screen: IO[bytes]) -> None:
-    """Show the film and play the song once, in step."""
+    """Show the film and play the song once, in synchrony."""
     singer = subprocess.Popen(["aplay", "-q", "-D", "plughw:Loopback,1,0", str(song)])
     begun_s = time.monotonic()
     with film.open("rb") as frames:
@@ -57,7 +57,7 @@ def play(film: Path, song: Path, screen: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """Plug camera and microphone in, or play film and song for ever."""
+    """Plug in camera and microphone, or repeat film and song endlessly."""
     if sys.argv[1:] == ["plug-in"]:
         for command in PLUG_IN:
             subprocess.run(command, check=True)

@@ -1,7 +1,7 @@
-"""Make arm64 roots of Debian, run by an emulator: python tools/arm64/roots.py (Linux, as root).
+"""Roots: Debian for arm64 in folders, run by an emulator: python tools/arm64/roots.py.
 
-They are made once, in the folder of BIRDFIELD_ARM64, else in birdfield's cache folder, and used
-again by the next run. Uses the standard library only.
+Needs Linux on x86-64 and root. The roots are created once, in the folder of BIRDFIELD_ARM64 or in
+birdfield's cache folder, and used again. Uses the standard library only.
 """
 
 import os
@@ -19,12 +19,12 @@ TOOLS = ("debootstrap", "dpkg-deb", "tar", "unshare", "chroot", "mount")
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 EMULATOR = "qemu-aarch64"
 EMULATOR_LINE = Path("/usr/lib/binfmt.d") / f"{EMULATOR}.conf"
-PROCESSOR = "cortex-a76"  # a Raspberry Pi 5's
-CPUINFO = CHECKOUT / "tools" / "arm64" / "cpuinfo.txt"  # what Linux tells of four of them
-EXCHANGE = "/mnt"  # where a root sees the exchange folder, read only, and runs commands
-# Without /sys and an arm64 cpuinfo TFLite does not find the processors: it then runs without the
-# kernels that a Raspberry Pi would use, or ends at once.
-# In a mount namespace of its own: nothing stays mounted, however the command ends.
+PROCESSOR = "cortex-a76"  # of a Raspberry Pi 5
+CPUINFO = CHECKOUT / "tools" / "arm64" / "cpuinfo.txt"  # what Linux reports for four of them
+EXCHANGE = "/mnt"  # the exchange folder in a root, read-only, where commands run
+# Without /sys and an arm64 cpuinfo, TFLite does not find the processors: it runs without the
+# kernels that a Raspberry Pi uses, or crashes.
+# In its own mount namespace: nothing stays mounted, however the command ends.
 ENTER = f"""set -e
 mount -t proc proc "$0/proc"
 mount -t sysfs -o ro sysfs "$0/sys"
@@ -38,7 +38,7 @@ exec chroot "$0" env --chdir={EXCHANGE} "$@"
 
 @dataclass(frozen=True)
 class Root:
-    """One Debian: its name, the name of its release, and its Python."""
+    """A Debian release: folder name, code name and Python version."""
 
     name: str
     suite: str
@@ -49,31 +49,31 @@ ROOTS = (Root("debian-12", "bookworm", "3.11"), Root("debian-13", "trixie", "3.1
 
 
 def say(sentence: str) -> None:
-    """Print at once: the next step may take minutes."""
+    """Print a line at once, because the next step may take minutes."""
     print(sentence, flush=True)
 
 
 def arm64_folder() -> Path:
-    """Return where the roots are: BIRDFIELD_ARM64's, else under XDG_CACHE_HOME."""
+    """Return the folder of the roots: BIRDFIELD_ARM64, or a folder in XDG_CACHE_HOME."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("BIRDFIELD_ARM64") or cache / "birdfield" / "arm64").resolve()
 
 
 def check_machine() -> None:
-    """Check that roots can be made and run here, and have the kernel run them.
+    """Check that this machine can create and run roots, and register the emulator.
 
     Raises:
-        SystemExit: When roots cannot be made here.
+        SystemExit: When it cannot.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise SystemExit(
-            f"make arm64: this is {platform.system()} on {platform.machine()}; it "
-            "compares arm64 with x86-64, so run it on Linux on x86-64"
+            f"make arm64: this is {platform.system()} on {platform.machine()}, but the comparison "
+            "of arm64 with x86-64 needs both; run it on Linux on x86-64"
         )
     if os.geteuid() != 0:
         raise SystemExit(
-            f"make arm64: run by user {os.geteuid()}, but it makes roots of Debian, "
-            "for which it must be root; run: sudo make arm64"
+            f"make arm64: run by user {os.geteuid()}, but only root can create roots of Debian; "
+            "run: sudo make arm64"
         )
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if not (EMULATOR_LINE.exists() or (BINFMT / EMULATOR).exists()):
@@ -92,10 +92,10 @@ def check_machine() -> None:
 
 
 def _register_emulator() -> None:
-    """Have the kernel run arm64 programs by the emulator, until the next start of the machine.
+    """Make the kernel run arm64 programs by the emulator until the machine restarts.
 
     Raises:
-        SystemExit: When it cannot be.
+        SystemExit: When the kernel does not permit it.
     """
     entry = BINFMT / EMULATOR
     try:
@@ -106,11 +106,10 @@ def _register_emulator() -> None:
         flags = next(line for line in entry.read_text().splitlines() if line.startswith("flags"))
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(
-            f"make arm64: {EMULATOR} cannot be registered with the kernel ({error}); "
-            "binfmt_misc is needed, which some containers lack: use a machine or a "
-            "privileged container"
+            f"make arm64: the kernel did not register {EMULATOR} ({error}); some containers lack "
+            "binfmt_misc, so use a machine or a privileged container"
         ) from error
-    if "F" not in flags.partition(":")[2]:  # else the emulator would be looked for in the root
+    if "F" not in flags.partition(":")[2]:  # the kernel would look for it in the root
         raise SystemExit(
             f"make arm64: {entry} has the {flags}, expected F among them; "
             "reinstall qemu-user-static"
@@ -118,32 +117,32 @@ def _register_emulator() -> None:
 
 
 def ensure_root(root: Root) -> Path:
-    """Make a root unless it is there; returns its folder.
+    """Return the folder of a root; create it when it does not exist.
 
     Raises:
         SystemExit: When debootstrap fails.
     """
     folder = arm64_folder() / root.name
     if folder.is_dir():
-        say(f"{root.name}: used again, {folder}")
+        say(f"{root.name}: using {folder}")
         return folder
-    say(f"{root.name}: made by debootstrap in {folder}; some minutes")
+    say(f"{root.name}: creating it by debootstrap in {folder}; this takes minutes")
     begun_s = time.monotonic()
-    part = folder.with_name(folder.name + ".part")  # an unfinished root never has its name
+    part = folder.with_name(folder.name + ".part")  # an unfinished root never has the final name
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     _bootstrap(root, part)
     part.rename(folder)
-    say(f"{root.name}: made in {time.monotonic() - begun_s:.0f} s")
+    say(f"{root.name}: created in {time.monotonic() - begun_s:.0f} s")
     return folder
 
 
 def _bootstrap(root: Root, folder: Path) -> None:
-    """Unpack the packages, without the scripts that would configure them.
+    """Unpack the packages without running their scripts.
 
-    Those take many minutes by an emulator, and Python does without them.
+    In an emulator the scripts take many minutes, and Python works without them.
     """
-    packages = folder.with_name("packages")  # kept, for a root that is made anew
+    packages = folder.with_name("packages")  # kept for the next root
     packages.mkdir(exist_ok=True)
     done = subprocess.run(
         [
@@ -166,7 +165,7 @@ def _bootstrap(root: Root, folder: Path) -> None:
     base = (folder / "debootstrap" / "base").read_text().split()
     for line in (folder / "debootstrap" / "debpaths").read_text().splitlines():
         name, path = line.split()
-        if name in base:  # the others are unpacked
+        if name in base:  # debootstrap has unpacked the others
             tar = subprocess.run(
                 ["dpkg-deb", "--fsys-tarfile", folder / path.lstrip("/")],
                 stdout=subprocess.PIPE,
@@ -176,14 +175,14 @@ def _bootstrap(root: Root, folder: Path) -> None:
                 ["tar", "-x", "--keep-directory-symlink", "-C", folder], input=tar, check=True
             )
     join_certificates(folder)
-    if (folder / "proc").is_symlink():  # to /proc, for a second stage that is not run
+    if (folder / "proc").is_symlink():  # debootstrap's link, for a second stage that does not run
         (folder / "proc").unlink()
     for place in ("proc", EXCHANGE[1:]):
         (folder / place).mkdir(exist_ok=True)
 
 
 def join_certificates(root: Path) -> None:
-    """Write what the script of ca-certificates would; Debian's pip reads it even offline."""
+    """Write the joined certificates, as ca-certificates does; Debian's pip always reads them."""
     certificates = sorted((root / "usr" / "share" / "ca-certificates").rglob("*.crt"))
     joined = root / "etc" / "ssl" / "certs" / "ca-certificates.crt"
     joined.parent.mkdir(parents=True, exist_ok=True)
@@ -193,10 +192,10 @@ def join_certificates(root: Path) -> None:
 def run_in_root(
     root: Path, exchange: Path, command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> str:
-    """Run a command in a root, which sees the exchange folder at EXCHANGE; returns its output.
+    """Run a command in a root, with the exchange folder at EXCHANGE; return its output.
 
     Raises:
-        SystemExit: When it fails.
+        SystemExit: When the command fails.
     """
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", ENTER, str(root), str(exchange), str(CPUINFO), *command],
@@ -214,13 +213,13 @@ def run_in_root(
     if done.returncode:
         raise SystemExit(
             f"make arm64: in {root}: {' '.join(command[:6])} ... ended with exit code "
-            f"{done.returncode}; what it said is above"
+            f"{done.returncode}; its output is above"
         )
     return done.stdout
 
 
 def main() -> None:
-    """Check the machine and make what is missing."""
+    """Check the machine and create missing roots."""
     check_machine()
     for root in ROOTS:
         ensure_root(root)

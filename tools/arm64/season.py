@@ -1,9 +1,10 @@
-"""Follow "A season in the garden" of the guide on an arm64 computer: sudo make arm64-season.
+"""Season: follows "A season in the garden" of the guide on arm64: sudo make arm64-season.
 
-Each line of its block is run as it stands, by an ordinary user of a bare Debian 13 for arm64 with
-systemd, which QEMU emulates (tools/arm64/machine.py); PyPI is a folder of wheels on this machine,
-the camera and the microphone see and hear toy birds (tools/arm64/player.py). Then the service is
-killed, and the machine is started anew: exits 1 unless it runs again each time and had a visit.
+An ordinary user of a bare Debian 13 for arm64 with systemd, emulated by QEMU
+(tools/arm64/machine.py), runs each line of the guide's block unchanged. A folder of wheels on this
+machine serves as PyPI; camera and microphone see and hear toy birds (tools/arm64/player.py). After
+the first visit, the script kills the service and restarts the machine. It exits with 1 when a step
+fails, no visit is recorded, or the service does not run again.
 """
 
 import contextlib
@@ -27,14 +28,14 @@ TITLE = "A season in the garden"
 MODEL = "garden.birdfield"
 CONFIG = "~/.config/birdfield/birdfield.toml"
 BIRDFIELD = "~/birdfield/bin/birdfield"
-UP_S = 900.0  # of waiting for a service that was started or ended
-VISIT_S = 2400.0  # of waiting for the first: an emulated window may take longer than its sound
-EMULATED = {"speed"}  # what the doctor may find amiss here
+UP_S = 900.0  # limit for a service to start or to end
+VISIT_S = 2400.0  # limit for the first visit; an emulated window may last longer than its sound
+EMULATED = {"speed"}  # checks of doctor that may fail in an emulator
 
 
-def steps(readme: str) -> list[tuple[str, str]]:
-    """Return the lines of the guide's block, parted into command and comment."""
-    found = re.search(rf"^## {TITLE}$.*?^```$\n(.*?)^```$", readme, re.M | re.S)
+def steps(guide: str) -> list[tuple[str, str]]:
+    """Return the lines of the guide's block, each split into command and comment."""
+    found = re.search(rf"^## {TITLE}$.*?^```$\n(.*?)^```$", guide, re.M | re.S)
     if found is None:
         raise SystemExit(f"make arm64-season: docs/guide/station.md has no block below {TITLE!r}")
     parted = (line.partition("#") for line in found[1].splitlines() if line.strip())
@@ -42,13 +43,13 @@ def steps(readme: str) -> list[tuple[str, str]]:
 
 
 def edits(lines: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """Return what the comments say is to stand in the configuration: table, key, value."""
+    """Return the configuration that the comments describe: table, key, value."""
     found = (re.match(r"\[(\w+)\]\s+(\w+) = (\".*\")$", comment) for _, comment in lines)
     return [(each[1], each[2], each[3]) for each in found if each]
 
 
 def logins(lines: list[tuple[str, str]]) -> Iterator[list[str]]:
-    """Part the commands by where the user logs in again."""
+    """Yield the commands of each login, as the comments divide them."""
     commands: list[str] = []
     for command, comment in lines:
         commands += [command] if command else []
@@ -60,7 +61,7 @@ def logins(lines: list[tuple[str, str]]) -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def package_index(folder: Path) -> Iterator[int]:
-    """Serve wheels as PyPI does, from a folder a project; yields the port."""
+    """Serve a folder as PyPI, with one folder for each project; yield the port."""
     port = free_port()
     server = subprocess.Popen(
         [
@@ -84,7 +85,7 @@ def package_index(folder: Path) -> Iterator[int]:
 
 
 def fill_index(folder: Path) -> None:
-    """Put birdfield's wheel and those that it needs in a folder a project."""
+    """Fill a folder with the wheels of birdfield and its dependencies, one folder a project."""
     shutil.rmtree(folder, ignore_errors=True)
     wheels = folder / "wheels"
     download_wheels(ROOTS[1], "ai-edge-litert", wheels)
@@ -97,28 +98,28 @@ def fill_index(folder: Path) -> None:
 
 
 def follow(machine: Machine, lines: list[tuple[str, str]]) -> None:
-    """Run the block as it stands, and log in anew where it says so.
+    """Run the commands of the block unchanged, with a new login where a comment says so.
 
     Raises:
-        SystemExit: When a command fails that should not.
+        SystemExit: When a command fails that should succeed.
     """
     for commands in logins(lines):
         with machine.login() as shell:
             for command in commands:
                 begun_s = time.monotonic()
                 say(f"$ {command}")
-                code, said = shell.run(command)
+                code, output = shell.run(command)
                 say(
-                    "".join(f"  {line}\n" for line in said.splitlines()[-16:])
+                    "".join(f"  {line}\n" for line in output.splitlines()[-16:])
                     + f"  ({time.monotonic() - begun_s:.0f} s, exit code {code})"
                 )
                 if command == "birdfield config init":
                     edit(machine, edits(lines))
-                judge(command, code, said)
+                check_step(command, code, output)
 
 
 def edit(machine: Machine, wanted: list[tuple[str, str, str]]) -> None:
-    """Do by sed what a person does in an editor."""
+    """Edit the configuration by sed, as a person does in an editor."""
     for table, key, value in wanted:
         say(f"  [{table}] {key} = {value}")
         machine.run(
@@ -127,33 +128,35 @@ def edit(machine: Machine, wanted: list[tuple[str, str, str]]) -> None:
         )
 
 
-def judge(command: str, code: int, said: str) -> None:
-    """Raise SystemExit when a step did not end as the guide says."""
-    amiss = {line.split()[1].rstrip(":") for line in said.splitlines() if line.startswith("fail ")}
-    waits = command.startswith(("birdfield status", "birdfield visits"))  # "after ..."
-    if code and not waits and not (command == "birdfield doctor" and amiss <= EMULATED):
+def check_step(command: str, code: int, output: str) -> None:
+    """Raise SystemExit when a step failed that the guide expects to succeed."""
+    failed = {
+        line.split()[1].rstrip(":") for line in output.splitlines() if line.startswith("fail ")
+    }
+    later = command.startswith(("birdfield status", "birdfield visits"))  # "after ..."
+    if code and not later and not (command == "birdfield doctor" and failed <= EMULATED):
         raise SystemExit(f"make arm64-season: {command!r} ended with exit code {code}")
 
 
 def status(machine: Machine) -> dict[str, Any]:
-    """Return what `birdfield status --json` tells."""
+    """Return the output of `birdfield status --json`."""
     return dict(json.loads(machine.run(f"{BIRDFIELD} status --json").stdout.splitlines()[-1]))
 
 
 def wait_watching(machine: Machine, unlike: int | None = None) -> dict[str, Any]:
-    """Wait for a watch whose process is another one than before; returns its status."""
+    """Wait until a watch runs, in a process other than `unlike`; return its status."""
     other = f" | grep -v '\"pid\": {unlike},'" if unlike else ""
     machine.wait(f"{BIRDFIELD} status --json{other}", UP_S, '"state": "watching"')
     return status(machine)
 
 
 def look_after(machine: Machine) -> None:
-    """Wait for a visit, kill the service, start the machine anew; print how long each took."""
+    """Wait for a visit, kill the service, restart the machine; print the duration of each."""
     begun_s = time.monotonic()
-    told = wait_watching(machine)
+    before = wait_watching(machine)
     say(
         f"service: watching {time.monotonic() - begun_s:.0f} s after the last step; "
-        f"{told['windows']} windows"
+        f"{before['windows']} windows"
     )
     took_s = machine.wait(f"{BIRDFIELD} visits ~/garden", VISIT_S, "\n")
     say(
@@ -161,17 +164,17 @@ def look_after(machine: Machine) -> None:
         + machine.run(f"{BIRDFIELD} visits ~/garden").stdout.strip()
     )
     begun_s = time.monotonic()
-    machine.run(f"sudo kill -9 {told['pid']}")
-    again = wait_watching(machine, told["pid"])
+    machine.run(f"sudo kill -9 {before['pid']}")
+    again = wait_watching(machine, before["pid"])
     say(
         f"kill -9: watching again after {time.monotonic() - begun_s:.0f} s, process "
-        f"{told['pid']} before, {again['pid']} now; "
+        f"{before['pid']} before, {again['pid']} now; "
         + machine.run("systemctl show birdfield --property=NRestarts").stdout.strip()
     )
     begun_s = time.monotonic()
     machine.restart()
     wait_watching(machine)
-    say(f"new start: watching {time.monotonic() - begun_s:.0f} s after it was told to")
+    say(f"restart: watching {time.monotonic() - begun_s:.0f} s after the command")
     say(
         machine.run(
             f"{BIRDFIELD} visits ~/garden; {BIRDFIELD} visits ~/garden --events; "
@@ -198,7 +201,7 @@ def main() -> int:
         machine.copy(toy_bundle(), MODEL)
         follow(machine, lines)
         look_after(machine)
-    say(f"a season in the garden: followed on {arm64_folder()}, with no step missing")
+    say(f"a season in the garden: every step succeeded, in {arm64_folder()}")
     return 0
 
 
