@@ -123,19 +123,20 @@ def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay
     return told
 
 
-def _module_of(constant: str) -> ModuleType:
+def module_of(constant: str) -> ModuleType:
+    """Return the module of a constant."""
     return claims if hasattr(claims, constant) else visits
 
 
 def score_choices(bundle: Bundle, watched: dict[str, Watched], out: Path) -> None:
     """Print and write what each choice finds, of all birds."""
     names = {name for choice in CHOICES.values() for name in choice}
-    decided = {name: getattr(_module_of(name), name) for name in names}
+    decided = {name: getattr(module_of(name), name) for name in names}
     once = deciding_once()
     rows: list[dict[str, Any]] = []
     for choice, constants in CHOICES.items():
         for name, value in {**decided, **constants}.items():
-            setattr(_module_of(name), name, value)
+            setattr(module_of(name), name, value)
         for senses, windows in watched.items():
             with patch.object(claims, "decide", once):
                 row = tabulate(pool(bundle, windows))[0]

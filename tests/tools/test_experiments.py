@@ -36,4 +36,4 @@ def test_each_constant_that_0018_varies_exists(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.syspath_prepend(str(EXPERIMENTS / "0018"))
     experiment = importlib.import_module("visits")
     names = {name for choice in experiment.CHOICES.values() for name in choice}
-    assert names and not [name for name in names if not hasattr(experiment.pooling, name)]
+    assert names and all(hasattr(experiment.module_of(name), name) for name in names)
