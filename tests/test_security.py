@@ -19,7 +19,7 @@ from birdfield.errors import ConfigError, InputError
 from birdfield.journal.database import open_journal
 from birdfield.journal.media import NAME_BYTES, safe_name
 from birdfield.model.species import clean_name
-from birdfield.service.status import status_file, status_folder
+from birdfield.service.status_files import status_file, status_folder
 from birdfield.settings.configuration import load_config
 from birdfield.watch.recorder import RecorderSettings
 from birdfield.watch.sources import Sources

@@ -169,16 +169,22 @@ def remove(unit_dir: UnitDirOption = None) -> None:
 
 def status(json_lines: JsonSwitch = False) -> None:
     """Tell how each watch here goes; exit code 4 when the analysis of one stands still."""
-    from birdfield.service.status import read_statuses, state_of, status_lines
+    from birdfield.service.status import status_lines, to_json
+    from birdfield.service.status_files import read_statuses
 
+    statuses = read_statuses()
+    if not statuses:
+        raise InputError(
+            "no station is running here; start one: birdfield watch, or "
+            "sudo birdfield service install"
+        )
     states = set()
-    for index, entry in enumerate(read_statuses()):
-        state = state_of(entry)
-        states.add(state)
+    for index, each in enumerate(statuses):
+        states.add(each.state)
         if json_lines:
-            print(json.dumps({**entry, "state": state}, ensure_ascii=False))
+            print(json.dumps({**to_json(each), "state": each.state}, ensure_ascii=False))
         else:
-            print("\n".join(([""] if index else []) + status_lines(entry)))
+            print("\n".join(([""] if index else []) + status_lines(each)))
     if "stalled" in states:
         raise typer.Exit(EXIT_STALLED)
     if "gone" in states:

@@ -15,9 +15,11 @@ from birdfield.journal.retention import KEEP_BEST, KEEP_FREE, Retention
 from birdfield.model.encoder import Encoder
 from birdfield.model.names import Names
 from birdfield.recognise.observation import Observation
-from birdfield.service.liveness import LivenessMonitor, patience_s
-from birdfield.service.sd_notify import notifier
-from birdfield.service.status import status_folder
+from birdfield.service.liveness import LivenessMonitor, stall_timeout_s
+from birdfield.service.process import start_ticks
+from birdfield.service.sd_notify import service_notifier
+from birdfield.service.status import initial_status
+from birdfield.service.status_files import status_folder
 from birdfield.settings.place import LocationMissingError
 from birdfield.settings.resolve import ResolvedSettings
 from birdfield.view.sound_meter import MeteredMicrophone
@@ -88,13 +90,9 @@ def open_recorder(
 
 def open_liveness(model_id: str, sources: SourceInfo, journal: Path | None) -> LivenessMonitor:
     """Start the liveness monitor; raises UsageError when its timeout is not a number."""
-    facts = {
-        "model": model_id,
-        "camera": sources.camera,
-        "microphone": sources.microphone,
-        "journal": str(journal.absolute()) if journal else None,
-    }
-    return LivenessMonitor(notifier(), status_folder(), facts, patience_s())
+    pid = os.getpid()
+    status = initial_status(model_id, sources, journal, pid, start_ticks(pid))
+    return LivenessMonitor(service_notifier(), status_folder(), status, stall_timeout_s())
 
 
 def can_view(json_lines: bool) -> bool:

@@ -1,1 +1,1 @@
-"""Service: the systemd unit, the sign of life and the status files of a running watch."""
+"""Service: the systemd unit, the liveness monitor, and the status files of running watches."""

@@ -1,4 +1,4 @@
-"""The sign of life of a watch: it beats with each window, and stops when the analysis stops."""
+"""Liveness monitor: reports each window of a watch, and ends a watch that has stalled."""
 
 import faulthandler
 import logging
@@ -6,156 +6,158 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from birdfield.errors import EXIT_STALLED, UsageError
+from birdfield.recognise.decide import Decision
 from birdfield.service.sd_notify import Notifier, watchdog_s
-from birdfield.service.status import WRITE_S, remove_status, sweep, write_status
+from birdfield.service.status import LastAnswer, Status, now_utc
+from birdfield.service.status_files import (
+    WRITE_S,
+    remove_stale_statuses,
+    remove_status,
+    write_status,
+)
 from birdfield.watch.window import Window
 
-OWN_SHARE = 0.75  # of the manager's patience, after which a watch ends itself with a trace
-POLLS = 12  # looks at the heart in that time: a process that was suspended counts few
+WATCHDOG_SHARE = 0.75  # of the manager's timeout: the watch ends first, and logs a stack trace
+POLLS = 12  # checks within the timeout; a process that was suspended misses few of them
 
 log = logging.getLogger(__name__)
 
 
-def patience_s() -> float | None:
-    """Tell after how long without a window a watch ends itself; None for never.
+def stall_timeout_s() -> float | None:
+    """Return the time without a window after which a watch ends itself; None for never.
 
-    It is BIRDFIELD_WATCHDOG_S, else a share of what the service manager's watchdog waits.
+    It is BIRDFIELD_WATCHDOG_S, else WATCHDOG_SHARE of the service manager's timeout.
 
     Raises:
-        UsageError: When BIRDFIELD_WATCHDOG_S is no number of seconds.
+        UsageError: When BIRDFIELD_WATCHDOG_S is not a number of seconds.
     """
-    wanted = os.environ.get("BIRDFIELD_WATCHDOG_S")
-    if wanted is None:
+    text = os.environ.get("BIRDFIELD_WATCHDOG_S")
+    if text is None:
         manager_s = watchdog_s()
-        return None if manager_s is None else OWN_SHARE * manager_s
+        return None if manager_s is None else WATCHDOG_SHARE * manager_s
     try:
-        patience = float(wanted)
+        timeout_s = float(text)
     except ValueError:
-        patience = 0.0
-    if not 1 <= patience < 1e6:
+        timeout_s = 0.0
+    if not 1 <= timeout_s < 1e6:
         raise UsageError(
-            f"BIRDFIELD_WATCHDOG_S is {wanted!r}; expected a number of seconds from 1 on"
+            f"BIRDFIELD_WATCHDOG_S is {text!r}; expected a number of seconds from 1 on"
         )
-    return patience
+    return timeout_s
 
 
 def abort() -> None:
-    """Write where each thread is, and end the process with EXIT_STALLED."""
+    """Write the stack of each thread to stderr, and end the process with EXIT_STALLED."""
     faulthandler.dump_traceback(sys.stderr, all_threads=True)
-    os._exit(EXIT_STALLED)  # a thread that hangs would never let the interpreter end
+    os._exit(EXIT_STALLED)  # the interpreter's own exit would wait for the thread that hangs
 
 
 class LivenessMonitor:
-    """Tells the service manager and the status file of each window. Not thread-safe."""
+    """Reports the windows of a watch to the service manager and the status file.
+
+    Not thread-safe.
+    """
 
     def __init__(
         self,
         notifier: Notifier,
         folder: Path,
-        facts: Mapping[str, Any],
-        patience: float | None,
-        die: Callable[[], None] = abort,
+        status: Status,
+        timeout_s: float | None,
+        abort: Callable[[], None] = abort,
     ) -> None:
-        """Start; the first beat makes the service ready.
+        """Start to monitor; the first tick reports that the service is ready.
 
         Args:
-            notifier: To the service manager.
-            folder: Of the status file.
-            facts: What the status file tells all the time.
-            patience: In seconds without a beat, until `die`; None for ever.
-            die: Ends the process.
+            notifier: The notifier for the service manager.
+            folder: The folder of the status file.
+            status: The status before the first window.
+            timeout_s: The time without a tick after which to abort; None for never.
+            abort: Ends the process.
         """
-        self._notifier, self._folder, self.abort = notifier, folder, die
-        self._entry: dict[str, Any] = {
-            "started": _now(),
-            "windows": 0,
-            "skipped": 0,
-            "visits": 0,
-            "last": None,
-            "faults": {},
-            **facts,
-        }
-        sweep(folder)
+        self._notifier, self._folder, self._status = notifier, folder, status
+        self.abort = abort
+        remove_stale_statuses(folder)
         self._written_s = -WRITE_S
-        self._beats = 0
-        self._complained = False
+        self._write_failed = False
         self._stop = threading.Event()
         self._thread = None
-        if patience is not None:
+        if timeout_s is not None:
             self._thread = threading.Thread(
-                target=self._listen, args=(patience,), name="heart", daemon=True
+                target=self._monitor, args=(timeout_s,), name="liveness", daemon=True
             )
             self._thread.start()
 
-    def tick(self, window: Window, skipped: int, visits: int) -> None:
-        """Tell that a window is done, how many were left out, and how many visits were written."""
-        if not self._beats:
-            self._notifier.send(READY=1)
-        self._beats += 1
-        changed = dict(window.faults) != self._entry["faults"]
-        self._entry |= {
-            "windows": self._beats,
-            "skipped": skipped,
-            "visits": visits,
-            "faults": dict(window.faults),
-        }
-        decision = window.observation.decision if window.observation else None
-        if decision is not None and decision.species is not None:
-            self._entry["last"] = {
-                "species": decision.species,
-                "score": round(decision.score, 4),
-                "senses": list(decision.senses),
-                "time": _now(),
-            }
-        self._notifier.send(WATCHDOG=1, STATUS=self._words())
-        if changed or time.monotonic() - self._written_s >= WRITE_S:
+    def tick(self, window: Window, dropped: int, visits: int) -> None:
+        """Report a window.
+
+        Args:
+            window: The window that has been processed.
+            dropped: The number of windows dropped so far.
+            visits: The number of visits written so far.
+        """
+        if not self._status.windows:
+            self._notifier.send({"READY": "1"})
+        faults_changed = dict(window.faults) != self._status.faults
+        answer = _last_answer(window.observation.decision) if window.observation else None
+        self._status = replace(
+            self._status,
+            windows=self._status.windows + 1,
+            dropped=dropped,
+            visits=visits,
+            faults=dict(window.faults),
+            last=answer or self._status.last,
+        )
+        self._notifier.send({"WATCHDOG": "1", "STATUS": self._summary()})
+        if faults_changed or time.monotonic() - self._written_s >= WRITE_S:
             self._write()
 
-    def _words(self) -> str:
-        last, faults = self._entry["last"], self._entry["faults"]
+    def _summary(self) -> str:
+        """Return the status as one line for the service manager."""
+        last, faults = self._status.last, self._status.faults
+        answer = f"{last.species} at {last.time:%H:%M:%S} UTC" if last else "watching"
         lost = ", ".join(f"{name} {fault}" for name, fault in faults.items() if fault)
-        return "; ".join(
-            filter(
-                None,
-                (f"{last['species']} at {last['time'][11:19]} UTC" if last else "watching", lost),
-            )
-        )
+        return f"{answer}; {lost}" if lost else answer
 
     def _write(self) -> None:
         self._written_s = time.monotonic()
         try:
-            write_status(self._folder, {**self._entry, "updated": _now()})
+            write_status(self._folder, replace(self._status, updated=now_utc()))
         except OSError as error:
-            if not self._complained:
-                log.warning("%s: no status can be written (%s)", self._folder, error.strerror)
-            self._complained = True
+            if not self._write_failed:
+                log.warning("%s: the status cannot be written (%s)", self._folder, error.strerror)
+            self._write_failed = True
 
-    def _listen(self, patience: float) -> None:
-        missed, beats = 0, 0
-        while not self._stop.wait(patience / POLLS):
-            # Before the first beat the model is being opened, which the start's own limit bounds.
-            missed = missed + 1 if self._beats == beats and beats else 0
-            beats = self._beats
+    def _monitor(self, timeout_s: float) -> None:
+        missed, windows = 0, 0
+        while not self._stop.wait(timeout_s / POLLS):
+            # The timeout of the service's start covers the time before the first window.
+            missed = missed + 1 if self._status.windows == windows and windows else 0
+            windows = self._status.windows
             if missed >= POLLS:
                 log.critical(
-                    "the analysis stands still for %.0f s: ending, to be started again", patience
+                    "the analysis has stalled for %.0f s; this process ends so that it can be "
+                    "restarted",
+                    timeout_s,
                 )
                 self.abort()
                 return
 
     def close(self) -> None:
-        """Tell the end."""
+        """Report the end of the watch."""
         self._stop.set()
-        self._notifier.send(STOPPING=1)
+        self._notifier.send({"STOPPING": "1"})
         self._notifier.close()
-        remove_status(self._folder)
+        remove_status(self._folder, self._status.pid)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _last_answer(decision: Decision) -> LastAnswer | None:
+    if decision.species is None:
+        return None
+    score = round(decision.score, 4)
+    return LastAnswer(decision.species, score, tuple(decision.senses), now_utc())

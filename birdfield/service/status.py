@@ -1,154 +1,203 @@
-"""The status files: how each watch goes, for `birdfield status` and for whoever else looks."""
+"""Status: what a running watch reports of itself."""
 
-import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from birdfield.errors import InputError
-from birdfield.paths import cache_home
+from birdfield.service.process import is_running
+from birdfield.watch.sources import SourceInfo
 
-SERVICE_FOLDER = Path("/run/birdfield")
-WRITE_S = 10.0  # from one writing to the next, but for what changes
-STALE_S = 45.0  # not written for so long: the analysis stands still
+STALL_S = 45.0  # an analysis that has not written its status for so long has stalled
 
 
-def status_folder() -> Path:
-    """Return where this process writes: its service's, its user's, or the cache."""
-    service, user = os.environ.get("RUNTIME_DIRECTORY"), os.environ.get("XDG_RUNTIME_DIR")
-    if service:
-        return Path(service.split(":")[0])
-    return Path(user) / "birdfield" if user else cache_home()
+def now_utc() -> datetime:
+    """Return the time to the second, UTC."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
-def status_file(folder: Path, pid: int) -> Path:
-    """Name the file of a process: a user may run several watches."""
-    return folder / f"status-{pid}.json"
+@dataclass(frozen=True)
+class LastAnswer:
+    """The last window in which a species was recognised.
+
+    Attributes:
+        species: The label.
+        score: The score, 0..1.
+        senses: The senses that were used.
+        time: The time of the answer, aware.
+    """
+
+    species: str
+    score: float
+    senses: tuple[str, ...]
+    time: datetime
 
 
-def write_status(folder: Path, entry: Mapping[str, Any]) -> None:
-    """Replace the file of this process; not synced, since it means nothing after a power cut.
+@dataclass(frozen=True)
+class Status:
+    """The status of one watch.
+
+    Attributes:
+        model: The identifier of the model.
+        camera: The name of the camera; None without one.
+        microphone: The name of the microphone; None without one.
+        journal: The folder of the journal; None without one.
+        pid: The number of the process.
+        born: The start of the process, as `start_ticks` returns it.
+        started: When the watch started, aware.
+        updated: When the status was written, aware.
+        windows: The number of windows that were processed.
+        dropped: The number of windows left out because processing was late.
+        visits: The number of visits that were written.
+        faults: Why each source is not usable; None if it is.
+        last: The last answer; None before the first.
+    """
+
+    model: str
+    camera: str | None
+    microphone: str | None
+    journal: str | None
+    pid: int
+    born: int | None
+    started: datetime = field(default_factory=now_utc)
+    updated: datetime = field(default_factory=now_utc)
+    windows: int = 0
+    dropped: int = 0
+    visits: int = 0
+    faults: Mapping[str, str | None] = field(default_factory=dict)
+    last: LastAnswer | None = None
+
+    @property
+    def age_s(self) -> float:
+        """The time since the status was written."""
+        return (datetime.now(UTC) - self.updated).total_seconds()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process of the watch is running."""
+        return is_running(self.pid, self.born)
+
+    @property
+    def state(self) -> str:
+        """The state of the watch: "watching", "stalled" or "gone"."""
+        if not self.running:
+            return "gone"
+        return "stalled" if self.age_s > STALL_S else "watching"
+
+
+def initial_status(
+    model_id: str, sources: SourceInfo, journal: Path | None, pid: int, born: int | None
+) -> Status:
+    """Return the status of a watch before its first window."""
+    folder = str(journal.absolute()) if journal else None
+    return Status(model_id, sources.camera, sources.microphone, folder, pid, born)
+
+
+def to_json(status: Status) -> dict[str, Any]:
+    """Return the form of a status file; its keys are public."""
+    last = status.last
+    return {
+        "started": status.started.isoformat(),
+        "windows": status.windows,
+        "skipped": status.dropped,
+        "visits": status.visits,
+        "last": None
+        if last is None
+        else {
+            "species": last.species,
+            "score": last.score,
+            "senses": list(last.senses),
+            "time": last.time.isoformat(),
+        },
+        "faults": dict(status.faults),
+        "model": status.model,
+        "camera": status.camera,
+        "microphone": status.microphone,
+        "journal": status.journal,
+        "updated": status.updated.isoformat(),
+        "pid": status.pid,
+        "born": status.born,
+    }
+
+
+def from_json(entry: Mapping[str, Any]) -> Status:
+    """Return the status of a status file.
 
     Raises:
-        OSError: When the folder does not take it.
+        KeyError: When a key is missing.
+        TypeError: When a value has another type.
+        ValueError: When a time or the number of a process is malformed.
     """
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path = status_file(folder, os.getpid())
-    draft = path.with_suffix(".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        os.fchmod(descriptor, 0o644)  # whatever the umask: it holds no picture, sound or password
-        json.dump(
-            {**entry, "pid": os.getpid(), "born": _born(os.getpid())}, stream, ensure_ascii=False
-        )
-    os.replace(draft, path)
-
-
-def remove_status(folder: Path) -> None:
-    """Remove the file of this process at the end of its watch."""
-    with suppress(OSError):
-        status_file(folder, os.getpid()).unlink()
-
-
-def sweep(folder: Path) -> None:
-    """Remove what watches that were killed left in a folder."""
-    with suppress(OSError, ValueError, OverflowError):
-        for path in folder.glob("status-*"):
-            pid, entry = int(path.stem.partition("-")[2]), _read(path)
-            if not _lives({"pid": pid, "born": entry["born"] if entry else None}):
-                path.unlink()
-
-
-def _born(pid: int) -> int | None:
-    """Return when a process began, in ticks since the machine did; None where that is hidden.
-
-    A number of a process is given again; with its beginning it is not.
-    """
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _lives(entry: Mapping[str, Any]) -> bool:
-    """Tell whether the process that wrote an entry is there."""
-    try:
-        os.kill(entry["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # of another user
-        pass
-    return entry["born"] is None or _born(entry["pid"]) in (None, entry["born"])
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """Read a file; None when it is not one that `write_status` wrote."""
-    try:
-        entry = dict(json.loads(path.read_text(encoding="utf-8")))
-        _lives(entry), _at(entry, "started"), _at(entry, "updated")
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        return None
-    return entry
-
-
-def _at(entry: Mapping[str, Any], name: str) -> datetime:
-    return datetime.fromisoformat(entry[name])
-
-
-def read_statuses() -> list[dict[str, Any]]:
-    """Read the status of each watch that lives: of this user and of the service, the oldest first.
-
-    Returns:
-        At least one; the newest of those that are gone when none lives.
-
-    Raises:
-        InputError: When there is none at all.
-    """
-    paths = [
-        path
-        for folder in sorted({SERVICE_FOLDER, status_folder()})
-        for path in folder.glob("status-*.json")
-    ]
-    found = [entry for entry in map(_read, paths) if entry]
-    if not found:
-        raise InputError(
-            "no station is running here; start one: birdfield watch, or "
-            "sudo birdfield service install"
-        )
-    living = [entry for entry in found if _lives(entry)]
-    return sorted(
-        living or [max(found, key=lambda entry: _at(entry, "updated"))],
-        key=lambda entry: _at(entry, "started"),
+    last, faults = entry["last"], entry["faults"]
+    return Status(
+        model=_text(entry["model"]),
+        camera=_optional_text(entry["camera"]),
+        microphone=_optional_text(entry["microphone"]),
+        journal=_optional_text(entry["journal"]),
+        pid=_pid(entry["pid"]),
+        born=None if entry["born"] is None else _count(entry["born"]),
+        started=_time(entry["started"]),
+        updated=_time(entry["updated"]),
+        windows=_count(entry["windows"]),
+        dropped=_count(entry["skipped"]),
+        visits=_count(entry["visits"]),
+        faults={_text(name): _optional_text(fault) for name, fault in dict(faults).items()},
+        last=None if last is None else _last_answer(last),
     )
 
 
-def age_s(entry: Mapping[str, Any]) -> float:
-    """Return how long ago a status was written."""
-    return (datetime.now(UTC) - _at(entry, "updated")).total_seconds()
+def _last_answer(entry: Mapping[str, Any]) -> LastAnswer:
+    senses = tuple(_text(sense) for sense in entry["senses"])
+    return LastAnswer(_text(entry["species"]), float(entry["score"]), senses, _time(entry["time"]))
 
 
-def state_of(entry: Mapping[str, Any]) -> str:
-    """Say "watching", "stalled" or "gone" of what a status file tells."""
-    if not _lives(entry):
-        return "gone"
-    return "stalled" if age_s(entry) > STALE_S else "watching"
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value
 
 
-def status_lines(entry: Mapping[str, Any]) -> list[str]:
-    """Write a status for a person."""
-    last = entry["last"]
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _pid(value: object) -> int:
+    pid = _count(value)
+    if pid < 1:  # os.kill would mean a group of processes
+        raise ValueError(f"{pid} is not the number of a process")
+    return pid
+
+
+def _time(value: object) -> datetime:
+    time = datetime.fromisoformat(_text(value))
+    if time.tzinfo is None:
+        raise ValueError(f"{value!r} has no UTC offset")
+    return time
+
+
+def status_lines(status: Status) -> list[str]:
+    """Return a status as lines of text."""
+    last = status.last
+    answer = (
+        f"{last.species} {last.score:.2f} at {last.time.isoformat()}" if last else "nothing yet"
+    )
     lines = [
-        f"{state_of(entry)} since {entry['started']}, process {entry['pid']}, updated "
-        f"{age_s(entry):.0f} s ago",
-        f"windows: {entry['windows']}, skipped: {entry['skipped']}, model {entry['model']}",
-        "last: "
-        + (f"{last['species']} {last['score']:.2f} at {last['time']}" if last else "nothing yet"),
+        f"{status.state} since {status.started.isoformat()}, process {status.pid}, updated "
+        f"{status.age_s:.0f} s ago",
+        f"windows: {status.windows}, dropped: {status.dropped}, model {status.model}",
+        f"last: {answer}",
     ]
-    for name, fault in entry["faults"].items():
-        lines.append(f"{name} {entry[name]}: {fault or 'usable'}")
-    if entry["journal"]:
-        lines.append(f"journal: {entry['journal']}, visits: {entry['visits']}")
+    sources = {"camera": status.camera, "microphone": status.microphone}
+    lines += [
+        f"{name} {sources.get(name)}: {fault or 'usable'}" for name, fault in status.faults.items()
+    ]
+    if status.journal:
+        lines.append(f"journal: {status.journal}, visits: {status.visits}")
     return lines

@@ -1,4 +1,4 @@
-"""The systemd unit of a station: what it runs, as whom, and what it may touch."""
+"""Systemd unit: the command, the user and the permissions of a station."""
 
 import grp
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ NAME = "birdfield.service"
 MARK = "# Written by birdfield service install."
 FOLDER = Path("/etc/systemd/system")
 WATCHDOG_S = 60
-GROUPS = ("video", "audio", "render")  # cameras, microphones, what libcamera copies with
+GROUPS = ("video", "audio", "render")  # cameras, microphones, libcamera's copies
 DEVICES = ("char-video4linux", "char-media", "char-alsa", "char-dma_heap", "char-drm")
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a unit is about.
+    """The facts of a unit.
 
     Attributes:
         program: The command line before `watch`.
-        user: Whom it runs as.
-        config: The configuration.
-        journal: The only folder that it may write to.
+        user: The user that the station runs as.
+        config: The path of the configuration.
+        journal: The folder of the journal, the only one that the station may write to.
     """
 
     program: tuple[str, ...]
@@ -32,7 +32,11 @@ class Service:
 
 
 def quoted(text: str) -> str:
-    """Write a word as systemd reads it; raises UsageError when that cannot be."""
+    """Return a word quoted for a unit.
+
+    Raises:
+        UsageError: When the word has control characters.
+    """
     if not text.isprintable():
         raise UsageError(
             f"{text!r} cannot stand in a unit; expected a path without control characters"
@@ -42,26 +46,26 @@ def quoted(text: str) -> str:
 
 
 def existing_groups() -> list[str]:
-    """Return the groups of devices that this machine has: systemd refuses others."""
+    """Return the groups of GROUPS that this machine has, since systemd refuses others."""
     return [each.gr_name for each in grp.getgrall() if each.gr_name in GROUPS]
 
 
 def unit_text(service: Service) -> str:
-    """Write the unit."""
+    """Return the text of the unit."""
     command = " ".join(
         map(
             quoted, (*service.program, "--log", "systemd", "watch", "--config", str(service.config))
         )
     )
     devices = "\n".join(f"DeviceAllow={device} rw" for device in DEVICES)
-    # A path of this setting is not subject to $, and is relative to nothing.
+    # In the path of ReadWritePaths, systemd expands no variable.
     journal = quoted(str(service.journal)).replace("$$", "$")
     return f"""{MARK}
 [Unit]
 Description=birdfield: birds by sight and by sound
 Wants=network-online.target
 After=network-online.target time-sync.target sound.target
-# A station has nobody beside it: it is started again for ever.
+# Nobody attends a station, so that it restarts without a limit.
 StartLimitIntervalSec=0
 
 [Service]
@@ -71,14 +75,14 @@ ExecStart={command}
 ExecReload=/bin/kill -HUP $MAINPID
 User={service.user}
 SupplementaryGroups={" ".join(existing_groups())}
-# One sign of life a window; without, the analysis stands still.
+# The station reports each window; without reports it has stalled.
 WatchdogSec={WATCHDOG_S}
 TimeoutStartSec=180
 Restart=always
 RestartSec=10
-# What the configuration or a missing package forbids, no restart allows.
+# A restart does not help against an error in the configuration or a missing package.
 RestartPreventExitStatus={EXIT_USAGE} {EXIT_MISSING}
-# Answers go nowhere: visits are in the journal, and the log.
+# Answers are discarded; visits are in the journal and in the log.
 StandardOutput=null
 StandardError=journal
 RuntimeDirectory=birdfield

@@ -1,4 +1,4 @@
-"""The service: notify protocol, watchdog, unit, and the commands around them."""
+"""Service: notifications, watchdog, status files, unit, and the commands for them."""
 
 import json
 import logging
@@ -17,20 +17,22 @@ import soundfile
 from command_line import assert_refused, run
 from devices import wait_for
 from recorder_scene import window
-from supervisor import live
+from service_manager import run_once
 
 from birdfield.commands.log_format import FORMATS
 from birdfield.errors import UsageError
 from birdfield.model.audio_specs import YAMNET
-from birdfield.service import status, unit
-from birdfield.service.liveness import LivenessMonitor, patience_s
+from birdfield.service import status_files, unit
+from birdfield.service.liveness import LivenessMonitor, stall_timeout_s
+from birdfield.service.process import start_ticks
 from birdfield.service.sd_notify import Notifier, watchdog_s
+from birdfield.service.status import initial_status
 from birdfield.service.unit import Service, quoted, unit_text
+from birdfield.watch.sources import SourceInfo
 
 ROOT = Path(__file__).parents[2]
 
-# Runs a watch whose analysis, or all of whose process, hangs at its third window, unless it did so
-# before.
+# A watch whose analysis, or whose whole process, hangs at its third window, but only once.
 HANGING = """
 import os, pathlib, signal, sys, threading
 from birdfield.watch import scene
@@ -56,7 +58,7 @@ main()
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds of noise: seven windows."""
+    """Return the path of 20 s of noise: seven windows."""
     path = tmp_path_factory.mktemp("song") / "song.wav"
     sound = np.random.default_rng(0).normal(0, 0.1, 20 * YAMNET.rate_hz).clip(-1, 1)
     soundfile.write(path, sound, YAMNET.rate_hz)
@@ -64,7 +66,7 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def hanging(what: str, model: Path, song: Path, folder: Path) -> list[str]:
-    """Return the command of a watch of which something hangs once."""
+    """Return the command of a watch whose "analysis" or "process" hangs once."""
     return [
         sys.executable,
         "-c",
@@ -85,85 +87,86 @@ def hanging(what: str, model: Path, song: Path, folder: Path) -> list[str]:
 def test_a_stalled_analysis_thread_ends_in_a_restart(
     toy_bundle: Path, song: Path, tmp_path: Path
 ) -> None:
-    """The watch ends itself before the manager's patience ends; its second life is whole."""
+    """The watch ends itself before the manager's timeout, and its second run is complete."""
     command = hanging("analysis", toy_bundle, song, tmp_path)
-    first = live(command, tmp_path, 8.0, environment={"BIRDFIELD_WATCHDOG_S": "2"})
-    assert first.ready and first.signs() == 2 and not first.bitten
-    assert first.exit_code == 4 and "the analysis stands still for 2 s" in first.log
-    assert "in hang" in first.log  # where it stood
-    second = live(command, tmp_path, 30.0)
-    assert second.exit_code == 0 and second.signs() >= 7 and "STOPPING" in second.told[-1]
-    assert "watching" in second.told[1]["STATUS"]
+    first = run_once(command, tmp_path, 8.0, environment={"BIRDFIELD_WATCHDOG_S": "2"})
+    assert first.ready and first.watchdog_count == 2 and not first.killed
+    assert first.exit_code == 4 and "the analysis has stalled for 2 s" in first.log
+    assert "in hang" in first.log, "the stack trace"
+    second = run_once(command, tmp_path, 30.0)
+    assert second.exit_code == 0 and second.watchdog_count >= 7
+    assert "STOPPING" in second.messages[-1]
+    assert "watching" in second.messages[1]["STATUS"]
 
 
-def test_a_process_that_hangs_as_a_whole_is_bitten(
+def test_the_manager_kills_a_process_that_hangs_as_a_whole(
     toy_bundle: Path, song: Path, tmp_path: Path
 ) -> None:
-    """Not even its own watchdog runs then; the manager's does."""
-    life = live(hanging("process", toy_bundle, song, tmp_path), tmp_path, 2.0)
-    assert life.ready and life.signs() == 2 and life.bitten and life.exit_code == -9
+    """Its own monitor does not run then, but the manager's watchdog does."""
+    run = run_once(hanging("process", toy_bundle, song, tmp_path), tmp_path, 2.0)
+    assert run.ready and run.watchdog_count == 2 and run.killed and run.exit_code == -9
 
 
-def heart(
-    folder: Path, patience: float | None = None, died: list[int] | None = None
+def start_monitor(
+    folder: Path, timeout_s: float | None = None, aborts: list[int] | None = None
 ) -> LivenessMonitor:
-    facts = {"model": "a1b2", "camera": "rtsp://***@h/", "microphone": "ear", "journal": None}
-    return LivenessMonitor(
-        Notifier(None),
-        folder,
-        facts,
-        patience,
-        lambda: died.append(1) if died is not None else None,
-    )
+    """Start a monitor of this process that adds to `aborts` instead of ending it."""
+    pid = os.getpid()
+    sources = SourceInfo("rtsp://***@h/", "ear")
+    status = initial_status("a1b2", sources, None, pid, start_ticks(pid))
+
+    def abort() -> None:
+        if aborts is not None:
+            aborts.append(1)
+
+    return LivenessMonitor(Notifier(None), folder, status, timeout_s, abort)
 
 
-def test_a_heart_that_beats_lives_and_one_that_stops_dies(tmp_path: Path) -> None:
-    died: list[int] = []
-    beating = heart(tmp_path, 1.2, died)
+def test_a_monitor_aborts_when_its_ticks_stop(tmp_path: Path) -> None:
+    aborts: list[int] = []
+    monitor = start_monitor(tmp_path, 1.2, aborts)
     for number in range(30):
-        beating.tick(window(number, seen=0), 0, 0)
-        assert not beating._stop.wait(0.05)
-    assert not died
-    wait_for(lambda: died == [1], "the end")
-    beating.close()
+        monitor.tick(window(number, seen=0), 0, 0)
+        assert not monitor._stop.wait(0.05)
+    assert not aborts
+    wait_for(lambda: aborts == [1], "the abort")
+    monitor.close()
 
 
-def test_the_status_file_tells_how_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_status_file_describes_its_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert_refused(run("status"), 1, "no station is running here; start one")
-    beating = heart(status.status_folder())
-    beating.tick(window(0, seen=60, faults={"camera": None, "microphone": "silent"}), 3, 5)
+    monitor = start_monitor(status_files.status_folder())
+    monitor.tick(window(0, seen=60, faults={"camera": None, "microphone": "silent"}), 3, 5)
     lines = run("status").stdout.splitlines()
     assert lines[0].startswith("watching since") and lines[2].startswith("last: Robin 0.99 at")
-    assert "skipped: 3" in lines[1] and "microphone ear: silent" in lines
+    assert "dropped: 3" in lines[1] and "microphone ear: silent" in lines
     entry = json.loads(run("status", "--json").stdout)
     assert entry["state"] == "watching" and entry["visits"] == 5
-    path = status.status_file(status.status_folder(), os.getpid())
+    path = status_files.status_file(status_files.status_folder(), os.getpid())
     assert path.stat().st_mode & 0o777 == 0o644
     old = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
     path.write_text(json.dumps({**entry, "updated": old}))
     assert run("status").exit_code == 4
     path.write_text(json.dumps({**entry, "pid": 2**22 + 1}))
     assert run("status").exit_code == 1 and run("status").stdout.startswith("gone since")
-    beating.close()
+    monitor.close()
     assert not path.exists()
 
 
-def test_each_watch_has_a_status_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two that live are told, the older first; what is gone is not, and goes at the next start.
+def test_each_watch_has_its_own_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two watches are running, and are listed by age; the others are not listed.
 
-    A process that got the number of another one that is gone is not that one.
+    One of the others has ended, and the number of the other one belongs to a new process.
     """
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    folder = status.status_folder()
-    beating = heart(folder)
-    beating.tick(window(0, seen=60), 0, 0)
+    folder = status_files.status_folder()
+    monitor = start_monitor(folder)
+    monitor.tick(window(0, seen=60), 0, 0)
     own = json.loads(run("status", "--json").stdout)
     with subprocess.Popen(["sleep", "60"]) as other:
         for pid, born in ((other.pid, None), (2**22 + 1, 7), (os.getppid(), own["born"] + 1)):
-            status.status_file(folder, pid).write_text(
+            status_files.status_file(folder, pid).write_text(
                 json.dumps(
                     {
                         **own,
@@ -175,19 +178,19 @@ def test_each_watch_has_a_status_of_its_own(
                     }
                 )
             )
-        told = [json.loads(line) for line in run("status", "--json").stdout.splitlines()]
-        assert [entry["pid"] for entry in told] == [other.pid, os.getpid()]
+        listed = [json.loads(line) for line in run("status", "--json").stdout.splitlines()]
+        assert [entry["pid"] for entry in listed] == [other.pid, os.getpid()]
         shown = run("status")
         assert shown.exit_code == 0 and shown.stdout.count("watching since") == 2
         assert "journal: /second, visits: 0\n\nwatching" in shown.stdout
-        status.sweep(folder)
+        status_files.remove_stale_statuses(folder)
         assert {path.name for path in folder.iterdir()} == {
             f"status-{other.pid}.json",
             f"status-{os.getpid()}.json",
         }
         other.kill()
     assert json.loads(run("status", "--json").stdout)["pid"] == os.getpid()
-    beating.close()
+    monitor.close()
     assert run("status").exit_code == 1
 
 
@@ -201,28 +204,29 @@ def test_each_watch_has_a_status_of_its_own(
         '{"pid": 1}',
         '{"pid": "x", "born": 1}',
         '{"pid": 1e9, "born": 1}',
+        "[" * 100_000,
     ],
 )
-def test_what_is_no_status_is_passed_over(
+def test_a_malformed_status_file_is_ignored(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    status.status_folder().mkdir()
-    path = status.status_file(status.status_folder(), 2**22 + 1)
+    status_files.status_folder().mkdir()
+    path = status_files.status_file(status_files.status_folder(), 2**22 + 1)
     path.write_text(text)
     assert_refused(run("status"), 1, "no station is running here; start one")
-    status.sweep(status.status_folder())
+    status_files.remove_stale_statuses(status_files.status_folder())
     assert not path.exists()
 
 
-def test_a_status_that_cannot_be_written_stops_nothing(
+def test_a_status_that_cannot_be_written_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    beating = heart(tmp_path / "file")
-    beating.tick(window(0), 0, 0)
-    beating.close()
-    assert "no status can be written (File exists)" in caplog.text
+    monitor = start_monitor(tmp_path / "file")
+    monitor.tick(window(0), 0, 0)
+    monitor.close()
+    assert "the status cannot be written (File exists)" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -235,7 +239,7 @@ def test_a_status_that_cannot_be_written_stops_nothing(
         ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}, 2.0),
     ],
 )
-def test_the_watchdog_is_the_one_that_is_meant(
+def test_the_watchdog_timeout_is_that_of_this_process(
     environment: dict[str, str], expected: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("WATCHDOG_USEC", "WATCHDOG_PID", "BIRDFIELD_WATCHDOG_S"):
@@ -243,10 +247,10 @@ def test_the_watchdog_is_the_one_that_is_meant(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert watchdog_s() == expected
-    assert patience_s() == (None if expected is None else 1.5)
+    assert stall_timeout_s() == (None if expected is None else 1.5)
     monkeypatch.setenv("BIRDFIELD_WATCHDOG_S", "soon")
     with pytest.raises(UsageError, match="BIRDFIELD_WATCHDOG_S is 'soon'; expected a number"):
-        patience_s()
+        stall_timeout_s()
 
 
 @pytest.mark.parametrize(
@@ -261,7 +265,7 @@ def test_the_watchdog_is_the_one_that_is_meant(
         ),
     ],
 )
-def test_the_log_has_three_forms(form: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_has_three_formats(form: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     monkeypatch.setenv("TZ", "UTC")
@@ -274,7 +278,7 @@ def test_the_log_has_three_forms(form: str, line: str, monkeypatch: pytest.Monke
     time.tzset()
 
 
-def test_an_unknown_form_of_the_log_is_refused() -> None:
+def test_an_unknown_log_format_is_refused() -> None:
     assert_refused(run("--log", "xml", "devices"), 2, "log format is 'xml'; expected one of plain")
 
 
@@ -289,7 +293,7 @@ exit 0
 
 @pytest.fixture
 def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in for systemctl: a program that notes how it was called. Gives its folder."""
+    """Put a program that records its arguments in place of systemctl; return its folder."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "systemctl").write_text(SYSTEMCTL.format(folder=folder))
@@ -305,7 +309,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_service_is_installed_told_of_and_removed(
+def test_a_service_is_installed_shown_and_removed(
     systemctl: Path, config: Path, tmp_path: Path
 ) -> None:
     units = tmp_path / "units"
@@ -330,25 +334,25 @@ def test_a_service_is_installed_told_of_and_removed(
     ]
 
 
-def test_what_leads_to_the_journal_is_the_users_too(
+def test_the_parents_of_the_journal_belong_to_the_user(
     systemctl: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By root, each folder that is made gets the user and the user's own group, not root's."""
+    """Each folder that root creates gets the user and the user's primary group."""
     config.write_text('[journal]\nfolder = "birds/garden"')
-    given: list[tuple[Path, str, int]] = []
+    owners: list[tuple[Path, str, int]] = []
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("shutil.chown", lambda *all: given.append(all))
+    monkeypatch.setattr("shutil.chown", lambda *arguments: owners.append(arguments))
     done = run("service", "install", "--user", "daemon", "--config", config, "--unit-dir", tmp_path)
     assert done.exit_code == 0, done.output
     group = pwd.getpwnam("daemon").pw_gid
-    assert given == [
+    assert owners == [
         (tmp_path / "birds", "daemon", group),
         (tmp_path / "birds" / "garden", "daemon", group),
     ]
     assert (tmp_path / "birds" / "garden").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_cannot_be_installed_is_refused(
+def test_a_service_that_cannot_be_installed_is_refused(
     systemctl: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units = tmp_path / "units"
@@ -377,8 +381,8 @@ def test_words_are_quoted_for_systemd() -> None:
         quoted("/home/x\nExecStartPre=/bin/evil")
 
 
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    """By systemd-analyze, where it is installed: no complaint, and little that it may do."""
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    """If systemd-analyze is installed, it must find no error and few permissions."""
     text = unit_text(
         Service(
             (sys.executable, "-m", "birdfield"),
@@ -419,10 +423,10 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert rated.returncode == 0, rated.stdout[-200:]
 
 
-def test_the_container_is_built_of_what_is_there_and_has_no_root() -> None:
-    """What COPY names exists and is let through; the rest is hadolint's."""
+def test_the_container_has_its_sources_and_does_not_run_as_root() -> None:
+    """Each source of COPY exists and passes .dockerignore; hadolint checks the rest."""
     text = (ROOT / "Dockerfile").read_text()
-    let_through = {
+    passed = {
         line[1:]
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
@@ -433,7 +437,7 @@ def test_the_container_is_built_of_what_is_there_and_has_no_root() -> None:
         if line.startswith("COPY ") and "--from" not in line
         for word in line.split()[1:-1]
     }
-    assert sources == let_through and all((ROOT / name).exists() for name in sources)
+    assert sources == passed and all((ROOT / name).exists() for name in sources)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert {package.partition("/")[0] for package in packages} <= sources
