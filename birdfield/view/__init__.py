@@ -1,1 +1,1 @@
-"""View: the live picture of a watched scene on a terminal."""
+"""View: a watched scene on the terminal."""

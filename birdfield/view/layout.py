@@ -1,4 +1,4 @@
-"""A view as it is drawn on a terminal, by Rich; 80 columns and 24 lines are enough."""
+"""Layout: draws a view with Rich; a terminal of 80 columns and 24 lines is enough."""
 
 import time
 from collections.abc import Iterable
@@ -24,38 +24,45 @@ from birdfield.recognise.decide import Decision
 from birdfield.view.sound_meter import BANDS, COLUMN_S, FLOOR_DB, Level
 from birdfield.view.state import Health, Sighting, View
 
-STRIP_LINES = BANDS // 2  # a line of half blocks shows two bands
-SOUND_LINES = STRIP_LINES + 3
-LOW = 20  # lines of a terminal that has no room for the strip
-NOW_S = 6.0  # an answer older than that is not what there is now
-BAR = 16  # columns
+SPECTRUM_LINES = BANDS // 2  # a line of half blocks shows two bands
+SOUND_LINES = SPECTRUM_LINES + 3
+MIN_SPECTRUM_LINES = 20  # a lower terminal has no room for the spectrum
+RECENT_S = 6.0  # an older answer is no longer shown as present
+BAR_COLUMNS = 8
 LOUD_DB, CLIPPED_DB = -20.0, -0.5
-HOT_C = 68.0
-SHADES = " ░▒▓█"  # where a terminal has no colours
-# Dark to bright, even to those who see no red or no green: points of the colour map "viridis".
+WARM_C = 68.0  # from here on the temperature is red
+SHADES = " ░▒▓█"  # for a terminal without colours
+# From dark to bright, also for colour-blind readers: points of the colour map "viridis".
 RAMP = np.array([(20, 20, 30), (68, 40, 110), (49, 104, 142), (53, 183, 121), (253, 231, 37)])
 COLOURS = [
     Color.from_rgb(*(np.interp(place, range(len(RAMP)), RAMP[:, part]) for part in range(3)))
     for place in np.linspace(0, len(RAMP) - 1, 12)
-]  # few: terminals are slow to change
+]  # few, because a change of colour is slow on a terminal
 AGREEMENT = {
     "agree": ("sight and sound agree", "green"),
     "disagree": ("sight and sound disagree", "yellow"),
 }
-ALONE = {Sense.IMAGE: "by sight alone", Sense.AUDIO: "by sound alone"}
-BY = {Sense.IMAGE: "seen", Sense.AUDIO: "heard", Sense.BOTH: "seen, heard"}
+SINGLE = {Sense.IMAGE: "by sight alone", Sense.AUDIO: "by sound alone"}
+SENSES_TEXT = {Sense.IMAGE: "seen", Sense.AUDIO: "heard", Sense.BOTH: "seen, heard"}
 
 
 def draw(view: View, width: int, height: int, colours: bool) -> RenderableType:
-    """Draw a view for a terminal of so many columns and lines."""
+    """Return a view for a terminal.
+
+    Args:
+        view: The state of the scene.
+        width: The columns of the terminal.
+        height: The lines of the terminal.
+        colours: Whether the terminal has colours.
+    """
     layout = Layout()
     inner = width - 4
     parts = [Layout(_title(view, width), size=1)]
     if view.microphone is not None:
-        level, strip = view.microphone.shown()
+        level, spectrum = view.microphone.measured()
         meter = _meter(level, inner)
-        if height >= LOW:
-            sound = Group(*_strip(strip[-inner:], colours), meter)
+        if height >= MIN_SPECTRUM_LINES:
+            sound = Group(*_spectrum(spectrum[-inner:], colours), meter)
             parts.append(
                 Layout(_panel(sound, f"Sound, the last {inner * COLUMN_S:.0f} s"), size=SOUND_LINES)
             )
@@ -69,7 +76,7 @@ def draw(view: View, width: int, height: int, colours: bool) -> RenderableType:
     parts += [
         middle,
         Layout(_panel(_health(view.health()), "Station"), size=4),
-        Layout(_messages(view.messages), size=2 if height >= LOW else 1),
+        Layout(_messages(view.messages), size=2 if height >= MIN_SPECTRUM_LINES else 1),
     ]
     layout.split_column(*parts)
     return layout
@@ -96,13 +103,13 @@ def _title(view: View, width: int) -> Text:
     return left.append(right.rjust(width - left.cell_len), "bright_black")
 
 
-def _strip(strip: NDArray[np.float32], colours: bool) -> Iterable[Text]:
-    """Draw float32 [columns, BANDS] as lines of text, the highest band on top.
+def _spectrum(spectrum: NDArray[np.float32], colours: bool) -> Iterable[Text]:
+    """Return a spectrum, float32 [columns, BANDS], as lines, the highest band on top.
 
-    What is there most of the time is dark, however loud it is.
+    The median is dark, so that a song is visible above a steady noise.
     """
-    usual = float(np.median(strip))
-    shares = np.clip((strip - usual) / max(1 - usual, 0.1), 0, 1)
+    median = float(np.median(spectrum))
+    shares = np.clip((spectrum - median) / max(1 - median, 0.1), 0, 1)
     rows = np.rint(shares * (len(COLOURS) - 1)).astype(int).T[::-1].tolist()
     for upper, lower in zip(rows[::2], rows[1::2], strict=True):
         line = Text(no_wrap=True)
@@ -127,13 +134,13 @@ def _meter(level: Level, width: int) -> Text:
     colour = (
         "red" if level.peak_db >= CLIPPED_DB else "yellow" if level.rms_db >= LOUD_DB else "green"
     )
-    told = "clipped" if level.peak_db >= CLIPPED_DB else f"peak {level.peak_db:.0f} dB"
+    peak = "clipped" if level.peak_db >= CLIPPED_DB else f"peak {level.peak_db:.0f} dB"
     return Text.assemble(
         ("level ", "bright_black"),
         ("━" * filled, colour),
         ("─" * (bar - filled), "bright_black"),
         f" {level.rms_db:4.0f} dB, ",
-        f"{told:<12}",
+        f"{peak:<12}",
         no_wrap=True,
     )
 
@@ -142,19 +149,19 @@ def _now(view: View) -> RenderableType:
     decision = view.decision
     if decision is None:
         return Text("Nothing yet: nothing moved, no bird was heard.", "bright_black")
-    if view.idle_s >= NOW_S:
+    if view.quiet_s >= RECENT_S:
         name = view.names.common(decision.species) if decision.species else "unknown"
         return Text.assemble(
             ("Nothing moves, no bird is heard.\n\n", "bright_black"),
             ("Before: ", "bright_black"),
             name,
-            (f", {view.idle_s:.0f} s ago", "bright_black"),
+            (f", {view.quiet_s:.0f} s ago", "bright_black"),
         )
     return Group(_answer(decision, view.names), _top(decision, view.names), _agreement(decision))
 
 
 class _Name:
-    """A species' name in a line of its own, with the scientific one beside where that fits."""
+    """The name of a species on one line, with the scientific name where it fits."""
 
     def __init__(
         self, names: Names, species: str, scientific: str | None = None, style: str = ""
@@ -181,17 +188,17 @@ def _answer(decision: Decision, names: Names) -> RenderableType:
 def _top(decision: Decision, names: Names) -> Table:
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(width=BAR // 2, no_wrap=True)
+    table.add_column(width=BAR_COLUMNS, no_wrap=True)
     table.add_column(width=4, justify="right")
     for species, score in decision.top:
         table.add_row(
-            _Name(names, species), Text("━" * round(score * BAR / 2), "green"), f"{score:.2f}"
+            _Name(names, species), Text("━" * round(score * BAR_COLUMNS), "green"), f"{score:.2f}"
         )
     return table
 
 
 def _agreement(decision: Decision) -> Text:
-    words, style = AGREEMENT.get(decision.agreement, (ALONE.get(decision.senses[0], ""), "cyan"))
+    words, style = AGREEMENT.get(decision.agreement, (SINGLE.get(decision.senses[0], ""), "cyan"))
     return Text(words, style)
 
 
@@ -211,7 +218,7 @@ def _recent(sightings: tuple[Sighting, ...], names: Names, lines: int) -> Render
     table.add_column(no_wrap=True, style="bright_black")
     for each in sightings[:lines]:
         name = _Name(names, each.species, each.scientific) if each.species else "undecided"
-        table.add_row(f"{each.time:%H:%M}", name, BY[each.senses])
+        table.add_row(f"{each.time:%H:%M}", name, SENSES_TEXT[each.senses])
     return table
 
 
@@ -220,20 +227,20 @@ def _health(health: Health) -> Text:
     for name in ("camera", "microphone"):
         fault = health.faults.get(name)
         style = "bright_black" if name not in health.faults else "red" if fault else "green"
-        told = "none" if name not in health.faults else fault or "ok"
-        text.append(f"{name} ").append(f"{told}   ", style)
+        state = "none" if name not in health.faults else fault or "ok"
+        text.append(f"{name} ").append(f"{state}   ", style)
     if health.celsius is not None:
-        text.append(f"{health.celsius:.0f} °C   ", "red" if health.celsius >= HOT_C else "")
+        text.append(f"{health.celsius:.0f} °C   ", "red" if health.celsius >= WARM_C else "")
     if health.memory_mb is not None:
         text.append(f"{health.memory_mb:.0f} MB")
-    text.append(f"\nwindows {health.windows}, of which idle {health.idle};   ")
-    for word, count in (("skipped, late", health.skipped), ("rested, hot", health.rested)):
+    text.append(f"\nwindows {health.windows}, quiet {health.quiet}   ")
+    for word, count in (("dropped", health.dropped), ("throttled", health.throttled)):
         text.append(f"{word} {count}   ", "yellow" if count else "")
     return text
 
 
 def _messages(messages: Iterable[str]) -> Text:
-    # A layout draws a placeholder for what is empty.
+    # A layout draws a placeholder in place of an empty text.
     return Text(
         "\n".join(f" {line}" for line in list(messages)[-2:]) or " ",
         "bright_black",

@@ -1,11 +1,11 @@
-"""What a person who watches a scene is shown: kept while its windows pass."""
+"""View state: what a terminal shows of a scene, kept up to date window by window."""
 
 import logging
 import os
 import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,23 +18,24 @@ from birdfield.recognise.decide import Decision
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.watch import thermal
 from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.source_faults import Faults
 from birdfield.watch.window import Window
 
-RECENT = 50  # visits or answers that are listed, at most
-MESSAGES = 50  # of the log that are kept
+MAX_RECENT = 50  # visits or answers
+MAX_MESSAGES = 50  # lines of the log
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A line of the list of who came: a visit of the journal, or without one an answer.
+    """A line of the list of birds: a visit of the journal, or an answer without a journal.
 
     Attributes:
-        time: When, aware, local.
+        time: The start of the visit or the time of the answer, aware, local.
         species: The label; None when the visit is undecided.
-        scientific: Its scientific name, where the journal has it.
-        senses: "image", "audio" or "both".
+        scientific: The scientific name, if the journal has it.
+        senses: The senses that were used.
     """
 
     time: datetime
@@ -45,30 +46,45 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Health:
-    """How the station does; None is not known.
+    """The condition of the station.
 
     Attributes:
-        faults: Why "camera" and "microphone" are of no use, None where one is; as far as there
-            are such.
-        skipped: Windows left out because processing was late.
-        rested: Windows left out because the machine was hot.
-        idle: Windows in which nothing moved and nothing was heard.
-        windows: All that were looked at.
-        celsius: Of the machine.
-        memory_mb: Of this process.
+        faults: Why each of the scene's sources is not usable; None if it is.
+        windows: The number of windows that were processed.
+        quiet: The number of these in which nothing moved and no bird was heard.
+        dropped: The number of windows left out because processing was late.
+        throttled: The number of windows left out because the machine was hot.
+        celsius: The temperature of the machine; None where it is not known.
+        memory_mb: The resident memory of this process; None where it is not known.
     """
 
-    faults: Mapping[str, str | None]
-    skipped: int
-    rested: int
-    idle: int
+    faults: Faults
     windows: int
+    quiet: int
+    dropped: int
+    throttled: int
     celsius: float | None
     memory_mb: float | None
 
 
 class View:
-    """A scene as it is watched; `take` belongs to one thread, all else is read from another."""
+    """The state of a scene that is watched.
+
+    One thread calls `windows` or `add`; another thread may read the attributes.
+
+    Attributes:
+        model: The name of the model.
+        microphone: The microphone of the scene, or None.
+        names: The names of the species.
+        began_s: The start of the view, by the monotonic clock.
+        time: The time of the newest window, aware.
+        decision: The newest decision; None before the first.
+        quiet_s: The scene time since the newest decision.
+        answers: The number of decisions.
+        recent: The newest visits of today, or the newest answers, the newest first.
+        today: The number of visits of today, or of answers, by species; None is undecided.
+        messages: The newest lines of the log.
+    """
 
     def __init__(
         self,
@@ -78,61 +94,61 @@ class View:
         journal: Journal | None,
         names: Names = LABELS,
     ) -> None:
-        """Watch over a scene's windows.
+        """Prepare to follow a scene.
 
         Args:
-            scene: About to be watched.
-            model: What to call its model.
-            microphone: Its microphone, or None.
-            journal: Of its visits, open for reading in the thread that calls `take`, or None.
-            names: By which species are shown.
+            scene: The scene, before it is watched.
+            model: The name of the model.
+            microphone: The microphone of the scene, or None.
+            journal: The journal of the scene, open for reading in the thread that calls `add`,
+                or None.
+            names: The names of the species.
         """
         self._scene, self.model, self.microphone, self._journal = scene, model, microphone, journal
         self.names = names
         self.began_s = time.monotonic()
         self.time = datetime.now(UTC)
-        self.scene_s = 0.0
-        self.decision: Decision | None = None  # the newest
-        self.idle_s = 0.0  # of the scene, since the newest
+        self.decision: Decision | None = None
+        self.quiet_s = 0.0
         self.answers = 0
-        self.recent: tuple[Sighting, ...] = ()  # the newest first
-        self.today: Counter[str | None] = Counter()  # by species; None is undecided
-        self.messages: deque[str] = deque(maxlen=MESSAGES)
-        self._faults: Mapping[str, str | None] = {}
+        self.recent: tuple[Sighting, ...] = ()
+        self.today: Counter[str | None] = Counter()
+        self.messages: deque[str] = deque(maxlen=MAX_MESSAGES)
+        self._faults: Faults = {}
         self._windows = 0
         self._decided_s = 0.0
-        self._shown: tuple[int, datetime] | None = None  # the journal's version and day
-        self._unread = False  # the journal, the last time
+        self._journal_state: tuple[int, datetime] | None = None  # its version, and the day shown
+        self._read_failed = False
 
     @property
     def has_journal(self) -> bool:
-        """Whether `recent` and `today` are visits."""
+        """Whether `recent` and `today` are visits of a journal."""
         return self._journal is not None
 
     def windows(self) -> Iterator[Window]:
-        """Yield the scene's windows, each taken."""
+        """Watch the scene, and yield each window after it has been added."""
         for window in self._scene.windows():
-            self.take(window)
+            self.add(window)
             yield window
 
-    def take(self, window: Window) -> None:
-        """Take the next window."""
+    def add(self, window: Window) -> None:
+        """Add the next window."""
         self._windows += 1
-        self.time, self.scene_s, self._faults = window.time, window.end_s, window.faults
+        self.time, self._faults = window.time, window.faults
         if window.observation is not None:
             self._decided_s = window.end_s
-            self._answer(window.time, window.observation.decision)
-        self.idle_s = window.end_s - self._decided_s
+            self._add_decision(window.time, window.observation.decision)
+        self.quiet_s = window.end_s - self._decided_s
         if self._journal is not None:
             try:
                 self._read(self._journal)
-                self._unread = False
+                self._read_failed = False
             except sqlite3.Error as error:  # such as on a worn card
-                if not self._unread:
-                    log.warning("the journal cannot be read (%s); what is shown is old", error)
-                self._unread = True
+                if not self._read_failed:
+                    log.warning("the journal cannot be read (%s); the visits shown are old", error)
+                self._read_failed = True
 
-    def _answer(self, now: datetime, decision: Decision) -> None:
+    def _add_decision(self, now: datetime, decision: Decision) -> None:
         before, self.decision = self.decision, decision
         self.answers += 1
         if self._journal is None and decision.species is not None:
@@ -140,17 +156,17 @@ class View:
             if before is None or before.species != decision.species:
                 sense = Sense.BOTH if len(decision.senses) > 1 else decision.senses[0]
                 new = Sighting(now.astimezone(), decision.species, None, sense)
-                self.recent = (new, *self.recent)[:RECENT]
+                self.recent = (new, *self.recent)[:MAX_RECENT]
 
     def _read(self, journal: Journal) -> None:
         version = int(journal.database.execute("PRAGMA data_version").fetchone()[0])
-        # Without an offset first: summer time may have begun since.
+        # Without an offset first, since summer time may have begun since midnight.
         midnight = (
             self.time.astimezone()
             .replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
             .astimezone()
         )
-        if (version, midnight) == self._shown:  # nobody wrote since
+        if (version, midnight) == self._journal_state:
             return
         visits = list(visits_of(journal, Selection(since=midnight), marked=False))
         self.today = Counter(visit["species"] for visit in visits)
@@ -161,19 +177,19 @@ class View:
                 visit["scientific"],
                 visit["senses"],
             )
-            for visit in reversed(visits[-RECENT:])
+            for visit in reversed(visits[-MAX_RECENT:])
         )
-        self._shown = version, midnight
+        self._journal_state = version, midnight
 
     def health(self) -> Health:
-        """Look how the station does now."""
+        """Return the present condition of the station."""
         scene = self._scene
         return Health(
             self._faults,
+            self._windows,
+            scene.quiet,
             scene.dropped,
             scene.throttled,
-            scene.quiet,
-            self._windows,
             thermal.read_celsius(thermal.ZONES),
             _memory_mb(),
         )

@@ -1,4 +1,4 @@
-"""The terminal while a scene is viewed: taken over, and given back as it was."""
+"""Terminal: shows a view on the whole screen, and restores the screen afterwards."""
 
 import logging
 import os
@@ -15,11 +15,11 @@ from birdfield.view.state import View
 if TYPE_CHECKING:  # Rich takes a while to import
     from rich.live import Live
 
-REFRESH_HZ = 2  # drawing is not free, and most of what is shown changes each 2.4 s
+REFRESH_HZ = 2  # drawing costs time, and most of the view changes every 2.4 s
 
 
 def can_show(stream: TextIO) -> bool:
-    """Tell whether a stream is a terminal that can show more than lines."""
+    """Return whether a stream is a terminal that can show a view."""
     return (
         stream.isatty()
         and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
@@ -28,12 +28,13 @@ def can_show(stream: TextIO) -> bool:
 
 
 def end_with_terminal(stop: Callable[[], None]) -> None:
-    """Call stop when the terminal goes away, as with a lost connection: nobody would see the rest.
+    """Make SIGHUP call `stop` when the terminal has closed, such as with a lost connection.
 
-    Where there is one still, or never was, SIGHUP means what it did; dying at once becomes stop.
+    While a terminal is open, an earlier handler of SIGHUP remains in use. Nothing changes for a
+    process without a terminal, or one that ignores SIGHUP.
     """
     before = signal.getsignal(signal.SIGHUP)
-    if before is signal.SIG_IGN or not _has_terminal():  # by nohup, or a service
+    if before is signal.SIG_IGN or not _has_terminal():  # under nohup, or as a service
         return
 
     def hang_up(number: int, frame: FrameType | None) -> None:
@@ -46,15 +47,15 @@ def end_with_terminal(stop: Callable[[], None]) -> None:
 
 
 def _has_terminal() -> bool:
-    return any(os.isatty(descriptor) for descriptor in range(3))  # none is, once it hung up
+    return any(os.isatty(descriptor) for descriptor in range(3))  # no longer, once it has closed
 
 
 def show_view(view: View, observations: Iterator[Observation]) -> None:
-    """Draw a view on stdout's terminal until its scene is over.
+    """Show a view on the terminal of stdout until its scene ends.
 
     Args:
-        view: Of the scene.
-        observations: What drives it; each is in the view already.
+        view: The view of the scene.
+        observations: The observations of the scene; reading them advances the view.
     """
     from rich.console import Console, RenderableType
     from rich.live import Live
@@ -74,19 +75,19 @@ def show_view(view: View, observations: Iterator[Observation]) -> None:
             pass
     health = view.health()
     console.print(
-        f"{health.windows} windows, {view.answers} answers; idle {health.idle}, skipped "
-        f"{health.skipped}, rested {health.rested}",
+        f"{health.windows} windows, {view.answers} answers; {health.quiet} quiet, "
+        f"{health.dropped} dropped, {health.throttled} throttled",
         highlight=False,
     )
 
 
 @contextmanager
 def _pausing(live: "Live") -> Iterator[None]:
-    """Give the terminal back also while Ctrl-Z stops the process."""
+    """Restore the screen while Ctrl-Z stops the process."""
 
     def pause(*_: object) -> None:
         live.stop()
-        os.kill(os.getpid(), signal.SIGSTOP)  # goes on here after `fg`
+        os.kill(os.getpid(), signal.SIGSTOP)  # continues here after `fg`
         live.start()
 
     before = signal.signal(signal.SIGTSTP, pause)
@@ -96,8 +97,8 @@ def _pausing(live: "Live") -> Iterator[None]:
         signal.signal(signal.SIGTSTP, before)
 
 
-class _Keeper(logging.Handler):
-    """Puts messages into a view, and keeps the newest for later."""
+class _ViewHandler(logging.Handler):
+    """A log handler that adds lines to a view."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
@@ -110,14 +111,13 @@ class _Keeper(logging.Handler):
 
 @contextmanager
 def _log_into(view: View) -> Iterator[None]:
-    """Show the log in a view where it would be written over it; it is written out afterwards."""
+    """Show the log in the view, and print it afterwards, if stderr is the terminal, too."""
     root = logging.getLogger()
     handlers = list(root.handlers)
     if not sys.stderr.isatty():
         yield
         return
-    keeper = _Keeper(view)
-    root.handlers[:] = [keeper]
+    root.handlers[:] = [_ViewHandler(view)]
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""`birdfield watch` on a real pseudo-terminal."""
+"""Terminal: `birdfield watch` on a real pseudo-terminal."""
 
 import fcntl
 import json
@@ -25,9 +25,9 @@ from birdfield.view.terminal import can_show
 from birdfield_train.toy_aviary import write_scene
 
 PROGRAM = Path(sys.executable).with_name("birdfield")
-PATIENCE_S = 120
-ALTERNATE, RESTORED = "\x1b[?1049h", "\x1b[?1049l"
-HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
+TIMEOUT_S = 120
+ALTERNATE_SCREEN, MAIN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Terminal:
 
     master: int
     slave: int
-    said: str = ""
+    output: str = ""
 
     def start(
         self, *arguments: object, term: str = "xterm-256color", env: Mapping[str, str] = os.environ
@@ -53,18 +53,18 @@ class Terminal:
         )
 
     def read(self, process: subprocess.Popen[bytes], until: str | None = None) -> None:
-        """Read on until something was said, or until the process has ended."""
-        end_s = time.monotonic() + PATIENCE_S
+        """Read the output until it has a text, or until the process has ended."""
+        end_s = time.monotonic() + TIMEOUT_S
         while time.monotonic() < end_s:
             ended = process.poll() is not None
             ready, _, _ = select.select([self.master], [], [], 0 if ended else 0.1)
             if ready:
-                self.said += os.read(self.master, 65_536).decode(errors="replace")
+                self.output += os.read(self.master, 65_536).decode(errors="replace")
             elif ended:
                 return
-            if until and until in self.said:
+            if until and until in self.output:
                 return
-        raise AssertionError(f"not said: {until!r}; but {self.said[-2000:]!r}")
+        raise AssertionError(f"no {until!r} in the output: {self.output[-2000:]!r}")
 
     def attributes(self) -> list[object]:
         return termios.tcgetattr(self.slave)
@@ -81,7 +81,7 @@ def terminal() -> Iterator[Terminal]:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
-    """The arguments for a scene of three visits."""
+    """Return the arguments for a scene of three visits."""
     folder = tmp_path_factory.mktemp("scene")
     write_scene(folder, seed=7, visits=1)
     return ["--camera", folder / "scene.avi", "--microphone", folder / "scene.wav"]
@@ -89,7 +89,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
 
 @pytest.fixture(scope="module")
 def song(scene: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """8 s of its sound, from the first bird that is heard on."""
+    """Return 8 s of the sound of the scene, from the first bird that is heard."""
     recording = Path(str(scene[-1]))
     visits = json.loads(recording.with_suffix(".json").read_text())["visits"]
     start_s = next(visit["start_s"] for visit in visits if "audio" in visit["senses"])
@@ -100,25 +100,25 @@ def song(scene: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_ctrl_c_leaves_the_terminal_as_it_was(
+def test_ctrl_c_restores_the_terminal(
     terminal: Terminal, toy_bundle: Path, scene: list[object]
 ) -> None:
     before = terminal.attributes()
     process = terminal.start("watch", "--model", toy_bundle, *scene)
     terminal.read(process, "Ctrl-C ends")
-    assert ALTERNATE in terminal.said and RESTORED not in terminal.said
+    assert ALTERNATE_SCREEN in terminal.output and MAIN_SCREEN not in terminal.output
     os.write(terminal.master, b"\x03")
     terminal.read(process)
     assert process.returncode == 0
     assert terminal.attributes() == before
-    assert terminal.said.count(ALTERNATE) == terminal.said.count(RESTORED) == 1
-    assert terminal.said.rindex(SHOWN) > terminal.said.rindex(HIDDEN)
-    after = terminal.said.split(RESTORED)[1]
-    assert re.search(r"\d+ windows, \d+ answers; idle \d+, skipped 0, rested 0", after)
-    assert "Traceback" not in terminal.said
+    assert terminal.output.count(ALTERNATE_SCREEN) == terminal.output.count(MAIN_SCREEN) == 1
+    assert terminal.output.rindex(SHOW_CURSOR) > terminal.output.rindex(HIDE_CURSOR)
+    after = terminal.output.split(MAIN_SCREEN)[1]
+    assert re.search(r"\d+ windows, \d+ answers; \d+ quiet, 0 dropped, 0 throttled", after)
+    assert "Traceback" not in terminal.output
 
 
-def test_ctrl_z_gives_the_terminal_back_for_a_while(
+def test_ctrl_z_restores_the_terminal_until_fg(
     terminal: Terminal, toy_bundle: Path, scene: list[object]
 ) -> None:
     process = terminal.start("watch", "--model", toy_bundle, *scene)
@@ -126,23 +126,23 @@ def test_ctrl_z_gives_the_terminal_back_for_a_while(
     os.write(terminal.master, b"\x1a")
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
-    terminal.read(process, RESTORED)
-    assert terminal.said.rindex(SHOWN) > terminal.said.rindex(HIDDEN)
-    terminal.said = ""
+    terminal.read(process, MAIN_SCREEN)
+    assert terminal.output.rindex(SHOW_CURSOR) > terminal.output.rindex(HIDE_CURSOR)
+    terminal.output = ""
     process.send_signal(signal.SIGCONT)
     terminal.read(process, "Ctrl-C ends")
-    assert ALTERNATE in terminal.said
+    assert ALTERNATE_SCREEN in terminal.output
     os.write(terminal.master, b"\x03")
     terminal.read(process)
-    assert process.returncode == 0 and terminal.said.count(RESTORED) == 1
+    assert process.returncode == 0 and terminal.output.count(MAIN_SCREEN) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("configured", [False, True])
-def test_a_terminal_that_goes_away_ends_the_watch_with_its_visits(
+def test_a_closed_terminal_ends_the_watch_in_order(
     toy_bundle: Path, scene: list[object], tmp_path: Path, configured: bool
 ) -> None:
-    """As when a connection is lost: it neither dies at once, nor goes on where nobody sees it."""
+    """After a lost connection the watch stops, and writes its visits first."""
     master, slave = pty.openpty()
     config, journal = tmp_path / "birdfield.toml", tmp_path / "garden"
     config.write_text("")
@@ -157,16 +157,18 @@ def test_a_terminal_that_goes_away_ends_the_watch_with_its_visits(
         env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "none")},
     )
     os.close(slave)
-    said, end_s = "", time.monotonic() + PATIENCE_S
-    while "windows 2," not in said and time.monotonic() < end_s:
-        said += os.read(master, 65_536).decode(errors="replace")
+    output, end_s = "", time.monotonic() + TIMEOUT_S
+    while "windows 2," not in output and time.monotonic() < end_s:
+        output += os.read(master, 65_536).decode(errors="replace")
     os.close(master)
-    process.wait(PATIENCE_S)
-    told = subprocess.run([PROGRAM, "visits", journal, "--events"], capture_output=True, text=True)
-    assert "stopped: " in told.stdout
+    process.wait(TIMEOUT_S)
+    visits = subprocess.run(
+        [PROGRAM, "visits", journal, "--events"], capture_output=True, text=True
+    )
+    assert "stopped: " in visits.stdout
 
 
-def test_a_scene_is_shown_with_its_visits(
+def test_the_view_counts_the_visits_of_a_scene(
     terminal: Terminal, toy_bundle: Path, scene: list[object], tmp_path: Path
 ) -> None:
     process = terminal.start(
@@ -182,15 +184,17 @@ def test_a_scene_is_shown_with_its_visits(
     )
     terminal.read(process)
     assert process.returncode == 0
-    shown, after = terminal.said.split(RESTORED)
+    shown, after = terminal.output.split(MAIN_SCREEN)
     counts = [int(count) for count in re.findall(r"Today: (\d+) visits?, \d+ species", shown)]
-    assert counts and counts == sorted(counts) and counts[-1] <= 3, "they grow as birds leave"
+    assert counts and counts == sorted(counts) and counts[-1] <= 3, (
+        "the count grows when birds leave"
+    )
     assert "level" in shown
-    assert after.count("visit: ") == 3, "what was logged is told afterwards"
+    assert after.count("visit: ") == 3, "the log is printed afterwards"
 
 
 @pytest.mark.parametrize(("arguments", "term"), [(["--json"], "xterm-256color"), ([], "dumb")])
-def test_lines_where_no_view_is_wanted(
+def test_json_or_a_dumb_terminal_gets_lines(
     terminal: Terminal, toy_bundle: Path, song: Path, arguments: list[object], term: str
 ) -> None:
     process = terminal.start(
@@ -206,14 +210,14 @@ def test_lines_where_no_view_is_wanted(
         term=term,
     )
     terminal.read(process)
-    assert process.returncode == 0 and "\x1b" not in terminal.said
-    assert ('{"time": "' if arguments else "bird.wav  ") in terminal.said
+    assert process.returncode == 0 and "\x1b" not in terminal.output
+    assert ('{"time": "' if arguments else "bird.wav  ") in terminal.output
 
 
 @pytest.mark.devices
-def test_a_live_microphone_moves_the_meter(terminal: Terminal, toy_bundle: Path) -> None:
+def test_the_meter_shows_a_live_microphone(terminal: Terminal, toy_bundle: Path) -> None:
     """A tone of amplitude 0.3 peaks at 20 lg 0.3 = -10.5 dB."""
-    with tempfile.TemporaryDirectory() as folder:  # a socket's path is to be short
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket must be short
         sound = PulseAudio(Path(folder))
         with sound.running(), sound.playing_tone():
             process = terminal.start(
@@ -225,7 +229,7 @@ def test_a_live_microphone_moves_the_meter(terminal: Terminal, toy_bundle: Path)
     assert process.returncode == 0
 
 
-def test_a_pipe_or_another_encoding_gets_lines(
+def test_a_file_or_another_encoding_gets_lines(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")

@@ -1,4 +1,4 @@
-"""The view of a scene: what it keeps, and that it fits the terminal."""
+"""View: what it shows of a scene, and that it fits the terminal."""
 
 import io
 import time
@@ -37,7 +37,7 @@ NOON = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsec
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[WatchedScene]:
-    """A Robin that is seen and heard for 12 s."""
+    """Yield a scene in which a Robin is seen and heard for 12 s."""
     camera = open_camera(film(tmp_path / "a.avi", 12))
     microphone = open_microphone(song(tmp_path / "a.wav", 12), YAMNET.rate_hz)
     assert camera and microphone
@@ -82,7 +82,7 @@ def decision(species: str | None, *senses: Sense, agreement: str = "agree") -> D
 
 
 def lines(view: View, width: int = 80, height: int = 24, colours: bool = True) -> list[str]:
-    """Draw a view; every line fits the terminal."""
+    """Draw a view, check that it fits the terminal, and return its lines."""
     console = Console(
         file=io.StringIO(),
         record=True,
@@ -99,17 +99,18 @@ def lines(view: View, width: int = 80, height: int = 24, colours: bool = True) -
 
 
 def has(drawn: list[str], *words: str) -> bool:
+    """Return whether one line has all the words."""
     return any(all(word in line for word in words) for line in drawn)
 
 
-def test_a_view_tells_what_is_there(scene: WatchedScene) -> None:
+def test_a_view_shows_the_answer_the_sound_and_the_station(scene: WatchedScene) -> None:
     view = View(scene[0], "toy.birdfield", scene[1], None)
     assert has(lines(view), "Nothing yet")
-    seen = list(view.windows())
+    windows = list(view.windows())
     drawn = lines(view)
     assert has(drawn, "birdfield toy.birdfield") and has(drawn, "Robin", "1.00")
     assert has(drawn, "sight and sound agree") and has(drawn, "camera ok", "microphone ok")
-    assert has(drawn, f"windows {len(seen)}") and has(drawn, "skipped, late 0", "rested, hot 0")
+    assert has(drawn, f"windows {len(windows)},") and has(drawn, "dropped 0", "throttled 0")
     assert has(drawn, f"Answers: {view.answers}, 1 species")
     assert has(drawn, "level ━") and has(drawn, " MB")
 
@@ -120,33 +121,35 @@ def test_a_view_fits_its_terminal(
     scene: WatchedScene, width: int, height: int, colours: bool
 ) -> None:
     view = View(scene[0], "a-model-with-a-name-that-is-as-long-as-a-line-" * 2, scene[1], None)
-    view.messages += ["a message that is a good deal longer than the terminal is wide " * 3] * 3
+    view.messages += ["a message that is much longer than the terminal is wide " * 3] * 3
     list(view.windows())
     for number, name in enumerate((LONG, "ホオジロ" * 9, "[red]Robin[/]", LONG)):
-        view.take(window(decision(name), 20 + number))
+        view.add(window(decision(name), 20 + number))
     drawn = lines(view, width, height, colours)
     assert len(drawn) == height
-    strip = [line for line in drawn if "▀" in line]
-    assert len(strip) == (6 if colours and height >= 20 else 0)
-    assert width < 80 or has(drawn, "[red]Robin[/]"), "a name is no markup"
+    spectrum = [line for line in drawn if "▀" in line]
+    assert len(spectrum) == (6 if colours and height >= 20 else 0)
+    assert width < 80 or has(drawn, "[red]Robin[/]"), "a name is not read as markup"
 
 
-def test_an_answer_fades_when_nothing_follows(
+def test_an_old_answer_is_shown_as_past(
     scene: WatchedScene,
 ) -> None:
     view = View(scene[0], "toy", scene[1], None)
-    view.take(window(decision("Jay", agreement="disagree"), 5))
+    view.add(window(decision("Jay", agreement="disagree"), 5))
     assert has(lines(view), "sight and sound disagree")
-    view.take(window(None, 14.6, camera="dark", microphone=None))
+    view.add(window(None, 14.6, camera="dark", microphone=None))
     drawn = lines(view)
     assert has(drawn, "Before: Jay, 10 s ago") and not has(drawn, "disagree")
     assert has(drawn, "camera dark", "microphone ok")
-    view.take(window(decision(None, Sense.AUDIO, agreement="single"), 17))
+    view.add(window(decision(None, Sense.AUDIO, agreement="single"), 17))
     assert has(lines(view), "unknown; nearest are") and has(lines(view), "by sound alone")
 
 
-def test_the_visits_of_today_come_from_the_journal(scene: WatchedScene, tmp_path: Path) -> None:
-    """One of yesterday is not told; one that comes while the view is there is."""
+def test_the_view_lists_the_visits_of_today_in_the_journal(
+    scene: WatchedScene, tmp_path: Path
+) -> None:
+    """A visit of yesterday is not listed; a visit that is written during the view is."""
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
         for days in (1, 0):
@@ -155,48 +158,50 @@ def test_the_visits_of_today_come_from_the_journal(scene: WatchedScene, tmp_path
             )
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
-            view.take(window(decision("Jay"), 5))
+            view.add(window(decision("Jay"), 5))
             assert has(lines(view), "Today: 1 visit, 1 species")
             assert has(lines(view), "12:00 Robin", "seen, heard")
             journal.add_visit(
                 replace(ROBIN, started=NOON, species=None, senses=Sense.AUDIO, evidence=()), "a1b2"
             )
-            view.take(window(None, 7))
-            assert has(lines(view), "Today: 2 visits, 1 species"), "undecided is no species"
+            view.add(window(None, 7))
+            assert has(lines(view), "Today: 2 visits, 1 species"), (
+                "an undecided visit has no species"
+            )
             assert has(lines(view), "undecided", "heard")
 
 
 def test_today_ends_at_midnight(scene: WatchedScene, tmp_path: Path) -> None:
-    """Before anybody writes to the journal: a night may be long."""
+    """The list becomes empty although the journal does not change."""
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
         journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
-            view.take(window(None, 5))
+            view.add(window(None, 5))
             assert view.today.total() == 1
-            view.take(window(None, 12 * 3600 + 5))
+            view.add(window(None, 12 * 3600 + 5))
             assert view.today.total() == 0 and view.recent == ()
 
 
-def test_today_begins_at_midnight_on_the_day_on_which_summer_time_does(
+def test_today_begins_at_midnight_when_summer_time_starts(
     scene: WatchedScene, tmp_path: Path, berlin: None
 ) -> None:
-    """At 12:00 of that day, midnight was 11 hours ago."""
+    """At 12:00 of that day, midnight was 11 hours before: 23:30 and 00:30 are on two days."""
     noon = datetime(2026, 3, 29, 10, tzinfo=UTC)
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, noon, None)
-        for hours in (11.5, 10.5):  # 23:30 and 00:30
+        for hours in (11.5, 10.5):
             journal.add_visit(
                 replace(ROBIN, started=noon - timedelta(hours=hours), evidence=()), "a1b2"
             )
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
-            view.take(Window(noon, 0, 5))
+            view.add(Window(noon, 0, 5))
             assert view.today.total() == 1
 
 
-def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
+def test_a_view_continues_when_its_journal_cannot_be_read(
     scene: WatchedScene, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(open_journal(tmp_path / "garden")) as journal:
@@ -204,9 +209,9 @@ def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
             journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
-            view.take(window(None, 5))
-        for end_s in (7, 9):  # it is closed by now, for want of a worn card
-            view.take(window(None, end_s))
+            view.add(window(None, 5))
+        for end_s in (7, 9):  # a closed journal fails as one on a worn card does
+            view.add(window(None, end_s))
     assert view.today.total() == 1
     assert caplog.text.count("the journal cannot be read") == 1
 
@@ -227,28 +232,28 @@ def test_a_journal_that_cannot_be_read_is_no_end_of_a_view(
         ("ja", "ヨーロッパ" * 9, 80, "ヨーロッパ" * 3 + "ヨー …"),
     ],
 )
-def test_species_are_called_as_the_user_calls_them(
+def test_species_have_the_names_of_the_chosen_language(
     scene: WatchedScene, code: str, name: str, width: int, shown: str
 ) -> None:
-    """Half of 80 columns less the frame's 4 are 36.
+    """Half of 80 columns less 4 of the frame are 36; the scientific name has 18.
 
-    Of the German names 11 + 1 + 18 fit and 27 + 1 + 18 do not; the Japanese one is 18 wide and
-    misses by one; of wide characters 17, half a one and an ellipsis fit.
+    The German names need 11 + 1 + 18 and 27 + 1 + 18 columns, the Japanese one 18 + 1 + 18. Of
+    wide characters, 17 and an ellipsis fit.
     """
     names = Names([Species("Robin", "Erithacus rubecula", {code: name})], code)
     view = View(scene[0], "toy", scene[1], None, names)
-    view.take(window(decision("Robin"), 5))
+    view.add(window(decision("Robin"), 5))
     drawn = lines(view, width)
     assert has(drawn, shown) and not has(drawn, "Robin")
     assert has(drawn, "Erithacus") == ("Erithacus" in shown)
-    view.take(window(None, 14))
+    view.add(window(None, 14))
     assert has(lines(view), "Before: ") and has(lines(view), name[:5])
 
 
-def test_visits_are_listed_with_the_scientific_name_that_the_journal_has(
+def test_visits_are_listed_with_the_scientific_names_of_the_journal(
     scene: WatchedScene, tmp_path: Path
 ) -> None:
-    """The right half of 120 columns has 60 - 4 - 5 - 11 - 4 = 36 for a name: 11 + 1 + 18 fit."""
+    """Half of 120 columns leaves 60 - 4 - 5 - 11 - 4 = 36 for a name: 11 + 1 + 18 fit."""
     names = Names([Species("Robin", None, {"de": "Rotkehlchen"})], "de")
     with closing(open_journal(tmp_path / "garden")) as journal:
         journal.start_session("a1b2", None, None, NOON, None)
@@ -256,6 +261,6 @@ def test_visits_are_listed_with_the_scientific_name_that_the_journal_has(
             replace(ROBIN, started=NOON, scientific="Erithacus rubecula", evidence=()), "a1b2"
         )
         view = View(scene[0], "toy", scene[1], journal, names)
-        view.take(window(None, 5))
+        view.add(window(None, 5))
         assert has(lines(view, 120), "12:00 Rotkehlchen Erithacus rubecula", "seen, heard")
         assert has(lines(view, 80), "12:00 Rotkehlchen ") and not has(lines(view, 80), "Erithacus")
