@@ -1,7 +1,9 @@
-"""Evidence for 0001: python experiments/0001/image_rate.py IMAGE_DIR OUT.csv.
+"""Record 0001: image top-1 by the learning rate of the image projection.
 
-Out-of-fold top-1 by image of nearest means after some epochs of triplets on VGG16 alone, by the
-share of the heads' rate that its projection learns by; three seeds of folds and batches.
+    python experiments/0001/image_rate.py IMAGE_DIR OUT.csv
+
+Trains triplets on VGG16 alone, with the image projection at a share of the heads' learning rate,
+and scores the nearest species mean out of fold after some epochs; three seeds of folds and batches.
 """
 
 import sys

@@ -1,7 +1,9 @@
-"""Evidence for 0001: python experiments/0001/triplet_start.py IMAGE_DIR AUDIO_DIR OUT.csv.
+"""Record 0001: top-1 by the start of the projections and by their learning rate.
 
-Out-of-fold top-1 after some epochs of triplets, by where the projections start and how fast they
-learn; three seeds of folds and batches. Takes about 25 minutes for 43 species on two cores.
+    python experiments/0001/triplet_start.py IMAGE_DIR AUDIO_DIR OUT.csv
+
+Scores out of fold after some epochs of triplets; three seeds of folds and batches. With 43 species
+and two cores this needs about 25 minutes.
 """
 
 import csv
@@ -32,7 +34,7 @@ STARTS = {"discriminant": (3e-5, 3e-4), "random": (3e-4, 1e-3)}
 
 
 def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> EvaluationScores:
-    """Score the held-out fold with prototypes of the others."""
+    """Score the held-out fold with prototypes of the other folds."""
     split = samples.split(fold)
     fusion = heads.fusion_weights().with_gain(GAIN)
     gallery = build_gallery(

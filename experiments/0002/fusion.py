@@ -1,9 +1,11 @@
-"""Evidence for 0002: python experiments/0002/fusion.py IMAGE_DIR AUDIO_DIR OUT.csv.
+"""Record 0002: top-1 of pairs by the kind of fusion and its gain.
 
-Out-of-fold top-1 of pairs by gain, for the senses in one aligned space and in separate halves of
-the space, against late fusion of the same towers at its best weight; and how often a sound alone
-finds its species among prototypes made of photographs alone. Three seeds; the towers are the
-discriminant starts, so that only the fusion differs.
+    python experiments/0002/fusion.py IMAGE_DIR AUDIO_DIR OUT.csv
+
+Compares both senses in one aligned space, both in separate halves of the space, and late fusion of
+the same towers, out of fold; also how often sound alone finds its species among prototypes of
+photographs alone. Three seeds. The towers are the discriminant starts, so that only the fusion
+differs.
 """
 
 import csv
@@ -30,12 +32,12 @@ SEEDS = (0, 1, 2)
 
 
 def means(vectors: Vectors, labels: NDArray[np.int64], species: int) -> Vectors:
-    """Average each species' vectors, [species, 128]."""
+    """Return the mean vector of each species, [species, 128]."""
     return unit(np.stack([vectors[labels == row].mean(axis=0) for row in range(species)]))
 
 
 def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float], list[bool]]:
-    """Tell for each way and gain which answers of a fold are right."""
+    """Return which answers of a fold are right, by kind of fusion and gain."""
     split, count = samples.split(fold), len(samples.species)
     heads = Heads(get_backbone("vgg16").channels, YAMNET)
     heads.start(split)
@@ -62,7 +64,7 @@ def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float]
 
 
 def main() -> None:
-    """Measure every way."""
+    """Measure every kind of fusion."""
     images, audio, out = map(Path, sys.argv[1:4])
     dataset = scan(images, audio)
     features = extract(

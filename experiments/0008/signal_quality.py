@@ -1,9 +1,12 @@
-"""Evidence for 0008: python experiments/0008/signal_quality.py DATA NOISE_DIR MODEL OUT.csv.
+"""Record 0008: accuracy when the quality of a signal weights its sense.
 
-DATA holds images/ and audio/ that the model was not trained on, NOISE_DIR sounds <kind>__<n>.
-Every photograph is damaged in every way, every recording mixed with KINDS noises at every ratio.
-The species of both senses are dealt to two halves. On the first, how often a sense alone is right
-is measured by quality, and the least weight of a bad signal is chosen; the second is reported.
+    python experiments/0008/signal_quality.py DATA NOISE_DIR MODEL OUT.csv
+
+DATA contains images/ and audio/ that the model was not trained on, NOISE_DIR sounds <kind>__<n>.
+The script damages each photograph in every way and mixes each recording with KINDS noises at every
+ratio. It divides the species that have both senses into two halves: the first measures each sense
+alone by quality and chooses the lowest weight of a bad signal; the second gives the reported
+scores.
 """
 
 import csv
@@ -35,7 +38,7 @@ from birdfield.signals.usability import frame_fault
 KINDS = 3  # of noise, for each recording
 PARTNERS = 3  # photographs drawn for each recording in each noise and for each damage
 IMAGE_FLOORS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.4, 0.2)
-REPORTED_FLOOR = 0.8  # of sight, shown condition by condition; sound at 1
+REPORTED_FLOOR = 0.8  # of sight, reported for each condition; sound has weight 1
 AUDIO_FLOORS = (1.0, 0.7, 0.4, 0.0)
 BINS = 5
 SEED = 0
@@ -43,7 +46,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Tried:
-    """One photograph or recording in one condition; it is not there where it was not usable."""
+    """One photograph or recording in one condition; unusable ones have no entry."""
 
     label: str
     condition: str
@@ -54,7 +57,7 @@ Weigh = Callable[[Tried], float]
 
 
 def photographs(encoder: Encoder, samples: tuple[Sample, ...]) -> Iterator[Tried]:
-    """Embed each photograph in each damage."""
+    """Embed each photograph with each damage."""
     for row, sample in enumerate(samples):
         frame = to_camera_size(read_image(sample.path))
         for place, damage in enumerate(DAMAGES):
@@ -64,7 +67,7 @@ def photographs(encoder: Encoder, samples: tuple[Sample, ...]) -> Iterator[Tried
 
 
 def recordings(encoder: Encoder, samples: tuple[Sample, ...], noises: Noises) -> Iterator[Tried]:
-    """Embed each recording as it is, and in KINDS noises at each ratio."""
+    """Embed each recording clean, and in KINDS noises at each ratio."""
     rate_hz, kinds = encoder.audio_spec.rate_hz, list(noises.files)
     for row, sample in enumerate(samples):
         waveform = read_audio(sample.path, rate_hz)[: round(EXCERPT_S * rate_hz)]
@@ -97,7 +100,7 @@ def fuse(
     image_weight: float,
     audio_weight: float,
 ) -> Vector:
-    """Fuse as `BundleEncoder.fuse`, by presences between 0 and 1: only their ratio counts."""
+    """Fuse as `BundleEncoder.fuse` does, with presences from 0 to 1, of which the ratio counts."""
     presence = np.array([[image is not None, audio is not None]], np.float32)
     if presence.all():
         weights = np.array([[image_weight, audio_weight]], np.float32)
@@ -119,7 +122,7 @@ def right(
     seen: Weigh,
     heard: Weigh,
 ) -> bool:
-    """Tell whether the nearest species is the true one."""
+    """Return whether the nearest species is the true one."""
     one = image or audio
     assert one is not None
     sense = Sense.BOTH if image and audio else Sense.IMAGE if image else Sense.AUDIO
@@ -134,12 +137,12 @@ def right(
 
 
 def ramp(floor: float) -> Weigh:
-    """Make the weight that rises evenly from a floor to 1."""
+    """Return the weight that rises linearly with quality from a floor to 1."""
     return lambda tried: floor + (1 - floor) * tried.part.quality
 
 
 def known(floor: float) -> Weigh:
-    """Weigh a sound by its true ratio to the noise, which nobody knows: from 20 dB on by 1."""
+    """Return the weight by the true signal-to-noise ratio, unknown in practice: 1 from 20 dB on."""
 
     def weigh(tried: Tried) -> float:
         snr_db = 20.0 if tried.condition == "clean" else float(tried.condition.split()[0])
@@ -149,12 +152,12 @@ def known(floor: float) -> Weigh:
 
 
 def one(tried: Tried) -> float:
-    """Weigh every signal alike."""
+    """Return the same weight for every signal."""
     return 1.0
 
 
 def pairs(images: list[Tried], audio: list[Tried], half: set[str]) -> list[tuple[Tried, Tried]]:
-    """Pair each recording of a half, in each condition, with photographs in each damage."""
+    """Pair each recording of a half, in each condition, with photographs of each damage."""
     rng = np.random.default_rng(SEED)
     shelves: dict[tuple[str, str], list[Tried]] = {}
     for image in images:
@@ -175,7 +178,7 @@ def top1(
     seen: Weigh,
     heard: Weigh,
 ) -> dict[tuple[str, str], tuple[float, int]]:
-    """Score pairs by both senses; returns the share of right answers and n by condition."""
+    """Return the share of right answers and n of pairs, by both senses and condition."""
     answers: dict[tuple[str, str], list[bool]] = {}
     for image, audio in chosen:
         answers.setdefault((image.condition, audio.condition), []).append(
@@ -187,7 +190,7 @@ def top1(
 def by_quality(
     fusion: TfliteModel, gallery: Gallery, tried: list[Tried], sense: Sense
 ) -> Iterator[list[Any]]:
-    """Tell how often a sense alone is right, from the worst fifth of qualities to the best."""
+    """Yield top-1 of a sense alone, from the fifth of lowest quality to the highest."""
     answers = np.array(
         [
             right(
@@ -226,7 +229,7 @@ def by_quality(
 
 
 def main() -> None:
-    """Embed once, choose on one half, report on the other."""
+    """Embed once, choose on one half, and report on the other."""
     data, noise_dir, model, out = map(Path, sys.argv[1:5])
     bundle = load_bundle(model)
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()

@@ -1,9 +1,10 @@
-"""Evidence for 0009: python experiments/0009/no_bird.py RUN NO_BIRD_DIR BIRD_DIR OUT.csv.
+"""Record 0009: false names in background sound by the way of rejecting it.
 
-Counts species named by sound alone in an hour of mixed sounds of no bird (a flat folder, of which
-RUN saw none but the files at even places), and what is left of the right answers on recordings that
-RUN was not trained on (a folder a species), by what rejects: thresholds, prototypes of no bird,
-gates.
+    python experiments/0009/no_bird.py RUN NO_BIRD_DIR BIRD_DIR OUT.csv
+
+Counts the species named by sound alone in an hour of mixed background sounds (a flat folder; RUN
+was trained on its files at even places only), and the right answers on recordings that RUN was not
+trained on (a folder for each species). Compares thresholds, background prototypes and gates.
 """
 
 import csv
@@ -35,7 +36,7 @@ Rows = tuple[Vectors, NDArray[np.float32], NDArray[np.float32]]  # fused, bird, 
 
 
 def listen(encoder: RunEncoder, waveforms: Iterator[Waveform]) -> Rows:
-    """Embed windows, and take the highest score of a bird and of a voice from each."""
+    """Embed windows; return them with the highest score of a bird and of a voice in each."""
     fused, birds, voices = [], [], []
     for waveform in waveforms:
         if window_fault(waveform):
@@ -48,7 +49,7 @@ def listen(encoder: RunEncoder, waveforms: Iterator[Waveform]) -> Rows:
 
 
 def cut(path: Path, encoder: RunEncoder) -> Iterator[Waveform]:
-    """Cut a file into windows."""
+    """Yield the windows of a file."""
     for _, waveform in cut_windows(
         read_blocks(path, encoder.audio_spec.rate_hz), encoder.audio_spec
     ):
@@ -56,7 +57,7 @@ def cut(path: Path, encoder: RunEncoder) -> Iterator[Waveform]:
 
 
 def an_hour(paths: Sequence[Path], encoder: RunEncoder) -> Iterator[Waveform]:
-    """Mix windows of two random files each until they last an hour."""
+    """Yield an hour of windows, each a mixture of two random files."""
     rng = np.random.default_rng(0)
     rate_hz, window = encoder.audio_spec.rate_hz, encoder.audio_spec.window
     sounds = [read_audio(path, rate_hz) for path in paths]
@@ -67,7 +68,7 @@ def an_hour(paths: Sequence[Path], encoder: RunEncoder) -> Iterator[Waveform]:
 
 
 def answers(gallery: Gallery, rows: Rows, gate: tuple[float, float]) -> NDArray[np.int64]:
-    """Answer by sound alone: the species' place, or -1."""
+    """Return the answer of each window by sound alone: the index of a species, or -1."""
     fused, bird, voice = rows
     similarities = gallery.similarities(fused, Sense.AUDIO)
     background_similarities = gallery.background_similarity(fused, Sense.AUDIO)
@@ -77,7 +78,7 @@ def answers(gallery: Gallery, rows: Rows, gate: tuple[float, float]) -> NDArray[
 
 
 def main() -> None:
-    """Embed each window once, then count by each way of rejecting."""
+    """Embed each window once, then count for each way of rejecting."""
     run_folder, no_bird, birds, out = map(Path, sys.argv[1:5])
     run = Run(run_folder)
     encoder, gallery = RunEncoder(run), run.gallery()

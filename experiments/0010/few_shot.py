@@ -1,12 +1,12 @@
-"""Evidence for 0010: enrolment from a few files, measured.
+"""Record 0010: accuracy of enrolment from a few files.
 
     python experiments/0010/few_shot.py RUN_OR_MODEL OLD_IMAGES OLD_AUDIO NEW_IMAGES NEW_AUDIO
         OUT.csv [--vectors FILE.npz] [--json FILE] [--way NAME]
 
-OLD_* hold test files of species that the model knows, NEW_* species that it does not. For each
-number of photographs and recordings, and each way of making prototypes, DRAWS random sets of files
-are enrolled of every new species at once, and all other files are answered among old and new
-species together. Every file is embedded once; with --vectors the embeddings are kept in a file.
+OLD_* contain test files of species that the model knows, NEW_* files of other species. For each
+number of photographs and recordings, and each way of making prototypes, the script enrols every new
+species at once from DRAWS random sets of files, and answers for all other files among old and new
+species together. It embeds every file once; --vectors keeps the embeddings in a file.
 """
 
 import argparse
@@ -48,7 +48,7 @@ Way = Callable[[Fuse, Gallery, Vectors, Vectors], Made]
 
 @dataclass(frozen=True)
 class Tested:
-    """Test samples by one of SENSES: fused vectors, true species, the files behind them."""
+    """Test samples by one of SENSES: fused vectors, true species, and indices of their files."""
 
     vectors: Vectors
     labels: NDArray[np.int64]
@@ -57,7 +57,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Files:
-    """All files of both senses: of the old species, and of the new ones."""
+    """The files of both senses, of old and of new species."""
 
     old: tuple[LabelledEmbeddings, LabelledEmbeddings]
     new: tuple[LabelledEmbeddings, LabelledEmbeddings]
@@ -65,17 +65,17 @@ class Files:
 
 
 def _centre(gallery: Gallery, sense: Sense) -> Vector:
-    """Find the mean of the factory prototypes of a sense."""
+    """Return the mean of the factory prototypes of a sense."""
     return np.asarray(gallery.vectors[gallery.senses == SENSES.index(sense)].mean(axis=0))
 
 
 def as_enrolled(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-    """Do as birdfield does."""
+    """Make prototypes as birdfield does."""
     return longer(REACH)(fuse, gallery, images, audio)
 
 
 def longer(reach: float) -> Way:
-    """Lengthen the prototype of both."""
+    """Return the way that lengthens the prototype of both senses."""
 
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
         return lengthen(
@@ -86,12 +86,12 @@ def longer(reach: float) -> Way:
 
 
 def mean(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-    """Average what photographs, recordings and as many pairs as the larger of both fuse to."""
+    """Average the vectors of photographs, of recordings, and of pairs."""
     return prototypes_of(fuse, images, audio)
 
 
 def prior(recordings: float) -> Way:
-    """Draw pairs towards an average sound that counts as many recordings."""
+    """Return the way that shrinks pairs to an average sound, counted as some recordings."""
 
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
         return shrink_to_prior(
@@ -106,19 +106,19 @@ def prior(recordings: float) -> Way:
 
 
 def each(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-    """Make every photograph, recording and pair of them a prototype of its own."""
+    """Make a prototype of every photograph, recording and pair."""
     left, right = (side.ravel() for side in np.indices((len(images), len(audio))))
     made = fuse_senses(fuse, images, audio, Pairs(left, right))
     return [(sense, vector) for sense, found in made.items() for vector in found]
 
 
 def mean_and_each(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-    """Join the two."""
+    """Make the prototypes of both ways."""
     return mean(fuse, gallery, images, audio) + each(fuse, gallery, images, audio)
 
 
 def shrunk(share: float) -> Way:
-    """Move the mean towards the centre of all species, or away from it where share < 0."""
+    """Return the way that moves the mean to the centre of all species, or away (share < 0)."""
 
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
         return [
@@ -130,7 +130,7 @@ def shrunk(share: float) -> Way:
 
 
 def projected(kept: int) -> Way:
-    """Keep of the mean what lies in the directions in which factory species differ most."""
+    """Return the way that keeps the directions in which factory species differ most."""
 
     def make(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
         made = []
@@ -145,7 +145,7 @@ def projected(kept: int) -> Way:
 
 
 def translated(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
-    """Give a species without recordings prototypes moved by how factory senses differ."""
+    """Translate image prototypes of a species without recordings to the other senses."""
     made = mean(fuse, gallery, images, audio)
     if len(images) and not len(audio):
         seen = made[0][1] - _centre(gallery, Sense.IMAGE)
@@ -178,7 +178,10 @@ def embed(encoder: Encoder, gallery: Gallery, folders: list[Path]) -> Files:
     old, new = scan(folders[0], folders[1]), scan(folders[2], folders[3])
     strange = set(old.labels) - set(gallery.labels) or set(new.labels) & set(gallery.labels)
     if strange:
-        raise SystemExit(f"old species must be known and new ones unknown: {sorted(strange)}")
+        raise SystemExit(
+            "expected old species that the model knows and new ones that it does not know, "
+            f"got {sorted(strange)}"
+        )
     known, fresh = (
         embed_dataset(encoder, labels, dataset, lambda *_: None)
         for labels, dataset in ((gallery.labels, old), (tuple(new.labels), new))
@@ -203,7 +206,7 @@ def _pack(side: LabelledEmbeddings) -> NDArray[np.float64]:
 
 
 def kept(path: Path) -> Files:
-    """Read what `keep` wrote."""
+    """Read the embeddings."""
     with np.load(path) as saved:
         sides = [
             LabelledEmbeddings(
@@ -219,7 +222,7 @@ def kept(path: Path) -> Files:
 def test_sets(
     fuse: Fuse, images: LabelledEmbeddings, audio: LabelledEmbeddings, seed: int
 ) -> dict[Sense, Tested]:
-    """Fuse test files by image, by audio and in pairs."""
+    """Return the test samples by image, by audio and in pairs."""
     left, right = draw_pairs(images, audio, seed)
     fused = fuse_senses(fuse, images.vectors, audio.vectors, Pairs(left, right))
     return {
@@ -234,7 +237,7 @@ def test_sets(
 
 
 def draw(side: LabelledEmbeddings, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Choose the files of `count` recordings, or photographs, of every species; bool [N]."""
+    """Choose files of `count` recordings or photographs of every species; return bool [N]."""
     chosen = np.zeros(len(side.labels), bool)
     for label in np.unique(side.labels):
         own = np.unique(side.recordings[side.labels == label])
@@ -243,7 +246,7 @@ def draw(side: LabelledEmbeddings, count: int, rng: np.random.Generator) -> NDAr
 
 
 def part_of(side: LabelledEmbeddings, rows: NDArray[np.bool_]) -> LabelledEmbeddings:
-    """Take some of the files."""
+    """Return some of the files."""
     return LabelledEmbeddings(side.vectors[rows], side.labels[rows], side.recordings[rows])
 
 
@@ -280,7 +283,7 @@ def with_new(
 def answers(
     gallery: Gallery, tested: Tested, sense: Sense, shift: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell which samples are right, right among the species from `shift` on, and not unknown."""
+    """Return which samples are right, right among species from `shift` on, and not unknown."""
     similarities = gallery.similarities(tested.vectors, sense)
     return (
         similarities.argmax(axis=1) == tested.labels + shift,
@@ -295,7 +298,7 @@ def answers(
 def measure(
     fuse: Fuse, gallery: Gallery, files: Files, ways: Mapping[str, Way]
 ) -> Iterator[dict[str, Any]]:
-    """Measure every way with every number of files; yields rows of the table."""
+    """Yield the rows of the table, for every way and number of files."""
     old = test_sets(fuse, *files.old, seed=0)
     before = {sense: answers(gallery, old[sense], sense, 0)[0] for sense in SENSES}
     for photographs in PHOTOGRAPHS:

@@ -1,8 +1,11 @@
-"""Directions beyond the species: python 0011_directions_beyond.py DATA [OUT.csv].
+"""Record 0011: image top-1 by the weight of directions beyond the species.
 
-Photographs alone, EfficientNet-Lite0 without fine-tuning. The projection is fitted on four fifths
-of DATA/train/images; the rest tests the old species. Each species of DATA/enrol/images is enrolled
-from three photographs, in five draws; its others test it, among all species.
+    python experiments/0011/directions_beyond.py DATA [OUT.csv]
+
+Uses photographs alone, and EfficientNet-Lite0 without fine-tuning. Fits the projection on four
+fifths of DATA/train/images; the rest tests the old species. Enrols each species of
+DATA/enrol/images from three photographs, in five draws, and tests its other photographs among all
+species.
 """
 
 import csv
@@ -28,7 +31,7 @@ Pooled = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, species, folds
 
 
 def pooled(folder: Path) -> Pooled:
-    """Give features [N, 2 C], species [N] and folds [N] of a folder's photographs."""
+    """Return features [N, 2 C], species [N] and folds [N] of a folder's photographs."""
     backbone = get_backbone("efficientnet-lite0")
     base = backbone.build()
     model = keras.Model(base.input, keras.layers.Concatenate()(pool_features(base.output)))
@@ -53,12 +56,12 @@ def pooled(folder: Path) -> Pooled:
 
 
 def top1(vectors: np.ndarray, prototypes: np.ndarray, owners: np.ndarray) -> float:
-    """Count right answers."""
+    """Return the share of right answers."""
     return float(((vectors @ prototypes.T).argmax(axis=1) == owners).mean())
 
 
 def measure(old: Pooled, new: Pooled, shrinkage: float, beyond: float) -> list[float]:
-    """Give top-1 of old species before, of new ones, and of old ones after enrolment."""
+    """Return top-1 of old species before enrolment, of new species, and of old ones after."""
     features, owners, folds = old
     kept, count = folds != 0, owners.max() + 1
     projection.BEYOND = beyond

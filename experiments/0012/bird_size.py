@@ -1,7 +1,9 @@
-"""Evidence for 0012: python experiments/0012/bird_size.py MODEL IMAGE_DIR NO_BIRD_DIR OUT.csv.
+"""Record 0012: image top-1 by the size of the bird in the picture.
 
-Top-1 by sight, whole picture, of photographs that the model was not trained on, set into pictures
-without a bird so that the photograph has a share of the picture's area.
+    python experiments/0012/bird_size.py MODEL IMAGE_DIR NO_BIRD_DIR OUT.csv
+
+Pastes photographs that the model was not trained on into pictures without a bird, at a share of the
+picture's area, and answers for the whole picture.
 """
 
 import csv
@@ -24,7 +26,7 @@ SIZE_PX = (960, 1280)
 def place(
     photograph: np.ndarray, scene: np.ndarray, share: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Set a photograph into a scene at random; at a share of 1 it is left as it is."""
+    """Paste a photograph into a scene at a random place; return it unchanged for a share of 1."""
     if share == 1.0:
         return photograph
     picture = cv2.resize(scene, SIZE_PX[::-1], interpolation=cv2.INTER_AREA)

@@ -1,9 +1,10 @@
-"""Evidence for 0012: python experiments/0012/pooled_views.py IMAGE_DIR AUDIO_DIR TAILS OUT.csv.
+"""Record 0012: image top-1 by the number of views that the projection starts on.
 
-Out-of-fold top-1 by image of nearest means, where the projection starts on so many views of each
-photograph, as a fine-tuned EfficientNet-Lite0 pools them, before any triplet of the heads; the
-folds of seed 0. TAILS keeps the fine-tuned stage of each fold (some minutes), and what is there is
-not fitted again.
+    python experiments/0012/pooled_views.py IMAGE_DIR AUDIO_DIR TAILS OUT.csv
+
+A fine-tuned EfficientNet-Lite0 pools views of each photograph; the nearest species mean is scored
+out of fold before any triplet training of the heads, with the folds of seed 0. TAILS keeps the
+fine-tuned stage of each fold, which takes minutes to fit, and the script uses it again.
 """
 
 import csv

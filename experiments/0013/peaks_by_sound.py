@@ -1,7 +1,9 @@
-"""Evidence for 0013: python experiments/0013/peaks_by_sound.py DATA FRONTEND [OUT.csv].
+"""Record 0013: audio top-1 by the weight of peaks over time and by the shrinkage.
 
-Audio top-1 of DATA/audio, out of fold, of the discriminant that the audio tower starts from, by
-what a peak over time counts beside the mean and by the shrinkage; three seeds of the folds.
+    python experiments/0013/peaks_by_sound.py DATA FRONTEND [OUT.csv]
+
+Scores the discriminant that the audio tower starts from on DATA/audio, out of fold; three seeds of
+the folds.
 """
 
 import csv
@@ -25,7 +27,7 @@ Fit = Callable[[np.ndarray, np.ndarray], Callable[[np.ndarray], np.ndarray]]
 
 
 def pool_windows(frames: Iterable[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give mean and peak of each window of count patches, and the recording's row of each.
+    """Return mean and peak of each window of count patches, and the recording's index.
 
     Returns:
         float32 [W, 2 dim] and int [W].
@@ -46,9 +48,9 @@ def pool_windows(frames: Iterable[np.ndarray], count: int) -> tuple[np.ndarray, 
 def top1(
     fit: Fit, windows: np.ndarray, owner: np.ndarray, labels: np.ndarray, folds: np.ndarray
 ) -> float:
-    """Count the recordings whose species' mean over the other folds is the nearest.
+    """Return the share of recordings whose own species mean of the other folds is nearest.
 
-    `fit` makes the map of windows of what it is given: windows and the species of each.
+    `fit` returns the projection of windows that it fits to windows and their species.
     """
     right = 0
     for fold in range(FOLDS):
@@ -66,7 +68,7 @@ def top1(
 
 
 def discriminant_of(shrinkage: float) -> Fit:
-    """Project by the discriminant, each window to length 1."""
+    """Return the fit of the discriminant, which projects each window to length 1."""
 
     def fit(windows: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         kernel, bias = discriminant(windows, labels, DIM, shrinkage)
@@ -76,14 +78,14 @@ def discriminant_of(shrinkage: float) -> Fit:
 
 
 def main(data: str, frontend: str, out: str | None = None) -> None:
-    """Print every combination."""
+    """Measure every combination."""
     dataset = scan(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     model = open_frontend(frontend, PACKAGED_YAMNET)
-    told = model.spec.dim - model.spec.class_dim  # evidence came later, by 0019
+    dim = model.spec.dim - model.spec.class_dim  # without the class projection of record 0019
     windows, owner = pool_windows(
         (
-            model.embed(read_audio(sample.path, model.spec.rate_hz))[:, :told]
+            model.embed(read_audio(sample.path, model.spec.rate_hz))[:, :dim]
             for sample in dataset.audio
         ),
         model.spec.patches_per_window,

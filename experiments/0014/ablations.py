@@ -1,12 +1,14 @@
-"""Evidence for 0014: python experiments/0014/ablations.py DATA OUT.csv 0 1 2.
+"""Record 0014: top-1 by loss, mining, margin, pooling, pairs, tokens and fusion.
 
-DATA holds train/{images,audio}/<Species>/ and negatives/audio, the noise of the recordings' other
-versions. What is right out of fold of each variant of the heads, after two epochs on the frozen
-EfficientNet-Lite0 and on YAMNet, for seeds (0, 1 and 2) of folds, batches and pairs; `both` at a
-gain of 0.45. Features stay in memory. The rows of each fold are appended to OUT.csv: what is right
-by sense, of how many, and how much of it only this variant and only "as now" has right. A fold that
-OUT.csv holds is not done again. At the end it prints top-1 of all that is there, mean and standard
-deviation over seeds; without a seed it prints only.
+    python experiments/0014/ablations.py DATA OUT.csv 0 1 2
+
+DATA contains train/{images,audio}/<Species>/ and negatives/audio, the noise for the recordings'
+other versions. The script trains each variant of the heads for two epochs on the frozen
+EfficientNet-Lite0 and on YAMNet, and scores it out of fold, for the given seeds (0, 1 and 2) of
+folds, batches and pairs, with a gain of 0.45 for `both`. It keeps features in memory, and appends
+the rows of each fold to OUT.csv: right answers by sense, their number, and how many only this
+variant and only "as now" has right. It skips folds that OUT.csv contains. At the end it prints
+top-1, mean and standard deviation over seeds; without a seed it only prints.
 """
 
 import csv
@@ -57,7 +59,7 @@ POOLINGS = {
 GEM_POWER = 3.0
 NONE = np.zeros(0, np.int64)  # labels
 BATCH = 32  # photographs in the base at a time
-FAST = 100  # how many times as fast as the towers proxies and, in one variant, tokens learn
+FAST = 100  # learning rate of proxies, and of tokens in one variant, over that of the towers
 TEMPERATURE = 0.2  # of the normalised softmax (arXiv 1811.12649), as in `Tuning`
 ALPHA, BETA, BASE, MINED = 2.0, 50.0, 0.5, 0.1  # multi-similarity (arXiv 1904.06627, 4)
 SCALE, DELTA = 32.0, 0.1  # proxy-anchor (arXiv 2003.13911, 4.2)
@@ -69,7 +71,7 @@ Results = dict[str, dict[str, NDArray[np.bool_]]]  # by variant and sense, wheth
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train the heads; what is not said is as in the product."""
+    """One way to train the heads, with the product's settings as defaults."""
 
     group: str
     name: str
@@ -109,7 +111,7 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Recording(Feature):
-    """A recording whose versions are kept in memory, float32 [V, T, dim]."""
+    """A recording with its versions in memory, float32 [V, T, dim]."""
 
     versions: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
@@ -124,7 +126,7 @@ class Recording(Feature):
 
 
 def hear(dataset: Dataset, noise_dir: Path) -> list[Feature]:
-    """Embed the recordings and their versions, or take them from the cache."""
+    """Return the recordings with the embeddings of their versions, cached where possible."""
     noises = [sample.path for sample in scan_flat(noise_dir, Sense.AUDIO)[0]]
     found = extract(
         replace(dataset, images=()),
@@ -140,7 +142,7 @@ def hear(dataset: Dataset, noise_dir: Path) -> list[Feature]:
 
 
 def look(dataset: Dataset) -> dict[str, list[Feature]]:
-    """Pool what the frozen base makes of the plain photographs, by each of POOLINGS."""
+    """Return the pooled features of the plain photographs by the frozen base, by pooling."""
     backbone = get_backbone("efficientnet-lite0")
     base = backbone.build()
     pooled: dict[str, list[NDArray[np.float32]]] = {"mean": [], "max": [], "gem": []}
@@ -166,8 +168,8 @@ def look(dataset: Dataset) -> dict[str, list[Feature]]:
 
 
 def _side_by_side(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Make of one or two poolings what the head takes for mean and peak."""
-    if len(parts) == 1:  # the start will weigh its second half as peaks, so scale it up before
+    """Join one or two poolings in the place of mean and peak."""
+    if len(parts) == 1:  # the start weights the second half as peaks: undo that
         first, second = np.split(parts[0], 2)
         parts = [first, second / IMAGE_PEAK_WEIGHT]
     return np.concatenate(parts).astype(np.float32)
@@ -176,7 +178,7 @@ def _side_by_side(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 def multi_similarity(
     embeddings: tf.Tensor, positives: tf.Tensor, negatives: tf.Tensor
 ) -> tf.Tensor:
-    """Weigh mined pairs by how similar they are, among all pairs of their anchor."""
+    """Return the multi-similarity loss, which weights mined pairs by their similarity."""
     cosine = tf.matmul(embeddings, embeddings, transpose_b=True)
     nearest = tf.reduce_max(tf.where(negatives, cosine, -2.0), axis=1, keepdims=True)
     furthest = tf.reduce_min(tf.where(positives, cosine, 2.0), axis=1, keepdims=True)
@@ -188,7 +190,7 @@ def multi_similarity(
 
 
 def proxy_anchor(embeddings: tf.Tensor, labels: tf.Tensor, proxies: tf.Tensor) -> tf.Tensor:
-    """Draw each species' proxy to its samples and from all others."""
+    """Return the proxy-anchor loss: proxies attract their samples and repel all others."""
     cosine = tf.matmul(embeddings, tf.math.l2_normalize(proxies, 1), transpose_b=True)
     own = tf.one_hot(labels, tf.shape(proxies)[0])
     pull = tf.math.log1p(tf.reduce_sum(own * tf.exp(-SCALE * (cosine - DELTA)), axis=0))
@@ -198,7 +200,7 @@ def proxy_anchor(embeddings: tf.Tensor, labels: tf.Tensor, proxies: tf.Tensor) -
 
 
 def softmax(embeddings: tf.Tensor, labels: tf.Tensor, proxies: tf.Tensor) -> tf.Tensor:
-    """Classify by the cosine to a proxy of each species."""
+    """Return the cross-entropy of a classification by the cosine to the species' proxies."""
     cosine = tf.matmul(embeddings, tf.math.l2_normalize(proxies, 1), transpose_b=True)
     return tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels, cosine / TEMPERATURE)
@@ -209,7 +211,7 @@ HELPERS = {"proxy-anchor": proxy_anchor, "softmax": softmax}
 
 
 class VariantFitter(Fitter):
-    """A fitter of one variant that is used again for every fold: its graphs are traced once."""
+    """A fitter of one variant for every fold, so that its graphs are traced only once."""
 
     def __init__(self, variant: Variant, channels: int, species: int) -> None:
         super().__init__(Split([], [], NONE, NONE, species), channels, YAMNET, variant.config, 0)
@@ -230,7 +232,7 @@ class VariantFitter(Fitter):
         self._fresh = [np.asarray(value) for value in self._state]
 
     def begin(self, split: Split, start: Weights, seed: int) -> None:
-        """Forget what was learnt and start on another split."""
+        """Reset all weights and start on another split."""
         self._seed, self.epoch, self.history = seed, 0, []
         self._maker = BatchMaker(
             split,
@@ -293,7 +295,7 @@ class VariantFitter(Fitter):
 
 
 def with_pooling(started: Heads, heads: Heads, split: Split) -> Weights:
-    """Start the image side of fresh heads on other features, and turn the audio side to it."""
+    """Start the image side of new heads on other features; rotate the audio side onto it."""
     heads.start(of_senses(split, ("image",)))
     heads.audio.set_weights(started.audio.get_weights())
     seen, heard = heads.embed_images(split.images), started.embed_audio(split.audio)
@@ -312,7 +314,7 @@ def with_pooling(started: Heads, heads: Heads, split: Split) -> Weights:
 
 
 def of_senses(split: Split, senses: tuple[str, ...]) -> Split:
-    """Keep the samples of some senses."""
+    """Return a split with the samples of some senses only."""
     if "image" not in senses:
         return replace(split, images=[], image_labels=NONE)
     return split if "audio" in senses else replace(split, audio=[], audio_labels=NONE)
@@ -321,7 +323,7 @@ def of_senses(split: Split, senses: tuple[str, ...]) -> Split:
 def score_fold(
     samples: Indexed, split: Split, fold: int, heads: Heads, senses: tuple[str, ...], seed: int
 ) -> EvaluationScores:
-    """Score the held-out fold with prototypes of the others."""
+    """Score the held-out fold with prototypes of the other folds."""
     fuse = heads.fusion_weights().with_gain(GAIN).fuse
     gallery = build_gallery(
         fuse,
@@ -346,7 +348,7 @@ def score_fold(
 
 
 class Ablations:
-    """Fitters of all variants, and what they are fitted to."""
+    """The fitters of all variants, and their data."""
 
     def __init__(
         self, dataset: Dataset, images: Mapping[str, list[Feature]], audio: list[Feature]
@@ -399,7 +401,7 @@ class Ablations:
 
 
 def rows_of(seed: int, fold: int, found: Results) -> list[list[object]]:
-    """Count what each variant has right, what of it "as now" has not, and the other way round."""
+    """Return each variant's right answers, and those that only it or only "as now" has right."""
     rows = []
     for name, senses in found.items():
         row: list[object] = [seed, fold, name]
@@ -416,9 +418,9 @@ def rows_of(seed: int, fold: int, found: Results) -> list[list[object]]:
 
 
 def summarise(path: Path) -> None:
-    """Print top-1 by sense, mean and deviation over seeds, and in points how it differs.
+    """Print top-1 by sense and its difference in points, mean and deviation over seeds.
 
-    The interval is the mean of the seeds' own, of paired answers that are taken for independent.
+    The interval is the mean over seeds, for paired answers that are assumed independent.
     """
     counts: dict[tuple[str, str], NDArray[np.float64]] = {}
     for seed, _, name, *numbers in list(csv.reader(path.open()))[1:]:

@@ -1,11 +1,13 @@
-"""Evidence for 0015: python experiments/0015/yamnet_int8.py DATA OUT.csv.
+"""Record 0015: parity, size and time of YAMNet by the kind of quantisation.
 
-YAMNet from its log-mel spectrogram on, by how it is quantised: statically, ranges from recordings
-of DATA/audio, with activations of 8 or of 16 bits; or with int8 kernels alone, whose float inputs
-are quantised as they come, as `tools/quantise_yamnet.py` makes it. Compared with the float file:
-cosines of embeddings and bands, patch by patch, on other recordings, on DATA/../negatives/audio,
-silence and noise; how often `is_background` answers the same; top-1 by sound out of fold, fitted on
-what the float file gives; size; time of a patch, interleaved. Needs the train extra.
+    python experiments/0015/yamnet_int8.py DATA OUT.csv
+
+YAMNet begins at the log-mel spectrogram. Variants: static quantisation with ranges from recordings
+of DATA/audio and activations of 8 or 16 bits; int8 kernels alone, with float inputs quantised at
+run time, as `tools/quantise_yamnet.py` makes them. Each is compared with the float file: cosines of
+embeddings and bands, patch by patch, on other recordings, on DATA/../negatives/audio, on silence
+and on noise; how often `is_background` gives the same answer; audio top-1 out of fold, fitted on
+the float features; size; time of a patch, interleaved. Needs the train extra.
 """
 
 import csv
@@ -33,14 +35,14 @@ sys.path.append(str(Path(__file__).parents[2] / "tools"))
 from quantise_yamnet import cut, pack  # noqa: E402
 
 CALIBRATION, ROUNDS, FOLDS = 120, 150, 5
-AUDIO_SHRINKAGE = 0.3  # of the audio tower's start when this was decided
-MOST = YAMNET.window + YAMNET.stride  # samples of a recording: two windows
+AUDIO_SHRINKAGE = 0.3  # of the audio tower's start at the time of the record
+MOST = YAMNET.window + YAMNET.stride  # samples of a recording that are used: two windows
 
 Array = NDArray[np.float32]
 
 
 def rebuild(content: bytes) -> tf.Module:
-    """Build a network from the weights of its file, layer by layer."""
+    """Rebuild the network from the weights of its file, layer by layer."""
     whole = Interpreter(
         model_content=content,
         experimental_op_resolver_type=(OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES),
@@ -103,7 +105,7 @@ def rebuild(content: bytes) -> tf.Module:
 
 
 def static(content: bytes, spectrograms: list[Array], wide: bool) -> bytes:
-    """Convert with int8 weights; activations of 16 bits where `wide`."""
+    """Return the model converted with int8 weights, and 16-bit activations when `wide`."""
     module = rebuild(content)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.embed.get_concrete_function()], module
@@ -125,13 +127,13 @@ def spectrograms_of(waveform: Array) -> list[Array]:
 
 
 def run(model: PlainModel, frames: Array) -> Array:
-    """Return embedding, bands and scores, [5641], whatever the order of the outputs."""
+    """Return embedding, bands and scores, [5641], for any order of the outputs."""
     found = {values.shape[-1]: values[0] for values in model.outputs(frames[None, ..., None])}
     return np.concatenate([found[EMBEDDING], found[4096], found[CLASSES]])
 
 
 def top1(dataset: Dataset, fitted: list[Array], read: list[Array]) -> float:
-    """Score recordings out of fold: fitted on the ones' windows, read as the others'."""
+    """Return top-1 out of fold, fitted on some windows of the recordings, tested on others."""
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio], np.int64)
     folds = fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, 0))
     owner = np.repeat(np.arange(len(read)), [len(rows) for rows in read])
@@ -151,7 +153,7 @@ def top1(dataset: Dataset, fitted: list[Array], read: list[Array]) -> float:
 
 
 def windows_of(rows: Array) -> Array:
-    """Pool a recording's patches by windows: mean and maximum, [W, 10240]."""
+    """Return mean and maximum of each window of a recording, [W, 10240]."""
     rows = rows[:, : YAMNET.dim]
     cut = np.stack(
         [
@@ -165,7 +167,7 @@ def windows_of(rows: Array) -> Array:
 
 
 def times_ms(models: list[PlainModel], frames: Array) -> list[float]:
-    """Run all in turn, round after round; returns the medians."""
+    """Return the median times, measured in interleaved rounds."""
     times: list[list[float]] = [[] for _ in models]
     for number in range(ROUNDS + 10):
         for model, own in zip(models, times, strict=True):

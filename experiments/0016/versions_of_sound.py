@@ -1,7 +1,9 @@
-"""Evidence for 0016: python experiments/0016/versions_of_sound.py DATA NOISE_DIR OUT.csv.
+"""Record 0016: audio top-1 by the number of versions of each recording in training.
 
-Audio top-1 of DATA/audio by YAMNet, out of fold, clean and in noise that no version was made with,
-by how many versions of each recording the discriminant is fitted on; two seeds of the folds.
+    python experiments/0016/versions_of_sound.py DATA NOISE_DIR OUT.csv
+
+Scores YAMNet on DATA/audio, out of fold, clean and in noise that no version contains; two seeds of
+the folds.
 """
 
 import csv
@@ -27,7 +29,7 @@ VERSIONS, SNRS_DB = (0, 1, 3), (10, 0)
 
 
 def pooled(frontend: Frontend, waveform: np.ndarray) -> np.ndarray:
-    """Give mean and peak of each window, [W, 2 dim]."""
+    """Return mean and peak of each window, [W, 2 dim]."""
     frames, count = frontend.embed(waveform), YAMNET.patches_per_window
     windows = np.stack(
         [
@@ -45,7 +47,7 @@ def top1(
     labels: np.ndarray,
     folds: np.ndarray,
 ) -> dict[str, float]:
-    """Count right answers by the nearest species' mean of the other folds, by condition."""
+    """Return top-1 by the nearest species mean of the other folds, by condition."""
     right = dict.fromkeys(tested, 0)
     for fold in range(FOLDS):
         own = np.flatnonzero(folds != fold)

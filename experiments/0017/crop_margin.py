@@ -1,9 +1,10 @@
-"""Evidence for 0017: 0017_crop_margin.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv [RIM_PX].
+"""Record 0017: visits found by sight, by the margin of the crop around moving objects.
 
-The folders are those of `tools/scene_score.py`. Gardens made of one half of the birds' files, of
-which the score has the other, are watched by sight alone, and what moves is cut out by squares that
-are by so much larger or smaller than it. Counted is which visits are found. The birds are cut out
-with a rim of what was behind them, as the gardens', or with one of RIM_PX: 1 is none.
+    python experiments/0017/crop_margin.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv [RIM_PX]
+
+The folders are those of `tools/scene_score.py`. The script renders gardens of one half of the
+birds' files (the score uses the other half), watches them by sight alone, and crops moving objects
+by squares of several relative sizes. RIM_PX sets the rim of background around each bird; 1 is none.
 """
 
 import sys
@@ -27,16 +28,16 @@ MARGINS = (0.8, 0.9, 1.0, 1.15, 1.3)
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure each margin; print and write the results."""
     model, *folders, out = map(Path, sys.argv[1:7])
     if len(sys.argv) > 7:
         garden_module.RIM_PX = int(sys.argv[7])
     bundle = load_bundle(model)
     encoder, image = bundle.encoder(1), bundle.manifest["image"]
-    told: dict[float, list[tuple[list[Found], Any]]] = {margin: [] for margin in MARGINS}
+    results: dict[float, list[tuple[list[Found], Any]]] = {margin: [] for margin in MARGINS}
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
-        for margin, found in told.items():
+        for margin, found in results.items():
             cutting = replace(
                 bundle, manifest={**bundle.manifest, "image": {**image, "crop_margin": margin}}
             )
@@ -48,7 +49,7 @@ def main() -> None:
             )
         print(f"garden {number + 1}", flush=True)
     rows = []
-    for margin, found in told.items():
+    for margin, found in results.items():
         whole, *groups = tabulate(found)
         sizes = {row["group"]: row["recall"] for row in groups if row["group"].startswith("size")}
         rows.append(

@@ -1,9 +1,11 @@
-"""Evidence for 0017, the cost: python experiments/0017/idle_watch.py MODEL OUT.csv [SECONDS].
+"""Record 0017: processor time and memory of `watch` in quiet and in busy scenes.
 
-`birdfield watch` in a process of its own, on a network camera (MJPEG, 1280x720, 10 frames a second)
-of a still scene with a sensor's noise, and PulseAudio, to which a quiet noise or nothing is played;
-then on a scene that changes all the time, with a song. Its share of one core is measured from
-SETTLE_S on, when the floors of the sound are known, and its resident memory at the end.
+    python experiments/0017/idle_watch.py MODEL OUT.csv [SECONDS]
+
+Runs `birdfield watch` with a network camera (MJPEG, 1280x720, 10 frames a second) of a still scene
+with sensor noise and PulseAudio with quiet noise or digital silence; then with a scene that always
+changes, and a song. Measures the share of one core from SETTLE_S on, when the noise floors are
+known, and the resident memory at the end.
 """
 
 import csv
@@ -32,7 +34,7 @@ TICKS_HZ = os.sysconf("SC_CLK_TCK")
 
 
 def pictures(busy: bool) -> list[bytes]:
-    """Make JPEGs of one scene with fresh noise, or of scenes that have nothing in common."""
+    """Return JPEGs of one scene with new noise, or of unrelated scenes."""
     rng = np.random.default_rng(0)
     found: list[bytes] = []
     for _ in range(PICTURES):
@@ -45,7 +47,7 @@ def pictures(busy: bool) -> list[bytes]:
 
 @contextmanager
 def network_camera(jpegs: list[bytes]) -> Iterator[tuple[int, list[float]]]:
-    """Serve them; gives the port and the list of the times at which frames were taken."""
+    """Serve pictures; yield the port, and the list of times at which frames were sent."""
     stop = threading.Event()
     sent_s: list[float] = []
 
@@ -137,7 +139,7 @@ def measure(model: Path, folder: Path, busy: bool, sound: Any, length_s: float) 
 
 
 def main() -> None:
-    """Measure the three scenes."""
+    """Measure three scenes."""
     model, out = Path(sys.argv[1]), Path(sys.argv[2])
     length_s = float(sys.argv[3]) if len(sys.argv) > 3 else 60.0
     seconds = np.arange(round((SETTLE_S + length_s + 30) * 16_000)) / 16_000

@@ -1,8 +1,10 @@
-"""Evidence for 0017, sound: python experiments/0017/loudness_gate.py DATA OUT.csv.
+"""Record 0017: windows that the loudness gate rejects and passes.
 
-One of EACH recordings of DATA/train/audio comes after HUSH_S of a background and goes on with
-it, at LEVELS_DB of full scale or at a ratio to it. Counted are, of the windows in which YAMNet
-hears a bird, those that the gate holds back; and windows of each background alone that pass.
+    python experiments/0017/loudness_gate.py DATA OUT.csv
+
+After HUSH_S of a background sound, one of EACH recordings of DATA/train/audio plays over it, at
+LEVELS_DB of full scale or at a ratio to the background. The script counts the windows in which
+YAMNet detects a bird and that the gate rejects, and the windows of background alone that pass.
 """
 
 import csv
@@ -22,9 +24,9 @@ from birdfield.watch.window import WINDOW_STEP_S
 
 RATE_HZ = YAMNET.rate_hz
 HUSH_S, ALONE_S = 50.0, 170.0
-EACH = 12  # one of so many recordings is played
+EACH = 12  # one of this many recordings is used
 HISS_DB = -65.0  # a microphone's own noise
-LEVELS_DB = (-40, -60)  # of the recording, in the hiss
+LEVELS_DB = (-40, -60)  # of the recording, over the hiss
 SNRS_DB = (10, 0)  # of the recording to another background
 BACKGROUNDS = ("Wind", "Rain", "Traffic", "Air_conditioner_hum", "Sea_waves", "Train")
 
@@ -34,7 +36,7 @@ def at_level(sound: Any, level_db: float) -> Any:
 
 
 def background(data: Path, kind: str, length_s: float, rng: np.random.Generator) -> Any:
-    """Join cuts of the kind's files, or make hiss, at -40 dB; hiss at HISS_DB."""
+    """Return files of a kind, joined, at -40 dB; or hiss at HISS_DB."""
     count = round(length_s * RATE_HZ)
     if kind == "hiss":
         return at_level(rng.normal(size=count), HISS_DB).astype(np.float32)
@@ -47,7 +49,7 @@ def background(data: Path, kind: str, length_s: float, rng: np.random.Generator)
 
 
 def passed(gate: LoudnessGate, sound: Any, from_s: float) -> list[tuple[Any, bool]]:
-    """Give the gate all windows; return those that lie behind from_s."""
+    """Pass all windows through the gate; return those after from_s, and whether they passed."""
     length, found = round(YAMNET.window_s * RATE_HZ), []
     for index in range(int((len(sound) / RATE_HZ - YAMNET.window_s) / WINDOW_STEP_S) + 1):
         start_s = index * WINDOW_STEP_S
@@ -59,7 +61,7 @@ def passed(gate: LoudnessGate, sound: Any, from_s: float) -> list[tuple[Any, boo
 
 
 def main() -> None:
-    """Play everything; write what passed."""
+    """Measure every background and level; print and write the counts."""
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
     rng, yamnet = np.random.default_rng(0), open_frontend("yamnet", PACKAGED_YAMNET)
     rows: list[list[Any]] = []

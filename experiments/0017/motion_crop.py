@@ -1,11 +1,13 @@
-"""Evidence for 0017, the crop: 0017_motion_crop.py DATA MODEL OUT.csv [--margins].
+"""Record 0017: image top-1 of the motion gate's crop and of the whole picture.
 
-DATA holds train/, enrol/ and extra/ images, which MODEL's species may have been trained on, and
-unknown/images, which it was not; negatives/images are the backgrounds. A bird, cut out by GrabCut,
-appears in a still scene of 1920x1080 that the motion gate knows. Named are the whole picture, what
-the gate cuts out, as the bound the photograph itself, and with --margins the bird's own box.
-Species of unknown/ are named by the nearest of the mean vectors of their whole photographs, the
-one in question left out.
+    python experiments/0017/motion_crop.py DATA MODEL OUT.csv [--margins]
+
+DATA contains train/, enrol/ and extra/ images, which MODEL may have been trained on, and
+unknown/images, which it was not; negatives/images are backgrounds. A bird, cut out by GrabCut,
+appears in a still scene of 1920x1080 that the motion gate has learnt. The script answers for the
+whole picture, for the crop of the gate, for the photograph itself as an upper bound, and with
+--margins for the bird's own box. Species of unknown/ are named by the nearest mean vector of their
+whole photographs, leaving out the photograph in question.
 """
 
 import csv
@@ -29,9 +31,9 @@ from birdfield.signals.motion import MotionGate
 FRAME_PX = (1920, 1080)
 SIZES = (0.60, 0.30, 0.10, 0.05)  # of the picture's height: a bird's longer side
 MARGINS = (1.2, 1.5, 2.0, 3.0) if "--margins" in sys.argv else ()
-A_SPECIES = 1  # photographs that are shown
-LOOKS = 2  # at the scene before the bird is there
-NOISE = np.array([4.0, 0, 0])  # of 255, in blue alone
+A_SPECIES = 1  # photographs shown of each species
+LOOKS = 2  # at the scene before the bird appears
+NOISE = np.array([4.0, 0, 0])  # of 255, in the blue channel only
 SEED = 0
 GRAIN = itertools.cycle(
     [
@@ -46,7 +48,7 @@ def shoot(picture: Any) -> Any:
 
 
 def views(bird: Any, backdrop: Any, size: float, rng: np.random.Generator) -> dict[str, Any]:
-    """Return what the image tower may be given of one appearance; no view where the gate missed."""
+    """Return the views of one appearance, without the gate's when it missed the bird."""
     gate = MotionGate()
     for look in range(LOOKS):
         gate.look(shoot(backdrop), look / 2)
@@ -82,8 +84,8 @@ def photographs(data: Path, folders: tuple[str, ...], most: int) -> dict[str, li
     return found
 
 
-def strangers(encoder: Encoder, data: Path) -> Any:
-    """Embed the whole photographs of species that the model does not know."""
+def embed_unknown(encoder: Encoder, data: Path) -> Any:
+    """Return the vectors of whole photographs of species that the model does not know."""
     return {
         label: {path: encoder.image_vector(read_image(path)) for path in paths}
         for label, paths in photographs(data, ("unknown",), 5).items()
@@ -106,7 +108,7 @@ def main() -> None:
         for label, paths in photographs(data, ("train", "enrol", "extra"), A_SPECIES).items()
         if label in gallery.labels
     }
-    others = strangers(encoder, data)
+    others = embed_unknown(encoder, data)
     totals: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0, 0])
 
     def named(vector: Any, label: str, path: Path) -> bool:
@@ -146,7 +148,7 @@ def main() -> None:
 
 
 def write(out: Path, totals: Any) -> None:
-    """Write what was counted so far."""
+    """Write the counts so far."""
     with out.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["species", "view", "bird", "n", "right", "share"])

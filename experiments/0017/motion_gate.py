@@ -1,9 +1,11 @@
-"""Evidence for 0017, motion: python experiments/0017/motion_gate.py DATA OUT.csv.
+"""Record 0017: false windows and missed visits of the motion gate.
 
-DATA holds train/images/<Species>/ and negatives/images/. Photographs of birds, cut out by GrabCut,
-move over photographs without a bird in which light, leaves, noise or the camera itself move too.
-What is counted: windows of scenes without a bird in which the gate lets the image tower run, and
-visits that it misses; beside it, the difference to a running mean, and OpenCV's MOG2.
+    python experiments/0017/motion_gate.py DATA OUT.csv
+
+DATA contains train/images/<Species>/ and negatives/images/. Birds, cut out of photographs by
+GrabCut, move over photographs without a bird in which light, leaves, noise or the camera change
+too. The script counts windows without a bird in which a gate detects motion, and visits that it
+misses; it compares birdfield's gate with the difference to a running mean and with OpenCV's MOG2.
 """
 
 import csv
@@ -35,7 +37,7 @@ SIZES = (0.30, 0.10, 0.05)  # of the picture's height: a bird's longer side
 SCENES = 1  # of each kind
 LEARN_S, EMPTY_S = 30.0, 120.0
 VISITS, VISIT_S, EVERY_S, FLIGHT_S = 12, 10.0, 20.0, 1.0
-STAY_S = 90.0  # one visit more, whose bird does not leave, at the end
+STAY_S = 90.0  # one more visit at the end, whose bird does not leave
 
 
 class Gate(Protocol):
@@ -43,7 +45,7 @@ class Gate(Protocol):
 
 
 class RunningMean:
-    """A difference of 25 of 255 to the mean of about 10 s, in LEAST_SHARE of the picture."""
+    """Gate by a difference of 25 of 255 to the mean of about 10 s."""
 
     def __init__(self) -> None:
         self._mean: Any = None
@@ -55,7 +57,7 @@ class RunningMean:
 
 
 class Mog2:
-    """OpenCV's mixture of Gaussians over about 60 s, in LEAST_SHARE of the picture."""
+    """Gate by OpenCV's mixture of Gaussians over about 60 s."""
 
     def __init__(self) -> None:
         self._model = cv2.createBackgroundSubtractorMOG2(120, 16, False)
@@ -78,7 +80,7 @@ GATES: dict[str, type[Any]] = {"birdfield": MotionGate, "running mean": RunningM
 
 
 def cut_bird(path: Path) -> Any:
-    """Cut the bird out of its photograph: BGR and alpha, float32 [h, w, 4]; None if that fails."""
+    """Return the bird of a photograph, BGR and alpha, float32 [h, w, 4]; None if the cut fails."""
     image = read_image(path)
     scale = 200 / max(image.shape[:2])
     image = np.asarray(
@@ -97,7 +99,7 @@ def cut_bird(path: Path) -> Any:
 
 
 def paste(frame: Any, bird: Any, side_px: float, centre: tuple[float, float]) -> Box | None:
-    """Paste a bird in place; returns the part of its box within the frame."""
+    """Paste a bird into a frame; return the part of its box within the frame."""
     scale = side_px / max(bird.shape[:2])
     small = cv2.resize(bird, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = small.shape[:2]
@@ -113,7 +115,7 @@ def paste(frame: Any, bird: Any, side_px: float, centre: tuple[float, float]) ->
 
 
 class Scene:
-    """A photograph in which the kind's things move; frames BGR float32."""
+    """A photograph with the motion of a kind; frames BGR float32."""
 
     def __init__(self, kind: str, picture: Any, rng: np.random.Generator) -> None:
         self._kind, self._rng = kind, rng
@@ -132,7 +134,7 @@ class Scene:
         self._pool = rng.normal(0, 1, (9, height, width, 3)).astype(np.float32)
 
     def at(self, time_s: float) -> Any:
-        """Return the scene without noise, in its light."""
+        """Return the scene at a time, without noise."""
         kind, frame = self._kind, self._picture
         if kind in ("leaves", "all") or (kind == "gusts" and time_s % 30 > 20):
             sway = 5 * self._leaves
@@ -173,7 +175,7 @@ class Scene:
         return frame * self._gain
 
     def shoot(self, frame: Any) -> Any:
-        """Add the sensor's noise and JPEG."""
+        """Add the noise of the sensor and of JPEG."""
         noise = np.roll(self._pool[self._rng.integers(9)], self._rng.integers(200), axis=1)
         noisy = np.clip(frame + noise * (8 if self._kind == "noise" else 3), 0, 255)
         jpeg = cv2.imencode(".jpg", noisy.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
@@ -181,7 +183,7 @@ class Scene:
 
 
 def windows(moving: dict[float, bool], start_s: float, end_s: float) -> tuple[int, int]:
-    """Count the windows within, and those in which something moved."""
+    """Count the windows between two times, and those with motion."""
     starts = np.arange(start_s, end_s - YAMNET.window_s, WINDOW_STEP_S)
     found = [
         any(is_so for time_s, is_so in moving.items() if start <= time_s < start + YAMNET.window_s)
@@ -210,7 +212,7 @@ def watch_empty(kind: str, picture: Any, seed: Any, tally: Any) -> None:
 
 
 def place(since_s: float, home: Any, side: int, rng: np.random.Generator) -> Any:
-    """Where a bird is: it flies in for FLIGHT_S, sits, moves a little now and then."""
+    """Return the place of a bird, which flies in for FLIGHT_S and then sits."""
     width, height = SIZE_PX
     gone = max(0.0, 1 - since_s / FLIGHT_S)
     return home[0] + side * gone * width * 0.7, home[1] - gone * height * 0.2
@@ -261,7 +263,7 @@ def covers(crop: Box | None, bird: Box) -> bool:
 
 
 def main() -> None:
-    """Watch all scenes; write what happened."""
+    """Watch all scenes; print and write the counts."""
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
     pictures = [read_image(path) for path in sorted((data / "negatives/images").iterdir())]
     species = sorted((data / "train/images").iterdir())

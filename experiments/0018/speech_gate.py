@@ -1,9 +1,11 @@
-"""Evidence for 0018: python experiments/0018/speech_gate.py VOICE_DIR BIRD_DIR OUT.csv.
+"""Record 0018: voices that the speech gate passes, and bird sound that it withholds.
 
-Scenes of 40 s: recordings of birds (a folder a species) throughout, and in the middle of each a
-voice for 2 to 6 s, every second one by espeak-ng, else a recording (a flat folder, <kind>__<n>;
-kinds that begin with Human). Counts the scenes in which a clip that the gate allows, with its
-pre-roll, overlaps the voice, and what is withheld of the same scenes without a voice.
+    python experiments/0018/speech_gate.py VOICE_DIR BIRD_DIR OUT.csv
+
+Each scene of 40 s is a recording of birds (a folder for each species) with a voice of 2 to 6 s in
+the middle: every second one by espeak-ng, the others recorded (a flat folder of <kind>__<n>; kinds
+that begin with Human). The script counts the scenes in which a clip that the gate allows, with its
+pre-roll, overlaps the voice, and the sound withheld of the same scenes without a voice.
 """
 
 import csv
@@ -50,7 +52,7 @@ Case = tuple[float | None, tuple[float, float], list[Row]]
 
 
 def spoken(number: int) -> Waveform:
-    """Let espeak-ng say a sentence."""
+    """Return a sentence spoken by espeak-ng."""
     data = subprocess.run(
         [
             "espeak-ng",
@@ -67,7 +69,7 @@ def spoken(number: int) -> Waveform:
 
 
 def trimmed(sound: Waveform) -> Waveform:
-    """Cut what is 40 dB below the peak from both ends."""
+    """Cut sound that is 40 dB below the peak from both ends."""
     loud = np.flatnonzero(np.abs(sound) > 0.01 * np.abs(sound).max())
     return sound[loud[0] : loud[-1] + 1]
 
@@ -78,13 +80,13 @@ def level(sound: Waveform) -> float:
 
 
 def backdrop(paths: list[Path], rng: np.random.Generator) -> Waveform:
-    """Play a random recording of a bird over and over."""
+    """Return a random recording of a bird, repeated for the whole scene."""
     sound = read_audio(paths[rng.integers(len(paths))], RATE_HZ)
     return np.resize(sound, round(SCENE_S * RATE_HZ))
 
 
 def windows(scene: Waveform, yamnet: Yamnet) -> Iterator[Row]:
-    """Give the start, the end and the classes of each window of a scene."""
+    """Yield the start, the end and the classes of each window of a scene."""
     start_s = 0.0
     while start_s + YAMNET.window_s <= SCENE_S:
         first = round(start_s * RATE_HZ)
@@ -94,12 +96,12 @@ def windows(scene: Waveform, yamnet: Yamnet) -> Iterator[Row]:
 
 
 def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[float, float]]:
-    """Run the gate; returns when the clips that it allows begin and end.
+    """Return start and end of the clips that the gate allows.
 
     Args:
-        rows: Of `windows`.
-        threshold: In place of the gate's own.
-        alone: Whether the one patch that scores most decides, and not two.
+        rows: The windows of a scene.
+        threshold: Replaces the gate's own.
+        alone: Whether the highest patch decides alone, instead of two patches.
     """
     speech_gate.SPEECH_THRESHOLD = threshold
     gate = speech_gate.SpeechGate()
@@ -111,7 +113,7 @@ def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[fl
             Window(datetime.now(UTC), start_s, end_s, heard=EmbeddedSample(None, None, heard=heard))
         )
     passed += gate.flush()
-    # A clip begins with what the window before holds, where that may be kept.
+    # A clip begins in the window before, when that may be kept.
     return [
         (window.start_s - (WINDOW_STEP_S if before else 0.0), window.end_s)
         for (window, kept), before in zip(
@@ -122,7 +124,7 @@ def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[fl
 
 
 def scenes(voice_dir: Path, bird_dir: Path) -> Iterator[Case]:
-    """Give each scene's ratio (None without a voice), when the voice is, and its windows."""
+    """Yield each scene's ratio (None without a voice), the times of the voice, and the windows."""
     birds = sorted(path for path in bird_dir.rglob("*") if path.is_file())
     recorded = sorted(voice_dir.glob("Human*"))
     yamnet = Yamnet(PACKAGED_YAMNET)
@@ -148,7 +150,7 @@ def scenes(voice_dir: Path, bird_dir: Path) -> Iterator[Case]:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure each set of classes and threshold; print and write the results."""
     voice_dir, bird_dir, out = map(Path, sys.argv[1:])
     cases = list(scenes(voice_dir, bird_dir))
     rows = []

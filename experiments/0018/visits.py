@@ -1,8 +1,10 @@
-"""Evidence for 0018: 0018_visits.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv.
+"""Record 0018: visits found by the constants that pool windows.
 
-The folders are those of `tools/scene_score.py`. Gardens made of one half of the birds' files, of
-which the score has the other, are watched once; their windows are then pooled by several choices
-of the constants of `claims` and `visits`, and the visits scored against the script.
+    python experiments/0018/visits.py MODEL IMAGES AUDIO NO_IMAGES NO_AUDIO OUT.csv
+
+The folders are those of `tools/scene_score.py`. The script renders gardens of one half of the
+birds' files (the score uses the other half), watches them once, pools their windows by several
+choices of the constants of `claims` and `visits`, and the visits scored against the script.
 """
 
 import sys
@@ -61,7 +63,7 @@ Watched = list[tuple[list[Window], tuple[Stay, ...]]]
 
 
 def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
-    """Watch all gardens by both senses and by each; keeps vectors and decisions."""
+    """Watch all gardens by both senses and by each; return windows with their vectors."""
     watched: dict[str, Watched] = {name: [] for name in SENSES}
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         encoder = CachingEncoder(bundle.encoder(thread_count()))
@@ -96,7 +98,7 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
 
 
 def deciding_once() -> Callable[..., Decision]:
-    """Let each vector be decided once: the choices differ only in what is made of it."""
+    """Return a `decide` that decides each vector once, because choices share all decisions."""
     known: dict[tuple[int, int], Decision] = {}
 
     def once(encoder: Any, gallery: Any, image: Any, audio: Any) -> Decision:
@@ -109,9 +111,9 @@ def deciding_once() -> Callable[..., Decision]:
 
 
 def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay, ...]]]:
-    """Pool as a recorder does."""
+    """Return the visits that a recorder forms of the windows."""
     encoder, gallery = bundle.encoder(1), bundle.factory_gallery()
-    told = []
+    pooled = []
     for windows, stays in watched:
         tracker = visits.VisitTracker(step_s=window_step_s(encoder.audio_spec))
         found = []
@@ -119,8 +121,10 @@ def pool(bundle: Bundle, watched: Watched) -> list[tuple[list[Found], tuple[Stay
             tracker.add(window, claims.window_claims(encoder, gallery, window))
             found += tracker.ended(window.end_s)
         found += tracker.close()
-        told.append(([Found(visit.species, visit.start_s, visit.end_s) for visit in found], stays))
-    return told
+        pooled.append(
+            ([Found(visit.species, visit.start_s, visit.end_s) for visit in found], stays)
+        )
+    return pooled
 
 
 def module_of(constant: str) -> ModuleType:
@@ -129,7 +133,7 @@ def module_of(constant: str) -> ModuleType:
 
 
 def score_choices(bundle: Bundle, watched: dict[str, Watched], out: Path) -> None:
-    """Print and write what each choice finds, of all birds."""
+    """Print and write the score of each choice, over all birds."""
     names = {name for choice in CHOICES.values() for name in choice}
     decided = {name: getattr(module_of(name), name) for name in names}
     once = deciding_once()
@@ -147,7 +151,7 @@ def score_choices(bundle: Bundle, watched: dict[str, Watched], out: Path) -> Non
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Watch all gardens and score every choice."""
     model, *folders, out = map(Path, sys.argv[1:])
     bundle = load_bundle(model)
     score_choices(bundle, watch_all(bundle, folders), out)

