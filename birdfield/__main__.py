@@ -1,4 +1,4 @@
-"""`python -m birdfield`: the command line, where the program is not on the path."""
+"""Entry point of `python -m birdfield`, the command line."""
 
 from birdfield.commands.app import main
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear under their name only when they are whole."""
+"""Atomic writes: files and folders that appear under their name only when they are complete."""
 
 import errno
 import os
@@ -12,15 +12,15 @@ from birdfield.errors import ExistsError, InputError
 
 
 def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replace a file: write beside it, fsync, rename, fsync the folder.
+    """Replace a file: write a temporary file beside it, fsync, rename, and fsync the folder.
 
     Args:
         path: The file.
         data: Its new content.
-        mode: Who may read it.
+        mode: Its permissions.
 
     Raises:
-        InputError: When it cannot be written; the old file is then as it was.
+        InputError: When the file cannot be written; the old file is then unchanged.
     """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -40,10 +40,10 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Check, before the work, that a file can be written by `write_file`.
+    """Check that `write_file` can write a file, before the work that produces its content.
 
     Raises:
-        InputError: When its folder is missing or takes no file, or it is a folder itself.
+        InputError: When the path is a folder, or its parent folder is missing or not writable.
     """
     try:
         if path.is_dir():
@@ -55,7 +55,7 @@ def check_writable(path: Path) -> None:
 
 
 def to_input_error(path: Path, error: OSError) -> InputError:
-    """Say in a sentence why something could not be written."""
+    """Return an error that explains in one sentence why a path could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{path}: the disk is full; free some space and try again")
     return InputError(f"{path}: cannot be written ({error.strerror or error})")
@@ -70,19 +70,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 def check_folder_writable(path: Path) -> None:
-    """Check, before the work, that `new_folder` can give a folder its name.
+    """Check that `new_folder` can create a folder, before the work that fills it.
 
     Raises:
-        InputError: When what it would be in takes no folder, or it is one that cannot be replaced:
-            where a disk is mounted, or the working folder.
+        InputError: When the path is a mount point or the working folder, which cannot be replaced,
+            or the folder above it is not writable.
     """
-    place = Path(os.path.realpath(path))
-    if place.is_mount() or place == Path.cwd():
+    real_path = Path(os.path.realpath(path))
+    if real_path.is_mount() or real_path == Path.cwd():
         raise InputError(
-            f"{path}: a folder that is mounted or worked in cannot be replaced; name one inside it"
+            f"{path}: birdfield cannot replace a mount point or the working folder; "
+            "name a folder inside it"
         )
     try:
-        above = next(folder for folder in place.parents if folder.exists())
+        above = next(folder for folder in real_path.parents if folder.exists())
         with tempfile.TemporaryDirectory(dir=above):
             pass
     except OSError as error:
@@ -91,35 +92,44 @@ def check_folder_writable(path: Path) -> None:
 
 @contextmanager
 def new_folder(path: Path, force: bool) -> Iterator[Path]:
-    """Build a folder under another name; it takes its own when the block ends well.
+    """Fill a temporary folder, and rename it to a path when the block ends without an error.
 
     Args:
-        path: The folder to make; of a link, what it leads to.
-        force: Whether an existing one is replaced.
+        path: The folder to create; a symbolic link is followed.
+        force: Whether to replace an existing folder.
+
+    Yields:
+        The temporary folder.
 
     Raises:
-        InputError: When it exists and force is not given, or the disk does not take it.
+        ExistsError: When the path exists and force is False.
+        InputError: When the folder cannot be written.
     """
     if path.exists() and not force:
         raise ExistsError(f"{path} exists already; choose another name")
     check_folder_writable(path)
-    place = Path(os.path.realpath(path))
+    real_path = Path(os.path.realpath(path))
     draft: Path | None = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+        real_path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=real_path.parent, prefix=f".{real_path.name}."))
         yield draft
         draft.chmod(0o755)
-        if place.is_dir():
-            old = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.old."))
-            os.replace(place, old)
-            os.replace(draft, place)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(draft, place)
-        _sync_folder(place.parent)
+        _move_folder(draft, real_path)
+        _sync_folder(real_path.parent)
     except OSError as error:
         raise to_input_error(path, error) from error
     finally:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move_folder(source: Path, target: Path) -> None:
+    """Rename a folder; delete the folder that it replaces."""
+    if not target.is_dir():
+        os.replace(source, target)
+        return
+    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+    os.replace(target, old)
+    os.replace(source, target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Where things are: the model that is meant, the store beside it, the caches."""
+"""Paths: finds the model, packaged files, and birdfield's folders."""
 
 import hashlib
 import os
@@ -9,12 +9,13 @@ from birdfield.errors import InputError, NoModelError, UsageError
 PACKAGE = Path(__file__).parent
 PACKAGED_YAMNET = PACKAGE / "weights" / "yamnet.tflite"
 PACKAGED_YAMNET_SHA256 = "ca080ca19d409ba470adbef02378d1761d5b65c1beca246f50c52cd909cb14af"
-# The same from its spectrogram on, faster and smaller: docs/decisions/0015-yamnet-int8.md.
+# YAMNet without its spectrogram, with int8 weights: docs/decisions/0015-yamnet-int8.md.
 PACKAGED_YAMNET_INT8 = PACKAGE / "weights" / "yamnet_int8.tflite"
 PACKAGED_YAMNET_INT8_SHA256 = "35d58580b7a1e150f657dab4ff33737e917d641f81de0e55e3b88c1cc2eb3d75"
 STARTER = PACKAGE / "starter"
 BUNDLE_SUFFIX = ".birdfield"
-MAX_THREADS = 256  # more end the interpreter
+MAX_THREADS = 256  # with more, an interpreter ends the process
+DEFAULT_THREADS = 4  # the cores of a Raspberry Pi
 
 
 def file_sha256(path: Path) -> str:
@@ -24,10 +25,10 @@ def file_sha256(path: Path) -> str:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Refuse a packaged file whose content is not what it was packaged as.
+    """Check that a packaged file is unchanged.
 
     Raises:
-        InputError: When it is missing or differs.
+        InputError: When it is missing or its SHA-256 is not the expected one.
     """
     try:
         found = file_sha256(path)
@@ -43,34 +44,36 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def thread_count() -> int:
-    """Tell how many threads an interpreter gets: BIRDFIELD_THREADS, else a Pi's four cores.
+    """Return the threads of an interpreter: BIRDFIELD_THREADS, else one a core, at most 4.
 
     Raises:
-        UsageError: When BIRDFIELD_THREADS is no number from 1 to MAX_THREADS.
+        UsageError: When BIRDFIELD_THREADS is not a number from 1 to MAX_THREADS.
     """
-    wanted = os.environ.get("BIRDFIELD_THREADS")
-    if wanted is None:
-        return min(4, os.cpu_count() or 1)
-    if not wanted.isdecimal() or len(wanted) > 3 or not 1 <= int(wanted) <= MAX_THREADS:
+    text = os.environ.get("BIRDFIELD_THREADS")
+    if text is None:
+        return min(DEFAULT_THREADS, os.cpu_count() or 1)
+    if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= MAX_THREADS:
         raise UsageError(
-            f"BIRDFIELD_THREADS is {wanted[:40]!r}; expected a number from 1 to {MAX_THREADS}"
+            f"BIRDFIELD_THREADS is {text[:40]!r}; expected a number from 1 to {MAX_THREADS}"
         )
-    return int(wanted)
+    return int(text)
 
 
-def resolve_model(given: Path | None) -> Path:
-    """Find the model: --model, else BIRDFIELD_MODEL, else the packaged starter.
+def resolve_model(path: Path | None) -> Path:
+    """Return the model to use: a path, else BIRDFIELD_MODEL, else the packaged starter model.
 
-    The name "starter" is the packaged one too, where no such folder is here.
+    Args:
+        path: The path that the user named. "starter" is the packaged starter model, unless such a
+            folder exists here.
 
     Raises:
-        NoModelError: When there is none.
+        NoModelError: When there is none of the three.
     """
     packaged = (STARTER / "manifest.json").is_file()
-    if packaged and given == Path(STARTER.name) and not given.exists():
+    if packaged and path == Path(STARTER.name) and not path.exists():
         return STARTER
-    if given is not None:
-        return given
+    if path is not None:
+        return path
     if os.environ.get("BIRDFIELD_MODEL"):
         return Path(os.environ["BIRDFIELD_MODEL"])
     if packaged:
@@ -82,25 +85,29 @@ def resolve_model(given: Path | None) -> Path:
 
 
 def data_home() -> Path:
-    """Return birdfield's folder under XDG_DATA_HOME."""
+    """Return birdfield's folder for data, under XDG_DATA_HOME."""
     return xdg_folder("XDG_DATA_HOME", ".local/share")
 
 
 def cache_home() -> Path:
-    """Return birdfield's folder under XDG_CACHE_HOME."""
+    """Return birdfield's folder for caches, under XDG_CACHE_HOME."""
     return xdg_folder("XDG_CACHE_HOME", ".cache")
 
 
-def xdg_folder(variable: str, below: str) -> Path:
-    """Return birdfield's folder under that of an environment variable, else below the user's home.
+def xdg_folder(variable: str, default: str) -> Path:
+    """Return birdfield's folder of an XDG base directory.
+
+    Args:
+        variable: The environment variable that names the base directory.
+        default: The base directory without the variable, relative to the user's home folder.
 
     Raises:
-        UsageError: When the user has none, as in a container that runs as a number.
+        UsageError: When the user has no home folder, as a container's numeric user.
     """
-    given = os.environ.get(variable)
-    if given:
-        return Path(given) / "birdfield"
+    base = os.environ.get(variable)
+    if base:
+        return Path(base) / "birdfield"
     try:
-        return Path.home() / below / "birdfield"
+        return Path.home() / default / "birdfield"
     except RuntimeError as error:
         raise UsageError(f"this user has no home folder; set HOME, or {variable}") from error

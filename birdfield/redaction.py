@@ -1,4 +1,4 @@
-"""Hiding passwords: a source's name as logs, journals and status files may hold it."""
+"""Redaction: hides the passwords of URLs, for logs, journals and status files."""
 
 import re
 
@@ -6,10 +6,14 @@ SECRET = r"(?:user|login|pass|pwd|token|auth|key|secret)"
 
 
 def mask_url(spec: str) -> str:
-    """Hide the user, the password and whatever else opens a camera in a URL."""
+    """Replace the user, the password and other credentials of a URL by ***.
+
+    Args:
+        spec: A camera or a microphone as the user named it; returned as it is unless it is a URL.
+    """
     if "://" not in spec:
         return spec
-    masked = re.sub(r"://.*@", "://***@", spec)  # to the last @: a password may hold one
+    masked = re.sub(r"://.*@", "://***@", spec)  # to the last @: a password may contain one
     masked = re.sub(rf"(?i)([?&;][^=&;]*{SECRET}[^=&;]*=)[^&;]*", r"\1***", masked)
-    # Some recorders take both in the path, where a password may hold any separator.
+    # Some recorders expect both in the path, where a password may contain any separator.
     return re.sub(rf"(?i)([/_][^=&;/_?]*{SECRET}[^=&;/_?]*=).*", r"\1***", masked)

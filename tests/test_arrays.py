@@ -24,10 +24,10 @@ def npy(array: np.ndarray, version: tuple[int, int] = (1, 0), pickle: bool = Fal
 
 
 def archive(members: list[tuple[str, bytes]], compression: int = zipfile.ZIP_STORED) -> bytes:
-    """Return a ZIP file with these members, their names as they are."""
+    """Return a ZIP file with these members, whose names are not checked."""
     buffer = io.BytesIO()
     with (
-        warnings.catch_warnings(action="ignore"),  # of a name that is there twice
+        warnings.catch_warnings(action="ignore"),  # about a duplicate name
         zipfile.ZipFile(buffer, "w", compression) as out,
     ):
         for name, content in members:
@@ -40,13 +40,13 @@ def with_vectors(content: bytes) -> bytes:
 
 
 def header(shape: str, kind: str = "<f4", padding: int = 0) -> bytes:
-    """Return an NPY file that says a shape and holds nothing."""
+    """Return an NPY file whose header states a shape, without data."""
     text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
     text = text + " " * padding + "\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
 
 
-def test_what_is_dumped_is_loaded() -> None:
+def test_loaded_arrays_equal_the_dumped_ones() -> None:
     loaded = load_arrays(dump_arrays(ARRAYS), KINDS, "a file")
     for name, array in ARRAYS.items():
         copy = loaded.get(name, array.dtype.type)
@@ -68,9 +68,9 @@ def test_arrays_without_rows_are_loaded() -> None:
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "empty": lambda: b"",
-    "no archive": lambda: b"PK\x03\x04 and nothing else",
+    "no archive": lambda: b"PK\x03\x04 without the rest",
     "an array is missing": lambda: archive([("vectors.npy", npy(ARRAYS["vectors"]))]),
-    "an array too many": lambda: dump_arrays({**ARRAYS, "more": ARRAYS["owner"]}),
+    "an additional array": lambda: dump_arrays({**ARRAYS, "more": ARRAYS["owner"]}),
     "a name twice": lambda: archive([("vectors.npy", npy(ARRAYS["vectors"]))] * 2),
     "a name that climbs": lambda: archive(
         [("../vectors.npy", npy(ARRAYS["vectors"])), ("owner.npy", npy(ARRAYS["owner"]))]
@@ -94,8 +94,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a shape of words": lambda: with_vectors(header("('a', 'b')")),
     "a header of code": lambda: with_vectors(header("__import__('os').getpid()")),
     "a header that never ends": lambda: with_vectors(header("((2, 3)")),
-    "less than it says": lambda: with_vectors(npy(ARRAYS["vectors"])[:-4]),
-    "more than it says": lambda: with_vectors(npy(ARRAYS["vectors"]) + bytes(4)),
+    "less data than stated": lambda: with_vectors(npy(ARRAYS["vectors"])[:-4]),
+    "more data than stated": lambda: with_vectors(npy(ARRAYS["vectors"]) + bytes(4)),
     "compressed": lambda: archive(
         [(f"{name}.npy", npy(array)) for name, array in ARRAYS.items()], zipfile.ZIP_DEFLATED
     ),
@@ -111,7 +111,7 @@ def test_a_hostile_file_ends_in_one_error(hostile: str) -> None:
         load_arrays(HOSTILE[hostile](), KINDS, "a file")
 
 
-def test_an_array_larger_than_can_be_is_refused_before_it_is_read(
+def test_an_array_above_the_limit_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """2 x 3 float32 and a header of 128 bytes are 152 bytes."""

@@ -8,7 +8,7 @@ from birdfield import atomic
 from birdfield.errors import ExistsError, InputError
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+def test_a_file_is_replaced_and_nothing_else_remains(tmp_path: Path) -> None:
     path = tmp_path / "store"
     atomic.write_file(path, b"first")
     atomic.write_file(path, b"second")
@@ -61,7 +61,7 @@ def test_an_interrupted_write_leaves_the_old_file(
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["store"]
 
 
-def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     with atomic.new_folder(tmp_path / "deep" / "bundle", force=False) as draft:
         (draft / "part").write_text("1")
         assert not (tmp_path / "deep" / "bundle").exists()
@@ -77,7 +77,7 @@ def test_a_folder_is_replaced_only_by_force(tmp_path: Path) -> None:
         pytest.raises(ExistsError, match="bundle exists already; choose another name$"),
         atomic.new_folder(path, force=False),
     ):
-        pytest.fail("nothing may be done before")
+        pytest.fail("the block must not run")
     with atomic.new_folder(path, force=True) as draft:
         (draft / "new").touch()
         assert (path / "old").exists()
@@ -96,16 +96,16 @@ def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Linux renames no mounted folder, and a shell would be left in the old working folder."""
+    """Linux cannot rename a mount point, and a shell would stay in the old working folder."""
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
     for path, why in (
-        (Path("/proc"), "/proc: a folder that is mounted"),
-        (Path("."), r"\.: a folder that is mounted or worked in cannot be replaced"),
+        (Path("/proc"), "/proc: birdfield cannot replace a mount point"),
+        (Path("."), r"\.: birdfield cannot replace a mount point or the working folder"),
         (tmp_path / "file" / "new", "file/new: cannot be written"),
     ):
         with pytest.raises(InputError, match=why), atomic.new_folder(path, force=True):
-            pytest.fail("nothing may be done before")
+            pytest.fail("the block must not run")
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -128,7 +128,7 @@ def test_a_failure_leaves_no_folder_and_keeps_the_old_one(tmp_path: Path) -> Non
     assert os.listdir(path) == ["old"] and os.listdir(tmp_path) == ["bundle"]
 
 
-def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_sentence(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match="bundle: the disk is full"),
         atomic.new_folder(tmp_path / "bundle", force=False),

@@ -18,7 +18,7 @@ from birdfield.settings.configuration import config_home
 
 @pytest.fixture
 def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a packaged starter model would be; a test may put one there."""
+    """Return the folder of a packaged starter model, which does not exist yet."""
     monkeypatch.setattr(paths, "STARTER", tmp_path / "starter")
     return tmp_path / "starter"
 
@@ -34,12 +34,12 @@ def test_the_model_is_the_option_then_the_environment_then_the_starter(
     assert resolve_model(Path("a.birdfield")) == Path("a.birdfield")
 
 
-def test_the_packaged_starter_has_a_name_unless_a_folder_here_has_it(
+def test_starter_names_the_packaged_model_unless_such_a_folder_exists(
     starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert resolve_model(Path("starter")) == Path("starter")  # none is packaged
+    assert resolve_model(Path("starter")) == Path("starter")  # there is no packaged model
     starter.mkdir()
     (starter / "manifest.json").touch()
     assert resolve_model(Path("starter")) == starter
@@ -49,7 +49,7 @@ def test_the_packaged_starter_has_a_name_unless_a_folder_here_has_it(
 
 @pytest.mark.usefixtures("starter")
 @pytest.mark.parametrize("value", [None, ""])
-def test_without_a_model_all_three_ways_are_named(
+def test_the_error_without_a_model_names_all_three_ways(
     value: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if value is not None:
@@ -84,10 +84,10 @@ def test_folders_follow_the_xdg_variables(
         (cache_home, "XDG_CACHE_HOME"),
     ],
 )
-def test_a_user_without_a_home_is_told(
+def test_a_user_without_a_home_folder_gets_an_error(
     monkeypatch: pytest.MonkeyPatch, find: Callable[[], Path], variable: str
 ) -> None:
-    """As in a container that runs as a number."""
+    """A container may run as a user that has a number and no entry in the user database."""
     for name in ("HOME", variable):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
@@ -95,7 +95,7 @@ def test_a_user_without_a_home_is_told(
         find()
 
 
-def test_a_sha256_is_that_of_the_content(tmp_path: Path) -> None:
+def test_the_sha256_is_that_of_the_content(tmp_path: Path) -> None:
     """The SHA-256 of "abc" is the first example of FIPS 180-4."""
     (tmp_path / "abc").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -124,8 +124,10 @@ def test_a_packaged_file_that_changed_is_refused(
         )
 
 
-@pytest.mark.parametrize("wanted", ["0", "-1", "two", "257", "100000", "9" * 5000])
-def test_threads_that_cannot_be_are_refused(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BIRDFIELD_THREADS", wanted)
+@pytest.mark.parametrize("text", ["0", "-1", "two", "257", "100000", "9" * 5000])
+def test_an_invalid_number_of_threads_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIRDFIELD_THREADS", text)
     with pytest.raises(UsageError, match="expected a number from 1 to 256"):
         thread_count()

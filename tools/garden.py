@@ -16,9 +16,9 @@ from garden_script import PASSING_S, Event, Garden
 from numpy.typing import NDArray
 
 from birdfield.signals.audio import Waveform, read_audio
-from birdfield.signals.damage import active_power
 from birdfield.signals.image import Frame, read_image
 from birdfield.signals.motion import LOOK_INTERVAL_S
+from birdfield.signals.noise import active_power
 from birdfield_export.framing import foreground
 
 FRAME_PX = (1280, 720)

@@ -10,8 +10,9 @@ from birdfield.model.gallery import Gallery
 from birdfield.model.sense import Sense
 from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import hear, see
-from birdfield.signals.audio import AudioSpec, Resampler, Waveform
+from birdfield.signals.audio import Resampler, Waveform
 from birdfield.signals.image import Frame, decode_image, preprocess
+from birdfield.signals.windows import AudioSpec
 from birdfield.watch.window import WINDOW_STEP_S
 
 WIDTH_PX, HEIGHT_PX = 1280, 960

@@ -67,7 +67,7 @@ class VideoFile:
             self._capture.release()
             return None
         stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        # Where the time stamps are unusable, the frame rate gives the time.
+        # Where the time stamps are unusable, derive the time from the frame rate.
         time_s = stamp_s if stamp_s > self.end_s - self._step_s else self.end_s
         self.end_s = time_s + self._step_s
         return self._look(np.asarray(image, np.uint8), time_s)

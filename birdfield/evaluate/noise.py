@@ -20,8 +20,9 @@ from birdfield.recognise.decide import sense_of
 from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import Waveform, read_audio, read_beginning
-from birdfield.signals.damage import DAMAGES, damage_image, mix_noise
+from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import Frame, read_image
+from birdfield.signals.noise import mix_noise
 from birdfield.signals.usability import frame_fault
 
 SNRS_DB = (20, 10, 5, 0, -5)

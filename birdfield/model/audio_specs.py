@@ -1,7 +1,7 @@
 """Audio specs: the sound each frontend reads, and the shape of the embeddings it makes."""
 
 from birdfield.errors import UsageError
-from birdfield.signals.audio import AudioSpec
+from birdfield.signals.windows import AudioSpec
 
 # 96 log-mel frames a patch, 10 ms apart and 25 ms long; 48 of them a hop; windows of 5.295 s.
 # An embedding and, of an inner layer, the mean and the peak over time of eight bands of frequency:

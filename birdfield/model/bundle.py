@@ -14,8 +14,8 @@ from birdfield.model.birdnet import BIRDNET_SHA256
 from birdfield.model.encoder import DIM, BundleEncoder
 from birdfield.model.gallery import Calibration, Gallery, load_gallery
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
-from birdfield.signals.audio import AudioSpec
 from birdfield.signals.image import ImageSpec
+from birdfield.signals.windows import AudioSpec
 
 FORMAT = 2
 MANIFEST = "manifest.json"

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from birdfield.model.frontend import Frontend, Heard
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.tflite import TfliteModel
-from birdfield.signals.audio import AudioSpec, Waveform, repeat_patches
+from birdfield.signals.audio import Waveform
 from birdfield.signals.image import Frame, ImageSpec, preprocess
+from birdfield.signals.windows import AudioSpec, repeat_patches
 
 DIM = 128
 

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.signals.audio import AudioSpec, Waveform
+from birdfield.signals.audio import Waveform
+from birdfield.signals.windows import AudioSpec
 
 
 @dataclass(frozen=True)

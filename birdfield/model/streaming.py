@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.signals.audio import AudioSpec, Waveform, cut_patches
+from birdfield.signals.audio import Waveform
+from birdfield.signals.windows import AudioSpec, cut_patches
 
 Rows = NDArray[np.float32]  # [T, D], what was made of T patches
 

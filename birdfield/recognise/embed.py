@@ -9,10 +9,11 @@ from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.frontend import Heard
 from birdfield.model.sense import Sense
 from birdfield.recognise.bird_gate import is_background
-from birdfield.signals.audio import AUDIO_SUFFIXES, MIN_S, Waveform, cut_windows, read_blocks
+from birdfield.signals.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks
 from birdfield.signals.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.signals.signal_quality import picture_quality, sound_quality
 from birdfield.signals.usability import frame_fault, window_fault
+from birdfield.signals.windows import cut_windows
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Signals: pure functions on pictures and sound, before any model."""
+"""Signals: pure functions on pictures and sound, which need no model."""

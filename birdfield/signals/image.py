@@ -1,9 +1,8 @@
-"""Photographs and frames: reading them, and turning them into what an image tower takes."""
+"""Image: reads photographs, and turns pictures into the input of an image tower."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,15 +13,15 @@ from birdfield.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MAX_FILE_BYTES = 200_000_000
-TAIL_BYTES = 65_536  # where a whole PNG ends, with room for what is appended
-MAX_SEGMENTS = 100_000  # of a JPEG before its pixels, so that reading them has an end
+PNG_TAIL_BYTES = 65_536  # a whole PNG ends within this: room for data that is appended
+MAX_SEGMENTS = 100_000  # of a JPEG before its pixels: a limit for a hostile file
 
-Frame = NDArray[np.uint8]
+Frame = NDArray[np.uint8]  # [H, W, 3], BGR
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """What one image tower expects of its input.
+    """The input of an image tower.
 
     Attributes:
         size_px: Width and height in pixels.
@@ -37,11 +36,17 @@ class ImageSpec:
     scale: float = 1.0
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> "ImageSpec":
-        """Read the spec of a manifest; raises KeyError, TypeError or ValueError when malformed."""
-        blue, green, red = (float(value) for value in entry["mean"])
+    def from_json(cls, entry: Mapping[str, object]) -> "ImageSpec":
+        """Read the spec in a manifest; raises KeyError, TypeError or ValueError when malformed."""
+        mean = entry["mean"]
+        if not isinstance(mean, list | tuple):
+            raise TypeError(f"mean is {mean!r}; expected three numbers")
+        first, second, third = map(_to_float, mean)
         spec = cls(
-            int(entry["size_px"]), str(entry["order"]), (blue, green, red), float(entry["scale"])
+            int(_to_float(entry["size_px"])),
+            str(entry["order"]),
+            (first, second, third),
+            _to_float(entry["scale"]),
         )
         if (
             not 16 <= spec.size_px <= 1024
@@ -53,18 +58,24 @@ class ImageSpec:
         return spec
 
 
+def _to_float(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
 def decode_image(data: bytes, name: str) -> Frame:
-    """Decode the bytes of a photograph.
+    """Decode a photograph.
 
     Args:
-        data: A JPEG, PNG, WebP or BMP file's content.
-        name: What to call it in an error.
+        data: The content of a JPEG, PNG, WebP or BMP file.
+        name: The file's name for error messages.
 
     Returns:
-        Pixels, uint8 [H, W, 3], BGR, turned upright by its EXIF orientation.
+        Pixels, uint8 [H, W, 3], BGR, turned upright by the EXIF orientation.
 
     Raises:
-        InputError: When it is empty, truncated, too large or no picture at all.
+        InputError: When it is empty, truncated, too large or not a picture.
     """
     if not data:
         raise InputError(f"{name}: the file is empty; expected a photograph")
@@ -74,7 +85,8 @@ def decode_image(data: bytes, name: str) -> Frame:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise InputError(
-            f"{name}: not decodable as a picture of at most {MAX_PIXELS // 1_000_000} megapixels"
+            f"{name}: cannot be decoded as a picture of at most {MAX_PIXELS // 1_000_000} "
+            "megapixels; save a smaller copy"
         ) from error
     if image is None:
         raise InputError(
@@ -84,42 +96,42 @@ def decode_image(data: bytes, name: str) -> Frame:
 
 
 def _is_whole(data: bytes) -> bool:
-    """Tell whether a file that says JPEG, PNG or WebP also has its end."""
+    """Return whether a JPEG, PNG or WebP file has its end; True for any other format."""
     if data.startswith(b"\xff\xd8"):
-        return data.find(b"\xff\xd9", _scan_start(data)) >= 0
+        return data.find(b"\xff\xd9", _find_scan(data)) >= 0
     if data.startswith(b"\x89PNG"):
-        return b"IEND" in data[-TAIL_BYTES:]
+        return b"IEND" in data[-PNG_TAIL_BYTES:]
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return len(data) >= int.from_bytes(data[4:8], "little") + 8
     return True
 
 
-def _scan_start(data: bytes) -> int:
-    """Find where a JPEG's pixels start: a thumbnail before them has an end of its own.
+def _find_scan(data: bytes) -> int:
+    """Return where a JPEG's pixels start, behind a thumbnail that has an end marker of its own.
 
-    Behind their end a film of any length may follow, as phones append it.
+    The search for the end starts there and not at the end of the file: phones append a film.
     """
     place = 2
     for _ in range(MAX_SEGMENTS):
         marker = data[place + 1 : place + 2]
         if data[place : place + 1] != b"\xff" or marker == b"\xd9":
             break
-        if marker == b"\xff":  # any number of them may stand before a marker
+        if marker == b"\xff":  # a fill byte before a marker
             place += 1
-        elif marker == b"\x01" or b"\xd0" <= marker <= b"\xd8":  # these have no length
+        elif marker == b"\x01" or b"\xd0" <= marker <= b"\xd8":  # markers without a length
             place += 2
         else:
             place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
-        if marker == b"\xda":
+        if marker == b"\xda":  # start of scan
             break
     return place
 
 
 def read_image(path: Path) -> Frame:
-    """Read a photograph from a file of any Unicode name.
+    """Read a photograph from a file, whose name may be any Unicode.
 
     Returns:
-        Pixels, uint8 [H, W, 3], BGR.
+        Pixels, uint8 [H, W, 3], BGR, turned upright by the EXIF orientation.
 
     Raises:
         InputError: When the file cannot be read or decoded.
@@ -137,9 +149,9 @@ def read_image(path: Path) -> Frame:
 
 
 def resize_to_square(image: Frame, spec: ImageSpec) -> Frame:
-    """Resize the whole picture to the tower's square: nothing at its edges is lost."""
-    shrinking = min(image.shape[:2]) > spec.size_px
-    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    """Resize the whole picture to the tower's square, without keeping its aspect ratio."""
+    shrinks = min(image.shape[:2]) > spec.size_px
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     square = cv2.resize(image, (spec.size_px, spec.size_px), interpolation=interpolation)
     return np.asarray(square, np.uint8)
 
@@ -149,7 +161,7 @@ def preprocess(image: Frame, spec: ImageSpec) -> NDArray[np.float32]:
 
     Args:
         image: uint8 [H, W, 3], BGR.
-        spec: What the tower expects.
+        spec: The tower's spec.
 
     Returns:
         float32 [size_px, size_px, 3].

@@ -1,4 +1,4 @@
-"""Whether a sound stands out from what has long been there: a gate before any model runs."""
+"""Loudness gate: finds sounds that stand out from the steady sound of a place."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from birdfield.signals.audio import Waveform
 
 FRAME_S = 0.032
-BANDS_HZ = (250, 500, 1000, 2000, 4000, 8000)  # edges of the octaves in which birds are heard
-SHORT = 0.02  # share of the frames that a call fills at least
-PAUSE = 0.2  # share of the frames between calls at least: they tell the floor
-STEP_DB = 8.0  # above its floor in some octave, a sound stands out
-FLOOR_DB = -90.0  # of full scale: where floors start, and the lowest
-RISE_DB_S = 1.0  # so quickly a floor rises to a sound that does not pause, such as a fan
+BANDS_HZ = (250, 500, 1000, 2000, 4000, 8000)  # edges of the octaves in which birds call
+CALL_SHARE = 0.02  # of the frames: a call fills at least this many
+PAUSE_SHARE = 0.2  # of the frames: at least this many lie between calls, at the floor
+STEP_DB = 8.0  # a sound stands out this far above the floor of an octave
+FLOOR_DB = -90.0  # of full scale: the lowest floor, and the first
+RISE_DB_S = 1.0  # how fast a floor rises to a sound without pauses, such as a fan
 
 
 def octave_levels(waveform: Waveform, rate_hz: int) -> NDArray[np.float32]:
@@ -19,7 +19,7 @@ def octave_levels(waveform: Waveform, rate_hz: int) -> NDArray[np.float32]:
 
     Args:
         waveform: float32 [N], mono, -1..1, of at least FRAME_S.
-        rate_hz: Its rate, at least twice the highest edge.
+        rate_hz: Its sample rate, at least twice the highest edge.
 
     Returns:
         float32 [T, bands], in dB of full scale.
@@ -37,22 +37,26 @@ class LoudnessGate:
     """The floor of each octave at one microphone. Not thread-safe."""
 
     def __init__(self, rate_hz: int) -> None:
-        """Start with floors so low that everything stands out."""
-        self._rate_hz = rate_hz
-        self._floors_db = np.full(len(BANDS_HZ) - 1, FLOOR_DB, np.float32)
-        self._heard_s: float | None = None
-
-    def stands_out(self, waveform: Waveform, time_s: float) -> bool:
-        """Compare a window, float32 [N], to the floors, and learn them.
+        """Start with floors so low that every sound stands out.
 
         Args:
-            waveform: Usable by `birdfield.signals.usability.window_fault`.
-            time_s: Where it starts; windows go forward.
+            rate_hz: The sample rate of the windows.
+        """
+        self._rate_hz = rate_hz
+        self._floors_db = np.full(len(BANDS_HZ) - 1, FLOOR_DB, np.float32)
+        self._previous_s: float | None = None
+
+    def stands_out(self, waveform: Waveform, time_s: float) -> bool:
+        """Return whether a window stands out from the floors, and update them.
+
+        Args:
+            waveform: float32 [N], usable by `birdfield.signals.usability.window_fault`.
+            time_s: The start of the window, not before that of the previous one.
         """
         levels_db = octave_levels(waveform, self._rate_hz)
-        loud_db, quiet_db = np.quantile(levels_db, (1 - SHORT, PAUSE), axis=0)
-        passed_s = 0.0 if self._heard_s is None else time_s - self._heard_s
-        self._heard_s = time_s
+        loud_db, quiet_db = np.quantile(levels_db, (1 - CALL_SHARE, PAUSE_SHARE), axis=0)
+        passed_s = 0.0 if self._previous_s is None else time_s - self._previous_s
+        self._previous_s = time_s
         risen_db = self._floors_db + RISE_DB_S * passed_s
         self._floors_db = np.maximum(np.minimum(quiet_db, risen_db), FLOOR_DB).astype(np.float32)
         return bool((loud_db > self._floors_db + STEP_DB).any())

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from birdfield.journal.media import Sound
-from birdfield.signals.audio import AudioSpec
+from birdfield.signals.windows import AudioSpec
 from birdfield.watch.window import Window
 
 

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample
 from birdfield.recognise.observation import Observation
-from birdfield.signals.audio import AudioSpec, Waveform
+from birdfield.signals.audio import Waveform
 from birdfield.signals.boxes import Box
 from birdfield.signals.image import Frame
+from birdfield.signals.windows import AudioSpec
 
 WINDOW_STEP_S = 2.4  # nominal, from one window to the next: five hops of YAMNet
 

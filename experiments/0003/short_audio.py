@@ -16,7 +16,8 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.sense import Sense
 from birdfield.recognise.dataset import scan
-from birdfield.signals.audio import read_audio, repeat_patches
+from birdfield.signals.audio import read_audio
+from birdfield.signals.windows import repeat_patches
 from birdfield_train.run_encoder import Run, RunEncoder
 from birdfield_train.towers import audio_tower
 

@@ -18,7 +18,8 @@ from birdfield.model.birdnet import find_birdnet, read_birdnet
 from birdfield.model.encoder import DIM, pool, unit
 from birdfield.model.tflite import PlainModel
 from birdfield.recognise.dataset import assign_folds, fold_of, scan
-from birdfield.signals.audio import cut_patches, read_audio, repeat_patches, window_starts
+from birdfield.signals.audio import read_audio
+from birdfield.signals.windows import cut_patches, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
 
 FINE = replace(BIRDNET, hop=24_000)  # 0.5 s, of which each compared hop is a multiple

@@ -18,7 +18,8 @@ from birdfield.model.audio_specs import BIRDNET
 from birdfield.model.birdnet import BirdNet
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan
-from birdfield.signals.audio import AudioSpec, Waveform, read_audio
+from birdfield.signals.audio import Waveform, read_audio
+from birdfield.signals.windows import AudioSpec
 
 sys.path.append(str(Path(__file__).parents[1] / "0013"))
 sys.path.append(str(Path(__file__).parents[1] / "0019"))

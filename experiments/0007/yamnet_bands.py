@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from birdfield.model.audio_specs import YAMNET
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
-from birdfield.signals.audio import cut_patches, read_audio
+from birdfield.signals.audio import read_audio
+from birdfield.signals.windows import cut_patches
 
 sys.path.append(str(Path(__file__).parents[1] / "0013"))
 

@@ -31,8 +31,9 @@ from birdfield.recognise.dataset import Sample, scan
 from birdfield.recognise.embed import EmbeddedSample, embed_sound, see
 from birdfield.recognise.identify import pool_parts
 from birdfield.signals.audio import read_audio
-from birdfield.signals.damage import DAMAGES, damage_image, mix_noise
+from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import read_image
+from birdfield.signals.noise import mix_noise
 from birdfield.signals.usability import frame_fault
 
 KINDS = 3  # of noise, for each recording

@@ -22,9 +22,10 @@ from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.sense import Sense
 from birdfield.recognise import bird_gate
 from birdfield.recognise.dataset import scan, scan_flat
-from birdfield.signals.audio import Waveform, cut_windows, read_audio, read_blocks
-from birdfield.signals.damage import mix_noise
+from birdfield.signals.audio import Waveform, read_audio, read_blocks
+from birdfield.signals.noise import mix_noise
 from birdfield.signals.usability import window_fault
+from birdfield.signals.windows import cut_windows
 from birdfield_train.run_encoder import Run, RunEncoder
 
 HOUR_S = 3600

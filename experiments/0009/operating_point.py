@@ -31,9 +31,10 @@ from birdfield.recognise.dataset import scan, scan_flat
 from birdfield.recognise.decide import Decision, decide
 from birdfield.recognise.embed import EmbeddedSample, hear
 from birdfield.recognise.observation import Observation
-from birdfield.signals.audio import Waveform, cut_windows, read_audio, read_blocks
-from birdfield.signals.damage import mix_noise
+from birdfield.signals.audio import Waveform, read_audio, read_blocks
+from birdfield.signals.noise import mix_noise
 from birdfield.signals.usability import window_fault
+from birdfield.signals.windows import cut_windows
 from birdfield.watch.claims import window_claims
 from birdfield.watch.visits import Visit, VisitTracker
 from birdfield.watch.window import WINDOW_STEP_S, Window

@@ -17,7 +17,8 @@ from birdfield.model.encoder import DIM, unit
 from birdfield.model.open_frontend import open_frontend
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan
-from birdfield.signals.audio import read_audio, repeat_patches, window_starts
+from birdfield.signals.audio import read_audio
+from birdfield.signals.windows import repeat_patches, window_starts
 from birdfield_train.projection import discriminant
 
 PEAK_WEIGHTS, SHRINKAGES = (0.3, 1.0, 2.0, 4.0), (0.3, 0.5, 0.7, 0.85)

@@ -28,7 +28,8 @@ from birdfield.model.yamnet import CLASSES
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
 from birdfield.recognise.bird_gate import is_background
 from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
-from birdfield.signals.audio import cut_patches, read_audio, repeat_patches, window_starts
+from birdfield.signals.audio import read_audio
+from birdfield.signals.windows import cut_patches, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))

@@ -19,8 +19,9 @@ from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import assign_folds, fold_of, scan, scan_flat
-from birdfield.signals.audio import read_audio, repeat_patches, window_starts
-from birdfield.signals.damage import mix_noise
+from birdfield.signals.audio import read_audio
+from birdfield.signals.noise import mix_noise
+from birdfield.signals.windows import repeat_patches, window_starts
 from birdfield_train.augment_sound import augment_sound
 from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
 

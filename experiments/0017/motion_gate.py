@@ -21,10 +21,10 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.signals.boxes import Box
 from birdfield.signals.image import read_image
 from birdfield.signals.motion import (
-    LEAST_SHARE,
     LOOK_INTERVAL_S,
-    STILL,
-    WHOLE,
+    MIN_AREA_SHARE,
+    NEW_SCENE,
+    NO_MOTION,
     Motion,
     MotionGate,
     small_luma,
@@ -69,10 +69,10 @@ class Mog2:
 def mask_motion(mask: Any) -> Motion:
     clean = cv2.medianBlur(mask.astype(np.uint8), 3)
     return (
-        WHOLE
+        NEW_SCENE
         if cv2.connectedComponentsWithStats(clean)[2][1:, 4].max(initial=0)
-        >= LEAST_SHARE * clean.size
-        else STILL
+        >= MIN_AREA_SHARE * clean.size
+        else NO_MOTION
     )
 
 

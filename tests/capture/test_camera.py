@@ -50,8 +50,8 @@ def latest(camera: LiveCamera) -> Shot | None:
     return camera.best_shot(now_s - 1.0, now_s)
 
 
-def test_a_file_gives_the_last_frame_within_the_window_that_was_looked_at(tmp_path: Path) -> None:
-    """30 frames that all differ, 10 a second; looks are at frames 0, 5 ... 25."""
+def test_a_file_returns_the_last_examined_frame_of_a_window(tmp_path: Path) -> None:
+    """30 different frames, 10 a second; looks are at frames 0, 5 ... 25."""
     frames = [scenery(seed) for seed in range(30)]
     video = VideoFile(write_video(tmp_path / "scène 1:2.avi", frames))
     for (start_s, end_s), expected in {(0.0, 1.0): 5, (0.55, 2.05): 20, (1.5, 2.95): 25}.items():
@@ -64,7 +64,7 @@ def test_a_file_gives_the_last_frame_within_the_window_that_was_looked_at(tmp_pa
     assert video.best_shot(2.95, 9.0) is None
 
 
-def test_a_file_is_not_over_before_its_last_frame_was_asked_for(tmp_path: Path) -> None:
+def test_a_file_ends_when_its_last_frame_was_asked_for(tmp_path: Path) -> None:
     video = VideoFile(write_video(tmp_path / "a.avi", [scenery(seed) for seed in range(5)]))
     video.best_shot(0.0, 0.35)
     assert not video.ended
@@ -73,8 +73,8 @@ def test_a_file_is_not_over_before_its_last_frame_was_asked_for(tmp_path: Path) 
     video.close()
 
 
-def test_a_file_tells_how_long_its_picture_stood_still(tmp_path: Path) -> None:
-    """Frames 0-9 change, then frame 9 again until frame 29: unchanged for 2.0 s at 2.9 s."""
+def test_a_file_measures_how_long_its_picture_is_unchanged(tmp_path: Path) -> None:
+    """Frames 0-9 differ, and frames 10-29 repeat frame 9: unchanged for 2.0 s at 2.9 s."""
     frames = [scenery(min(seed, 9)) for seed in range(30)]
     video = VideoFile(write_video(tmp_path / "a.avi", frames))
     before, after = video.best_shot(0, 0.95), video.best_shot(0, 5)
@@ -82,8 +82,8 @@ def test_a_file_tells_how_long_its_picture_stood_still(tmp_path: Path) -> None:
     assert after is not None and after.unchanged_s == pytest.approx(2.0)
 
 
-def test_a_window_tells_what_moved_in_it_last(tmp_path: Path) -> None:
-    """A disc of 32 px is there at 3.0 to 3.9 s; looks are at 0, 0.5 ... 3.0, 3.5, 4.0 s."""
+def test_a_window_shows_what_moved_last(tmp_path: Path) -> None:
+    """A disc of 32 px is visible from 3.0 to 3.9 s; looks are at 0, 0.5 ... 3.0, 3.5, 4.0 s."""
     garden = cv2.resize(scenery(0), (320, 240))
     frames = [garden.copy() for _ in range(80)]
     for frame in frames[30:40]:
@@ -102,8 +102,8 @@ def test_a_window_tells_what_moved_in_it_last(tmp_path: Path) -> None:
     assert later is not None and later.still
 
 
-def test_what_moves_in_a_black_zone_is_no_motion(tmp_path: Path) -> None:
-    """The disc of the test above, of 32 px at (200, 100), now in a zone from x = 170 on."""
+def test_a_black_zone_has_no_motion(tmp_path: Path) -> None:
+    """The disc of the test above, of 32 px at (200, 100), lies in a zone from x = 170 on."""
     garden = cv2.resize(scenery(0), (320, 240))
     frames = [garden.copy() for _ in range(80)]
     for frame in frames[30:40]:
@@ -133,7 +133,7 @@ def test_a_zone_is_black_wherever_the_crop_begins(
     expected = crop(frame.copy(), box)
     expected[black] = 0
     np.testing.assert_array_equal(crop(black_out(frame, [(3, 4, 5, 6)]), box), expected)
-    assert frame.min() == 255, "the source's own frame is left alone"
+    assert frame.min() == 255, "the source's frame is unchanged"
 
 
 def test_a_zone_of_a_live_camera_is_black_and_its_picture_still_changes() -> None:
@@ -148,13 +148,13 @@ def test_a_zone_of_a_live_camera_is_black_and_its_picture_still_changes() -> Non
             camera.close()
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"away\.mp4: no such video file; expected a file, a "):
         open_camera(str(tmp_path / "away.mp4"))
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all", b"\x00\x00\x00\x18ftypmp42"])
-def test_an_unreadable_file_is_told(tmp_path: Path, content: bytes) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bird.mp4"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"bird\.mp4: not a video that can be decoded; expected"):
@@ -177,17 +177,17 @@ def test_crop_cuts_x_y_w_h(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "a,b,c,d", "-1,0,5,5", "1,2,3,4,5", "1.5,0,5,5"])
-def test_a_malformed_crop_is_told(text: str) -> None:
+def test_a_malformed_crop_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"crop is {text!r}; expected X,Y,W,H in pix")):
         parse_box(text)
 
 
-def test_an_empty_crop_is_told() -> None:
+def test_an_empty_crop_is_refused() -> None:
     with pytest.raises(UsageError, match="crop '5,5,0,9' is empty"):
         parse_box("5,5,0,9")
 
 
-def test_a_crop_outside_of_the_first_frame_is_told(tmp_path: Path) -> None:
+def test_a_crop_beyond_the_first_frame_is_refused(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", [scenery(1)] * 3)
     with pytest.raises(
         InputError,
@@ -214,29 +214,29 @@ def test_a_crop_outside_of_the_first_frame_is_told(tmp_path: Path) -> None:
         ("0", "0"),
     ],
 )
-def test_what_opens_a_camera_is_masked(url: str, masked: str) -> None:
+def test_credentials_in_a_url_are_masked(url: str, masked: str) -> None:
     assert mask_url(url) == masked
 
 
-def test_a_missing_device_is_told_once_and_tried_again(
+def test_a_missing_device_is_logged_once_and_retried(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tries: list[LiveCamera] = []
+    attempts: list[LiveCamera] = []
     opened = LiveCamera._open
 
     def count(self: LiveCamera) -> Capture:
-        tries.append(self)
+        attempts.append(self)
         return opened(self)
 
     monkeypatch.setattr(LiveCamera, "_open", count)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.05)
     with live("/dev/video97") as camera:
-        wait_for(lambda: len(tries) >= 3, "three tries")
+        wait_for(lambda: len(attempts) >= 3, "three attempts")
         assert latest(camera) is None and not camera.ended
     assert caplog.messages == ["camera lost: /dev/video97 cannot be opened; trying again"]
 
 
-def test_a_password_is_told_to_nobody(
+def test_a_password_is_not_logged(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -248,7 +248,7 @@ def test_a_password_is_told_to_nobody(
 
 
 @pytest.mark.devices
-def test_a_network_camera_is_lost_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_network_camera_is_lost_and_recovers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with mjpeg_camera() as port:
         camera = LiveCamera(f"http://127.0.0.1:{port}/")
@@ -270,7 +270,7 @@ def test_a_network_camera_is_lost_and_comes_back(caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.devices
-def test_a_network_camera_that_hangs_is_lost_and_comes_back(
+def test_a_network_camera_that_hangs_is_lost_and_recovers(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("birdfield.capture.live_camera.READ_TIMEOUT_S", 1)
@@ -286,10 +286,10 @@ def test_a_network_camera_that_hangs_is_lost_and_comes_back(
 
 @pytest.mark.slow
 @pytest.mark.devices
-def test_a_camera_whose_picture_never_changes_is_opened_anew(
+def test_a_camera_whose_picture_never_changes_is_reopened(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after an unplug: frames come on, of one picture. Each time it is given twice as long."""
+    """A camera may repeat its last picture after an unplug. The patience doubles each time."""
     monkeypatch.setattr("birdfield.capture.live_camera.FIRST_STALE_S", 1.0)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.1)
     caplog.set_level(logging.INFO)
@@ -300,7 +300,7 @@ def test_a_camera_whose_picture_never_changes_is_opened_anew(
         wait_for(lambda: camera._stale_after_s >= 4.0, "two reconnects")
         freezes.clear()
         wait_for(lambda: "camera is back" in caplog.messages, "the return")
-        wait_for(lambda: camera._stale_after_s == 1.0, "the usual patience")
+        wait_for(lambda: camera._stale_after_s == 1.0, "the first patience")
     assert caplog.messages[0] == (
         f"camera lost: http://127.0.0.1:{port}/ sends the same picture "
         "again and again; trying again"
@@ -308,10 +308,10 @@ def test_a_camera_whose_picture_never_changes_is_opened_anew(
     assert len(caplog.messages) == 2
 
 
-def test_a_read_that_blocks_for_ever_is_left_and_the_camera_opened_anew(
+def test_a_read_that_never_returns_is_abandoned_and_the_camera_reopened(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """FFmpeg's timeouts do not end a read of a pipe; the camera comes back by another writer."""
+    """FFmpeg's timeouts do not end a read of a pipe; the camera recovers with another writer."""
     monkeypatch.setattr("birdfield.capture.live_camera.HANG_S", 1.0)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.1)
     caplog.set_level(logging.INFO)
@@ -327,8 +327,8 @@ def test_a_read_that_blocks_for_ever_is_left_and_the_camera_opened_anew(
     assert caplog.messages[0] == f"camera lost: file://{path} has hung for 1 s; trying again"
 
 
-def test_frames_that_wait_for_late_sound_are_kept_for_longer() -> None:
-    """Of 20 frames, 0.5 s apart, 8 are kept, and 6 more where they are to wait for 3 s."""
+def test_frames_that_wait_for_late_sound_are_kept_longer() -> None:
+    """Of 20 frames, 0.5 s apart, 8 are kept, and 6 more where they wait for 3 s."""
     for wait_s, oldest_s in ((0.0, 6.0), (3.0, 3.0)):
         camera = LiveCamera("/dev/video97", wait_s=wait_s)
         camera.close()
@@ -354,7 +354,7 @@ def test_the_pis_camera_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("throttled", "pause_s"), [(False, STILL_LOOK_INTERVAL_S), (True, THROTTLED_LOOK_INTERVAL_S)]
 )
-def test_a_still_scene_is_looked_at_less_often(throttled: bool, pause_s: float) -> None:
+def test_a_still_scene_is_examined_less_often(throttled: bool, pause_s: float) -> None:
     with mjpeg_camera(still=True) as port, live(f"http://127.0.0.1:{port}/") as camera:
         camera.throttled = throttled
         looks = 2 if throttled else 3
@@ -362,11 +362,11 @@ def test_a_still_scene_is_looked_at_less_often(throttled: bool, pause_s: float) 
         shots = camera._shots[:looks]
     assert [shot.still for shot in shots] == [False, True, True][:looks]
     assert shots[-1].time_s - shots[-2].time_s >= pause_s
-    assert camera.dropped > len(shots), "of 10 frames a second"
+    assert camera.dropped > len(shots), "of 10 a second"
 
 
 @pytest.mark.devices
-def test_a_live_crop_outside_of_the_frame_is_told() -> None:
+def test_a_crop_beyond_a_live_cameras_frame_is_refused() -> None:
     with mjpeg_camera() as port:
         camera = LiveCamera(f"http://127.0.0.1:{port}/", (0, 0, 640, 480))
         try:
@@ -377,7 +377,7 @@ def test_a_live_crop_outside_of_the_frame_is_told() -> None:
 
 
 class Shrinking:
-    """A camera that gives frames of 128x96 pixels, after the third of 64x48."""
+    """A camera whose first three frames have 128x96 pixels, and later ones 64x48."""
 
     def __init__(self) -> None:
         self.grabbed = 0
@@ -401,7 +401,7 @@ class Shrinking:
 def test_a_live_camera_whose_frames_become_too_small_for_the_crop_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And no end of the watch: there is a microphone too, and it may come back."""
+    """The loss does not end the watch: the microphone goes on, and the camera may recover."""
     capture = Shrinking()
     monkeypatch.setattr(LiveCamera, "_open", lambda _: capture)
     monkeypatch.setattr("birdfield.capture.live_camera.LOOK_INTERVAL_S", 0.01)
@@ -416,7 +416,7 @@ def test_a_live_camera_whose_frames_become_too_small_for_the_crop_is_lost(
 
 
 @pytest.mark.devices
-def test_an_rtsp_camera_is_watched() -> None:
+def test_an_rtsp_camera_is_read() -> None:
     with rtsp_camera() as port, live(f"rtsp://127.0.0.1:{port}/bird") as camera:
         wait_for(lambda: latest(camera) is not None, "the first frame")
         shot = latest(camera)

@@ -24,13 +24,13 @@ from birdfield.model.audio_specs import YAMNET
 
 
 def write_ramp(path: Path, length_s: float) -> np.ndarray:
-    """Write sound at 16 kHz in which each sample tells its place."""
+    """Write a ramp at 16 kHz, whose samples identify their position."""
     ramp = np.linspace(-0.9, 0.9, round(length_s * 16_000), dtype=np.float32)
     soundfile.write(path, ramp, 16_000, subtype="FLOAT")
     return ramp
 
 
-def test_a_file_gives_overlapping_windows_and_a_shorter_last_one(tmp_path: Path) -> None:
+def test_a_file_has_overlapping_windows_and_a_shorter_last_one(tmp_path: Path) -> None:
     """23 s: the window at 19.2 s has 3.8 s of sound, the one at 21.6 s 1.4 s."""
     ramp = write_ramp(tmp_path / "été.wav", 23.0)
     sound = AudioFile(tmp_path / "été.wav", 16_000)
@@ -50,14 +50,14 @@ def test_a_file_gives_overlapping_windows_and_a_shorter_last_one(tmp_path: Path)
 
 
 @pytest.mark.parametrize("length_s", [YAMNET.window_s, 10.0])
-def test_a_file_that_ends_with_its_window_is_over(tmp_path: Path, length_s: float) -> None:
+def test_a_file_that_ends_with_its_window_has_ended(tmp_path: Path, length_s: float) -> None:
     write_ramp(tmp_path / "a.wav", length_s)
     sound = AudioFile(tmp_path / "a.wav", 16_000)
     assert sound.window(length_s - YAMNET.window_s, length_s) is not None
     assert sound.ended
 
 
-def test_a_file_of_any_rate_comes_at_16_khz(tmp_path: Path) -> None:
+def test_a_file_of_any_rate_is_resampled(tmp_path: Path) -> None:
     seconds = np.arange(44_100 * 6) / 44_100
     left = 0.5 * np.sin(2 * np.pi * TONE_HZ * seconds)
     soundfile.write(tmp_path / "a.flac", np.stack([left, np.zeros_like(left)], 1), 44_100)
@@ -68,7 +68,7 @@ def test_a_file_of_any_rate_comes_at_16_khz(tmp_path: Path) -> None:
     assert np.abs(waveform).max() == pytest.approx(0.25, abs=0.01), "the mean of both channels"
 
 
-def test_a_long_file_is_never_all_in_memory(tmp_path: Path) -> None:
+def test_a_long_file_is_never_whole_in_memory(tmp_path: Path) -> None:
     write_ramp(tmp_path / "a.wav", 60.0)
     sound = AudioFile(tmp_path / "a.wav", 16_000)
     for index in range(20):
@@ -86,7 +86,7 @@ def test_a_long_file_is_never_all_in_memory(tmp_path: Path) -> None:
         (b"no sound at all", r"bird\.wav: not a recording that can be decoded"),
     ],
 )
-def test_an_unreadable_file_is_told(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "bird.wav"
     if content is not None:
         path.write_bytes(content)
@@ -94,7 +94,7 @@ def test_an_unreadable_file_is_told(tmp_path: Path, content: bytes | None, messa
         open_microphone(str(path), 16_000)
 
 
-def test_a_file_without_samples_is_told(tmp_path: Path) -> None:
+def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(0, np.float32), 16_000)
     with pytest.raises(InputError, match=r"a\.wav: holds no sound; expected a recording"):
         AudioFile(tmp_path / "a.wav", 16_000)
@@ -111,7 +111,7 @@ def test_none_is_no_microphone() -> None:
         (ImportError("no sounddevice"), "run: pip install sounddevice"),
     ],
 )
-def test_missing_portaudio_is_told(
+def test_a_missing_portaudio_is_reported(
     monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
     def fail(name: str) -> None:
@@ -124,7 +124,7 @@ def test_missing_portaudio_is_told(
 
 
 class SoundSystem:
-    """Stands for sounddevice where a device is wanted that this machine cannot have."""
+    """A replacement of sounddevice, for devices that this machine does not have."""
 
     class PortAudioError(Exception):
         pass
@@ -196,13 +196,13 @@ def test_a_device_of_48_khz_only_is_resampled(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let the process's time pass only as the test says, from 1000 s on."""
+    """Replace the process's time by a value that the test sets, 1000 s at first."""
     now_s = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: now_s[0])
     return now_s
 
 
-def test_windows_of_a_device_go_by_the_time_of_arrival(
+def test_windows_of_a_device_follow_the_time_of_arrival(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """30 s of a ramp end at 1030 s: 22 s are kept, and [1027, 1029) is that part of the ramp."""
@@ -223,11 +223,11 @@ def test_windows_of_a_device_go_by_the_time_of_arrival(
     assert system.opened == [(16_000, 2)]
 
 
-def test_windows_of_a_device_keep_their_distance_however_its_blocks_stray(
+def test_windows_keep_their_distance_when_blocks_arrive_unevenly(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blocks of 0.1 s come up to 40 ms late; windows of 2 s, 0.96 s apart, begin 15,360 samples
-    apart: a frontend knows their patches again.
+    """Blocks of 0.1 s arrive up to 40 ms late; windows of 2 s, 0.96 s apart, begin exactly 15 360
+    samples apart, so that a frontend can reuse their patches.
     """
     system = SoundSystem(16_000, 1)
     with recording(monkeypatch, system) as microphone:
@@ -247,12 +247,12 @@ def test_windows_of_a_device_keep_their_distance_however_its_blocks_stray(
 @pytest.mark.parametrize(
     ("shift_s", "found_s"),
     [(0.3, 0), (0.6, 0.6), (-0.1, -0.1)],
-    ids=["a stall that passes", "lost samples", "a late beginning"],
+    ids=["a short stall", "lost samples", "a late beginning"],
 )
-def test_a_devices_time_is_set_anew_when_its_blocks_stray_too_far(
+def test_the_time_is_set_again_when_blocks_arrive_too_early_or_late(
     clock: list[float], monkeypatch: pytest.MonkeyPatch, shift_s: float, found_s: float
 ) -> None:
-    """4 s of a ramp, the second half of which arrives later or earlier than the first half says."""
+    """The second half of a ramp of 4 s arrives later or earlier than the first half predicts."""
     system = SoundSystem(16_000, 1)
     with recording(monkeypatch, system) as microphone:
         ramp = np.arange(64_000, dtype=np.float32) / 64_000
@@ -266,7 +266,7 @@ def test_a_devices_time_is_set_anew_when_its_blocks_stray_too_far(
 def test_a_window_waits_for_its_last_block(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What ends at 1000.1 s is asked for before the block that ends at 1000.2 s has come."""
+    """The test asks for a window to 1000.1 s before the block that ends at 1000.2 s arrives."""
     monkeypatch.setattr("birdfield.capture.sound_ring.ARRIVAL_S", 60)
     system = SoundSystem(16_000, 1)
 
@@ -283,8 +283,11 @@ def test_a_window_waits_for_its_last_block(
     assert waveform is not None and len(waveform) == 24_000 and waveform[-1] == 1.0
 
 
-def returned(system: SoundSystem, caplog: pytest.LogCaptureFixture) -> bool:
-    """Deliver 2 s of ones: what comes before the stream was started does not count."""
+def is_back(system: SoundSystem, caplog: pytest.LogCaptureFixture) -> bool:
+    """Deliver 2 s of ones, and return whether the microphone is back.
+
+    Blocks that arrive before the stream has started do not count.
+    """
     system.deliver(np.ones((32_000, 1), np.float32))
     return "microphone is back" in caplog.messages
 
@@ -292,7 +295,7 @@ def returned(system: SoundSystem, caplog: pytest.LogCaptureFixture) -> bool:
 def test_a_stalled_device_is_reopened(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing for the stall time, then gone, then back: PortAudio is restarted before each try."""
+    """A stall, an unplug and a return: PortAudio is restarted before each attempt."""
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(module, "STALL_S", 1.0)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.1)
@@ -301,12 +304,14 @@ def test_a_stalled_device_is_reopened(
         system.deliver(np.ones((32_000, 1), np.float32))
         before_s = microphone._ring.newest_s
         system.plugged = False
-        wait_for(lambda: system.restarts >= 2, "two tries")
+        wait_for(lambda: system.restarts >= 2, "two attempts")
         system.plugged = True
         caplog.set_level(logging.INFO)
         wait_for(lambda: len(system.streams) == 2, "the second stream")
-        assert microphone.window(before_s - 2, before_s) is None, "sound of before does not join"
-        wait_for(lambda: returned(system, caplog), "the return")
+        assert microphone.window(before_s - 2, before_s) is None, (
+            "sound from before the loss is deleted"
+        )
+        wait_for(lambda: is_back(system, caplog), "the return")
     assert caplog.messages == [
         "microphone lost: usb sent no sound for 1 s; trying again",
         "microphone: usb, 16000 Hz, channels: 1",
@@ -314,10 +319,10 @@ def test_a_stalled_device_is_reopened(
     ]
 
 
-def test_a_device_whose_stream_hangs_is_opened_anew(
+def test_a_device_whose_stream_hangs_is_reopened(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The first stream's late sound does not mix with the second; PortAudio is not restarted."""
+    """Late sound of the first stream does not mix with the second; PortAudio is not restarted."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(module, "HANG_S", 1.0)
     monkeypatch.setattr("birdfield.capture.supervisor.FIRST_RETRY_S", 0.1)
@@ -327,7 +332,7 @@ def test_a_device_whose_stream_hangs_is_opened_anew(
         late = system.callback
         system.hangs = None
         wait_for(lambda: len(system.streams) == 2, "the second stream")
-        wait_for(lambda: returned(system, caplog), "the return")
+        wait_for(lambda: is_back(system, caplog), "the return")
         assert late is not None and system.restarts == 0
         late(np.zeros((32_000, 1), np.float32), 32_000, None, SimpleNamespace(input_overflow=True))
         end_s = microphone._ring.newest_s
@@ -339,7 +344,7 @@ def test_a_device_whose_stream_hangs_is_opened_anew(
 
 @pytest.mark.slow
 @pytest.mark.devices
-def test_a_real_microphone_is_missing_at_first_then_heard_lost_and_heard_again() -> None:
+def test_a_real_microphone_is_heard_lost_and_heard_again() -> None:
     # pytest's own folders have names too long for a Unix socket.
     with TemporaryDirectory(prefix="bf") as folder:
         server = PulseAudio(Path(folder))
@@ -360,7 +365,7 @@ def wait_until_logged(heard: Callable[[], list[dict[str, Any]]], start: str, cou
 
 
 def hears_tone(heard: list[dict[str, Any]]) -> bool:
-    """Tell whether, since the microphone came back, TONE_HZ is heard at its level of 0.3."""
+    """Return whether TONE_HZ is heard at its level of 0.3 since the microphone is back."""
     back = max(
         place for place, entry in enumerate(heard) if entry.get("log") == "microphone is back"
     )

@@ -1,4 +1,4 @@
-"""Sound by HTTP, from a server of the test's own."""
+"""Sound by HTTP, from a server that the tests start."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ RATE_HZ = 44_100
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[int]:
-    """Serve the tone in stereo, on the left."""
+    """Serve a stereo sound with the tone on its left channel."""
     left = 0.5 * np.sin(2 * np.pi * TONE_HZ * np.arange(RATE_HZ) / RATE_HZ)
     sound = (np.stack([left, np.zeros(RATE_HZ)], 1) * 32_767).astype("<i2")
     with network_microphone(sound, RATE_HZ, port) as bound:
@@ -38,7 +38,7 @@ def listening(url: str) -> Iterator[NetworkMicrophone]:
 
 
 def hears_tone(microphone: NetworkMicrophone) -> bool:
-    """Tell whether the last 1.5 s are the tone, at half its level: the mean of both channels."""
+    """Return whether the last 1.5 s are the tone, at half its level: the mean of both channels."""
     now_s = time.monotonic()
     waveform = microphone.window(now_s - 1.5, now_s)
     return (
@@ -49,7 +49,7 @@ def hears_tone(microphone: NetworkMicrophone) -> bool:
 
 
 @pytest.mark.devices
-def test_sound_of_the_network_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+def test_network_sound_is_heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "birdfield")
     with serving() as port, listening(f"http://127.0.0.1:{port}/") as microphone:
         wait_for(lambda: hears_tone(microphone), "the tone")
@@ -58,7 +58,7 @@ def test_sound_of_the_network_is_heard(caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.devices
-def test_a_server_that_dies_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_ends_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "birdfield")
     with serving() as port:
         pass
@@ -74,7 +74,7 @@ def test_a_server_that_dies_is_tried_again(caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.devices
-def test_a_camera_without_sound_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stream_without_sound_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     with mjpeg_camera() as port, listening(f"http://127.0.0.1:{port}/"):
         wait_for(lambda: bool(caplog.messages), "the warning")
     assert caplog.messages == [
@@ -82,7 +82,7 @@ def test_a_camera_without_sound_is_told(caplog: pytest.LogCaptureFixture) -> Non
     ]
 
 
-def test_a_missing_pyav_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_pyav_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingError, match="run: pip install 'birdfield.network.'"):
         open_microphone("rtsp://10.0.0.5/bird", 16_000)

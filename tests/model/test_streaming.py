@@ -12,7 +12,7 @@ from birdfield.model.streaming import Stream
 from birdfield.model.tflite import interpreter_class
 from birdfield.model.yamnet import WaveformYamnet, Yamnet
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
-from birdfield.signals.audio import AudioSpec, cut_patches
+from birdfield.signals.windows import AudioSpec, cut_patches
 from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.scene import SceneWatcher
 from birdfield.watch.sources import Sources

@@ -8,16 +8,12 @@ from devices import dominant_hz
 
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import BIRDNET, SPECS, YAMNET
-from birdfield.signals.audio import (
+from birdfield.signals.audio import Resampler, read_audio, read_beginning, read_blocks, to_mono
+from birdfield.signals.windows import (
     AudioSpec,
-    Resampler,
     cut_patches,
     cut_windows,
-    read_audio,
-    read_beginning,
-    read_blocks,
     repeat_patches,
-    to_mono,
     window_starts,
 )
 
@@ -101,7 +97,7 @@ def test_a_resampler_at_the_right_rate_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 44_100])
-def test_the_size_of_blocks_does_not_change_what_is_resampled(size: int) -> None:
+def test_the_size_of_blocks_does_not_change_the_resampled_sound(size: int) -> None:
     waveform, resampler = tone(44_100, 0.2), Resampler(44_100, RATE_HZ)
     pieces = [
         resampler.push(waveform[start : start + size]) for start in range(0, len(waveform), size)
@@ -144,12 +140,12 @@ def write_broken(folder: Path, kind: str) -> Path:
         ("infinite", "holds samples that are no finite numbers"),
     ],
 )
-def test_an_unusable_recording_is_named(tmp_path: Path, kind: str, words: str) -> None:
+def test_the_error_names_an_unusable_recording(tmp_path: Path, kind: str, words: str) -> None:
     with pytest.raises(InputError, match=f"song.wav: {words}"):
         read_audio(write_broken(tmp_path, kind), RATE_HZ)
 
 
-def test_the_beginning_of_a_recording_is_no_longer_than_the_recording(tmp_path: Path) -> None:
+def test_the_beginning_is_at_most_the_recording(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, tone(RATE_HZ, 23), RATE_HZ)
     whole = read_audio(path, RATE_HZ)
@@ -167,7 +163,7 @@ def test_a_recording_longer_than_the_limit_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
-def test_a_damaged_recording_gives_samples_or_one_error(tmp_path: Path, ending: str) -> None:
+def test_a_damaged_recording_is_read_or_raises_one_error(tmp_path: Path, ending: str) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / f"song.{ending}"
     soundfile.write(path, tone(RATE_HZ, 1), RATE_HZ)
@@ -188,9 +184,9 @@ def test_a_damaged_recording_gives_samples_or_one_error(tmp_path: Path, ending: 
 def test_windows_cover_a_recording_whatever_its_blocks(
     spec: AudioSpec, length: int, size: int
 ) -> None:
-    """The last window ends with the recording; the others are full and abut.
+    """The last window ends with the recording; the others are full and adjacent.
 
-    Without padding, up to half a hop may be left behind it.
+    Without padding, up to half a hop may follow the last window.
     """
     waveform = np.arange(length, dtype=np.float32)
     cut = list(
@@ -211,8 +207,8 @@ def test_a_recording_without_samples_has_no_window() -> None:
 
 
 @pytest.mark.parametrize(("spec", "length"), LENGTHS)
-def test_windows_of_samples_are_windows_of_patches(spec: AudioSpec, length: int) -> None:
-    """Training cuts a recording's patches where watching cuts its samples."""
+def test_windows_of_samples_and_of_patches_start_together(spec: AudioSpec, length: int) -> None:
+    """Training cuts the patches of a recording, and `watch` its samples."""
     waveform = np.zeros(length, np.float32)
     starts = [start // spec.hop for start, _ in cut_windows([waveform], spec)]
     assert window_starts(len(cut_patches(waveform, spec)), spec.patches_per_window) == starts
@@ -241,8 +237,8 @@ def test_patches_are_a_hop_apart_and_the_last_is_padded(length: int, count: int)
         (252_000, [0, 72_000, 108_000]),
     ],
 )
-def test_patches_of_birdnet_are_whole(length: int, starts: list[int]) -> None:
-    """144 000 samples, 72 000 apart; from 36 000 new ones on, the last ends with the sound."""
+def test_patches_of_birdnet_are_never_padded(length: int, starts: list[int]) -> None:
+    """144 000 samples, 72 000 apart; the last ends with the sound if 36 000 or more are new."""
     waveform = np.arange(length, dtype=np.float32)
     cut = cut_patches(waveform, BIRDNET)
     assert cut[:, 0].tolist() == starts
@@ -259,10 +255,10 @@ def test_a_short_sequence_is_repeated_from_its_beginning() -> None:
     assert np.array_equal(repeat_patches(frames, 3), frames)
 
 
-def test_a_header_that_promises_more_than_there_is_adds_nothing(tmp_path: Path) -> None:
-    """An Ogg file's length is the position in its last page: here a second too late.
+def test_a_header_with_too_great_a_length_adds_no_samples(tmp_path: Path) -> None:
+    """An Ogg file's length is the position in its last page: here it is a second too great.
 
-    What is left is what the last packet holds: less than a block of Vorbis more than was written.
+    The samples beyond the written ones come from the last packet: less than a block of Vorbis.
     """
     path = tmp_path / "robin.ogg"
     soundfile.write(path, 0.1 * np.random.default_rng(0).normal(size=16_000), 16_000)
@@ -277,7 +273,7 @@ def test_a_header_that_promises_more_than_there_is_adds_nothing(tmp_path: Path) 
 
 
 def ogg_checksum(page: bytes) -> int:
-    """RFC 3533, 6: polynomial 0x04c11db7, nothing reflected or inverted."""
+    """Return the checksum of RFC 3533, 6: polynomial 0x04c11db7, not reflected, not inverted."""
     checksum = 0
     for byte in page:
         checksum ^= byte << 24

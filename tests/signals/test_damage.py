@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.signals.damage import DAMAGES, active_power, damage_image, mix_noise
+from birdfield.signals.damage import DAMAGES, damage_image
+from birdfield.signals.noise import active_power, mix_noise
 from birdfield.signals.usability import frame_fault
 
 RATE_HZ = 16_000
@@ -27,17 +28,17 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @pytest.mark.parametrize("snr_db", [20, 10, 5, 0, -5])
 @pytest.mark.parametrize("noise_s", [9.0, 4.0, 0.7])
-def test_the_ratio_is_what_was_asked(snr_db: int, noise_s: float) -> None:
-    """The calls' power is 0.1^2 / 2 = 0.005; what was added is the difference to the original."""
+def test_noise_has_the_signal_to_noise_ratio(snr_db: int, noise_s: float) -> None:
+    """The calls' power is 0.1^2 / 2 = 0.005; the noise is the difference from the original."""
     waveform = calls(0.1)
     mixed = mix_noise(waveform, hiss(noise_s), snr_db, rng())
-    assert np.abs(mixed).max() < 1, "nothing was scaled"
+    assert np.abs(mixed).max() < 1, "the sum was not scaled"
     added = mixed.astype(float) - waveform
     assert 10 * math.log10(0.005 / np.mean(added**2)) == pytest.approx(snr_db, abs=0.3)
 
 
-def test_what_would_be_clipped_is_scaled_as_a_whole() -> None:
-    """Between the calls is noise alone, and in them both: of a scale s, all of it is s times."""
+def test_a_sum_beyond_full_scale_is_scaled() -> None:
+    """The scale s follows from the calls; divided by it, the sum is the calls plus the noise."""
     waveform, noise = calls(0.9), hiss()
     mixed = mix_noise(waveform, noise, -5, rng())
     assert np.abs(mixed).max() == pytest.approx(1)
@@ -48,16 +49,16 @@ def test_what_would_be_clipped_is_scaled_as_a_whole() -> None:
 
 
 def test_only_active_frames_count_as_song() -> None:
-    """In silence around it a song is as loud as it was: 0.02, not a quarter of it."""
+    """The calls' power is 0.2^2 / 2 = 0.02, although they fill only a quarter of the time."""
     assert active_power(calls()) == pytest.approx(0.02, rel=0.02)
 
 
-def test_an_even_or_very_short_sound_counts_whole() -> None:
+def test_all_of_an_even_or_very_short_sound_is_active() -> None:
     assert active_power(np.full(RATE_HZ, 0.5, np.float32)) == pytest.approx(0.25)
     assert active_power(np.full(5, 0.5, np.float32)) == pytest.approx(0.25)
 
 
-def test_mixing_is_seeded_and_leaves_its_input_alone() -> None:
+def test_mixing_is_seeded_and_does_not_change_its_input() -> None:
     waveform, noise = calls(), hiss()
     before = waveform.copy(), noise.copy()
     assert np.array_equal(
@@ -77,17 +78,17 @@ def test_short_noise_is_repeated() -> None:
     assert np.allclose(added[:period], added[period : 2 * period], atol=1e-6)
 
 
-def test_noise_without_any_sound_adds_nothing() -> None:
+def test_silent_noise_adds_nothing() -> None:
     assert np.array_equal(mix_noise(calls(), np.zeros(99, np.float32), -5, rng()), calls())
 
 
-def test_nothing_cannot_be_mixed() -> None:
+def test_empty_noise_is_refused() -> None:
     with pytest.raises(ValueError, match="mixing 64000 samples with 0 of noise; expected at least"):
         mix_noise(calls(), np.zeros(0, np.float32), 0, rng())
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damage_is_seeded_and_leaves_its_input_alone(kind: str) -> None:
+def test_damage_is_seeded_and_does_not_change_its_input(kind: str) -> None:
     frame = scenery(0)
     before = frame.copy()
     damaged = damage_image(frame, kind, rng(1))

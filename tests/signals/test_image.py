@@ -20,7 +20,7 @@ VGG = ImageSpec(224, "BGR", (103.939, 116.779, 123.68))
 
 
 def gradient(height: int = 40, width: int = 60) -> np.ndarray:
-    """A picture that is dark at its left, light at its right, and blue."""
+    """Return a blue picture that is dark at its left and light at its right."""
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 0] = np.linspace(0, 255, width).astype(np.uint8)
     return image
@@ -31,21 +31,21 @@ def encoded(ending: str) -> bytes:
 
 
 def with_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """Put an EXIF block with one tag, 0x0112, behind a JPEG's first marker."""
+    """Insert an EXIF block with one tag, 0x0112, after a JPEG's first marker."""
     tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     exif = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
 
 
 def with_thumbnail(jpeg: bytes) -> bytes:
-    """Put a picture of its own, with its own end, before a JPEG's, as cameras do."""
+    """Insert a thumbnail, with an end marker of its own, before a JPEG's pixels, as cameras do."""
     exif = b"Exif\0\0" + encoded(".jpg")
     filled = b"\xff\xff\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
     return jpeg[:2] + b"\xff\x01" + filled + jpeg[2:]
 
 
-def png_that_says(width: int, height: int) -> bytes:
-    """A PNG of 1 kB whose header says any size."""
+def png_that_states(width: int, height: int) -> bytes:
+    """Return a PNG of 1 kB whose header states any size."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return (
@@ -83,7 +83,7 @@ def test_a_name_may_be_any_unicode(tmp_path: Path, name: str) -> None:
     ("orientation", "light"), [(1, "right"), (3, "left"), (6, "bottom"), (8, "top")]
 )
 def test_a_photograph_is_turned_upright(orientation: int, light: str) -> None:
-    """A camera held a quarter turn to the left says 6: what was right is then below."""
+    """A camera turned a quarter to the left writes 6: the scene's right side is then below."""
     image = decode_image(with_orientation(encoded(".jpg"), orientation), "a photograph")[..., 0]
     halves = {
         "left": image[:, : image.shape[1] // 2],
@@ -116,19 +116,19 @@ def test_every_picture_has_three_channels(array: np.ndarray) -> None:
         (encoded(".webp")[:-20], "the picture is truncated"),
         (encoded(".bmp")[:30], "not a picture that can be decoded"),
         (b"\xff\xd8\xff\xd9", "not a picture that can be decoded"),
-        (png_that_says(20_000, 20_000), "not decodable as a picture of at most 100 megapixels"),
-        (png_that_says(2**31 - 1, 2**31 - 1), "not .*decod"),
+        (png_that_states(20_000, 20_000), "not decodable as a picture of at most 100 megapixels"),
+        (png_that_states(2**31 - 1, 2**31 - 1), "not .*decod"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
-def test_what_is_no_picture_is_named(data: bytes, words: str) -> None:
+def test_a_file_that_is_not_a_picture_is_refused(data: bytes, words: str) -> None:
     with pytest.raises(InputError, match=f"^it: {words}"):
         decode_image(data, "it")
 
 
 @pytest.mark.parametrize("progressive", [0, 1])
-def test_a_photograph_with_a_film_behind_it_is_read(progressive: int) -> None:
-    """Phones append an MP4 of megabytes; no end of a JPEG is in its last 64 kB."""
+def test_a_photograph_with_an_appended_film_is_read(progressive: int) -> None:
+    """Phones append an MP4 of megabytes, so that the JPEG's end is not in the last 64 kB."""
     ways = [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive, cv2.IMWRITE_JPEG_RST_INTERVAL, 1]
     jpeg = with_thumbnail(cv2.imencode(".jpg", gradient(), ways)[1].tobytes())
     film = b"\0\0\0\x18ftypmp42" + bytes(3_000_000)
@@ -136,7 +136,7 @@ def test_a_photograph_with_a_film_behind_it_is_read(progressive: int) -> None:
 
 
 @pytest.mark.parametrize("left", [0.3, 0.6, 0.9, 1.0])
-def test_a_thumbnails_end_is_not_the_photographs(left: float) -> None:
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_photograph(left: float) -> None:
     whole = with_thumbnail(encoded(".jpg"))
     with pytest.raises(InputError, match="it: the picture is truncated"):
         decode_image(whole[: int(left * len(whole)) - 2], "it")
@@ -156,14 +156,14 @@ def test_a_thumbnails_end_is_not_the_photographs(left: float) -> None:
         b"\0" * 100,
     ],
 )
-def test_segments_of_any_length_end_in_one_error(segments: bytes) -> None:
+def test_hostile_segments_raise_one_error(segments: bytes) -> None:
     for end in (b"", b"\xff\xd9"):
         with pytest.raises(InputError, match="it: "):
             decode_image(b"\xff\xd8" + segments + end, "it")
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".bmp"])
-def test_a_damaged_picture_gives_pixels_or_one_error(ending: str) -> None:
+def test_a_damaged_picture_is_read_or_raises_one_error(ending: str) -> None:
     rng, whole = np.random.default_rng(0), encoded(ending)
     for _ in range(60):
         damaged = bytearray(whole[: rng.integers(1, len(whole) + 1)])
@@ -190,18 +190,18 @@ def test_a_photograph_that_cannot_be_read_is_named(tmp_path: Path, kind: str, wo
 def test_a_file_too_large_for_a_photograph_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "bird.jpg"
     with path.open("wb") as stream:
-        stream.truncate(200_000_001)  # a hole: it takes no room on the disk
+        stream.truncate(200_000_001)  # sparse: it uses no space on the disk
     with pytest.raises(InputError, match="200,000,001 bytes; expected a photograph of at most"):
         read_image(path)
 
 
 @pytest.mark.parametrize("shape", [(300, 500), (100, 60), (1, 1), (1, 4000)])
-def test_the_whole_picture_is_squeezed_into_the_square(shape: tuple[int, int]) -> None:
+def test_a_picture_of_any_shape_becomes_a_square(shape: tuple[int, int]) -> None:
     square = resize_to_square(np.full((*shape, 3), 90, np.uint8), VGG)
     assert square.shape == (224, 224, 3) and (square == 90).all()
 
 
-def test_squeezing_keeps_what_is_at_the_edges() -> None:
+def test_the_square_contains_the_edges() -> None:
     image = np.zeros((300, 900, 3), np.uint8)
     image[:, -40:] = 255
     assert resize_to_square(image, VGG)[:, -5:].min() > 200

@@ -33,7 +33,7 @@ def test_a_tone_has_its_level_in_its_own_octave() -> None:
     assert levels[:2].max() < -70
 
 
-def test_the_first_window_stands_out_and_a_steady_noise_soon_no_more() -> None:
+def test_steady_noise_stands_out_only_at_first() -> None:
     """-60 dB is 30 dB above the first floor, which rises by 1 dB a second."""
     gate = LoudnessGate(RATE_HZ)
     heard = [gate.stands_out(noise(0.001, index), index * WINDOW_STEP_S) for index in range(20)]
@@ -46,15 +46,15 @@ def test_a_short_faint_call_stands_out_of_steady_noise(hz: float) -> None:
     assert not listened().stands_out(noise(0.001, 99) + call(hz, 0.0002), 60)
 
 
-def test_a_floor_falls_at_once_and_a_song_with_pauses_never_raises_it() -> None:
+def test_a_floor_falls_at_once_and_a_song_with_pauses_does_not_raise_it() -> None:
     gate = listened()
     assert not gate.stands_out(noise(0.0001, 1), 60)
-    assert gate.stands_out(noise(0.001, 2), 62.4), "what was usual is loud after the quiet"
+    assert gate.stands_out(noise(0.001, 2), 62.4), "the former noise is loud after the quiet"
     song = noise(0.0001) + sum(np.roll(call(3000, 0.01), shift) for shift in (0, RATE_HZ))
     assert all(gate.stands_out(song, 64.8 + index * WINDOW_STEP_S) for index in range(60))
 
 
-def test_floors_never_sink_into_what_no_microphone_hears() -> None:
+def test_floors_have_a_lower_limit() -> None:
     gate = LoudnessGate(RATE_HZ)
     gate.stands_out(noise(1e-9), 0)
     assert not gate.stands_out(noise(1e-6), 2.4), f"-120 dB is below {FLOOR_DB} dB"

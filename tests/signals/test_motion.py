@@ -3,14 +3,21 @@ import numpy as np
 import pytest
 
 from birdfield.signals.boxes import crop, square_around
-from birdfield.signals.motion import LOOK_INTERVAL_S, STAY_S, STILL, WHOLE, MotionGate, largest_part
+from birdfield.signals.motion import (
+    LOOK_INTERVAL_S,
+    NEW_SCENE,
+    NO_MOTION,
+    STAY_S,
+    MotionGate,
+    largest_moving_part,
+)
 
 WIDTH, HEIGHT = 480, 270
 LEAVES = (20, 150, 120, 100)  # left, top, width and height
 
 
 class Garden:
-    """Bushes made by code, 480 x 270, whose frames have a sensor's noise."""
+    """A scene of bushes made by code, 480 x 270, with a sensor's noise."""
 
     def __init__(self) -> None:
         self._rng = np.random.default_rng(7)
@@ -30,7 +37,7 @@ class Garden:
         return seen
 
     def swaying(self, time_s: float) -> np.ndarray:
-        """Move the leaves by up to 6 pixels, with periods that looks do not meet."""
+        """Move the leaves by up to 6 pixels, with a period that is no multiple of 0.5 s."""
         left, top, width, height = LEAVES
         y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
         within = (x >= left) & (x < left + width) & (y >= top) & (y < top + height)
@@ -47,18 +54,20 @@ def garden() -> Garden:
 
 @pytest.fixture
 def gate(garden: Garden) -> MotionGate:
-    """A gate that has looked at the still garden for 5 s: its next look is at 5 s."""
+    """Return a gate that has looked at the still garden for 5 s: its next look is at 5 s."""
     gate = MotionGate()
     motions = [gate.look(garden.shoot(), look * LOOK_INTERVAL_S) for look in range(10)]
-    assert motions == [WHOLE, *[STILL] * 9], "the first look finds all new, noise is no motion"
+    assert motions == [NEW_SCENE, *[NO_MOTION] * 9], (
+        "the first look finds all new, noise is no motion"
+    )
     return gate
 
 
 @pytest.mark.parametrize("size_px", [27, 40, 54])
-def test_a_bird_that_came_is_found_where_it_is_until_it_leaves(
+def test_a_bird_is_found_where_it_is_until_it_leaves(
     garden: Garden, gate: MotionGate, size_px: int
 ) -> None:
-    """10 to 20 % of the picture's height; the square is as large as what is seen of it, or 48."""
+    """Birds of 10 to 20 % of the height; the square has the size of the visible part, or 48."""
     for look in range(10):
         shot = garden.shoot(garden.with_bird((300, 120), size_px))
         motion = gate.look(shot, 5 + look * LOOK_INTERVAL_S)
@@ -67,10 +76,10 @@ def test_a_bird_that_came_is_found_where_it_is_until_it_leaves(
         assert left < 300 - size_px // 3 and 300 + size_px // 3 < left + width
         assert top < 120 < top + height
         assert width == height and max(0.85 * size_px, 48) <= width <= max(1.5 * size_px, 48)
-    assert gate.look(garden.shoot(), 10) == STILL, "no ghost is left behind"
+    assert gate.look(garden.shoot(), 10) == NO_MOTION, "the background has no ghost of the bird"
 
 
-def test_what_came_and_stays_becomes_background(garden: Garden, gate: MotionGate) -> None:
+def test_a_bird_that_stays_becomes_background(garden: Garden, gate: MotionGate) -> None:
     moving = [
         gate.look(garden.shoot(garden.with_bird((300, 120), 54)), 5 + look).moving
         for look in range(46)
@@ -78,13 +87,13 @@ def test_what_came_and_stays_becomes_background(garden: Garden, gate: MotionGate
     assert all(moving[: round(STAY_S) - 1]) and not any(moving[round(STAY_S) + 2 :])
 
 
-def test_light_is_no_motion(garden: Garden, gate: MotionGate) -> None:
-    """The exposure changes at once, then a soft shadow comes over half of the garden."""
-    assert gate.look(garden.shoot(garden.picture * 0.6), 5) == STILL
-    assert gate.look(garden.shoot(garden.picture * 1.2), 5.5) == STILL
+def test_a_change_of_light_is_no_motion(garden: Garden, gate: MotionGate) -> None:
+    """The exposure changes at once, then a soft shadow covers half of the garden."""
+    assert gate.look(garden.shoot(garden.picture * 0.6), 5) == NO_MOTION
+    assert gate.look(garden.shoot(garden.picture * 1.2), 5.5) == NO_MOTION
     shade = 1 - 0.5 / (1 + np.exp((np.arange(WIDTH) - WIDTH / 2) / 40))
     shady = garden.picture * shade[:, None]
-    assert gate.look(garden.shoot(shady), 6) == STILL
+    assert gate.look(garden.shoot(shady), 6) == NO_MOTION
     assert gate.look(garden.shoot(garden.with_bird((300, 120), 54, shady)), 6.5).moving
 
 
@@ -96,33 +105,35 @@ def test_swaying_leaves_are_learnt_and_a_bird_beside_them_is_found(garden: Garde
         ).moving
         for look in range(56)
     ]
-    assert any(moving[1:10]) and not any(moving[40:]), "after 20 s they are known"
+    assert any(moving[1:10]) and not any(moving[40:]), "the flicker is learnt in 20 s"
     swaying = garden.swaying(28)
     assert gate.look(garden.shoot(garden.with_bird((360, 80), 54, swaying)), 28).moving
 
 
-def test_a_scene_that_was_covered_is_another_scene(garden: Garden, gate: MotionGate) -> None:
-    assert gate.look(garden.shoot(garden.picture / 60), 5) == STILL, "nothing can be told"
-    assert gate.look(garden.shoot(), 5.5) == WHOLE
-    assert gate.look(garden.shoot(), 6) == STILL
-    assert gate.look(garden.shoot(garden.picture[::-1, ::-1]), 6.5) == WHOLE, "the camera turned"
-    assert gate.look(garden.shoot(garden.picture[:180, :320]), 7) == WHOLE, "of another size"
+def test_a_scene_after_a_covered_lens_is_a_new_scene(garden: Garden, gate: MotionGate) -> None:
+    assert gate.look(garden.shoot(garden.picture / 60), 5) == NO_MOTION, "too dark to compare"
+    assert gate.look(garden.shoot(), 5.5) == NEW_SCENE
+    assert gate.look(garden.shoot(), 6) == NO_MOTION
+    assert gate.look(garden.shoot(garden.picture[::-1, ::-1]), 6.5) == NEW_SCENE, (
+        "the camera turned"
+    )
+    assert gate.look(garden.shoot(garden.picture[:180, :320]), 7) == NEW_SCENE, "of another size"
 
 
-def test_the_largest_thing_is_taken_as_far_as_it_differs() -> None:
-    """Of 144 x 256 places at least 9 must move; the larger has two parts 3 places apart."""
+def test_the_box_of_the_largest_thing_contains_all_that_differs() -> None:
+    """At least 0.00025 x 144 x 256 = 9.2 places move; 2 places lie between the two large parts."""
     moved = np.zeros((144, 256), bool)
     moved[100:102, 30:33] = True
-    assert largest_part(moved, moved) is None
+    assert largest_moving_part(moved, moved) is None
     moved[20:26, 50:56] = moved[20:26, 58:62] = True
     differs = moved.copy()
     differs[20:40, 50:62] = True
-    left, top, width, height = largest_part(moved, differs) or (0, 0, 0, 0)
+    left, top, width, height = largest_moving_part(moved, differs) or (0, 0, 0, 0)
     assert (left, top, width, height) == (50, 20, 12, 20)
 
 
-def test_a_square_is_cut_around_what_is_small() -> None:
-    """60 px, or 1.3 times that, moved into the picture; 48 px is the smallest, 200 the largest."""
+def test_a_square_contains_the_box_and_lies_within_the_picture() -> None:
+    """The side of a box of 60 px is 60, or 1.3 x 60 = 78; at least 48, at most the height."""
     assert square_around((100, 90, 60, 20), (200, 300)) == (100, 70, 60, 60)
     assert square_around((100, 90, 60, 20), (200, 300), 1.3) == (91, 61, 78, 78)
     assert square_around((0, 190, 60, 10), (200, 300)) == (0, 140, 60, 60)

@@ -10,7 +10,7 @@ from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
-from birdfield.signals.damage import mix_noise
+from birdfield.signals.noise import mix_noise
 from birdfield.signals.signal_quality import picture_quality, sound_quality
 from birdfield_train.toy_aviary import draw_bird
 from birdfield_train.toy_aviary.songs import sing
@@ -19,7 +19,7 @@ RATE_HZ = YAMNET.rate_hz
 SPECIES = range(6)
 
 
-def falls(values: list[float]) -> bool:
+def is_falling(values: list[float]) -> bool:
     return values == sorted(values, reverse=True) and values[0] > values[-1]
 
 
@@ -28,11 +28,11 @@ def mean_quality(change: str, level: float) -> float:
     qualities = []
     for species in SPECIES:
         frame = draw_bird(species, np.random.default_rng(species))
-        qualities.append(picture_quality(worse(frame, change, level)))
+        qualities.append(picture_quality(degrade(frame, change, level)))
     return float(np.mean(qualities))
 
 
-def worse(frame: np.ndarray, change: str, level: float) -> np.ndarray:
+def degrade(frame: np.ndarray, change: str, level: float) -> np.ndarray:
     if change == "blur":
         return cv2.GaussianBlur(frame, (0, 0), level * min(frame.shape[:2])) if level else frame
     if change == "dark":
@@ -49,12 +49,12 @@ def worse(frame: np.ndarray, change: str, level: float) -> np.ndarray:
 def test_the_quality_of_toy_pictures_falls_with_damage(
     change: str, levels: tuple[float, ...]
 ) -> None:
-    assert falls([mean_quality(change, level) for level in levels])
+    assert is_falling([mean_quality(change, level) for level in levels])
 
 
 @pytest.mark.parametrize("rate_hz", [YAMNET.rate_hz, BIRDNET.rate_hz])
 def test_the_quality_of_toy_songs_falls_with_noise(rate_hz: int) -> None:
-    """White noise at ever lower ratios to the song."""
+    """The signal-to-noise ratio falls from 20 to -10 dB of white noise."""
 
     def mean(snr_db: float) -> float:
         rng = np.random.default_rng(1)
@@ -77,7 +77,7 @@ def test_the_quality_of_toy_songs_falls_with_noise(rate_hz: int) -> None:
             )
         )
 
-    assert falls([mean(snr_db) for snr_db in (20, 10, 0, -10)])
+    assert is_falling([mean(snr_db) for snr_db in (20, 10, 0, -10)])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 900), (1080, 1920)])
@@ -94,10 +94,10 @@ def test_any_sound_has_a_quality(length: int, level: float) -> None:
     assert 0 <= quality <= 1
 
 
-def test_measuring_takes_little_time() -> None:
-    """Under 2 ms on one core; here the best of ten, with room for a machine that is slow or busy.
+def test_a_measurement_is_fast() -> None:
+    """Each measure needs under 2 ms on one core; the limit is a tenth of the 0.5 s between looks.
 
-    A tenth of the 0.5 s from one look to the next is what it may take at all.
+    The best of ten counts, since the machine may be slow or busy.
     """
     frame = np.random.default_rng(0).integers(0, 255, (720, 1280, 3)).astype(np.uint8)
     sound = np.random.default_rng(0).normal(0, 0.1, 84_720).astype(np.float32)
@@ -114,8 +114,8 @@ def test_measuring_takes_little_time() -> None:
         assert min(times_s) < 0.05
 
 
-def test_both_senses_count_alike_whatever_their_quality() -> None:
-    """As docs/decisions/0008-signal-quality.md found best: midway of 0 and 60, nearest to 30."""
+def test_both_senses_have_equal_weight_at_any_quality() -> None:
+    """The mean of 0 and 60 degrees is 30, by docs/decisions/0008-signal-quality.md."""
     species = ("Jay", "Robin", "Wren")
     gallery = Gallery(
         tuple(map(Species, species)),

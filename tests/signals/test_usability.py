@@ -31,20 +31,20 @@ def test_the_clock_in_the_corner_of_a_covered_camera_does_not_hide_the_dark() ->
     assert frame_fault(frame, 0.0) == "dark"
 
 
-def test_a_night_picture_with_something_in_the_light_is_usable() -> None:
+def test_a_dark_picture_with_a_lit_part_is_usable() -> None:
     frame = gray(8, 4)
     frame[100:200, 200:300] = 120  # 3 % of the pixels
     assert frame_fault(frame, 0.0) is None
 
 
 @pytest.mark.parametrize("level", [60, 128, 250])
-def test_one_even_surface_is_flat_whatever_the_sensor_noise(level: int) -> None:
+def test_an_even_surface_is_flat_despite_the_sensors_noise(level: int) -> None:
     """Noise of +-8 has a standard deviation of 4.9; over 75 pixels a cell that is 0.6 < 2."""
     assert frame_fault(gray(level, 8), 0.0) == "flat"
 
 
 def test_a_small_bird_before_an_even_sky_is_usable() -> None:
-    """A 1 % spot of 160 less gives 160 * sqrt(.01 * .99) = 15.9 levels of deviation."""
+    """A spot of 1 %, 160 levels darker, deviates by 160 * sqrt(.01 * .99) = 15.9 levels."""
     frame = gray(200, 4)
     frame[200:248, 300:364] = 40
     assert frame_fault(frame, 0.0) is None
@@ -58,7 +58,7 @@ def test_a_picture_is_frozen_after_two_seconds(unchanged_s: float, fault: str | 
 def test_change_timer_counts_bit_identical_frames_only() -> None:
     timer = ChangeTimer()
     first, second = scenery(1), scenery(1)
-    second[17, 5, 0] ^= 1  # not in one of the sixteenth rows that are looked at first
+    second[17, 5, 0] ^= 1  # not in one of the rows, every sixteenth, that are compared first
     assert [
         timer.unchanged_s(frame, time_s)
         for frame, time_s in (
@@ -98,13 +98,13 @@ def test_half_a_window_of_sound_is_not_silent() -> None:
     assert window_fault(waveform) is None
 
 
-def test_full_clipping_is_a_fault_and_a_clipped_peak_is_none() -> None:
+def test_clipping_is_a_fault_from_half_of_the_samples_on() -> None:
     """|sin| of 1.3 is over 1 for 1 - 2/pi * asin(1/1.3) = 44 % of the time; of 20 for 97 %."""
     assert window_fault(np.clip(tone(1.3), -1, 1)) is None
     assert window_fault(np.clip(tone(20.0), -1, 1)) == "clipped"
 
 
-def test_an_outage_is_logged_once_and_retried_less_and_less(
+def test_an_outage_is_logged_once_and_the_wait_doubles(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = [100.0]
@@ -119,7 +119,7 @@ def test_an_outage_is_logged_once_and_retried_less_and_less(
     assert caplog.messages == ["camera lost: cam is unplugged; trying again", "camera is back"]
     now_s[0] += 29
     assert outage.report_loss("is unplugged") == 30, (
-        "a camera that comes and goes keeps its long wait"
+        "a camera that fails again soon keeps its long wait"
     )
     outage.report_recovery()
     now_s[0] += 30

@@ -11,7 +11,7 @@ from fabricated import CHANNELS, make_features, make_split
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
-from birdfield.signals.audio import AudioSpec
+from birdfield.signals.windows import AudioSpec
 from birdfield_train.fit import FitConfig, Fitter, load_heads
 from birdfield_train.heads import AUDIO_PEAK_WEIGHT, Heads, Split, weighted_discriminant
 from birdfield_train.projection import mean_directions

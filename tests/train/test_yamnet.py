@@ -13,7 +13,7 @@ from birdfield.model.audio_specs import BAND_MAPS, BANDS, EMBEDDING, YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.yamnet import WaveformYamnet, Yamnet
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.signals.audio import cut_patches
+from birdfield.signals.windows import cut_patches
 from birdfield_train import yamnet as module
 from birdfield_train.toy_aviary import sing
 from birdfield_train.yamnet import provide_yamnet

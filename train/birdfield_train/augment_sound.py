@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from birdfield.signals.audio import Waveform, read_audio
-from birdfield.signals.damage import mix_noise
+from birdfield.signals.noise import mix_noise
 
 NOISY = 0.8  # of the versions
 SNR_DB = (-2.0, 20.0)

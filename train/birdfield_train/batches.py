@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.signals.audio import AudioSpec, repeat_patches
+from birdfield.signals.windows import AudioSpec, repeat_patches
 from birdfield_train.features import Feature
 from birdfield_train.heads import Split
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield import atomic
-from birdfield.signals.audio import AudioSpec
 from birdfield.signals.image import ImageSpec, read_image, resize_to_square
+from birdfield.signals.windows import AudioSpec
 from birdfield_train.batches import random_window
 from birdfield_train.features import Feature, FeatureSet
 

@@ -19,7 +19,7 @@ from birdfield.model.gallery import Calibration
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.recognise.dataset import STAYS, assign_folds, fold_of
-from birdfield.signals.audio import AudioSpec
+from birdfield.signals.windows import AudioSpec
 from birdfield_train.backbones import Backbone
 from birdfield_train.background import with_background
 from birdfield_train.calibrate import fit_calibration, species_thresholds

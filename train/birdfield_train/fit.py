@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
-from birdfield.signals.audio import AudioSpec
+from birdfield.signals.windows import AudioSpec
 from birdfield_train.batches import Batch, BatchMaker
 from birdfield_train.heads import Heads, Split
 from birdfield_train.losses import pair_masks, triplet_loss

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from birdfield.model.encoder import DIM, Vectors, pool, unit
 from birdfield.model.sense import Sense
-from birdfield.signals.audio import AudioSpec, repeat_patches, window_starts
+from birdfield.signals.windows import AudioSpec, repeat_patches, window_starts
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.projection import alignment, discriminant, mean_directions

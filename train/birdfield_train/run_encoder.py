@@ -20,8 +20,9 @@ from birdfield.model.frontend import Frontend, Heard
 from birdfield.model.gallery import Calibration, Gallery, load_gallery
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.tflite import interpreter_class
-from birdfield.signals.audio import AudioSpec, Waveform, repeat_patches
+from birdfield.signals.audio import Waveform
 from birdfield.signals.image import Frame, preprocess
+from birdfield.signals.windows import AudioSpec, repeat_patches
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.fine_tune import load_tail
 from birdfield_train.fit import load_heads

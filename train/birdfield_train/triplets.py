@@ -13,7 +13,8 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.yamnet import Yamnet
 from birdfield.recognise.dataset import Sample, scan
-from birdfield.signals.audio import Waveform, read_audio, repeat_patches, to_mono
+from birdfield.signals.audio import Waveform, read_audio, to_mono
+from birdfield.signals.windows import repeat_patches
 
 RESAMPLERS = ("soxr", "resampy")
 HARD_SHARE = 0.25  # of the other species' recordings: the most similar are hard negatives
