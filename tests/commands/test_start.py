@@ -33,7 +33,7 @@ IDENTIFY = {
     "open_model prototypes species store streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify observation",
     "settings": "configuration place schema toml_lines values",
-    "signals": "audio image signal_quality usability",
+    "signals": "audio image signal_quality usability windows",
 }
 HEAVY = {
     "numpy",
