@@ -136,8 +136,8 @@ def write_broken(folder: Path, kind: str) -> Path:
         ("missing", "cannot be read .No such file or directory."),
         ("header only", "0.000 s of sound; expected at least 0.1 s"),
         ("short", "0.090 s of sound; expected at least 0.1 s"),
-        ("nan", "holds samples that are no finite numbers"),
-        ("infinite", "holds samples that are no finite numbers"),
+        ("nan", "holds samples that are not finite numbers"),
+        ("infinite", "holds samples that are not finite numbers"),
     ],
 )
 def test_the_error_names_an_unusable_recording(tmp_path: Path, kind: str, words: str) -> None:
