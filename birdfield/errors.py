@@ -43,6 +43,18 @@ class ConfigError(BirdfieldError):
     exit_code = EXIT_USAGE
 
 
+class NoConfigError(ConfigError):
+    """No configuration file at the place where it is expected."""
+
+
+class ConfigFormError(ConfigError):
+    """A configuration file that is not TOML, or has an unknown table or key."""
+
+
+class LocationMissingError(UsageError):
+    """A request that needs the location of the station, which is not set."""
+
+
 class MissingError(BirdfieldError):
     """A package or a device that this machine does not have."""
 

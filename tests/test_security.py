@@ -16,8 +16,8 @@ from recorder_scene import RECOGNISER, window
 from birdfield.capture.live_camera import LiveCamera
 from birdfield.commands import station
 from birdfield.errors import ConfigError, InputError
-from birdfield.journal.database import open_journal
 from birdfield.journal.media import NAME_BYTES, safe_name
+from birdfield.journal.opening import open_journal
 from birdfield.model.species import clean_name
 from birdfield.service.status_files import status_file, status_folder
 from birdfield.settings.configuration import load_config
@@ -60,7 +60,7 @@ def test_scripts_that_join_letters_are_names(name: str) -> None:
 def test_a_key_cannot_steer_a_terminal(tmp_path: Path) -> None:
     path = tmp_path / "b.toml"
     path.write_text('"\\u001b[31m" = 1\n')
-    with pytest.raises(ConfigError, match=r"line 1: \?\[31m is no table"):
+    with pytest.raises(ConfigError, match=r"line 1: \?\[31m is an unknown table"):
         load_config(path)
 
 
@@ -82,12 +82,14 @@ def test_a_huge_or_deep_configuration_is_refused_soon(text: str, tmp_path: Path)
 
 def test_a_journal_in_a_folder_of_others_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    with pytest.raises(InputError, match="others may write to it; expected a folder of one's own"):
+    with pytest.raises(
+        InputError, match="other users may write to it; expected a folder of your own"
+    ):
         open_journal(tmp_path)
     tmp_path.chmod(0o700)
     if os.geteuid() == 0:
         os.chown(tmp_path, 12_345, -1)
-        with pytest.raises(InputError, match="others may write to it"):
+        with pytest.raises(InputError, match="other users may write to it"):
             open_journal(tmp_path)
         os.chown(tmp_path, 0, -1)
     open_journal(tmp_path).close()

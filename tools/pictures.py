@@ -23,8 +23,10 @@ from rich.console import Console
 from birdfield.capture.camera import open_camera
 from birdfield.capture.microphone import open_microphone
 from birdfield.commands import station
-from birdfield.journal.database import Journal, open_journal, read_journal, utc_text
+from birdfield.journal.database import Journal
 from birdfield.journal.history import gather_history
+from birdfield.journal.opening import open_journal, read_journal
+from birdfield.journal.times import utc_text
 from birdfield.model.open_model import open_model
 from birdfield.report.history_page import write_history
 from birdfield.view.layout import draw

@@ -27,7 +27,7 @@ from garden_script import Stay, draw_script, find_files
 from numpy.typing import NDArray
 from soak import SceneCamera, SceneMicrophone
 
-from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.opening import open_journal, read_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.model.bundle import Bundle, load_bundle
 from birdfield.model.encoder import BundleEncoder, Encoder, Vector
@@ -109,7 +109,7 @@ def watch_garden(
         recorder.close()
         with closing(read_journal(Path(folder))) as journal:
             return [
-                Found(row["species"], row["start_s"], row["end_s"])
+                Found(row.species, row.start_s, row.end_s)
                 for row in visits_of(journal, Selection())
             ]
 

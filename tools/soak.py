@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.capture.shot import Shot, choose_shot, look_for_motion
-from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.opening import open_journal, read_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.journal.retention import Retention
 from birdfield.model.bundle import load_bundle
@@ -273,9 +273,7 @@ def usage() -> tuple[float, int, int]:
 def lost_visits(journal: Path, scene: Scene) -> list[str]:
     """List the visits of the script that the journal lacks."""
     with closing(read_journal(journal)) as opened:
-        found = [
-            (row["species"], row["start_s"], row["end_s"]) for row in visits_of(opened, Selection())
-        ]
+        found = [(row.species, row.start_s, row.end_s) for row in visits_of(opened, Selection())]
     lost = []
     for number in range(int((scene.end_s - FIRST_S - VISIT_S) // PERIOD_S) + 1):
         name, start_s = scene.guest(number).name, FIRST_S + number * PERIOD_S
@@ -296,7 +294,7 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
     scene = Scene(hours, encoder, gallery)
     recogniser = Recogniser(encoder, gallery, bundle.model_id, crop_margin=bundle.crop_margin)
     sources = Sources(SceneCamera(scene), SceneMicrophone(scene))
-    settings = RecorderSettings(retention=Retention(size=20_000_000, free=0))
+    settings = RecorderSettings(retention=Retention(max_bytes=20_000_000, min_free_bytes=0))
     recorder = Recorder(open_journal(folder), recogniser, sources.info, settings)
     recorder.start(datetime.now(UTC))
     watch = SceneWatcher(recogniser, sources, fast=True)

@@ -28,7 +28,10 @@ from birdfield.errors import (
     EXIT_INPUT,
     EXIT_INTERRUPTED,
     BirdfieldError,
+    ConfigFormError,
     ExistsError,
+    LocationMissingError,
+    NoConfigError,
     NoModelError,
 )
 
@@ -39,6 +42,12 @@ def _with_option(error: BirdfieldError) -> str:
         return f"{error} or add --force"
     if isinstance(error, NoModelError):
         return f"{error}; the option is --model NAME.birdfield"
+    if isinstance(error, LocationMissingError):
+        return f"{error}; add --location LATITUDE,LONGITUDE,NAME"
+    if isinstance(error, NoConfigError):
+        return f"{error}; birdfield config init writes one"
+    if isinstance(error, ConfigFormError):
+        return f"{error}; birdfield config init writes a file with every key"
     return str(error)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birdfield.errors import ConfigError, ExistsError
+from birdfield.errors import ConfigError, ExistsError, NoConfigError
 
 if TYPE_CHECKING:
     from birdfield.settings.configuration import StationConfig
@@ -127,5 +127,5 @@ def _found(file: Path | None) -> Path:
 
     path = find_config(file)
     if path is None:
-        raise ConfigError(f"{config_home() / FILE}: no such file; birdfield config init writes one")
+        raise NoConfigError(f"{config_home() / FILE}: no such file")
     return path

@@ -106,7 +106,7 @@ def examine(choice: "ResolvedSettings") -> "Iterator[Finding]":
     looks: dict[str, Callable[[], Finding]] = {
         "versions": system.check_versions,
         "permissions": system.check_permissions,
-        "disk": lambda: system.check_disk(folder, retention_of(choice).free),
+        "disk": lambda: system.check_disk(folder, retention_of(choice).min_free_bytes),
         "clock": system.check_clock,
         "temperature": system.check_temperature,
         "memory": system.check_memory,

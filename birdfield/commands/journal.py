@@ -4,13 +4,18 @@ import json
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from birdfield.commands.console import check_output, print_error
 from birdfield.commands.options import JsonSwitch, LangOption, NamesOption
 from birdfield.settings.bounds import MAX_COUNT
+
+if TYPE_CHECKING:
+    from birdfield.journal.database import Journal
+    from birdfield.journal.queries import Selection
+    from birdfield.model.names import Names
 
 JournalArgument = Annotated[
     Path, typer.Argument(metavar="JOURNAL", help="The folder that watch --journal writes.")
@@ -50,44 +55,65 @@ def visits(
     """List the visits, or the events, of a journal."""
     from birdfield.commands.species_names import names_of_journal
     from birdfield.errors import UsageError
-    from birdfield.journal.database import reading
-    from birdfield.journal.queries import (
-        Selection,
-        event_line,
-        events_csv,
-        events_of,
-        parse_time,
-        visit_line,
-        visits_csv,
-        visits_of,
-    )
+    from birdfield.journal.opening import reading
+    from birdfield.journal.queries import Selection, parse_time
 
     if events and species is not None:
         raise UsageError("--species is of visits; leave out --events")
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
     check_output(csv)
-    names, kept, count = names_of_journal(lang, names_file), [], 0
+    names = names_of_journal(lang, names_file)
+    wanted = Selection(species and names.label(species), from_time, to_time, last)
     with reading(journal) as opened:
-        rows = (
-            events_of(opened, from_time, to_time, last)
+        found = (
+            _list_events(opened, wanted, csv, json_lines)
             if events
-            else visits_of(
-                opened, Selection(species and names.label(species), from_time, to_time, last)
-            )
+            else _list_visits(opened, wanted, names, csv, json_lines)
         )
-        for row in rows:
-            line = event_line(row) if events else visit_line(row, names)
-            row = row if events else names.localise(row)
-            print(json.dumps(row, ensure_ascii=False) if json_lines else line)
-            count += 1
-            if csv:
-                kept.append(row)
-    if not count:
+    if not found:
         print_error(f"{journal}: no {'event' if events else 'visit'} of those asked for")
-    if csv:
-        from birdfield.atomic import write_file
 
-        write_file(csv, (events_csv(kept) if events else visits_csv(kept)).encode())
+
+def _list_events(
+    journal: "Journal", wanted: "Selection", csv: Path | None, json_lines: bool
+) -> bool:
+    """Print events, and write them to a CSV; return whether there are any."""
+    from birdfield.atomic import write_file
+    from birdfield.journal.listing import event_line, events_csv
+    from birdfield.journal.queries import events_of
+
+    kept, found = [], False
+    for event in events_of(journal, wanted.since, wanted.until, wanted.last):
+        found = True
+        print(json.dumps(event.to_json(), ensure_ascii=False) if json_lines else event_line(event))
+        if csv:
+            kept.append(event)
+    if csv:
+        write_file(csv, events_csv(kept).encode())
+    return found
+
+
+def _list_visits(
+    journal: "Journal", wanted: "Selection", names: "Names", csv: Path | None, json_lines: bool
+) -> bool:
+    """Print visits, and write them to a CSV; return whether there are any."""
+    from birdfield.atomic import write_file
+    from birdfield.journal.listing import visit_line, visits_csv
+    from birdfield.journal.queries import visits_of
+
+    kept, found = [], False
+    for visit in visits_of(journal, wanted):
+        found = True
+        print(
+            json.dumps(names.localise(visit.to_json()), ensure_ascii=False)
+            if json_lines
+            else visit_line(visit, names)
+        )
+        if csv:
+            kept.append(visit)
+    if csv:
+        write_file(csv, visits_csv(kept, names).encode())
+    return found
 
 
 def export_visits(
@@ -117,13 +143,13 @@ def export_visits(
     until: UntilOption = None,
 ) -> None:
     """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
-    from birdfield.errors import UsageError
+    from birdfield.errors import InputError
     from birdfield.journal import exports as exporting
-    from birdfield.journal.database import reading
+    from birdfield.journal.opening import reading
     from birdfield.journal.queries import Selection, parse_time, visits_of
     from birdfield.model.names import LABELS, Names, merged
     from birdfield.settings.configuration import find_config, load_config
-    from birdfield.settings.place import LocationMissingError, parse_location
+    from birdfield.settings.place import parse_location
 
     exporting.check_format(form)
     check_output(out)
@@ -140,8 +166,8 @@ def export_visits(
         rows = exporting.with_scientific(list(visits_of(opened, selection)), names)
     try:
         exporting.export_visits(rows, form, place, out)
-    except LocationMissingError as error:
-        raise UsageError(f"{error}, or add --location LATITUDE,LONGITUDE,NAME") from error
+    except exporting.MixedSessionsError as error:
+        raise InputError(f"{error} with --session") from error
     print(f"{out}: {len(rows)} visits")
 
 
@@ -162,7 +188,7 @@ def rescore(
 
     An answer that the configuration's lists and thresholds do not want leaves a visit as it was.
     """
-    from birdfield.journal.database import open_journal, reading
+    from birdfield.journal.opening import open_journal, reading
     from birdfield.model.open_model import open_model
     from birdfield.model.store import load_store
     from birdfield.settings.configuration import find_config, load_config
@@ -213,9 +239,9 @@ def report(
 ) -> None:
     """Show a journal at a glance: visits by hour and species, arrivals, senses."""
     from birdfield.commands.species_names import names_of_journal
-    from birdfield.journal.database import reading
     from birdfield.journal.history import gather_history
     from birdfield.journal.history_table import to_text
+    from birdfield.journal.opening import reading
     from birdfield.journal.queries import parse_time
 
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")

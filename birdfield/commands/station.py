@@ -10,8 +10,8 @@ from pathlib import Path
 
 from birdfield.capture.microphone import Microphone
 from birdfield.errors import UsageError
-from birdfield.journal.database import open_journal, reading
-from birdfield.journal.retention import KEEP_BEST, KEEP_FREE, Retention
+from birdfield.journal.opening import open_journal, reading
+from birdfield.journal.retention import KEEP_BEST, KEEP_FREE_BYTES, Retention
 from birdfield.model.encoder import Encoder
 from birdfield.model.names import Names
 from birdfield.recognise.observation import Observation
@@ -20,7 +20,6 @@ from birdfield.service.process import start_ticks
 from birdfield.service.sd_notify import service_notifier
 from birdfield.service.status import initial_status
 from birdfield.service.status_files import status_folder
-from birdfield.settings.place import LocationMissingError
 from birdfield.settings.resolve import ResolvedSettings
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.view.state import View
@@ -54,11 +53,8 @@ def settings_of(choice: ResolvedSettings) -> RecorderSettings:
     stray = [option for option, key in OF_JOURNAL.items() if key in choice.overridden]
     if stray and journal.folder is None:
         raise UsageError(f"{stray[0]} is of a journal; add --journal DIR")
-    try:
-        # Made again with the model's species, but refused before the model is opened.
-        choice.quiet("--quiet")
-    except LocationMissingError as error:
-        raise UsageError(f"{error}; add --location LATITUDE,LONGITUDE") from error
+    # Made again with the model's species, but refused before the model is opened.
+    choice.quiet("--quiet")
     return RecorderSettings(
         GAP_S if journal.gap_s is None else journal.gap_s,
         journal.keep_voices,
@@ -72,7 +68,7 @@ def retention_of(choice: ResolvedSettings) -> Retention:
     return Retention(
         journal.keep_days,
         None if journal.keep_gb is None else round(journal.keep_gb * 1e9),
-        KEEP_FREE if journal.keep_free_gb is None else round(journal.keep_free_gb * 1e9),
+        KEEP_FREE_BYTES if journal.keep_free_gb is None else round(journal.keep_free_gb * 1e9),
         KEEP_BEST if journal.keep_best is None else journal.keep_best,
     )
 

@@ -10,8 +10,9 @@ from birdfield.atomic import write_file
 from birdfield.doctor.findings import Finding
 from birdfield.doctor.machine import packages
 from birdfield.errors import BirdfieldError
-from birdfield.journal.database import reading
-from birdfield.journal.queries import events_csv, events_of
+from birdfield.journal.listing import events_csv
+from birdfield.journal.opening import reading
+from birdfield.journal.queries import events_of
 
 EVENTS = 1000  # the newest
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from birdfield import __version__
 from birdfield.doctor.findings import Finding
-from birdfield.journal.retention import KEEP_FREE, free_bytes
+from birdfield.journal.retention import KEEP_FREE_BYTES, free_bytes
 from birdfield.watch.thermal import read_celsius
 
 PACKAGES = (
@@ -62,7 +62,7 @@ def check_versions() -> Finding:
     return Finding("versions", "ok", found)
 
 
-def check_disk(folder: Path | None, keep_free: int = KEEP_FREE) -> Finding:
+def check_disk(folder: Path | None, keep_free: int = KEEP_FREE_BYTES) -> Finding:
     """Look at the journal's folder and its disk; without one, at the current folder's disk."""
     place = folder or Path.cwd()
     nearest = next(each for each in (place, *place.absolute().parents) if each.exists())

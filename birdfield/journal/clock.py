@@ -1,12 +1,17 @@
-"""The times of a journal's rows, after the clock that gave them turned out to be wrong."""
+"""Clock: corrects the times of a journal's rows after a jump of the wall clock."""
 
 from datetime import datetime, timedelta
 
-from birdfield.journal.database import Journal, local_offset_min, utc_text
+from birdfield.journal.database import Journal
+from birdfield.journal.times import local_offset_min, utc_text
 
 
 def last_offset_s(journal: Journal, boot: str) -> float | None:
-    """Return wall clock less time since the start, as last noted in this boot; None if never."""
+    """Return the last noted offset of the wall clock from the time since a boot, in seconds.
+
+    Returns:
+        The offset; None if no session of the boot noted one.
+    """
     row = journal.database.execute(
         "SELECT clock_offset_s FROM sessions WHERE boot = ? AND clock_offset_s IS NOT NULL "
         "ORDER BY id DESC LIMIT 1",
@@ -16,7 +21,7 @@ def last_offset_s(journal: Journal, boot: str) -> float | None:
 
 
 def note_offset(journal: Journal, offset_s: float) -> None:
-    """Write down how far the wall clock is from the time since the start, in the newest session."""
+    """Write the offset of the wall clock from the time since the boot to the newest session."""
     with journal.transaction() as database:
         database.execute(
             "UPDATE sessions SET clock_offset_s = ? WHERE id = (SELECT max(id) FROM sessions)",
@@ -25,36 +30,43 @@ def note_offset(journal: Journal, offset_s: float) -> None:
 
 
 def correct_times(journal: Journal, boot: str, jump_s: float) -> None:
-    """Move the times of all that was written in a boot by what the clock jumped.
+    """Add a jump of the wall clock to all times of a boot's visits and events.
 
-    `clock_shift_s` adds up what was moved, so that the first times can be had back.
+    `clock_shift_s` sums the corrections, so that the original times can be restored.
+
+    Args:
+        journal: A journal open for writing.
+        boot: The name of the boot.
+        jump_s: The jump in seconds, positive if the clock was slow.
     """
-    moved = timedelta(seconds=jump_s)
+    jump = timedelta(seconds=jump_s)
 
-    def later(text: str) -> str:
-        return utc_text(datetime.fromisoformat(text) + moved)
+    def corrected(text: str) -> str:
+        return utc_text(datetime.fromisoformat(text) + jump)
 
-    ours = "session IN (SELECT id FROM sessions WHERE boot = ?)"
+    of_boot = "session IN (SELECT id FROM sessions WHERE boot = ?)"
     with journal.transaction() as database:
         visits = database.execute(
-            f"SELECT id, started, ended FROM visits WHERE {ours}", (boot,)
+            f"SELECT id, started, ended FROM visits WHERE {of_boot}", (boot,)
         ).fetchall()
         database.executemany(
             "UPDATE visits SET started = ?, ended = ?, utc_offset_min = ?, "
             "clock_shift_s = clock_shift_s + ? WHERE id = ?",
             [
                 (
-                    later(row["started"]),
-                    later(row["ended"]),
-                    local_offset_min(datetime.fromisoformat(row["started"]) + moved),
+                    corrected(row["started"]),
+                    corrected(row["ended"]),
+                    local_offset_min(datetime.fromisoformat(row["started"]) + jump),
                     jump_s,
                     row["id"],
                 )
                 for row in visits
             ],
         )
-        events = database.execute(f"SELECT id, time FROM events WHERE {ours}", (boot,)).fetchall()
+        events = database.execute(
+            f"SELECT id, time FROM events WHERE {of_boot}", (boot,)
+        ).fetchall()
         database.executemany(
             "UPDATE events SET time = ?, clock_shift_s = clock_shift_s + ? WHERE id = ?",
-            [(later(row["time"]), jump_s, row["id"]) for row in events],
+            [(corrected(row["time"]), jump_s, row["id"]) for row in events],
         )

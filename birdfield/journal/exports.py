@@ -1,17 +1,24 @@
-"""A journal's visits in the forms that other programs read."""
+"""Exports: a journal's visits in the formats that other programs read."""
 
 import csv
 import importlib.util
 import io
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import Any
 
-from birdfield.errors import InputError, MissingError, UsageError, shorten_list
-from birdfield.journal.queries import visits_csv
+from birdfield.errors import (
+    InputError,
+    LocationMissingError,
+    MissingError,
+    UsageError,
+    shorten_list,
+)
+from birdfield.journal.listing import visits_csv
+from birdfield.journal.records import UNDECIDED, VisitRecord
 from birdfield.model.names import Names
-from birdfield.settings.place import Location, LocationMissingError
+from birdfield.settings.place import Location
 
 RAVEN_COLUMNS = (
     "Selection",
@@ -25,89 +32,94 @@ RAVEN_COLUMNS = (
     "Score",
     "Begin Date Time",
 )
-NYQUIST_HZ = 8000  # Raven wants a band: what YAMNet hears
-PROTOCOL = "Incidental"  # nobody stood there and counted: eBird's word for that
-
-Visit = Mapping[str, Any]
+NYQUIST_HZ = 8000  # the upper end of what YAMNet hears: Raven needs a band
+PROTOCOL = "Incidental"  # eBird's word for records without an observer who counts
 
 
-def with_scientific(visits: Sequence[Visit], names: Names) -> list[Visit]:
-    """Give visits the scientific names that the model had not, as of enrolled species."""
+class MixedSessionsError(InputError):
+    """Visits of several sessions, for a format that has one scale of time."""
+
+
+def with_scientific(visits: Sequence[VisitRecord], names: Names) -> list[VisitRecord]:
+    """Return visits with scientific names that the model lacks, such as of enrolled species."""
     return [
-        {**visit, "scientific": visit["scientific"] or names.scientific(visit["species"] or "")}
+        replace(visit, scientific=visit.scientific or names.scientific(visit.species or ""))
         for visit in visits
     ]
 
 
-def to_ebird(visits: Sequence[Visit], location: Location | None) -> bytes:
-    """Write eBird's record format: 19 columns without a header, a row a species and day.
+def to_ebird(visits: Sequence[VisitRecord], location: Location | None) -> bytes:
+    """Return visits in eBird's record format: 19 columns without a header.
 
-    Visits of one species on one day are one record, from the first: eBird wants no more. How many
-    birds came cannot be told from visits, so the number is X, present.
+    The visits of one species on one day are one record, as eBird asks for. Its count is X,
+    present, because several visits may be of one bird.
 
     Raises:
-        LocationMissingError: When there is no location.
-        InputError: When a species has no scientific name.
+        LocationMissingError: If there is no location.
+        InputError: If a species has no scientific name.
     """
     if location is None:
         raise LocationMissingError(
             "eBird needs the location of the station; set place.location in birdfield.toml"
         )
-    named = [visit for visit in visits if visit["species"] is not None]
-    nameless = sorted({visit["species"] for visit in named if not visit["scientific"]})
+    records: dict[tuple[str, date], list[VisitRecord]] = {}
+    nameless: set[str] = set()
+    for visit in visits:
+        if visit.species is None:
+            continue
+        if visit.scientific:
+            day = visit.started.date()
+            records.setdefault((visit.scientific, day), []).append(visit)
+        else:
+            nameless.add(visit.species)
     if nameless:
         raise InputError(
-            f"eBird wants scientific names, and there is none of "
-            f"{shorten_list(nameless)}; set names.file in birdfield.toml to a CSV with "
-            "label,scientific,lang,name"
+            f"eBird needs scientific names, and {shorten_list(sorted(nameless))} has none; set "
+            "names.file in birdfield.toml to a CSV with the columns label,scientific,lang,name"
         )
-    days: dict[tuple[str, Any], list[Visit]] = {}
-    for visit in named:
-        day = datetime.fromisoformat(visit["started"]).date()
-        days.setdefault((visit["scientific"], day), []).append(visit)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
-    for together in days.values():
-        writer.writerow(_ebird_row(together, location))
+    for (scientific, _), together in records.items():
+        writer.writerow(_ebird_row(together, scientific, location))
     return stream.getvalue().encode()
 
 
-def _ebird_row(visits: Sequence[Visit], location: Location) -> list[Any]:
+def _ebird_row(
+    visits: Sequence[VisitRecord], scientific: str, location: Location
+) -> list[str | int | None]:
     first = visits[0]
-    started = datetime.fromisoformat(first["started"])
-    genus, _, epithet = first["scientific"].partition(" ")
-    best = max(visit["score"] for visit in visits)
-    comment = f"birdfield: visits {len(visits)}; best score {best:.2f}; by machine"
+    genus, _, epithet = scientific.partition(" ")
+    best = max(visit.score for visit in visits)
     return [
-        first["species"],
+        first.species,
         genus,
         epithet,
-        "X",
-        comment,
+        "X",  # count
+        f"birdfield: visits {len(visits)}; best score {best:.2f}; by machine",  # comment
         location.name,
         f"{location.latitude:.6f}",
         f"{location.longitude:.6f}",
-        f"{started:%m/%d/%Y}",
-        f"{started:%H:%M}",
-        "",
-        "",
+        f"{first.started:%m/%d/%Y}",
+        f"{first.started:%H:%M}",
+        "",  # state
+        "",  # country
         PROTOCOL,
-        1,
-        "",
-        "N",
-        "",
-        "",
-        "",
+        1,  # number of observers
+        "",  # duration
+        "N",  # all observations reported
+        "",  # distance covered
+        "",  # area covered
+        "",  # comment on the checklist
     ]
 
 
-def to_raven(visits: Sequence[Visit]) -> bytes:
-    """Write a Raven selection table; times are seconds since the session began.
+def to_raven(visits: Sequence[VisitRecord]) -> bytes:
+    """Return visits as a Raven selection table, in seconds since the session began.
 
     Raises:
-        InputError: When the visits are of several sessions.
+        MixedSessionsError: If the visits are of several sessions.
     """
-    _one_session(visits)
+    _check_one_session(visits)
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
     writer.writerow(RAVEN_COLUMNS)
@@ -117,48 +129,48 @@ def to_raven(visits: Sequence[Visit]) -> bytes:
                 number,
                 "Spectrogram 1",
                 1,
-                f"{visit['start_s']:.3f}",
-                f"{visit['end_s']:.3f}",
+                f"{visit.start_s:.3f}",
+                f"{visit.end_s:.3f}",
                 0,
                 NYQUIST_HZ,
                 _label(visit),
-                visit["score"],
-                visit["started"],
+                visit.score,
+                visit.started.isoformat(timespec="milliseconds"),
             ]
         )
     return stream.getvalue().encode()
 
 
-def to_audacity(visits: Sequence[Visit]) -> bytes:
-    """Write Audacity's labels; times are seconds since the session began.
+def to_audacity(visits: Sequence[VisitRecord]) -> bytes:
+    """Return visits as Audacity labels, in seconds since the session began.
 
     Raises:
-        InputError: When the visits are of several sessions.
+        MixedSessionsError: If the visits are of several sessions.
     """
-    _one_session(visits)
+    _check_one_session(visits)
     return "".join(
-        f"{visit['start_s']:.6f}\t{visit['end_s']:.6f}\t{_label(visit)}\n" for visit in visits
+        f"{visit.start_s:.6f}\t{visit.end_s:.6f}\t{_label(visit)}\n" for visit in visits
     ).encode()
 
 
-def _label(visit: Visit) -> str:
-    return str(visit["species"] or "undecided")
+def _label(visit: VisitRecord) -> str:
+    return visit.species or UNDECIDED
 
 
-def _one_session(visits: Sequence[Visit]) -> None:
-    sessions = sorted({visit["session"] for visit in visits})
+def _check_one_session(visits: Sequence[VisitRecord]) -> None:
+    sessions = sorted({visit.session for visit in visits})
     if len(sessions) > 1:
-        raise InputError(
-            f"these visits are of sessions {sessions[0]} to {sessions[-1]}, whose "
-            "seconds each begin at 0; choose one with --session"
+        raise MixedSessionsError(
+            f"these visits are of sessions {sessions[0]} to {sessions[-1]}, in each of which "
+            "seconds count from 0; choose one session"
         )
 
 
-def to_parquet(visits: Sequence[Visit]) -> bytes:
-    """Write an Apache Parquet table with the columns of the CSV.
+def to_parquet(visits: Sequence[VisitRecord]) -> bytes:
+    """Return visits as an Apache Parquet table with the columns of the CSV.
 
     Raises:
-        MissingError: When pyarrow is not installed.
+        MissingError: If pyarrow is not installed.
     """
     if importlib.util.find_spec("pyarrow") is None:
         raise MissingError(
@@ -180,8 +192,8 @@ def to_parquet(visits: Sequence[Visit]) -> bytes:
         "model",
         "mark",
     )
-    candidate = pyarrow.struct([("species", pyarrow.string()), ("share", pyarrow.float64())])
     numbers = ("score", "clock_shift_s", "start_s", "end_s")
+    candidate = pyarrow.struct([("species", pyarrow.string()), ("share", pyarrow.float64())])
     schema = pyarrow.schema(
         [
             ("id", pyarrow.int64()),
@@ -194,26 +206,18 @@ def to_parquet(visits: Sequence[Visit]) -> bytes:
             ("candidates", pyarrow.list_(candidate)),
         ]
     )
-    rows = [
-        {
-            name: (
-                datetime.fromisoformat(visit[name]) if name in ("started", "ended") else visit[name]
-            )
-            for name in schema.names
-        }
-        for visit in visits
-    ]
+    rows = [{**visit.to_json(), "started": visit.started, "ended": visit.ended} for visit in visits]
     sink = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), sink)
     return sink.getvalue()
 
 
-def to_csv(visits: Sequence[Visit]) -> bytes:
-    """Write CSV with a header, as `birdfield visits --csv` does."""
+def to_csv(visits: Sequence[VisitRecord]) -> bytes:
+    """Return visits as CSV with a header, as in the listing of a journal."""
     return visits_csv(visits).encode()
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Visit], Location | None], bytes]] = {
+FORMATS: Mapping[str, Callable[[Sequence[VisitRecord], Location | None], bytes]] = {
     "csv": lambda visits, _: to_csv(visits),
     "ebird": to_ebird,
     "raven": lambda visits, _: to_raven(visits),
@@ -222,13 +226,21 @@ FORMATS: Mapping[str, Callable[[Sequence[Visit], Location | None], bytes]] = {
 }
 
 
-def export_visits(visits: Sequence[Visit], form: str, location: Location | None, out: Path) -> None:
-    """Write visits to a file in one of FORMATS.
+def export_visits(
+    visits: Sequence[VisitRecord], form: str, location: Location | None, out: Path
+) -> None:
+    """Write visits to a file.
+
+    Args:
+        visits: The visits.
+        form: One of FORMATS.
+        location: The location of the station, which eBird needs.
+        out: The file.
 
     Raises:
-        UsageError: When there is no such format, or it lacks a location.
-        InputError: When the visits do not fit the format, or the file cannot be written.
-        MissingError: When the format's package is not installed.
+        LocationMissingError: If the format needs a location, and there is none.
+        InputError: If the visits do not fit the format, or the file cannot be written.
+        MissingError: If the package of the format is not installed.
     """
     from birdfield.atomic import write_file
 
@@ -236,6 +248,10 @@ def export_visits(visits: Sequence[Visit], form: str, location: Location | None,
 
 
 def check_format(form: str) -> None:
-    """Refuse a format that there is not."""
+    """Refuse an unknown format.
+
+    Raises:
+        UsageError: If the format is not one of FORMATS.
+    """
     if form not in FORMATS:
         raise UsageError(f"format is {form!r}; expected one of {', '.join(FORMATS)}")

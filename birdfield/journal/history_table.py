@@ -1,22 +1,24 @@
-"""A history as a table of plain text, 80 columns wide."""
+"""History table: a history as plain text, at most 80 columns wide."""
 
 import unicodedata
 from collections.abc import Iterator
 
-from birdfield.journal.history import UNDECIDED, History, SpeciesSummary, began_at
+from birdfield.journal.history import History, SpeciesSummary
+from birdfield.journal.records import UNDECIDED
 from birdfield.model.names import LABELS, Names
+from birdfield.model.sense import Sense
 
 COLUMNS = 80
 NAME_COLUMNS = 22
-NO_WIDTH = ("Mn", "Me", "Cf")  # categories of characters that stand on, or steer, the others
-MANY = 9  # visits in an hour that one digit can tell
-BY = {"image": "seen", "audio": "heard", "both": "seen and heard"}
+NO_WIDTH = ("Mn", "Me", "Cf")  # Unicode categories of marks and controls, which have no column
+MAX_DIGIT = 9  # the largest count that one column can show
+VERBS = {Sense.IMAGE: "seen", Sense.AUDIO: "heard", Sense.BOTH: "seen and heard"}
 
 
 def to_text(history: History, names: Names = LABELS) -> str:
-    """Write what a period's visits come to, a line a species; of each hour the visits, + is more.
+    """Return a history as text: a line a species, with its visits in each hour.
 
-    Undecided visits are counted, but speak for no sense.
+    An hour shows a digit, or + for more than 9 visits. Undecided visits count in no sense.
     """
     if not history.visits:
         return "no visits"
@@ -41,9 +43,9 @@ def _lines(history: History, names: Names) -> Iterator[str]:
 
 
 def _arrival(row: SpeciesSummary, names: Names) -> str:
-    """Write a new species with its scientific name, which is left out, or cut, where it is long."""
-    before = f"  {began_at(row.first):%Y-%m-%d %H:%M}  "
-    after = f", {BY[row.first['senses']]}, {row.first['score']:.2f}"
+    """Return the line of a new species; a long name loses its scientific name, or its end."""
+    before = f"  {row.first.started:%Y-%m-%d %H:%M}  "
+    after = f", {VERBS[row.first.senses]}, {row.first.score:.2f}"
     room = COLUMNS - len(before) - len(after)
     full, name = names.full(row.label, row.scientific), names.common(row.label)
     return before + (full if columns(full) <= room else fit(name, room).rstrip()) + after
@@ -51,29 +53,29 @@ def _arrival(row: SpeciesSummary, names: Names) -> str:
 
 def _line(row: SpeciesSummary, names: Names) -> str:
     hours = "".join(
-        "." if not count else str(count) if count <= MANY else "+" for count in row.hours
+        "." if not count else str(count) if count <= MAX_DIGIT else "+" for count in row.hours
     )
     senses = (
         ""
         if row.label == UNDECIDED
-        else f"{row.senses['image']:>4} {row.senses['audio']:>5} {row.senses['both']:>4}"
-        f"  {row.score:.2f}"
+        else f"{row.senses[Sense.IMAGE]:>4} {row.senses[Sense.AUDIO]:>5} "
+        f"{row.senses[Sense.BOTH]:>4}  {row.score:.2f}"
     )
     name = fit(names.common(row.label), NAME_COLUMNS)
     return f"{name}  {row.visits:>6}  {hours}  {senses}".rstrip()
 
 
-def fit(text: str, room: int) -> str:
-    """Fill a text to so many columns of a terminal, or cut it to as many, its last one dots."""
-    if columns(text) > room:
-        while columns(text) > room - 1:
+def fit(text: str, width: int) -> str:
+    """Pad a text to a width in terminal columns, or cut it to the width, with … at the end."""
+    if columns(text) > width:
+        while columns(text) > width - 1:
             text = text[:-1]
         text += "…"
-    return text + " " * (room - columns(text))
+    return text + " " * (width - columns(text))
 
 
 def columns(text: str) -> int:
-    """Count the columns of a terminal that a text takes."""
+    """Return the width of a text in terminal columns."""
     return sum(
         0
         if unicodedata.category(character) in NO_WIDTH

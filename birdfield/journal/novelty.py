@@ -1,23 +1,23 @@
-"""Which visits are of a species that is new here, or rare: by what came before them."""
+"""Novelty: marks visits of species that are new in a journal, or rare in it."""
 
 from birdfield.journal.database import Journal
 
-MIN_VISITS = 100  # visits, before any can be called rare
-RARE_SHARE = 0.01  # of the visits up to then: a species with less is rare
+MIN_VISITS = 100  # visits, below which no species is rare
+RARE_SHARE = 0.01  # of the earlier visits: a species with a smaller share is rare
 
-# Of each visit: how many of its species, and how many of any, were before it.
-EARLIER = (
+# For each visit: the number of earlier visits of its species, and of all species.
+EARLIER_VISITS = (
     "SELECT id AS visit, row_number() OVER (PARTITION BY species ORDER BY started, id) - 1 AS own, "
     "row_number() OVER (ORDER BY started, id) - 1 AS total FROM visits WHERE species IS NOT NULL"
 )
 
 
 def mark_of(own: int | None, total: int | None) -> str | None:
-    """Say "new", "rare" or nothing.
+    """Return the mark of a visit: "new", "rare" or None.
 
     Args:
-        own: How many visits of the species were before; None for an undecided visit.
-        total: How many of any species.
+        own: The number of earlier visits of its species; None for an undecided visit.
+        total: The number of earlier visits of all species.
     """
     if own is None or total is None:
         return None
@@ -27,7 +27,7 @@ def mark_of(own: int | None, total: int | None) -> str | None:
 
 
 def mark_next(journal: Journal, species: str | None) -> str | None:
-    """Say what the next visit of a species will be, as the newest of all."""
+    """Return the mark of the next visit of a species, as the newest in the journal."""
     if species is None:
         return None
     own, total = journal.database.execute(

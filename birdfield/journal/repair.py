@@ -1,4 +1,4 @@
-"""A journal after a power cut or on a worn card: checked, repaired, or set aside and salvaged."""
+"""Repair: checks a journal after a power cut or on a worn card, and saves what can be read."""
 
 import logging
 import sqlite3
@@ -8,24 +8,24 @@ from pathlib import Path
 
 from birdfield.journal.schema import MIGRATIONS, TABLES, migrate
 
-SIDE_FILES = ("", "-wal", "-shm")
-NOT_A_DATABASE = ("malformed", "not a database", "disk i/o error")
+SUFFIXES = ("", "-wal", "-shm")  # of the files that belong to a SQLite database
+CORRUPTION = ("malformed", "not a database", "disk i/o error")  # words of SQLite's messages
 
 log = logging.getLogger(__name__)
 
 
-def as_text(data: bytes) -> str:
-    """Read a text of a row, also one of which a bit has changed."""
+def decode_text(data: bytes) -> str:
+    """Return a text column as str, also if a bit of it has changed."""
     return data.decode(errors="replace")
 
 
 def is_corruption(error: sqlite3.DatabaseError) -> bool:
-    """Tell a damaged file from one that is locked, full or not to be opened."""
-    return any(words in str(error).lower() for words in NOT_A_DATABASE)
+    """Return whether an error means damage, and not a file that is locked, full or forbidden."""
+    return any(words in str(error).lower() for words in CORRUPTION)
 
 
 def fault_of(connection: sqlite3.Connection) -> str | None:
-    """Check a file by quick_check; returns the first fault, or None."""
+    """Check a database, and return a description of the first fault, or None."""
     try:
         found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
@@ -38,8 +38,8 @@ def fault_of(connection: sqlite3.Connection) -> str | None:
     return f"a row of {orphan[0]} belongs to none of {orphan[2]}" if orphan else None
 
 
-def reindexed(connection: sqlite3.Connection) -> bool:
-    """Rebuild the indices; tells whether that repaired the file."""
+def reindex(connection: sqlite3.Connection) -> bool:
+    """Rebuild the indices, and return whether the database has no fault any more."""
     try:
         connection.execute("REINDEX")
     except sqlite3.DatabaseError:
@@ -48,42 +48,51 @@ def reindexed(connection: sqlite3.Connection) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, and what belongs to it; returns its new name."""
+    """Rename a damaged database with its side files, and return the new path."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
     number = 1
     while aside.exists():
         number += 1
         aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
-    for end in SIDE_FILES:
-        side = path.with_name(path.name + end)
+    for suffix in SUFFIXES:
+        side = path.with_name(path.name + suffix)
         if side.exists():
-            side.rename(aside.with_name(aside.name + end))
+            side.rename(aside.with_name(aside.name + suffix))
     return aside
 
 
 def salvage(aside: Path, connection: sqlite3.Connection) -> int:
-    """Copy every row that can still be read of a damaged file to a new one.
+    """Copy every readable row of a damaged database to a new one.
 
     Args:
-        aside: The damaged file.
-        connection: To an empty journal.
+        aside: The damaged database.
+        connection: A connection to an empty journal.
 
     Returns:
-        How many visits were saved.
+        The number of visits that were saved.
     """
     try:
         damaged = sqlite3.connect(aside)
-        damaged.text_factory = as_text
+        damaged.text_factory = decode_text
         version = int(damaged.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError:
         return 0
-    # Rows of a damaged file may have lost their parents.
+    # The row that another row refers to may be lost, so keys are checked once all are copied.
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     if 0 < version <= len(MIGRATIONS):
         for table in TABLES:
             _copy_table(damaged, connection, table)
+    _restore_references(connection)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA foreign_keys = ON")
+    damaged.close()
+    return int(connection.execute("SELECT count(*) FROM visits").fetchone()[0])
+
+
+def _restore_references(connection: sqlite3.Connection) -> None:
+    """Add a session for each visit without one; drop other references to rows that are lost."""
     connection.execute(
         "INSERT INTO sessions (id, started, model) SELECT session, min(started), '' "
         "FROM visits WHERE session NOT IN (SELECT id FROM sessions) "
@@ -94,35 +103,29 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> int:
     connection.execute(
         "UPDATE events SET session = NULL WHERE session NOT IN (SELECT id FROM sessions)"
     )
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA foreign_keys = ON")
-    damaged.close()
-    return int(connection.execute("SELECT count(*) FROM visits").fetchone()[0])
 
 
 def _copy_table(damaged: sqlite3.Connection, connection: sqlite3.Connection, table: str) -> None:
-    """Copy a table from its beginning, and from its end, as far as either can be read."""
-    try:  # an older version lacks some
-        there = {row[1] for row in damaged.execute(f"PRAGMA table_info({table})")}
+    """Copy a table from its beginning and, if a page is unreadable, also from its end."""
+    try:
+        found = {row[1] for row in damaged.execute(f"PRAGMA table_info({table})")}
     except sqlite3.DatabaseError:
         return
+    # An older version lacks some columns.
     columns = [
-        row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] in there
+        row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] in found
     ]
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     order = "visit" if table == "embeddings" else "rowid"
-    marks = ", ".join("?" * len(columns))
     for direction in ("ASC", "DESC"):
         try:
-            for row in damaged.execute(
-                f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order} {direction}"
-            ):
+            for row in damaged.execute(f"SELECT {names} FROM {table} ORDER BY {order} {direction}"):
                 try:
                     connection.execute(
-                        f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})",
-                        row,
+                        f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row
                     )
                 except sqlite3.IntegrityError:
-                    continue  # what was read is no row of this table
+                    continue  # damage has changed a value that a constraint forbids
         except sqlite3.DatabaseError:
             continue
         return
@@ -131,18 +134,23 @@ def _copy_table(damaged: sqlite3.Connection, connection: sqlite3.Connection, tab
 def rebuild(
     path: Path, connect: Callable[[Path], sqlite3.Connection], fault: str
 ) -> tuple[sqlite3.Connection, str]:
-    """Set a damaged journal aside and go on with what can be saved of it.
+    """Replace a damaged database by a new one with the rows that can be read.
+
+    Args:
+        path: The database.
+        connect: Opens a path for writing.
+        fault: A description of the damage.
 
     Returns:
-        The new journal, and what happened in a sentence, which has been logged too.
+        The connection to the new database, and a sentence on what happened, which is also logged.
     """
     aside = set_aside(path)
     connection = connect(path)
     migrate(connection, str(path))
     saved = salvage(aside, connection)
     sentence = (
-        f"{path.name} was damaged ({fault}); it was set aside as {aside.name}, and "
-        f"{saved} visits of it were saved"
+        f"{path.name} was damaged ({fault}); it is now {aside.name}, and {saved} of its visits "
+        "were saved"
     )
     log.error("%s", sentence)
     return connection, sentence

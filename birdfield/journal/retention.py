@@ -1,4 +1,4 @@
-"""The disk: evidence is deleted by age, size and free space, and not written when there is none."""
+"""Retention: deletes evidence by age, size and free space, and pauses it on a full disk."""
 
 import json
 import logging
@@ -11,39 +11,40 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from birdfield.journal.database import Journal, utc_text
+from birdfield.journal.database import Journal
 from birdfield.journal.media import remove_evidence
+from birdfield.journal.times import utc_text
 
-KEEP_FREE = 500_000_000  # bytes
+KEEP_FREE_BYTES = 500_000_000
 KEEP_BEST = 10  # visits of each species
-AT_ONCE = 200  # visits whose evidence is deleted in one go: recognition waits meanwhile
-RESUME = 1.1  # times the free space that is kept, before evidence is written again
-LEAST_FREE = 1_000_000  # bytes that a visit's files may take: less is full, whatever is asked
-SLACK = 0.99  # of the greatest size is left when it was passed: who is best is seldom asked
-AGE_PERIOD = timedelta(hours=1)  # between looks for what is too old
+BATCH = 200  # visits whose evidence one purge deletes: recognition waits meanwhile
+RESUME_FACTOR = 1.1  # times the space that stays free: evidence is written again from there on
+MIN_FREE_BYTES = 1_000_000  # room for the files of one visit, also if no space is to stay free
+SIZE_MARGIN = 0.99  # of the size limit is left by a purge, so that the next one is not soon
+AGE_CHECK_PERIOD = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How much evidence is kept. The rows of visits are always.
+    """The limits of evidence. The rows of visits are kept always.
 
     Attributes:
-        days: Evidence older than that goes; None for any age.
-        size: Bytes of evidence; None for any.
-        free: Bytes that stay free on the disk.
-        best: Of each species, the evidence of so many visits stays whatever else.
+        max_days: The age in days above which evidence is deleted; None for no limit.
+        max_bytes: The size of all evidence; None for no limit.
+        min_free_bytes: The space that stays free on the disk.
+        best: The number of visits of each species whose evidence is never deleted.
     """
 
-    days: float | None = None
-    size: int | None = None
-    free: int = KEEP_FREE
+    max_days: float | None = None
+    max_bytes: int | None = None
+    min_free_bytes: int = KEEP_FREE_BYTES
     best: int = KEEP_BEST
 
 
 def free_bytes(folder: Path) -> int:
-    """Return what a user may still write to a folder's file system; 0 where it is gone."""
+    """Return the space that a user may write to a folder's file system; 0 if it is gone."""
     try:
         status = os.statvfs(folder)
     except OSError:
@@ -51,101 +52,117 @@ def free_bytes(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-class Disk:
-    """Keeps a journal's evidence within its bounds. Not thread-safe.
+class DiskGuard:
+    """A guard that keeps a journal's evidence within its limits. Not thread-safe.
 
     Attributes:
         paused: Whether there is no room for evidence now.
     """
 
     def __init__(
-        self, journal: Journal, retention: Retention, free: Callable[[Path], int] = free_bytes
+        self,
+        journal: Journal,
+        retention: Retention,
+        measure_free: Callable[[Path], int] = free_bytes,
     ) -> None:
-        """Watch over a journal's evidence; free tells what is left on the disk."""
-        self._journal, self._retention, self._free = journal, retention, free
-        self._wanted = max(retention.free, LEAST_FREE)
+        """Guard a journal.
+
+        Args:
+            journal: A journal open for writing.
+            retention: The limits.
+            measure_free: Returns the free space of a folder's file system, in bytes.
+        """
+        self._journal, self._retention, self._measure_free = journal, retention, measure_free
+        self._min_free = max(retention.min_free_bytes, MIN_FREE_BYTES)
         self.paused = False
-        self._aged: datetime | None = None  # when nothing too old was left
+        self._age_checked: datetime | None = None  # when no evidence above the age was left
 
     def check(self, now: datetime) -> str | None:
-        """Delete what is over the bounds, and see whether there is room.
+        """Delete evidence above the limits, and pause or resume by the free space.
 
         Returns:
-            "disk full" or "disk has room" when that has changed, else None.
+            "disk full" or "disk has room" if that has changed, else None.
 
         Raises:
-            sqlite3.Error: When the journal cannot be written.
+            sqlite3.Error: If the journal cannot be written.
         """
-        with suppress(sqlite3.Error):  # deleting comes first where not even this has room
+        with suppress(sqlite3.Error):  # on a full disk this fails, and the purge makes room
             self._journal.shrink()
         self.purge(now)
-        wanted = self._wanted * (RESUME if self.paused else 1)
-        return self._pause(self._free(self._journal.folder) < wanted)
+        min_free = self._min_free * (RESUME_FACTOR if self.paused else 1)
+        return self._pause(self._free() < min_free)
 
     @property
     def short(self) -> bool:
-        """Whether less is free than is to stay free."""
-        return self._free(self._journal.folder) < self._wanted
+        """Whether less space is free than should stay free."""
+        return self._free() < self._min_free
 
-    def full(self) -> str | None:
-        """Note that a write failed for want of room; returns "disk full" unless that is known."""
+    def note_full(self) -> str | None:
+        """Pause after a write failed for want of room; return "disk full" if that is new."""
         return self._pause(True)
+
+    def _free(self) -> int:
+        return self._measure_free(self._journal.folder)
 
     def _pause(self, paused: bool) -> str | None:
         if paused == self.paused:
             return None
         self.paused = paused
-        left = self._free(self._journal.folder) / 1e6
+        free_mb = self._free() / 1e6
         if paused:
             log.error(
-                "disk full: %.0f MB are free, %.0f MB are to stay free; recognition goes on, "
-                "but no picture or sound is kept",
-                left,
-                self._wanted / 1e6,
+                "disk full: %.0f MB are free, of %.0f MB that should stay free; recognition "
+                "continues without keeping pictures and sounds",
+                free_mb,
+                self._min_free / 1e6,
             )
-        else:
-            log.warning("disk has room again: %.0f MB are free; pictures and sounds are kept", left)
-        return "disk full" if paused else "disk has room"
+            return "disk full"
+        log.warning("disk has room again: %.0f MB are free; pictures and sounds are kept", free_mb)
+        return "disk has room"
 
     def purge(self, now: datetime) -> int:
-        """Delete evidence until the bounds are kept, the oldest first; returns of how many visits.
+        """Delete the oldest evidence until it is within the limits.
+
+        Returns:
+            The number of visits whose evidence was deleted.
 
         Raises:
-            sqlite3.Error: When the journal does not take it.
+            sqlite3.Error: If the journal cannot be written.
         """
-        count = 0
         size = self._size()
-        most = math.inf if self._retention.size is None else self._retention.size
-        aged = self._retention.days is not None and not self._looked(now)
-        if not (aged or size > most or self.short):
-            return 0  # who is among the best is asked of the whole journal
-        if size > most:
-            most *= SLACK
-        for visit, started, paths, bytes_ in self._disposable():
-            if not (size > most or self._too_old(started, now) or self.short):
+        max_bytes = math.inf if self._retention.max_bytes is None else self._retention.max_bytes
+        age_due = self._retention.max_days is not None and not self._age_was_checked(now)
+        if not (age_due or size > max_bytes or self.short):
+            return 0  # without the query for the best visits, which reads the whole journal
+        if size > max_bytes:
+            max_bytes *= SIZE_MARGIN
+        count = 0
+        for old in self._deletable():
+            if not (size > max_bytes or self._too_old(old.started, now) or self.short):
                 break
-            remove_evidence(self._journal.folder, paths)
-            with self._journal.transaction() as database:
-                database.execute(
-                    "UPDATE evidence SET deleted = ? WHERE visit = ? AND deleted IS NULL",
-                    (utc_text(now), visit),
-                )
-            size -= bytes_
+            self._delete(old, now)
+            size -= old.size
             count += 1
-        if count < AT_ONCE:
-            self._aged = now
+        if count < BATCH:
+            self._age_checked = now
         if count:
-            log.info(
-                "the pictures and sounds of %d visits were deleted to keep within bounds", count
-            )
+            log.info("deleted the pictures and sounds of %d visits, by the limits", count)
         return count
 
-    def _looked(self, now: datetime) -> bool:
-        """Tell whether what is too old was looked for within an hour, by a clock that may jump."""
-        return self._aged is not None and abs(now - self._aged) < AGE_PERIOD
+    def _delete(self, old: "_DeletableVisit", now: datetime) -> None:
+        remove_evidence(self._journal.folder, old.paths)
+        with self._journal.transaction() as database:
+            database.execute(
+                "UPDATE evidence SET deleted = ? WHERE visit = ? AND deleted IS NULL",
+                (utc_text(now), old.visit),
+            )
+
+    def _age_was_checked(self, now: datetime) -> bool:
+        """Return whether the last check of the age is recent; the clock may have jumped since."""
+        return self._age_checked is not None and abs(now - self._age_checked) < AGE_CHECK_PERIOD
 
     def _too_old(self, started: str, now: datetime) -> bool:
-        days = self._retention.days
+        days = self._retention.max_days
         return days is not None and started < utc_text(now - timedelta(days=days))
 
     def _size(self) -> int:
@@ -154,10 +171,11 @@ class Disk:
         ).fetchone()
         return int(row[0])
 
-    def _disposable(self) -> Iterator[tuple[int, str, list[str], int]]:
-        """List visits with evidence that are not among their species' best, the oldest first.
+    def _deletable(self) -> Iterator["_DeletableVisit"]:
+        """Yield visits with evidence that are not among the best of their species, oldest first.
 
-        The best are those seen and heard, then by score, then by length.
+        Visits with agreeing senses are the best, then those with the highest score, then the
+        longest.
         """
         rows = self._journal.database.execute(
             "WITH kept AS (SELECT visit, sum(bytes) AS bytes, json_group_array(path) AS paths "
@@ -167,7 +185,25 @@ class Disk:
             "           windows DESC, id DESC) AS place FROM visits JOIN kept ON visit = visits.id)"
             "SELECT id, started, paths, bytes FROM ranked WHERE place > ? OR species IS NULL "
             "ORDER BY started LIMIT ?",
-            (self._retention.best, AT_ONCE),
+            (self._retention.best, BATCH),
         ).fetchall()
         for row in rows:
-            yield row["id"], row["started"], json.loads(row["paths"]), row["bytes"]
+            paths = tuple(json.loads(row["paths"]))
+            yield _DeletableVisit(row["id"], row["started"], paths, row["bytes"])
+
+
+@dataclass(frozen=True)
+class _DeletableVisit:
+    """A visit whose evidence may be deleted.
+
+    Attributes:
+        visit: Its id.
+        started: The time of its start, as UTC text.
+        paths: Its files, relative to the folder of the journal.
+        size: The size of its files in bytes.
+    """
+
+    visit: int
+    started: str
+    paths: tuple[str, ...]
+    size: int

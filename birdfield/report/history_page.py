@@ -7,8 +7,10 @@ from pathlib import Path
 
 from birdfield.atomic import new_folder
 from birdfield.journal.database import Journal
-from birdfield.journal.history import HOURS, History, SpeciesSummary, Visit, began_at, boxes_of
-from birdfield.journal.history_table import BY
+from birdfield.journal.history import HOURS, History, SpeciesSummary
+from birdfield.journal.history_table import VERBS
+from birdfield.journal.queries import boxes_of
+from birdfield.journal.records import VisitRecord
 from birdfield.model.names import LABELS, Names
 from birdfield.report.folder import PAGE, check_folder
 from birdfield.report.media import picture_uri
@@ -41,7 +43,7 @@ class HeatRow:
 class Card:
     """A visit with its evidence: `data:` URIs, or None where the evidence is gone."""
 
-    visit: Visit
+    visit: VisitRecord
     picture: str | None
     sonogram: str | None
 
@@ -91,8 +93,7 @@ def build_history(journal: Journal, history: History, names: Names = LABELS) -> 
             "hours": [(f"{hour:02d}", f"{hour:02d}:00 to {hour:02d}:59") for hour in range(HOURS)],
             "span_names": [_span_name(spans, index) for index in range(len(spans))],
             "senses": history.senses(),
-            "by": BY,
-            "began_at": began_at,
+            "by": VERBS,
             "names": names,
             "cards": _cards(journal, history.named[:MAX_SPECIES]),
             "left_out": max(len(history.named) - MAX_SPECIES, 0),
@@ -117,12 +118,12 @@ def _heat_rows(counts: Mapping[str, tuple[int, ...]]) -> tuple[HeatRow, ...]:
 
 def _cards(journal: Journal, species: tuple[SpeciesSummary, ...]) -> list[Card]:
     shown = [visit for row in species for visit in row.best]
-    boxes = boxes_of(journal, [visit["id"] for visit in shown])
+    boxes = boxes_of(journal, [visit.id for visit in shown])
     return [
         Card(
             visit,
-            _uri(journal, visit["picture"], boxes.get(visit["id"])),
-            _uri(journal, visit["sonogram"], None),
+            _uri(journal, visit.picture, boxes.get(visit.id)),
+            _uri(journal, visit.sonogram, None),
         )
         for visit in shown
     ]

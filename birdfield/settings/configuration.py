@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from birdfield.errors import BirdfieldError, ConfigError
+from birdfield.errors import BirdfieldError, ConfigError, ConfigFormError, NoConfigError
 from birdfield.paths import xdg_folder
 from birdfield.redaction import mask_url
 from birdfield.settings.schema import DEFAULTS, KEYS, Settings, value_of, with_values
@@ -70,9 +70,7 @@ def load_config(path: Path | None) -> StationConfig:
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(
-            f"{path}: not TOML ({error}); birdfield config init shows how it looks"
-        ) from error
+        raise ConfigFormError(f"{path}: not TOML ({error})") from error
     config = StationConfig(path, lines=key_lines(text))
     values = _checked(config, tables)
     return replace(config, settings=with_values(DEFAULTS, values), keys=frozenset(values))
@@ -81,7 +79,7 @@ def load_config(path: Path | None) -> StationConfig:
 def _read(path: Path) -> str:
     try:
         if not path.is_file():
-            raise ConfigError(f"{path}: no such file; birdfield config init writes one")
+            raise NoConfigError(f"{path}: no such file")
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(
                 f"{path}: {path.stat().st_size:,} bytes; expected at most {MAX_BYTES:,}"
@@ -101,23 +99,24 @@ def _checked(config: StationConfig, tables: Mapping[str, object]) -> dict[str, o
     values: dict[str, object] = {}
     for table, entries in tables.items():
         if not any(key.startswith(f"{table}.") for key in KEYS):
-            raise ConfigError(f"{config.where(table)} is no table that there is{_near(table)}")
+            raise _unknown(config.where(table), "table", table)
         if not isinstance(entries, dict):
             raise ConfigError(f"{config.where(table)} is a value; expected the table [{table}]")
         for name, value in entries.items():
             key = f"{table}.{name}"
             if key not in KEYS:
-                raise ConfigError(
-                    f"{config.where(table, name)} is no key that there is{_near(key)}"
-                )
+                raise _unknown(config.where(table, name), "key", key)
             values[key] = _value(config, key, value)
     return values
 
 
-def _near(name: str) -> str:
+def _unknown(where: str, what: str, name: str) -> ConfigError:
+    """Return the error of an unknown table or key."""
     names = [*KEYS, *dict.fromkeys(key.partition(".")[0] for key in KEYS)]
     close = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {close[0]}?" if close else "; birdfield config init shows all of them"
+    if close:
+        return ConfigError(f"{where} is an unknown {what}; did you mean {close[0]}?")
+    return ConfigFormError(f"{where} is an unknown {what}")
 
 
 def _value(config: StationConfig, name: str, value: object) -> object:

@@ -5,10 +5,6 @@ from dataclasses import dataclass
 from birdfield.errors import UsageError
 
 
-class LocationMissingError(UsageError):
-    """Something that needs the location of the station, which is not set."""
-
-
 @dataclass(frozen=True)
 class Location:
     """The place of a station.

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from birdfield.errors import UsageError
-from birdfield.settings.place import Location, LocationMissingError
+from birdfield.errors import LocationMissingError, UsageError
+from birdfield.settings.place import Location
 
 HORIZON_DEG = -0.833  # height of the sun's centre at sunrise: refraction and half its diameter
 NIGHT = "night"

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from birdfield.capture.latency import Latency
-from birdfield.errors import ConfigError
+from birdfield.errors import ConfigError, LocationMissingError
 from birdfield.model.names import Names, named, names_in
 from birdfield.model.species import Species
 from birdfield.settings.configuration import StationConfig
-from birdfield.settings.place import LocationMissingError
 from birdfield.settings.quiet_hours import QuietHours, parse_quiet
 from birdfield.settings.reload import Reloader
 from birdfield.settings.rules import LiveRules, Rules, rules_of

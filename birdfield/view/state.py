@@ -169,14 +169,9 @@ class View:
         if (version, midnight) == self._journal_state:
             return
         visits = list(visits_of(journal, Selection(since=midnight), marked=False))
-        self.today = Counter(visit["species"] for visit in visits)
+        self.today = Counter(visit.species for visit in visits)
         self.recent = tuple(
-            Sighting(
-                datetime.fromisoformat(visit["started"]),
-                visit["species"],
-                visit["scientific"],
-                visit["senses"],
-            )
+            Sighting(visit.started, visit.species, visit.scientific, visit.senses)
             for visit in reversed(visits[-MAX_RECENT:])
         )
         self._journal_state = version, midnight

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 
 from birdfield.errors import InputError
 from birdfield.journal.clock import correct_times, last_offset_s, note_offset
-from birdfield.journal.database import Journal, VisitEntry, boot_id
+from birdfield.journal.database import Journal
+from birdfield.journal.entries import SessionEntry, VisitEntry
 from birdfield.journal.media import BestMedia, remove_evidence, remove_orphans, write_evidence
 from birdfield.journal.novelty import mark_next
-from birdfield.journal.retention import Disk, Retention
+from birdfield.journal.retention import DiskGuard, Retention
+from birdfield.journal.times import boot_id
 from birdfield.watch.sources import SourceInfo
 from birdfield.watch.wall_clock import JUMP_S
 
@@ -43,7 +45,7 @@ class JournalWriter:
             retention: The bounds of the evidence.
         """
         self._journal, self._model_id, self._sources = journal, model_id, sources
-        self._disk = Disk(journal, retention)
+        self._disk = DiskGuard(journal, retention)
         self._boot = boot_id() if sources.live else None
         self._refused = False  # whether the journal could not be written at the last attempt
         self._visits: deque[VisitEntry] = deque(maxlen=MAX_WAITING)
@@ -85,8 +87,8 @@ class JournalWriter:
         self.store_offset(offset_s)
         if before_s is not None and abs(offset_s - before_s) > JUMP_S:
             self.correct_times(now, offset_s - before_s, offset_s)
-        if self._journal.renewal:
-            self.add_event(now, "journal repaired", self._journal.renewal)
+        if self._journal.repair_note:
+            self.add_event(now, "journal repaired", self._journal.repair_note)
         if orphans:
             self.add_event(now, "orphans deleted", f"{orphans} files that no visit names")
         if missing:
@@ -97,7 +99,14 @@ class JournalWriter:
     def _start_session(self, now: datetime) -> None:
         sources = self._sources
         self._journal.start_session(
-            self._model_id, sources.camera, sources.microphone, now, self._boot, sources.latency
+            SessionEntry(
+                self._model_id,
+                now,
+                camera=sources.camera,
+                microphone=sources.microphone,
+                boot=self._boot,
+                latency=sources.latency,
+            )
         )
 
     def add_event(self, now: datetime, kind: str, detail: str) -> None:
@@ -118,7 +127,7 @@ class JournalWriter:
                 entry = replace(entry, evidence=evidence)
             except InputError as error:
                 log.error("%s", error)
-                self._add_disk_event(now, self._disk.full())
+                self._add_disk_event(now, self._disk.note_full())
         self._visits.append(entry)
 
     def write(self, now: datetime) -> None:
@@ -135,7 +144,7 @@ class JournalWriter:
         except sqlite3.Error as error:
             self._log_refusal(error)
             self._remove_waiting_evidence()
-            self._add_disk_event(now, self._disk.full())
+            self._add_disk_event(now, self._disk.note_full())
 
     def _write_visit(self, entry: VisitEntry) -> None:
         mark = mark_next(self._journal, entry.species)

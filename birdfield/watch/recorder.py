@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from birdfield.journal.database import Journal, VisitEntry
+from birdfield.journal.database import Journal
+from birdfield.journal.entries import VisitEntry
 from birdfield.journal.media import BestMedia
 from birdfield.journal.retention import Retention
 from birdfield.model.encoder import Vector

@@ -157,7 +157,7 @@ def test_a_journal_of_others_is_refused_by_watch(toy_bundle: Path, tmp_path: Pat
         "--journal",
         journal,
     )
-    assert result.exit_code == 1 and "others may write to it" in result.stderr
+    assert result.exit_code == 1 and "other users may write to it" in result.stderr
     assert f"chmod 700 {journal}" in result.stderr and "Traceback" not in result.stderr
 
 

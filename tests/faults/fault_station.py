@@ -91,14 +91,14 @@ class Station:
 
     def rows(self, events: bool) -> list[dict[str, Any]]:
         """Read the events or the visits that are in the journal."""
-        from birdfield.journal.database import read_journal
+        from birdfield.journal.opening import read_journal
         from birdfield.journal.queries import Selection, events_of, visits_of
 
         try:
             with closing(read_journal(self.journal)) as journal:
-                return list(
-                    events_of(journal, None, None) if events else visits_of(journal, Selection())
-                )
+                if events:
+                    return [each.to_json() for each in events_of(journal, None, None)]
+                return [each.to_json() for each in visits_of(journal, Selection())]
         except InputError:  # it is only being made
             return []
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,11 @@ from journal_rows import DAWN, ROBIN
 from birdfield.capture.latency import Latency
 from birdfield.errors import InputError
 from birdfield.journal.clock import correct_times, last_offset_s, note_offset
-from birdfield.journal.database import (
-    BUSY_S,
-    FILE,
-    Journal,
-    open_journal,
-    read_journal,
-)
+from birdfield.journal.database import BUSY_S, Journal
+from birdfield.journal.entries import SessionEntry
+from birdfield.journal.opening import FILE, open_journal, read_journal
 from birdfield.journal.queries import Selection, visits_of
+from birdfield.journal.records import Candidate
 from birdfield.journal.schema import APPLICATION_ID, MIGRATIONS
 
 Opener = Callable[[Callable[[Path], Journal], Path], Journal]
@@ -42,7 +39,7 @@ def opened() -> Iterator[Opener]:
 @pytest.fixture
 def journal(tmp_path: Path, opened: Opener) -> Journal:
     journal = opened(open_journal, tmp_path / "journal")
-    journal.start_session("a1b2", "cam", "mic", DAWN, "boot1")
+    journal.start_session(SessionEntry("a1b2", DAWN, camera="cam", microphone="mic", boot="boot1"))
     return journal
 
 
@@ -53,22 +50,23 @@ def count(journal: Journal, table: str) -> int:
 def test_a_visit_comes_back_as_it_was_written(journal: Journal, opened: Opener) -> None:
     journal.add_visit(ROBIN, "a1b2")
     (row,) = visits_of(opened(read_journal, journal.folder), Selection())
-    assert datetime.fromisoformat(row["started"]) == DAWN
-    assert datetime.fromisoformat(row["ended"]) - DAWN == timedelta(seconds=12)
-    assert (row["species"], row["scientific"], row["score"]) == (
+    assert row.started == DAWN
+    assert row.ended - DAWN == timedelta(seconds=12)
+    assert (row.species, row.scientific, row.score) == (
         "Robin",
         "Erithacus rubecula",
         0.97,
     )
-    assert (row["picture"], row["sound"], row["model"]) == ("evidence/a.jpg", None, "a1b2")
-    assert row["candidates"] == [
-        {"species": "Robin", "share": 0.9},
-        {"species": "Jay", "share": 0.1},
-    ]
+    assert (row.picture, row.sound, row.model) == ("evidence/a.jpg", None, "a1b2")
+    assert row.candidates == (Candidate("Robin", 0.9), Candidate("Jay", 0.1))
 
 
 def test_a_session_tells_how_late_its_sources_were_taken_to_be(journal: Journal) -> None:
-    journal.start_session("a1b2", "cam", "mic", DAWN, "boot1", Latency(1.5, 0.2))
+    journal.start_session(
+        SessionEntry(
+            "a1b2", DAWN, camera="cam", microphone="mic", boot="boot1", latency=Latency(1.5, 0.2)
+        )
+    )
     rows = journal.database.execute("SELECT camera_latency_s, microphone_latency_s FROM sessions")
     assert list(map(tuple, rows)) == [(0, 0), (1.5, 0.2)]
 
@@ -84,7 +82,7 @@ def test_times_are_utc_with_the_offset_of_local_time(
         stored = journal.database.execute("SELECT started, utc_offset_min FROM visits").fetchone()
         assert tuple(stored) == ("2026-05-01T04:30:00.000+00:00", 345)
         (row,) = visits_of(journal, Selection())
-        assert row["started"] == "2026-05-01T10:15:00.000+05:45"
+        assert row.to_json()["started"] == "2026-05-01T10:15:00.000+05:45"
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -132,7 +130,7 @@ def test_visits_are_selected(journal: Journal) -> None:
         )
 
     def species(selection: Selection) -> list[str | None]:
-        return [row["species"] for row in visits_of(journal, selection)]
+        return [row.species for row in visits_of(journal, selection)]
 
     assert species(Selection()) == ["Robin", None, "Žluna \u2605", "Robin"]
     assert species(Selection("Robin")) == species(Selection("rObIn")) == ["Robin", "Robin"]
@@ -170,12 +168,12 @@ def test_an_older_journal_is_brought_up_to_date(
 ) -> None:
     journal.add_visit(ROBIN, "a1b2")
     journal.close()
-    for module in ("database", "schema"):
+    for module in ("opening", "schema"):
         monkeypatch.setattr(
             f"birdfield.journal.{module}.MIGRATIONS",
             (*MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"),
         )
-    with pytest.raises(InputError, match="brings it up to date"):
+    with pytest.raises(InputError, match="the next watch with this journal migrates it"):
         read_journal(journal.folder)
     again = opened(open_journal, journal.folder)
     row = again.database.execute("SELECT species, mood FROM visits").fetchone()
@@ -216,14 +214,14 @@ def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
     data[page : page + 4096] = b"\xa5" * 4096
     path.write_bytes(data)
     if older:
-        for module in ("database", "schema", "repair"):
+        for module in ("opening", "schema", "repair"):
             monkeypatch.setattr(
                 f"birdfield.journal.{module}.MIGRATIONS",
                 (*MIGRATIONS, "ALTER TABLE visits ADD COLUMN mood TEXT DEFAULT 'calm'"),
             )
     again = opened(open_journal, journal.folder)
-    assert again.renewal is not None and "was damaged" in again.renewal
-    assert again.renewal in caplog.messages and caplog.records[0].levelno == logging.ERROR
+    assert again.repair_note is not None and "was damaged" in again.repair_note
+    assert again.repair_note in caplog.messages and caplog.records[0].levelno == logging.ERROR
     assert again.database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert 150 < count(again, "visits") <= 300
     (aside,) = [file for file in journal.folder.iterdir() if ".damaged-" in file.name]
@@ -246,8 +244,8 @@ def test_damage_that_a_reader_meets_is_one_sentence(
     assert_refused(
         run(command[0], journal.folder, *command[1:]),
         1,
-        f"{path}: cannot be read (database disk image is malformed); birdfield watch "
-        f"--journal {journal.folder} repairs what can be repaired",
+        f"{path}: cannot be read (database disk image is malformed); the next watch with this "
+        "journal repairs what it can",
     )
 
 
@@ -286,7 +284,7 @@ def test_a_journal_on_a_read_only_card_is_read(journal: Journal, tmp_path: Path)
         assert done.returncode == 0 and "Robin" in done.stdout, done.stderr
     done = read_only(copy, sys.executable, "-m", "birdfield", "visits", copy)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "copy the folder to where you may write" in done.stderr
+    assert "copy the folder to a place where you may write" in done.stderr
 
 
 def test_a_reader_that_stays_does_not_hold_up_the_writer(journal: Journal, opened: Opener) -> None:
@@ -312,7 +310,7 @@ def test_a_journal_that_is_no_database_any_more_is_set_aside(
     journal.close()
     (journal.folder / FILE).write_bytes(b"\0" * 8192)
     again = opened(open_journal, journal.folder)
-    assert again.renewal is not None and "0 visits of it were saved" in again.renewal
+    assert again.repair_note is not None and "0 of its visits were saved" in again.repair_note
 
 
 def test_a_damaged_index_is_built_anew(journal: Journal, opened: Opener) -> None:
@@ -327,21 +325,21 @@ def test_a_damaged_index_is_built_anew(journal: Journal, opened: Opener) -> None
     data[(page - 1) * 4096 + 5 : (page - 1) * 4096 + 7] = b"\x00\x10"
     (journal.folder / FILE).write_bytes(data)
     again = opened(open_journal, journal.folder)
-    assert again.renewal is not None and "indices were built anew" in again.renewal
+    assert again.repair_note is not None and "indices were rebuilt" in again.repair_note
     assert count(again, "visits") == 50
 
 
 def test_the_times_of_a_boot_are_corrected_and_can_be_had_back(journal: Journal) -> None:
     journal.add_visit(ROBIN, "a1b2")
-    journal.start_session("a1b2", None, None, DAWN, "boot0")
+    journal.start_session(SessionEntry("a1b2", DAWN, boot="boot0"))
     journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     correct_times(journal, "boot1", 7200.0)
-    ours, other = sorted(visits_of(journal, Selection()), key=lambda row: int(row["id"]))
-    assert datetime.fromisoformat(ours["started"]) == DAWN + timedelta(hours=2)
-    assert ours["clock_shift_s"] == 7200.0
-    assert datetime.fromisoformat(other["started"]) == DAWN and other["clock_shift_s"] == 0
+    ours, other = sorted(visits_of(journal, Selection()), key=lambda row: row.id)
+    assert ours.started == DAWN + timedelta(hours=2)
+    assert ours.clock_shift_s == 7200.0
+    assert other.started == DAWN and other.clock_shift_s == 0
     correct_times(journal, "boot1", -7200.0)
-    assert {row["started"] for row in visits_of(journal, Selection())} == {other["started"]}
+    assert {row.started for row in visits_of(journal, Selection())} == {other.started}
 
 
 def test_the_clocks_are_noted_by_boot(journal: Journal) -> None:
@@ -351,7 +349,7 @@ def test_the_clocks_are_noted_by_boot(journal: Journal) -> None:
 
 
 def test_no_journal_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no journal here; expected a folder that birdfield watch"):
+    with pytest.raises(InputError, match="no journal here; expected a folder that a watch"):
         read_journal(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="no journal can be written here"):
@@ -387,7 +385,7 @@ def test_a_damaged_row_is_left_out_and_told(
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     journal.database.execute(f"UPDATE visits SET {damage} WHERE id = 2")
     found = list(visits_of(opened(read_journal, journal.folder), Selection()))
-    assert sorted(visit["id"] for visit in found) == [1, 3]
+    assert sorted(visit.id for visit in found) == [1, 3]
     assert "visit 2 is damaged, and left out" in caplog.text
 
 
@@ -397,4 +395,4 @@ def test_a_name_of_damaged_bytes_is_read_as_far_as_it_is_text(
     journal.add_visit(ROBIN, "a1b2")
     journal.database.execute("UPDATE visits SET species = CAST(x'ff6f62696e' AS TEXT)")
     (visit,) = visits_of(opened(read_journal, journal.folder), Selection())
-    assert visit["species"] == "\N{REPLACEMENT CHARACTER}obin"
+    assert visit.species == "\N{REPLACEMENT CHARACTER}obin"

@@ -6,27 +6,28 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command_line import assert_refused, run
 from journal_rows import DAWN, ROBIN
 
-from birdfield.errors import InputError, MissingError, UsageError
-from birdfield.journal.database import open_journal
+from birdfield.errors import InputError, LocationMissingError, MissingError, UsageError
+from birdfield.journal.entries import SessionEntry
 from birdfield.journal.exports import FORMATS, check_format, export_visits, to_parquet
-from birdfield.journal.queries import COLUMNS, Selection, visits_of
+from birdfield.journal.opening import open_journal
+from birdfield.journal.queries import Selection, visits_of
+from birdfield.journal.records import VISIT_COLUMNS, VisitRecord
 from birdfield.settings.configuration import config_home
-from birdfield.settings.place import Location, LocationMissingError, parse_location
+from birdfield.settings.place import Location, parse_location
 
 GARDEN = Location(52.5, 13.4, "Garden, behind")
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Iterator[list[dict[str, Any]]]:
+def rows(tmp_path: Path) -> Iterator[list[VisitRecord]]:
     """Two Robins of one day, one of the next, a Žluna and an undecided visit."""
     with closing(open_journal(tmp_path / "journal")) as journal:
-        journal.start_session("a1b2", None, None, DAWN, None)
+        journal.start_session(SessionEntry("a1b2", DAWN))
         for number, entry in enumerate(
             (
                 ROBIN,
@@ -42,14 +43,14 @@ def rows(tmp_path: Path) -> Iterator[list[dict[str, Any]]]:
         yield list(visits_of(journal, Selection()))
 
 
-def test_csv_has_every_visit(rows: list[dict[str, Any]]) -> None:
+def test_csv_has_every_visit(rows: list[VisitRecord]) -> None:
     table = list(csv.DictReader(io.StringIO(FORMATS["csv"](rows, None).decode())))
     assert [row["species"] for row in table] == ["Robin", "Žluna", "Robin", "", "Robin"]
     assert table[0]["candidates"] == "Robin 0.9; Jay 0.1"
     assert datetime.fromisoformat(table[0]["started"]) == DAWN
 
 
-def test_ebird_has_a_record_for_each_species_and_day(rows: list[dict[str, Any]]) -> None:
+def test_ebird_has_a_record_for_each_species_and_day(rows: list[VisitRecord]) -> None:
     table = list(csv.reader(io.StringIO(FORMATS["ebird"](rows, GARDEN).decode())))
     assert {len(row) for row in table} == {19}
     local = DAWN.astimezone()
@@ -79,12 +80,10 @@ def test_ebird_has_a_record_for_each_species_and_day(rows: list[dict[str, Any]])
 
 def test_ebird_is_told_where_by_the_configuration(tmp_path: Path) -> None:
     with closing(open_journal(tmp_path / "journal")) as journal:
-        journal.start_session("a1b2", None, None, DAWN, None)
+        journal.start_session(SessionEntry("a1b2", DAWN))
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     command = ("export-visits", tmp_path / "journal", "--format", "ebird", "-o", tmp_path / "e.csv")
-    assert_refused(
-        run(*command), 2, "set place.location in birdfield.toml, or add --location LATITUDE"
-    )
+    assert_refused(run(*command), 2, "set place.location in birdfield.toml; add --location LAT")
     config_home().mkdir(parents=True)
     (config_home() / "birdfield.toml").write_text('[place]\nlocation = "52.5,13.4,Our pond"')
     assert run(*command).exit_code == 0
@@ -94,7 +93,7 @@ def test_ebird_is_told_where_by_the_configuration(tmp_path: Path) -> None:
 def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_path: Path) -> None:
     """What the model called a visit's species stays, also where the CSV has it otherwise."""
     with closing(open_journal(tmp_path / "journal")) as journal:
-        journal.start_session("a1b2", None, None, DAWN, None)
+        journal.start_session(SessionEntry("a1b2", DAWN))
         for species, known in (("Hoopoe", None), ("Robin", "Erithacus rubecula"), (None, None)):
             journal.add_visit(
                 replace(ROBIN, species=species, scientific=known, evidence=()), "a1b2"
@@ -109,7 +108,7 @@ def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_pa
         "--location",
         "52.5,13.4",
     )
-    assert_refused(run(*command), 1, "there is none of Hoopoe; set names.file in birdfield.toml")
+    assert_refused(run(*command), 1, "Hoopoe has none; set names.file in birdfield.toml")
     config_home().mkdir(parents=True)
     (config_home() / "birdfield.toml").write_text('[names]\nfile = "names.csv"')
     (config_home() / "names.csv").write_text(
@@ -123,17 +122,17 @@ def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_pa
     ]
 
 
-def test_ebird_refuses_what_it_could_not_read(rows: list[dict[str, Any]]) -> None:
+def test_ebird_refuses_what_it_could_not_read(rows: list[VisitRecord]) -> None:
     with pytest.raises(LocationMissingError, match="set place.location in birdfield.toml$"):
         FORMATS["ebird"](rows, None)
-    with pytest.raises(InputError, match="scientific names, and there is none of Žluna; set"):
+    with pytest.raises(InputError, match="scientific names, and Žluna has none; set"):
         FORMATS["ebird"](
-            [{**row, "scientific": None} if row["species"] == "Žluna" else row for row in rows],
+            [replace(row, scientific=None) if row.species == "Žluna" else row for row in rows],
             GARDEN,
         )
 
 
-def test_raven_and_audacity_count_seconds_of_the_session(rows: list[dict[str, Any]]) -> None:
+def test_raven_and_audacity_count_seconds_of_the_session(rows: list[VisitRecord]) -> None:
     table = list(csv.DictReader(io.StringIO(FORMATS["raven"](rows, None).decode()), delimiter="\t"))
     assert [(row["Begin Time (s)"], row["End Time (s)"]) for row in table[:2]] == [
         ("0.000", "5.000"),
@@ -146,21 +145,21 @@ def test_raven_and_audacity_count_seconds_of_the_session(rows: list[dict[str, An
 
 
 @pytest.mark.parametrize("form", ["raven", "audacity"])
-def test_seconds_of_several_sessions_are_not_mixed(rows: list[dict[str, Any]], form: str) -> None:
+def test_seconds_of_several_sessions_are_not_mixed(rows: list[VisitRecord], form: str) -> None:
     with pytest.raises(
         InputError,
-        match="of sessions 1 to 2, whose seconds each begin at 0; choose one with --session",
+        match="of sessions 1 to 2, in each of which seconds count from 0",
     ):
-        FORMATS[form]([*rows, {**rows[0], "session": 2}], None)
+        FORMATS[form]([*rows, replace(rows[0], session=2)], None)
 
 
-def test_parquet_comes_back(rows: list[dict[str, Any]]) -> None:
+def test_parquet_comes_back(rows: list[VisitRecord]) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     table = parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist()
     assert [row["species"] for row in table] == ["Robin", "Žluna", "Robin", None, "Robin"]
     assert table[0]["started"] == DAWN and table[0]["started"].utcoffset() == timedelta(0)
     assert table[0]["score"] == 0.97 and table[0]["picture"] is None
-    assert set(table[0]) == set(COLUMNS)
+    assert set(table[0]) == set(VISIT_COLUMNS)
     assert [row["mark"] for row in table] == ["new", "new", None, None, None]
     assert table[0]["candidates"] == [
         {"species": "Robin", "share": 0.9},
@@ -169,7 +168,7 @@ def test_parquet_comes_back(rows: list[dict[str, Any]]) -> None:
 
 
 def test_parquet_without_its_package_is_said_so(
-    rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    rows: list[VisitRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingError, match=r"pip install 'birdfield\[parquet\]'"):
@@ -200,6 +199,6 @@ def test_a_format_that_there_is_not() -> None:
         check_format("excel")
 
 
-def test_an_export_is_a_file(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_an_export_is_a_file(rows: list[VisitRecord], tmp_path: Path) -> None:
     export_visits(rows, "audacity", None, tmp_path / "labels.txt")
     assert len((tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()) == 5

@@ -15,11 +15,14 @@ from command_line import assert_refused, run
 from journal_rows import ROBIN
 from pages import HOSTILE, photograph, section
 
-from birdfield.journal.database import Journal, VisitEntry, open_journal, read_journal
-from birdfield.journal.history import UNDECIDED, History, began_at, gather_history
+from birdfield.journal.database import Journal
+from birdfield.journal.entries import SessionEntry, VisitEntry
+from birdfield.journal.history import History, gather_history
 from birdfield.journal.history_table import columns, fit, to_text
 from birdfield.journal.media import BestMedia, Sound, write_evidence
+from birdfield.journal.opening import open_journal, read_journal
 from birdfield.journal.queries import visits_of
+from birdfield.journal.records import UNDECIDED
 from birdfield.model.names import Names
 from birdfield.model.species import Species
 from birdfield.report.history_page import build_history, write_history
@@ -61,7 +64,7 @@ def kept(journal: Journal, entry: VisitEntry) -> VisitEntry:
 def journal(tmp_path: Path) -> Iterator[Journal]:
     """A Robin heard on the first and the third day, Jays twice on the second, one undecided."""
     with closing(open_journal(tmp_path / "garden")) as opened:
-        opened.start_session("a1b2", None, None, FIRST, None)
+        opened.start_session(SessionEntry("a1b2", FIRST))
         heard = replace(ROBIN, senses="audio", agreement="single")
         for entry in (
             visit(heard, 0, 6),
@@ -85,7 +88,7 @@ def test_visits_are_counted_by_species_hour_day_and_sense(journal: Journal) -> N
     assert [len(span) for span in history.spans()] == [1, 1, 1]
     assert [robin.days[span[0]] for span in history.spans()] == [1, 0, 1]
     assert history.senses() == {"both": 2, "audio": 2}, "an undecided visit speaks for no sense"
-    assert (robin.score, began_at(robin.last).day) == (0.8, 3)
+    assert (robin.score, robin.last.started.day) == (0.8, 3)
     assert history.events["camera lost"][0] == 2
 
 

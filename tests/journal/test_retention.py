@@ -15,8 +15,10 @@ import pytest
 from journal_rows import ROBIN
 from recorder_scene import events, start_recorder, visits, window
 
-from birdfield.journal.database import EvidenceFile, Journal, open_journal
-from birdfield.journal.retention import Disk, Retention
+from birdfield.journal.database import Journal
+from birdfield.journal.entries import EvidenceFile, SessionEntry
+from birdfield.journal.opening import open_journal
+from birdfield.journal.retention import DiskGuard, Retention
 from birdfield.watch.recorder import RecorderSettings
 
 NOW = datetime(2026, 5, 31, tzinfo=UTC)
@@ -27,7 +29,7 @@ SUPPORT = Path(__file__).parents[1] / "support"
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
     with closing(open_journal(tmp_path / "journal")) as opened:
-        opened.start_session("a1b2", None, None, NOW, None)
+        opened.start_session(SessionEntry("a1b2", NOW))
         yield opened
 
 
@@ -77,7 +79,7 @@ def test_evidence_goes_by_age_but_the_best_stays_and_each_row(journal: Journal) 
     young = add(journal, 6, 0.5)
     wren = add(journal, 20, 0.1, "Wren")
     undecided = add(journal, 20, 0.99, None)
-    assert Disk(journal, Retention(days=7, free=0, best=2)).purge(NOW) == 3
+    assert DiskGuard(journal, Retention(max_days=7, min_free_bytes=0, best=2)).purge(NOW) == 3
     assert with_evidence(journal) == {old[1], old[3], young, wren}
     assert count(journal) == 7 and undecided not in with_evidence(journal)
 
@@ -85,14 +87,14 @@ def test_evidence_goes_by_age_but_the_best_stays_and_each_row(journal: Journal) 
 def test_the_oldest_goes_first_when_there_is_too_much(journal: Journal) -> None:
     """Five files of 1,000 bytes, of which 3,100 may stay."""
     ids = [add(journal, days) for days in (5, 1, 4, 2, 3)]
-    assert Disk(journal, Retention(size=3100, free=0, best=0)).purge(NOW) == 2
+    assert DiskGuard(journal, Retention(max_bytes=3100, min_free_bytes=0, best=0)).purge(NOW) == 2
     assert with_evidence(journal) == {ids[1], ids[3], ids[4]}
 
 
 def test_what_was_seen_and_heard_is_better_than_a_score(journal: Journal) -> None:
     both = add(journal, 9, 0.8, agreement="agree")
     add(journal, 8, 0.99)
-    assert Disk(journal, Retention(days=1, free=0, best=1)).purge(NOW) == 1
+    assert DiskGuard(journal, Retention(max_days=1, min_free_bytes=0, best=1)).purge(NOW) == 1
     assert with_evidence(journal) == {both}
 
 
@@ -103,7 +105,7 @@ def test_evidence_goes_until_enough_is_free(journal: Journal) -> None:
     def free(_: Path) -> int:
         return 3 * MB + (4 - len(list((journal.folder / "evidence").glob("*")))) * MB
 
-    assert Disk(journal, Retention(free=5 * MB, best=0), free).purge(NOW) == 2
+    assert DiskGuard(journal, Retention(min_free_bytes=5 * MB, best=0), free).purge(NOW) == 2
     assert with_evidence(journal) == set(ids[2:])
 
 
@@ -112,7 +114,7 @@ def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
 ) -> None:
     """100 MB are to stay free; it goes on at 110, so that it does not flutter."""
     left = [200 * MB]
-    disk = Disk(journal, Retention(free=100 * MB), lambda _: left[0])
+    disk = DiskGuard(journal, Retention(min_free_bytes=100 * MB), lambda _: left[0])
     told = []
     for megabytes in (200, 99, 50, 105, 111, 105):
         left[0] = megabytes * MB
@@ -126,8 +128,8 @@ def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
         (None, False),
     ]
     assert caplog.messages == [
-        "disk full: 99 MB are free, 100 MB are to stay free; recognition goes on, "
-        "but no picture or sound is kept",
+        "disk full: 99 MB are free, of 100 MB that should stay free; recognition continues "
+        "without keeping pictures and sounds",
         "disk has room again: 111 MB are free; pictures and sounds are kept",
     ]
 
@@ -135,8 +137,8 @@ def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
 def test_a_full_disk_stays_full_when_nothing_is_to_stay_free(journal: Journal) -> None:
     """Zero bytes are never less than zero: it would go on and fail again each minute."""
     left = 0
-    disk = Disk(journal, Retention(free=0), lambda _: left)
-    assert disk.full() == "disk full"
+    disk = DiskGuard(journal, Retention(min_free_bytes=0), lambda _: left)
+    assert disk.note_full() == "disk full"
     assert disk.check(NOW) is None and disk.paused
     left = 2 * MB
     assert disk.check(NOW) == "disk has room"
@@ -147,8 +149,8 @@ def test_who_is_best_is_not_asked_while_all_is_within_bounds(
 ) -> None:
     """Ranking a season's visits takes seconds, and a station checks its disk each minute."""
     add(journal, 9, size=1000)
-    disk = Disk(journal, Retention(size=1000, free=MB), lambda _: 2 * MB)
-    monkeypatch.setattr(disk, "_disposable", None)
+    disk = DiskGuard(journal, Retention(max_bytes=1000, min_free_bytes=MB), lambda _: 2 * MB)
+    monkeypatch.setattr(disk, "_deletable", None)
     assert disk.purge(NOW) == 0
 
 
@@ -158,17 +160,17 @@ def test_a_little_more_goes_than_was_too_much_so_that_it_is_not_asked_each_minut
     """Of 202 files of 1,000 bytes 201,000 may stay: 198,000 do, and more fit in again."""
     for number in range(202):
         add(journal, 300 - number)
-    disk = Disk(journal, Retention(size=201_000, free=0, best=0))
+    disk = DiskGuard(journal, Retention(max_bytes=201_000, min_free_bytes=0, best=0))
     assert disk.purge(NOW) == 4
     add(journal, 1)
-    monkeypatch.setattr(disk, "_disposable", None)
+    monkeypatch.setattr(disk, "_deletable", None)
     assert disk.purge(NOW) == 0
 
 
 def test_what_is_too_old_is_looked_for_once_an_hour_and_when_the_clock_jumps(
     journal: Journal,
 ) -> None:
-    disk = Disk(journal, Retention(days=7, free=0, best=0))
+    disk = DiskGuard(journal, Retention(max_days=7, min_free_bytes=0, best=0))
     assert disk.purge(NOW) == 0
     add(journal, 8)
     assert disk.purge(NOW + timedelta(minutes=59)) == 0
@@ -179,7 +181,7 @@ def test_what_is_too_old_is_looked_for_once_an_hour_and_when_the_clock_jumps(
 
 def test_the_best_stays_although_the_disk_is_full(journal: Journal) -> None:
     best = add(journal, 9)
-    disk = Disk(journal, Retention(free=100 * MB, best=1), lambda _: 0)
+    disk = DiskGuard(journal, Retention(min_free_bytes=100 * MB, best=1), lambda _: 0)
     assert disk.check(NOW) == "disk full" and with_evidence(journal) == {best}
 
 
@@ -234,7 +236,7 @@ def test_a_disk_that_refuses_a_file_costs_the_evidence_and_not_the_visit(tmp_pat
 
     The first visit ends 30 s after 10.1 s, when window 17 begins; the gate is 4 windows behind.
     """
-    stage = start_recorder(tmp_path, RecorderSettings(retention=Retention(free=0)))
+    stage = start_recorder(tmp_path, RecorderSettings(retention=Retention(min_free_bytes=0)))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3)).astype(np.uint8)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
@@ -248,7 +250,7 @@ def test_a_disk_that_refuses_a_file_costs_the_evidence_and_not_the_visit(tmp_pat
     for number in range(24, 60):
         stage.add(window(number, seen=60 if number > 55 else None))
     stage.close()
-    assert [bool(visit["picture"]) for visit in visits(tmp_path)] == [False, True]
+    assert [bool(visit.picture) for visit in visits(tmp_path)] == [False, True]
     assert [kind for kind, _ in events(tmp_path)] == [
         "started",
         "disk full",

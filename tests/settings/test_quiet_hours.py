@@ -5,8 +5,8 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from birdfield.errors import UsageError
-from birdfield.settings.place import Location, LocationMissingError
+from birdfield.errors import LocationMissingError, UsageError
+from birdfield.settings.place import Location
 from birdfield.settings.quiet_hours import QuietHours, parse_quiet, sun_height_deg
 
 GREENWICH = (51.4769, -0.0005)

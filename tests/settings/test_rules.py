@@ -12,8 +12,9 @@ from journal_rows import ROBIN
 from recorder_scene import NOON, start_recorder, visits, window
 
 from birdfield.errors import InputError
-from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.entries import SessionEntry
 from birdfield.journal.novelty import mark_next, mark_of
+from birdfield.journal.opening import open_journal, read_journal
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
 from birdfield.settings.checklist import ALL_YEAR, Checklist, parse_weeks, read_checklist, week_of
@@ -88,8 +89,8 @@ def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:
         stage.add(window(number, seen=0 if number < 3 else 60))
     stage.close()
     first, second = visits(tmp_path)
-    assert (first["species"], second["species"]) == ("Jay", "Robin")
-    assert float(str(second["start_s"])) > 15 * 2.4  # the visit begins once the species is allowed
+    assert (first.species, second.species) == ("Jay", "Robin")
+    assert second.start_s > 15 * 2.4  # the visit begins once the species is allowed
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_new_and_rare(own: int | None, total: int | None, mark: str | None) -> N
 
 def test_visits_are_marked(tmp_path: Path) -> None:
     with closing(open_journal(tmp_path)) as journal:
-        journal.start_session("a1b2", None, None, NOON, None)
+        journal.start_session(SessionEntry("a1b2", NOON))
         assert mark_next(journal, "Robin") == "new" and mark_next(journal, None) is None
         for number, species in enumerate(
             ["Robin"] * 100 + ["Hoopoe"] + ["Robin"] * 100 + ["Hoopoe", None]
@@ -217,7 +218,7 @@ def test_visits_are_marked(tmp_path: Path) -> None:
                 replace(ROBIN, species=species, started=started, ended=started, evidence=()), "a1b2"
             )
         assert mark_next(journal, "Hoopoe") == "rare" and mark_next(journal, "Jay") == "new"
-    marked = {row["id"]: row["mark"] for row in visits(tmp_path) if row["mark"]}
+    marked = {row.id: row.mark for row in visits(tmp_path) if row.mark}
     assert marked == {1: "new", 101: "new", 202: "rare"}
     with closing(read_journal(tmp_path)) as journal:
         assert mark_next(journal, "Robin") is None

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from birdfield.journal.database import FILE, EvidenceFile, VisitEntry, open_journal
+from birdfield.journal.entries import EvidenceFile, SessionEntry, VisitEntry
+from birdfield.journal.opening import FILE, open_journal
 
 LONGEST_S = 0.15  # from a writer's first committed visit to its death
 
@@ -29,7 +30,7 @@ def write_for_ever(folder: Path, first: int) -> None:
     """Write visit after visit, with a file of evidence each; print a number once it is safe."""
     journal = open_journal(folder)
     now = datetime.now(UTC)
-    journal.start_session("a1b2", "camera", None, now, "boot")
+    journal.start_session(SessionEntry("a1b2", now, camera="camera", boot="boot"))
     (folder / "evidence").mkdir(exist_ok=True)
     for number in range(first, first + 1_000_000):
         path = f"evidence/{number}.jpg"

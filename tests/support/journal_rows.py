@@ -2,10 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from birdfield.journal.database import (
-    EvidenceFile,
-    VisitEntry,
-)
+from birdfield.journal.entries import EvidenceFile, VisitEntry
 
 DAWN = datetime(2026, 5, 1, 4, 30, tzinfo=UTC)
 ROBIN = VisitEntry(

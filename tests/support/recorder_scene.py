@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from fakes import BluePitch, at, bird_classes, factory
 
-from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.opening import open_journal, read_journal
 from birdfield.journal.queries import Selection, events_of, visits_of
+from birdfield.journal.records import VisitRecord
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.frontend import Heard
 from birdfield.recognise.decide import decide
@@ -121,7 +122,7 @@ def start_recorder(
     return recorder
 
 
-def visits(folder: Path) -> list[dict[str, object]]:
+def visits(folder: Path) -> list[VisitRecord]:
     """Return the visits of a journal."""
     with closing(read_journal(folder)) as journal:
         return list(visits_of(journal, Selection()))
@@ -130,4 +131,4 @@ def visits(folder: Path) -> list[dict[str, object]]:
 def events(folder: Path) -> list[tuple[str, str]]:
     """Return the kind and the detail of each event of a journal."""
     with closing(read_journal(folder)) as journal:
-        return [(row["kind"], row["detail"]) for row in events_of(journal, None, None)]
+        return [(row.kind, row.detail) for row in events_of(journal, None, None)]

@@ -13,13 +13,13 @@ from pathlib import Path
 import recorder_scene
 from recorder_scene import events, start_recorder, visits, window
 
-from birdfield.journal.database import read_journal
+from birdfield.journal.opening import read_journal
 from birdfield.journal.retention import Retention, free_bytes
 from birdfield.watch.recorder import RecorderSettings
 
 FREE = 1_000_000  # bytes that are to stay free
 BEST = 2
-SETTINGS = RecorderSettings(gap_s=5.0, retention=Retention(free=FREE, best=BEST))
+SETTINGS = RecorderSettings(gap_s=5.0, retention=Retention(min_free_bytes=FREE, best=BEST))
 ANGLES = (0, 60, 120)  # Jay, Robin, Wren
 PERIOD = 6  # windows from one visit to the next
 
@@ -55,7 +55,7 @@ def evidence(folder: Path) -> Counter[str]:
     """Count the visits that have evidence, by species; each of its files must be there."""
     with closing(read_journal(folder)) as journal:
         assert all((folder / path).is_file() for path in journal.evidence_paths())
-    return Counter(str(row["species"]) for row in visits(folder) if row["picture"])
+    return Counter(str(row.species) for row in visits(folder) if row.picture)
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from toy_scene import film, song, toy_recogniser
 
 from birdfield.capture.camera import open_camera
 from birdfield.capture.microphone import open_microphone
-from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.entries import SessionEntry
+from birdfield.journal.opening import open_journal, read_journal
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.names import Names
 from birdfield.model.sense import EACH_SENSE, Sense
@@ -151,7 +152,7 @@ def test_the_view_lists_the_visits_of_today_in_the_journal(
 ) -> None:
     """A visit of yesterday is not listed; a visit that is written during the view is."""
     with closing(open_journal(tmp_path / "garden")) as journal:
-        journal.start_session("a1b2", None, None, NOON, None)
+        journal.start_session(SessionEntry("a1b2", NOON))
         for days in (1, 0):
             journal.add_visit(
                 replace(ROBIN, started=NOON - timedelta(days=days), evidence=()), "a1b2"
@@ -174,7 +175,7 @@ def test_the_view_lists_the_visits_of_today_in_the_journal(
 def test_today_ends_at_midnight(scene: WatchedScene, tmp_path: Path) -> None:
     """The list becomes empty although the journal does not change."""
     with closing(open_journal(tmp_path / "garden")) as journal:
-        journal.start_session("a1b2", None, None, NOON, None)
+        journal.start_session(SessionEntry("a1b2", NOON))
         journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
@@ -190,7 +191,7 @@ def test_today_begins_at_midnight_when_summer_time_starts(
     """At 12:00 of that day, midnight was 11 hours before: 23:30 and 00:30 are on two days."""
     noon = datetime(2026, 3, 29, 10, tzinfo=UTC)
     with closing(open_journal(tmp_path / "garden")) as journal:
-        journal.start_session("a1b2", None, None, noon, None)
+        journal.start_session(SessionEntry("a1b2", noon))
         for hours in (11.5, 10.5):
             journal.add_visit(
                 replace(ROBIN, started=noon - timedelta(hours=hours), evidence=()), "a1b2"
@@ -205,7 +206,7 @@ def test_a_view_continues_when_its_journal_cannot_be_read(
     scene: WatchedScene, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(open_journal(tmp_path / "garden")) as journal:
-        journal.start_session("a1b2", None, None, NOON, None)
+        journal.start_session(SessionEntry("a1b2", NOON))
         with closing(read_journal(journal.folder)) as opened:
             view = View(scene[0], "toy", scene[1], opened)
             journal.add_visit(replace(ROBIN, started=NOON, evidence=()), "a1b2")
@@ -256,7 +257,7 @@ def test_visits_are_listed_with_the_scientific_names_of_the_journal(
     """Half of 120 columns leaves 60 - 4 - 5 - 11 - 4 = 36 for a name: 11 + 1 + 18 fit."""
     names = Names([Species("Robin", None, {"de": "Rotkehlchen"})], "de")
     with closing(open_journal(tmp_path / "garden")) as journal:
-        journal.start_session("a1b2", None, None, NOON, None)
+        journal.start_session(SessionEntry("a1b2", NOON))
         journal.add_visit(
             replace(ROBIN, started=NOON, scientific="Erithacus rubecula", evidence=()), "a1b2"
         )

@@ -23,7 +23,7 @@ from recorder_scene import (
 )
 
 from birdfield.errors import InputError
-from birdfield.journal.database import open_journal, read_journal
+from birdfield.journal.opening import open_journal, read_journal
 from birdfield.journal.queries import events_of
 from birdfield.journal.retention import Retention
 from birdfield.settings.quiet_hours import QuietHours
@@ -52,9 +52,9 @@ def test_a_visit_is_written_with_its_evidence(tmp_path: Path) -> None:
         recorder.add(window(number, seen=60, heard=60))
     recorder.close()
     (visit,) = visits(tmp_path)
-    assert (visit["species"], visit["senses"], visit["agreement"]) == ("Robin", "both", "agree")
-    assert datetime.fromisoformat(str(visit["started"])) == NOON
-    assert datetime.fromisoformat(str(visit["ended"])) == NOON + timedelta(seconds=12.495)
+    assert (visit.species, visit.senses, visit.agreement) == ("Robin", "both", "agree")
+    assert visit.started == NOON
+    assert visit.ended == NOON + timedelta(seconds=12.495)
     assert files_of(tmp_path) == [".flac", ".jpg", ".png"]
     assert {sense: vector.shape for sense, vector in embeddings(tmp_path).items()} == {
         "image": (128,),
@@ -73,7 +73,7 @@ def test_the_best_sound_starts_with_the_window_before(tmp_path: Path) -> None:
         recorder.add(window(number, heard=angle))
     recorder.close()
     (visit,) = visits(tmp_path)
-    heard, rate_hz = soundfile.read(tmp_path / str(visit["sound"]))
+    heard, rate_hz = soundfile.read(tmp_path / str(visit.sound))
     assert (rate_hz, len(heard)) == (RATE_HZ, round((WINDOW_STEP_S + WINDOW_S) * RATE_HZ))
     np.testing.assert_allclose(heard[[0, -1]], [0.024, 0.10095], atol=1e-4)
     np.testing.assert_allclose(np.diff(heard), 0.01 / RATE_HZ, atol=1 / 32_768), "one piece"
@@ -87,7 +87,7 @@ def test_no_sound_of_speech_or_its_neighbours_is_kept(tmp_path: Path) -> None:
         recorder.add(window(number, heard=60 if number in (5, 6) else 65, spoken=number in (5, 6)))
     recorder.close()
     (visit,) = visits(tmp_path)
-    assert visit["windows"] == 12
+    assert visit.windows == 12
     with closing(read_journal(tmp_path)) as journal:
         spans = journal.database.execute("SELECT start_s, end_s FROM evidence").fetchall()
     assert spans and all(end_s <= 9.6 or start_s >= 22.0 for start_s, end_s in spans)
@@ -104,7 +104,7 @@ def test_a_visit_with_speech_throughout_keeps_pictures_only(tmp_path: Path) -> N
         recorder.add(window(number, seen=60, heard=60, spoken=True))
     recorder.close()
     (visit,) = visits(tmp_path)
-    assert visit["senses"] == "both"
+    assert visit.senses == "both"
     assert files_of(tmp_path) == [".jpg"] and set(embeddings(tmp_path)) == {"image"}
     assert events(tmp_path)[-1] == ("stopped", "6 windows of sound were withheld for speech")
 
@@ -151,10 +151,9 @@ def test_each_series_of_losses_is_one_event(tmp_path: Path) -> None:
         recorder.add(window(number, overruns={SOUND_OVERRUN: count, DROPPED: 0}))
     recorder.close()
     with closing(read_journal(tmp_path)) as journal:
-        recorded = [
-            (row["kind"], row["detail"], datetime.fromisoformat(row["time"]))
-            for row in events_of(journal, None, None)
-        ][1:-1]
+        recorded = [(row.kind, row.detail, row.time) for row in events_of(journal, None, None)][
+            1:-1
+        ]
     assert recorded == [
         (
             SOUND_OVERRUN,
@@ -182,16 +181,10 @@ def test_a_jump_of_the_clock_corrects_earlier_rows(
         recorder.add(window(number, seen=0, clock_s=jump_s if number >= 33 else 0.0))
     recorder.close()
     first, second = visits(tmp_path)
-    assert datetime.fromisoformat(str(first["started"])) == NOON + timedelta(
-        seconds=WINDOW_S - WINDOW_STEP_S + jump_s
-    )
-    assert first["clock_shift_s"] == jump_s
-    assert datetime.fromisoformat(str(second["started"])) == NOON + timedelta(
-        seconds=72 + WINDOW_S - WINDOW_STEP_S + jump_s
-    )
-    assert second["clock_shift_s"] == 0 and second["windows"] == 6, (
-        "the jump does not split the visit"
-    )
+    assert first.started == NOON + timedelta(seconds=WINDOW_S - WINDOW_STEP_S + jump_s)
+    assert first.clock_shift_s == jump_s
+    assert second.started == NOON + timedelta(seconds=72 + WINDOW_S - WINDOW_STEP_S + jump_s)
+    assert second.clock_shift_s == 0 and second.windows == 6, "the jump does not split the visit"
     assert ("clock jumped", f"{jump_s:+.1f} s") in events(tmp_path)
     assert any(
         message.startswith(f"the clock jumped by {jump_s:+.0f} s") for message in caplog.messages
@@ -213,9 +206,9 @@ def test_a_jump_between_two_sessions_of_a_boot_corrects_rows(tmp_path: Path) -> 
         recorder.add(window(number, seen=60))
     recorder.close()
     start_recorder(tmp_path, clock_offset_s=lambda: 1000.5).close()
-    assert visits(tmp_path)[0]["clock_shift_s"] == 0
+    assert visits(tmp_path)[0].clock_shift_s == 0
     start_recorder(tmp_path, clock_offset_s=lambda: 8200.0).close()
-    assert visits(tmp_path)[0]["clock_shift_s"] == pytest.approx(7199.5)
+    assert visits(tmp_path)[0].clock_shift_s == pytest.approx(7199.5)
 
 
 def test_a_jump_before_the_first_window_corrects_rows(tmp_path: Path) -> None:
@@ -229,7 +222,7 @@ def test_a_jump_before_the_first_window_corrects_rows(tmp_path: Path) -> None:
     offset_s = 3600.0
     recorder.add(window(0, clock_s=3600.0))
     recorder.close()
-    assert visits(tmp_path)[0]["clock_shift_s"] == 3600
+    assert visits(tmp_path)[0].clock_shift_s == 3600
     assert [detail for kind, detail in events(tmp_path) if kind == "clock jumped"] == ["+3600.0 s"]
 
 
@@ -249,7 +242,7 @@ def test_sleep_between_two_sessions_is_not_a_jump(
     awake_s = time.monotonic
     monkeypatch.setattr("time.monotonic", lambda: awake_s() - 20_000)
     session()
-    assert [row["clock_shift_s"] for row in visits(tmp_path)] == [0, 0]
+    assert [row.clock_shift_s for row in visits(tmp_path)] == [0, 0]
     assert "clock jumped" not in [kind for kind, _ in events(tmp_path)]
 
 
@@ -280,7 +273,7 @@ def test_sleep_ends_visits_and_moves_no_times(tmp_path: Path, set_s: float) -> N
         return number * WINDOW_STEP_S + WINDOW_S
 
     found = [
-        (since_noon_s(row["started"]), since_noon_s(row["ended"]), row["clock_shift_s"])
+        (since_noon_s(row.started), since_noon_s(row.ended), row.clock_shift_s)
         for row in visits(tmp_path)
     ]
     assert found == [
@@ -288,8 +281,8 @@ def test_sleep_ends_visits_and_moves_no_times(tmp_path: Path, set_s: float) -> N
         for first, last, asleep_s in ((0, 2, 0), (7, 9, 0), (10, 12, slept_s))
     ]
     with closing(read_journal(tmp_path)) as journal:
-        (dropped,) = [row for row in events_of(journal, None, None) if row["kind"] == SOUND_OVERRUN]
-    assert since_noon_s(dropped["time"]) == pytest.approx(end_s(1), abs=0.002)
+        (dropped,) = [row for row in events_of(journal, None, None) if row.kind == SOUND_OVERRUN]
+    assert since_noon_s(dropped.time) == pytest.approx(end_s(1), abs=0.002)
     jumps = [detail for kind, detail in events(tmp_path) if kind == "clock jumped"]
     assert jumps == ([f"{set_s:+.1f} s"] if set_s else [])
 
@@ -308,10 +301,18 @@ def test_a_time_zone_that_is_set_while_watching_applies(
             recorder.add(window(number, seen=0 if number % 50 in range(3) else None))
         recorder.close()
     time.tzset()
-    assert [str(row["started"])[10:16] + str(row["started"])[-6:] for row in visits(tmp_path)] == [
-        "T12:00+00:00",
-        "T17:47+05:45",
-    ]
+    starts = [row.started.isoformat() for row in visits(tmp_path)]
+    assert (
+        [start[10:16] + start[-6:] for start in starts]
+        == [
+            row.started.isoformat()[10:16] + row.started.isoformat()[-6:]
+            for row in visits(tmp_path)
+        ]
+        == [
+            "T12:00+00:00",
+            "T17:47+05:45",
+        ]
+    )
 
 
 def test_for_files_the_clock_does_not_jump(tmp_path: Path) -> None:
@@ -352,10 +353,10 @@ def test_the_start_notes_deleted_evidence(tmp_path: Path) -> None:
     for number in range(3):
         recorder.add(window(number, seen=60, heard=60))
     recorder.close()
-    (tmp_path / str(visits(tmp_path)[0]["picture"])).unlink()
+    (tmp_path / str(visits(tmp_path)[0].picture)).unlink()
     start_recorder(tmp_path).close()
     (visit,) = visits(tmp_path)
-    assert visit["picture"] is None and visit["sound"] is not None
+    assert visit.picture is None and visit.sound is not None
     assert ("evidence missing", "1 files that visits name") in events(tmp_path)
 
 
@@ -367,7 +368,7 @@ def test_visits_wait_while_the_journal_cannot_be_written(
     Each species is present for 7.2 s and absent for 14.4 s: 40 visits of each.
     """
     journal = open_journal(tmp_path)
-    settings = RecorderSettings(gap_s=5.0, retention=Retention(free=0))
+    settings = RecorderSettings(gap_s=5.0, retention=Retention(min_free_bytes=0))
     recorder = Recorder(journal, RECOGNISER, SOURCES, settings, lambda: 0.0)
     recorder.start(NOON)
     pages = journal.database.execute("PRAGMA page_count").fetchone()[0]
@@ -437,6 +438,4 @@ def test_a_jump_of_the_clock_corrects_waiting_visits(tmp_path: Path) -> None:
     recorder.add(window(20, clock_s=7200.0))
     recorder.close()
     (visit,) = visits(tmp_path)
-    assert datetime.fromisoformat(str(visit["started"])) == NOON + timedelta(
-        seconds=WINDOW_S - WINDOW_STEP_S + 7200
-    )
+    assert visit.started == NOON + timedelta(seconds=WINDOW_S - WINDOW_STEP_S + 7200)

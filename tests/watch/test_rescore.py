@@ -13,8 +13,11 @@ from journal_rows import DAWN, ROBIN
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
-from birdfield.journal.database import Journal, open_journal
-from birdfield.journal.queries import Selection, visit_line, visits_of
+from birdfield.journal.database import Journal
+from birdfield.journal.entries import SessionEntry
+from birdfield.journal.listing import visit_line
+from birdfield.journal.opening import open_journal
+from birdfield.journal.queries import Selection, visits_of
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
 from birdfield.settings.rules import LiveRules, Rules
@@ -56,7 +59,7 @@ def with_dunnock() -> Gallery:
 def journal(tmp_path: Path) -> Iterator[Journal]:
     """Yield Robins at 60 and 35 degrees, a visit without a vector, and an undecided visit."""
     with closing(open_journal(tmp_path / "journal")) as opened:
-        opened.start_session("a1b2", None, None, DAWN, None)
+        opened.start_session(SessionEntry("a1b2", DAWN))
         plain = replace(ROBIN, evidence=(), embeddings={})
         opened.add_visit(replace(plain, embeddings={"image": vector(60)}), "a1b2")
         opened.add_visit(

@@ -1,0 +1,70 @@
+"""Listing: visits and events as lines for people, and as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from birdfield.journal.records import (
+    EVENT_COLUMNS,
+    UNDECIDED,
+    VISIT_COLUMNS,
+    EventRecord,
+    VisitRecord,
+)
+from birdfield.model.names import LABELS, Names
+from birdfield.model.sense import Sense
+from birdfield.recognise.observation import harmless
+
+MARKS = {None: "", "new": "  new here", "rare": "  rare here"}
+
+
+def visit_line(visit: VisitRecord, names: Names = LABELS) -> str:
+    """Return a visit as a line of text, with species by these names."""
+    kept = "+".join(kind for kind in ("picture", "sound") if getattr(visit, kind))
+    sense = "image+audio" if visit.senses is Sense.BOTH else visit.senses
+    return (
+        f"{visit.started:%Y-%m-%d %H:%M:%S}-{visit.ended:%H:%M:%S}  "
+        f"{_species(visit, names)}  {visit.score:.2f}  [{sense}]"
+        f"{f'  {kept}' if kept else ''}{MARKS[visit.mark]}"
+        f"{'  (clock corrected)' if visit.clock_shift_s else ''}"
+    )
+
+
+def _species(visit: VisitRecord, names: Names) -> str:
+    if visit.species:
+        return names.full(visit.species, visit.scientific)
+    nearest = [names.full(each.species) for each in visit.candidates[:2]]
+    if visit.first_species:
+        return f"unknown (nearest: {nearest[0]})"
+    return f"{UNDECIDED}: {' or '.join(nearest)}"
+
+
+def event_line(event: EventRecord) -> str:
+    """Return an event as a line of text."""
+    return f"{event.time:%Y-%m-%d %H:%M:%S}  {event.kind}: {event.detail}"
+
+
+def visits_csv(visits: Sequence[VisitRecord], names: Names = LABELS) -> str:
+    """Return visits as CSV with the columns VISIT_COLUMNS.
+
+    With names in a language, a column "name" follows.
+    """
+    entries = []
+    for visit in visits:
+        shares = "; ".join(f"{each.species} {each.share}" for each in visit.candidates)
+        entries.append({**names.localise(visit.to_json()), "candidates": shares})
+    columns = (*VISIT_COLUMNS, "name") if entries and "name" in entries[0] else VISIT_COLUMNS
+    return _csv(columns, entries)
+
+
+def events_csv(events: Iterable[EventRecord]) -> str:
+    """Return events as CSV with the columns EVENT_COLUMNS."""
+    return _csv(EVENT_COLUMNS, [event.to_json() for event in events])
+
+
+def _csv(columns: Sequence[str], entries: Iterable[Mapping[str, object]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: harmless(value) for name, value in entry.items()} for entry in entries)
+    return stream.getvalue()
