@@ -62,7 +62,7 @@ TABLE = [
         "GONE/x.json: cannot be written (No such file or directory)",
     ),
     ("bench MODEL --json FOLDER", 1, "FOLDER: cannot be written (Is a directory)"),
-    ("visits GONE", 1, "GONE: no journal here; expected a folder that birdfield watch --journal"),
+    ("visits GONE", 1, "GONE: no journal here; expected a folder that a watch"),
     ("visits JOURNAL --csv GONE/x.csv", 1, "GONE/x.csv: cannot be written (No such file or dir"),
     ("identify TEXT --model MODEL --csv -", 2, "- is no file, and not stdout here; expected a"),
     ("visits JOURNAL --csv -", 2, "- is no file, and not stdout here; expected a file's name"),
