@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from birdfield.signals.boxes import crop, square_around
 from birdfield.signals.motion import (
     LOOK_INTERVAL_S,
     NEW_SCENE,
@@ -13,6 +12,7 @@ from birdfield.signals.motion import (
 )
 
 WIDTH, HEIGHT = 480, 270
+
 LEAVES = (20, 150, 120, 100)  # left, top, width and height
 
 
@@ -130,16 +130,3 @@ def test_the_box_of_the_largest_thing_contains_all_that_differs() -> None:
     differs[20:40, 50:62] = True
     left, top, width, height = largest_moving_part(moved, differs) or (0, 0, 0, 0)
     assert (left, top, width, height) == (50, 20, 12, 20)
-
-
-def test_a_square_contains_the_box_and_lies_within_the_picture() -> None:
-    """The side of a box of 60 px is 60, or 1.3 x 60 = 78; at least 48, at most the height."""
-    assert square_around((100, 90, 60, 20), (200, 300)) == (100, 70, 60, 60)
-    assert square_around((100, 90, 60, 20), (200, 300), 1.3) == (91, 61, 78, 78)
-    assert square_around((0, 190, 60, 10), (200, 300)) == (0, 140, 60, 60)
-    assert square_around((100, 90, 4, 4), (200, 300)) == (78, 68, 48, 48)
-    assert square_around((60, 90, 200, 20), (200, 300, 3)) == (60, 0, 200, 200)
-    assert square_around((60, 90, 201, 20), (200, 300, 3)) is None
-    frame = np.arange(200 * 300 * 3, dtype=np.uint8).reshape(200, 300, 3)
-    assert np.array_equal(crop(frame, (80, 60, 80, 70)), frame[60:130, 80:160])
-    assert crop(frame, None) is frame

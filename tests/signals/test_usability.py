@@ -1,10 +1,7 @@
-import logging
-
 import numpy as np
 import pytest
 from devices import scenery
 
-from birdfield.capture.supervisor import Outage
 from birdfield.model.audio_specs import YAMNET
 from birdfield.signals.usability import ChangeTimer, frame_fault, window_fault
 
@@ -102,25 +99,3 @@ def test_clipping_is_a_fault_from_half_of_the_samples_on() -> None:
     """|sin| of 1.3 is over 1 for 1 - 2/pi * asin(1/1.3) = 44 % of the time; of 20 for 97 %."""
     assert window_fault(np.clip(tone(1.3), -1, 1)) is None
     assert window_fault(np.clip(tone(20.0), -1, 1)) == "clipped"
-
-
-def test_an_outage_is_logged_once_and_the_wait_doubles(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now_s = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
-    caplog.set_level(logging.INFO)
-    outage = Outage("camera", "cam")
-    assert [outage.report_loss("is unplugged") for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
-    assert outage.reason == "is unplugged"
-    outage.report_recovery()
-    outage.report_recovery()
-    assert outage.reason is None
-    assert caplog.messages == ["camera lost: cam is unplugged; trying again", "camera is back"]
-    now_s[0] += 29
-    assert outage.report_loss("is unplugged") == 30, (
-        "a camera that fails again soon keeps its long wait"
-    )
-    outage.report_recovery()
-    now_s[0] += 30
-    assert outage.report_loss("is unplugged") == 1
