@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo-output
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo check test faults soak lint wheel wheel-no-starter test-tflite-runtime resolve arm64 \
+.PHONY: demo check test docs faults soak lint wheel wheel-no-starter test-tflite-runtime resolve arm64 \
         arm64-season clean
 
 demo: $(VENV)/.train
@@ -17,6 +17,10 @@ check: lint
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
+
+# The documents as a site, in site/; no TensorFlow.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # What a field station is to stand; needs the packages of tools/system.sh.
 faults: $(VENV)/toy.birdfield
@@ -73,6 +77,11 @@ $(BIN)/python:
 # What builds a wheel: no TensorFlow.
 $(VENV)/.build: | $(BIN)/python
 	$(BIN)/pip install --quiet 'build>=1.2'
+	touch $@
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet 'pip>=25.1'
+	$(BIN)/pip install --quiet --group docs
 	touch $@
 
 $(VENV)/.train: pyproject.toml | $(BIN)/python
