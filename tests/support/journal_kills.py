@@ -1,4 +1,7 @@
-"""Kills a journal's writer at random moments: python tests/support/journal_kills.py FOLDER [KILLS]."""
+"""Kills a journal's writer at random moments.
+
+    python tests/support/journal_kills.py FOLDER [KILLS]
+"""
 
 import random
 import signal
