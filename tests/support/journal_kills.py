@@ -1,6 +1,6 @@
 """Kills a journal's writer at random moments.
 
-    python tests/support/journal_kills.py FOLDER [KILLS]
+python tests/support/journal_kills.py FOLDER [KILLS]
 """
 
 import random
