@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -41,7 +41,7 @@ class Capture(Protocol):
     def grab(self) -> bool:
         """Wait for the next frame; return False when the camera is lost."""
 
-    def retrieve(self) -> tuple[bool, Any]:
+    def retrieve(self) -> tuple[bool, object]:
         """Return whether the grabbed frame could be decoded, and the frame: uint8 [H, W, 3]."""
 
     def release(self) -> None:

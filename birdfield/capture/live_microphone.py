@@ -6,7 +6,8 @@ import logging
 import re
 import time
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,25 @@ class InputDevice:
     rate_hz: float
 
 
-def load_sounddevice() -> Any:
+class _Stream(Protocol):
+    """The parts of a sounddevice stream that birdfield uses."""
+
+    active: bool
+
+    def start(self) -> None:
+        """Start recording."""
+
+    def close(self, ignore_errors: bool) -> None:
+        """Stop recording."""
+
+
+class _Status(Protocol):
+    """The part of sounddevice's callback flags that birdfield uses."""
+
+    input_overflow: bool
+
+
+def load_sounddevice() -> ModuleType:
     """Import sounddevice; raises MissingError when it or PortAudio is not installed."""
     try:
         return importlib.import_module("sounddevice")
@@ -107,7 +126,7 @@ class LiveMicrophone(LiveSource):
             self._sounddevice._terminate()
         self._sounddevice._initialize()
 
-    def _open(self, attempt: ReadAttempt) -> Any:
+    def _open(self, attempt: ReadAttempt) -> _Stream:
         device = None if self._device == "default" else self._device
         entry = self._sounddevice.query_devices(device, "input")
         found = InputDevice(
@@ -123,16 +142,16 @@ class LiveMicrophone(LiveSource):
 
     def _stream(
         self, attempt: ReadAttempt, device: int | str | None, found: InputDevice, rate_hz: float
-    ) -> Any:
+    ) -> _Stream:
         channels = min(MAX_CHANNELS, found.channels)
         resampler = Resampler(rate_hz, self._rate_hz)
 
-        def keep(block: NDArray[np.float32], _count: int, _time: object, status: Any) -> None:
+        def keep(block: NDArray[np.float32], _count: int, _time: object, status: _Status) -> None:
             if not attempt.cancelled:  # a stream that hung may continue beside the next one
                 self.overruns += status.input_overflow
                 self._ring.push(resampler.push(to_mono(block)))
 
-        stream = self._sounddevice.InputStream(
+        stream: _Stream = self._sounddevice.InputStream(
             samplerate=rate_hz,
             blocksize=round(BLOCK_S * rate_hz),
             device=device,

@@ -1,7 +1,9 @@
 """Network microphone: sound by RTSP or HTTP, read by PyAV where that package is installed."""
 
 import importlib
-from typing import Any
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from birdfield.signals.audio import Resampler, Waveform, to_mono
 RTSP_OPTIONS = {"rtsp_transport": "tcp"}  # with UDP, each lost packet is lost sound
 
 
-def load_pyav() -> Any:
+def load_pyav() -> ModuleType:
     """Import PyAV; raises MissingError when it is not installed."""
     try:
         return importlib.import_module("av")
@@ -23,6 +25,13 @@ def load_pyav() -> Any:
         raise MissingError(
             "a network microphone needs the package PyAV; run: pip install 'birdfield[network]'"
         ) from error
+
+
+class _Container(Protocol):
+    """The method of a PyAV container that birdfield uses."""
+
+    def decode(self, *, audio: int) -> Iterator[object]:
+        """Decode the frames of an audio stream."""
 
 
 class NetworkMicrophone(LiveSource):
@@ -68,7 +77,7 @@ class NetworkMicrophone(LiveSource):
         except (OSError, ValueError) as error:  # not its whole text, which may contain the URL
             return f"cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"
 
-    def _read_sound(self, container: Any, attempt: ReadAttempt) -> None:
+    def _read_sound(self, container: _Container, attempt: ReadAttempt) -> None:
         to_planar = self._av.AudioResampler(format="fltp")  # float32, and the rate as it is
         resampler = None
         for frame in container.decode(audio=0):

@@ -1,7 +1,9 @@
 """Pi camera: the Raspberry Pi's own camera, read by Picamera2 where that package is installed."""
 
 import importlib
-from typing import Any
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Protocol
 
 from birdfield.errors import MissingError
 from birdfield.signals.image import Frame
@@ -10,7 +12,7 @@ PI_CAMERA = "picamera2"  # the spec that selects this camera
 SIZE_PX = (1280, 720)  # width and height: less than the sensor's, at its full frame rate
 
 
-def load_picamera2() -> Any:
+def load_picamera2() -> ModuleType:
     """Import Picamera2; raises MissingError when it is not installed or cannot be loaded."""
     try:
         return importlib.import_module("picamera2")
@@ -22,23 +24,43 @@ def load_picamera2() -> Any:
         ) from error
 
 
+class _Picamera2(Protocol):
+    """The methods of Picamera2 that birdfield uses."""
+
+    def create_video_configuration(self, main: Mapping[str, object]) -> object:
+        """Return a configuration with a main stream."""
+
+    def configure(self, configuration: object) -> None:
+        """Use a configuration."""
+
+    def start(self) -> None:
+        """Start the camera."""
+
+    def capture_array(self, name: str) -> Frame:
+        """Wait for the next frame of a stream."""
+
+    def close(self) -> None:
+        """Release the camera."""
+
+
 class PiCapture:
     """The first camera of a Pi, with the methods of OpenCV's VideoCapture that birdfield uses."""
 
     def __init__(self) -> None:
         """Start the camera; `isOpened` returns whether there is one."""
         self._frame: Frame | None = None
-        self._camera: Any = None
+        self._camera: _Picamera2 | None = None
         package = load_picamera2()
         if not package.Picamera2.global_camera_info():
             return
         try:
-            self._camera = package.Picamera2()
+            camera: _Picamera2 = package.Picamera2()
+            self._camera = camera  # so that `release` closes it if its start fails
             # libcamera's RGB888 has the bytes B, G, R in memory.
-            self._camera.configure(
-                self._camera.create_video_configuration(main={"size": SIZE_PX, "format": "RGB888"})
+            camera.configure(
+                camera.create_video_configuration(main={"size": SIZE_PX, "format": "RGB888"})
             )
-            self._camera.start()
+            camera.start()
         except RuntimeError:  # another process uses the camera
             self.release()
 
@@ -48,7 +70,7 @@ class PiCapture:
 
     def grab(self) -> bool:
         """Wait for the next frame."""
-        self._frame = self._camera.capture_array("main")
+        self._frame = None if self._camera is None else self._camera.capture_array("main")
         return True
 
     def retrieve(self) -> tuple[bool, Frame | None]:
