@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from birdfield.model.sense import Sense
-from birdfield.recognise.dataset import Sample, scan, scan_flat
+from birdfield.recognise.dataset import Sample, scan_dataset, scan_flat
 
 VIEW_VISITS = 10
 KINDS = ("seen", "heard", "both", "heard first")  # equally likely
@@ -129,7 +129,7 @@ def find_files(folders: Sequence[Path], half: int | None = None) -> Files:
             its clips; None uses all.
     """
     images, audio, views, noises = folders
-    data = scan(images, audio)
+    data = scan_dataset(images, audio)
     by_kind: dict[str, list[Path]] = {}
     for sample in scan_flat(noises, Sense.AUDIO)[0]:
         by_kind.setdefault(sample.label, []).append(sample.path)

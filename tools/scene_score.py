@@ -31,7 +31,7 @@ from birdfield.journal.opening import open_journal, read_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.model.bundle import Bundle, load_bundle
 from birdfield.model.encoder import BundleEncoder, Encoder, Vector
-from birdfield.model.frontend import Heard
+from birdfield.model.frontend import SoundFeatures
 from birdfield.paths import thread_count
 from birdfield.signals.audio import Waveform
 from birdfield.signals.image import Frame
@@ -78,9 +78,9 @@ class CachingEncoder:
         """Embed a window of the frontend's embeddings."""
         return self._once(self._encoder.audio_vector, frames)
 
-    def hear(self, waveform: Waveform) -> Heard:
+    def extract_features(self, waveform: Waveform) -> SoundFeatures:
         """Return what the frontend hears in a waveform."""
-        return self._once(self._encoder.hear, waveform)
+        return self._once(self._encoder.extract_features, waveform)
 
     def _once(self, embed: Callable[[Any], Embedding], values: NDArray[Any]) -> Embedding:
         key = embed.__name__, hashlib.sha256(np.ascontiguousarray(values).data).digest()

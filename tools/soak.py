@@ -30,7 +30,7 @@ from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.paths import thread_count
 from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import hear, see
+from birdfield.recognise.embed import embed_frame, embed_window
 from birdfield.signals.audio import Waveform
 from birdfield.signals.boxes import crop
 from birdfield.signals.image import Frame
@@ -106,9 +106,9 @@ def known_share(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest)
     right = 0
     for step, start in enumerate(starts):
         shown = pose(garden, guest, step).astype(np.uint8)
-        heard = hear(encoder, guest.song[start : start + window], 0.0, 1.0).audio
+        heard = embed_window(encoder, guest.song[start : start + window], 0.0, 1.0).audio
         right += sum(
-            decide(encoder, gallery, see(encoder, part).image, heard).species == guest.name
+            decide(encoder, gallery, embed_frame(encoder, part).image, heard).species == guest.name
             for part in (shown, crop(shown, BIRD_BOX))
         )
     return right / (2 * POSES)

@@ -7,7 +7,8 @@ each species goes to the test; the recording of a species that has only one stay
 import sys
 from pathlib import Path
 
-from birdfield.recognise.dataset import assign_folds, scan
+from birdfield.recognise.dataset import scan_dataset
+from birdfield.recognise.folds import assign_folds
 
 FOLDS = 5
 
@@ -16,7 +17,7 @@ def main() -> None:
     """Link every file into its side of the split."""
     images, audio, out = (Path(argument).resolve() for argument in sys.argv[1:4])
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
-    dataset = scan(images, audio)
+    dataset = scan_dataset(images, audio)
     samples = [*dataset.images, *dataset.audio]
     folds = assign_folds(samples, FOLDS, seed)
     for sample in samples:

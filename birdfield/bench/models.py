@@ -57,9 +57,9 @@ def measure(
                     "model": str(path),
                     "id": bundle.model_id,
                     "threads": threads,
-                    "frontend": bundle.manifest["frontend"]["name"],
-                    "image": f"{bundle.manifest['image'].get('backbone')} "
-                    f"{bundle.manifest['towers']['image']['precision']}",
+                    "frontend": bundle.audio_spec.name,
+                    "image": f"{bundle.manifest.image_backbone} "
+                    f"{bundle.manifest.towers['image'].precision}",
                     "stages": {name: timed.to_json() for name, timed in timing.items()},
                     **footprint(path, scenes, bundle.audio_spec.window_s, threads),
                 }

@@ -8,8 +8,9 @@ from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import BundleEncoder
 from birdfield.model.gallery import Gallery
 from birdfield.model.sense import Sense
-from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import hear, see
+from birdfield.recognise.bird_gate import BirdGate
+from birdfield.recognise.decide import Signal, decide
+from birdfield.recognise.embed import embed_frame, embed_window
 from birdfield.signals.audio import Resampler, Waveform
 from birdfield.signals.image import Frame, decode_image, preprocess
 from birdfield.signals.windows import AudioSpec
@@ -69,13 +70,14 @@ def stages(bundle: Bundle, gallery: Gallery, threads: int) -> list[Stage]:
     coded = cv2.imencode(".jpg", seen)[1].tobytes()
     captured = sound(CAPTURED_HZ, LOOP_S / STEPS)
     square = preprocess(seen, bundle.image_spec)
-    patches, frames = Loop(spec), encoder.hear(sound(spec.rate_hz)[: spec.window]).frames
+    patches = Loop(spec)
+    frames = encoder.extract_features(sound(spec.rate_hz)[: spec.window]).embeddings
     image, audio = encoder.image_vector(seen), encoder.audio_vector(frames)
     fused = encoder.fuse(image, audio)[None]
     return [
         Stage("decode", lambda: decode_image(coded, "picture")),
         Stage("resample", lambda: resample(captured, spec.rate_hz)),
-        Stage(spec.name, lambda: encoder.hear(patches.window(1, spec.patch))),
+        Stage(spec.name, lambda: encoder.extract_features(patches.window(1, spec.patch))),
         Stage("audio_tower", lambda: encoder.audio_vector(frames)),
         Stage("image_preprocess", lambda: preprocess(seen, bundle.image_spec)),
         Stage("image_tower", lambda: encoder.square_vector(square)),
@@ -106,8 +108,8 @@ def audio_3s(encoder: BundleEncoder, gallery: Gallery, captured: Waveform) -> St
     def listen() -> None:
         for hops in steps:
             resample(captured, spec.rate_hz)
-            heard = encoder.hear(loop.window(int(hops), spec.window))
-            vector = encoder.fuse(None, encoder.audio_vector(heard.frames))
+            heard = encoder.extract_features(loop.window(int(hops), spec.window))
+            vector = encoder.fuse(None, encoder.audio_vector(heard.embeddings))
             gallery.similarities(vector[None], Sense.AUDIO)
 
     return Stage("audio_3s", listen, 1 / STEPS)
@@ -120,8 +122,10 @@ def decision(encoder: BundleEncoder, gallery: Gallery, seen: Frame) -> Stage:
     hops = round(WINDOW_STEP_S * spec.rate_hz / spec.hop)
 
     def decide_once() -> None:
-        view = see(encoder, seen)
-        heard = hear(encoder, loop.window(hops, spec.window), 0.0, spec.window_s, alone=False)
-        decide(encoder, gallery, view.image, heard.audio, view.quality, heard.quality)
+        view = embed_frame(encoder, seen)
+        waveform = loop.window(hops, spec.window)
+        heard = embed_window(encoder, waveform, 0.0, spec.window_s, BirdGate.OFF)
+        signal = Signal(view.quality, heard.quality)
+        decide(encoder, gallery, view.image, heard.audio, signal)
 
     return Stage("decision", decide_once)

@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.errors import InputError
+from birdfield.model.audio_specs import YAMNET
 from birdfield.model.birdnet import BIRDNET_SHA256, find_birdnet
 from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import DIM, unit
 from birdfield.model.gallery import MAX_SPECIES, Gallery
+from birdfield.model.manifest import Manifest
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
-from birdfield.model.tflite import PlainModel
+from birdfield.model.tflite import SingleInputModel
 from birdfield.paths import check_sha256
 
 ROUNDS = 40
@@ -115,7 +117,7 @@ def birdnet_stage(threads: int) -> Stage:
     """
     path = find_birdnet()
     check_sha256(path, BIRDNET_SHA256)
-    model = PlainModel(path, threads)
+    model = SingleInputModel(path, threads)
     sound = np.random.default_rng(0).normal(0, 0.1, (1, 144_000)).astype(np.float32)
     return Stage("audio_3s", lambda: model(sound))
 
@@ -129,9 +131,7 @@ def ratios(models: Sequence[tuple[Bundle, Timings]], birdnet: Timings | None) ->
     for bundle, timings in models:
         images.setdefault(kind_of(bundle.manifest), timings["image_tower"].p50_ms)
     heard = [
-        timings["audio_3s"].p50_ms
-        for bundle, timings in models
-        if bundle.manifest["frontend"]["name"] == "yamnet"
+        timings["audio_3s"].p50_ms for bundle, timings in models if bundle.audio_spec is YAMNET
     ]
     found = {}
     if birdnet and heard:
@@ -146,10 +146,10 @@ def ratios(models: Sequence[tuple[Bundle, Timings]], birdnet: Timings | None) ->
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def kind_of(manifest: Mapping[str, Any]) -> str:
+def kind_of(manifest: Manifest) -> str:
     """Name the image tower by its base and its precision, such as "vgg16 int8"."""
-    base = "vgg16" if manifest["image"].get("backbone") == "vgg16" else "small"
-    return f"{base} {manifest['towers']['image']['precision']}"
+    base = "vgg16" if manifest.image_backbone == "vgg16" else "small"
+    return f"{base} {manifest.towers[Sense.IMAGE].precision}"
 
 
 def gallery_curve(most: int, like: Gallery) -> list[dict[str, float]]:

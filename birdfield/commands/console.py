@@ -45,7 +45,7 @@ def show(
             print(
                 json.dumps(names.localise(entry), ensure_ascii=False)
                 if json_lines
-                else to_line(entry, names),
+                else to_line(observation, names),
                 flush=True,
             )
         whole = True

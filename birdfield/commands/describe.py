@@ -1,7 +1,6 @@
 """What `info`, `species` and `enrol` tell a person of a model."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from birdfield.recognise.enrol import FileReport
 
 def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
     """Gather what a model is, in the form of `info --json`."""
-    manifest = bundle.manifest
-    scores = manifest.get("cross_validation", {})
+    manifest = bundle.manifest.document
+    scores = manifest.get("cross_validation")
+    scores = scores if isinstance(scores, dict) else {}
     return {
         "model": bundle.model_id,
         "folder": str(bundle.folder),
@@ -34,34 +34,32 @@ def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
     }
 
 
-def to_text(entry: dict[str, Any]) -> str:
-    """Write such an entry for a person."""
+def to_text(bundle: Bundle, gallery: Gallery) -> str:
+    """Describe a model for a person."""
+    manifest = bundle.manifest
     lines = [
-        f"model {entry['model']} ({entry['folder']})",
-        f"  {len(entry['species'])} species: "
-        + ", ".join(species["label"] for species in entry["species"]),
-        f"  image: {entry['image']['backbone']}, {entry['image']['size_px']} px; "
-        f"sound: {entry['frontend']['name']}, {entry['audio']['rate_hz']} Hz",
+        f"model {bundle.model_id} ({bundle.folder})",
+        f"  {len(gallery.species)} species: {', '.join(gallery.labels)}",
+        f"  image: {manifest.image_backbone}, {manifest.image.size_px} px; "
+        f"sound: {manifest.audio.name}, {manifest.audio.rate_hz} Hz",
     ]
-    for tower, parity in entry["towers"].items():
+    for name, tower in manifest.towers.items():
         lines.append(
-            f"  {tower} tower: {parity['precision']}, {parity['size_bytes'] / 1e6:.1f} "
-            f"MB, cosine to the trained one {parity['mean_cosine']:.4f} mean, "
-            f"{parity['min_cosine']:.4f} least"
+            f"  {name} tower: {tower.precision}, {tower.size_bytes / 1e6:.1f} "
+            f"MB, cosine to the trained one {tower.mean_cosine:.4f} mean, "
+            f"{tower.min_cosine:.4f} least"
         )
-    for sense in SENSES:
-        scores = entry["cross_validation"][sense]
-        if scores and scores["n"]:
-            low, high = scores["top1_ci95"]
-            lines.append(
-                f"  top-1 by {sense}, out of fold: {scores['top1']:.3f} "
-                f"[{low:.3f}, {high:.3f}], n = {scores['n']}"
-            )
-    if entry["data_licence"]:
-        lines.append(f"  licence of the data: {entry['data_licence']}")
-    lines += [f"  licence: {line}" for line in entry["licences"]]
-    if entry["model_card"]:
-        card = Path(entry["model_card"])
+    for sense, accuracy in manifest.accuracy.items():
+        low, high = accuracy.top1_ci95
+        lines.append(
+            f"  top-1 by {sense}, out of fold: {accuracy.top1:.3f} "
+            f"[{low:.3f}, {high:.3f}], n = {accuracy.samples}"
+        )
+    if manifest.data_licence:
+        lines.append(f"  licence of the data: {manifest.data_licence}")
+    lines += [f"  licence: {line}" for line in manifest.licences]
+    card = bundle.model_card
+    if card:
         lines += [f"  model card: {card}", "", card.read_text(encoding="utf-8", errors="replace")]
     return "\n".join(lines)
 

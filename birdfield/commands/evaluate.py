@@ -98,10 +98,10 @@ def open_run_or_model(path: Path) -> "EvaluatedModel":
     """Open a training run or a bundle."""
     from birdfield.evaluate.evaluation import EvaluatedModel
     from birdfield.model.open_model import open_model
-    from birdfield.recognise.close_look import CloseLook
+    from birdfield.recognise.close_look import CloseLookEncoder
 
     if (path / "run.json").exists():
         encoder, gallery = workstation.open_run(path)
-        return EvaluatedModel(CloseLook(encoder, gallery), gallery, path.name)
+        return EvaluatedModel(CloseLookEncoder(encoder, gallery), gallery, path.name)
     bundle, encoder, gallery = open_model(path)
-    return EvaluatedModel(CloseLook(encoder, gallery), gallery, bundle.model_id)
+    return EvaluatedModel(CloseLookEncoder(encoder, gallery), gallery, bundle.model_id)

@@ -38,7 +38,7 @@ def identify(
     """
     from birdfield.commands.species_names import names_of_model
     from birdfield.model.open_model import open_model
-    from birdfield.recognise.close_look import CloseLook
+    from birdfield.recognise.close_look import CloseLookEncoder
     from birdfield.recognise.identify import identify_file, identify_pair, list_files
 
     if not (files or image or audio):
@@ -48,7 +48,7 @@ def identify(
     single = [path for path in (image, audio) if path and not pair]
     paths = [*list_files(files or []), *single]
     bundle, plain, gallery = open_model(model)
-    encoder = CloseLook(plain, gallery)
+    encoder = CloseLookEncoder(plain, gallery)
     failed = False
 
     def answers() -> Iterator["Observation"]:

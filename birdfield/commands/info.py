@@ -23,5 +23,7 @@ def info(
     from birdfield.model.open_model import open_model
 
     bundle, _, gallery = open_model(model)
-    entry = describe(bundle, gallery)
-    print(json.dumps(entry, ensure_ascii=False) if json_lines else to_text(entry))
+    if json_lines:
+        print(json.dumps(describe(bundle, gallery), ensure_ascii=False))
+    else:
+        print(to_text(bundle, gallery))

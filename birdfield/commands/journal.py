@@ -147,18 +147,18 @@ def export_visits(
     from birdfield.journal import exports as exporting
     from birdfield.journal.opening import reading
     from birdfield.journal.queries import Selection, parse_time, visits_of
-    from birdfield.model.names import LABELS, Names, merged
+    from birdfield.model.names import LABELS_ONLY, Names, merge_names
     from birdfield.settings.configuration import find_config, load_config
     from birdfield.settings.place import parse_location
 
     exporting.check_format(form)
     check_output(out)
-    names = LABELS
+    names = LABELS_ONLY
     place = parse_location(location, "--location") if location else None
     if form == "ebird":
         settings = load_config(find_config(None)).settings
         place = place or settings.place.location
-        names = Names(merged((), settings.names.file))
+        names = Names(merge_names((), settings.names.file))
     selection = Selection(
         species, parse_time(since, "--since"), parse_time(until, "--until"), session=session
     )
@@ -190,7 +190,7 @@ def rescore(
     """
     from birdfield.journal.opening import open_journal, reading
     from birdfield.model.open_model import open_model
-    from birdfield.model.store import load_store
+    from birdfield.model.store_file import load_store
     from birdfield.settings.configuration import find_config, load_config
     from birdfield.settings.resolve import ResolvedSettings
     from birdfield.settings.rules import LiveRules

@@ -33,7 +33,7 @@ def list_species(
     from birdfield.model.names import sort_key
     from birdfield.model.open_model import open_model
 
-    _, _, gallery = open_model(ctx.obj)
+    gallery = open_model(ctx.obj).gallery
     known = names_of_model(gallery.species, lang, names)
     for row in sorted(species_rows(gallery), key=lambda row: sort_key(known.common(row["label"]))):
         print(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from birdfield.model.names import LABELS, Names, names_in
+from birdfield.model.names import LABELS_ONLY, Names, names_for
 from birdfield.model.open_model import open_model
 from birdfield.model.species import Species
 from birdfield.settings.configuration import find_config, load_config
@@ -12,7 +12,7 @@ from birdfield.settings.configuration import find_config, load_config
 def names_of_model(species: Sequence[Species], lang: str | None, path: Path | None) -> Names:
     """Find species' names: by flags, else the configuration's."""
     chosen = load_config(find_config(None)).settings.names
-    return names_in(species, lang or chosen.lang, path or chosen.file)
+    return names_for(species, lang or chosen.lang, path or chosen.file)
 
 
 def names_of_journal(lang: str | None, path: Path | None) -> Names:
@@ -28,5 +28,5 @@ def names_of_journal(lang: str | None, path: Path | None) -> Names:
     )
     chosen = choice.settings.names
     if chosen.lang is None and chosen.file is None:
-        return LABELS
-    return choice.names(() if chosen.file else open_model(choice.model)[2].species)
+        return LABELS_ONLY
+    return choice.names(() if chosen.file else open_model(choice.model).gallery.species)

@@ -33,7 +33,7 @@ def check_species(choice: ResolvedSettings) -> Finding:
     Raises:
         BirdfieldError: When it names others, or its checklist or names cannot be used.
     """
-    species = open_model(choice.model)[2].species
+    species = open_model(choice.model).gallery.species
     choice.check(species)
     return Finding("species", "ok", f"{len(species)}; lists and names fit")
 

@@ -8,10 +8,11 @@ from time import perf_counter
 import numpy as np
 
 from birdfield.model.bundle import load_bundle
-from birdfield.model.store import load_store, merged_gallery
+from birdfield.model.merged_gallery import merged_gallery
+from birdfield.model.store_file import load_store
 from birdfield.paths import thread_count
 from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import hear, see
+from birdfield.recognise.embed import embed_frame, embed_window
 from birdfield.watch.window import window_step_s
 
 ROUNDS = 3
@@ -27,8 +28,8 @@ def main() -> None:
     spec, times = encoder.audio_spec, []
     for number in range(ROUNDS + 1):
         began_s, start_s = perf_counter(), number * 2 * spec.window_s  # no window knows another
-        seen = see(encoder, rng.integers(0, 255, FRAME).astype(np.uint8))
-        heard = hear(
+        seen = embed_frame(encoder, rng.integers(0, 255, FRAME).astype(np.uint8))
+        heard = embed_window(
             encoder,
             rng.normal(0, 0.1, spec.window).astype(np.float32),
             start_s,
@@ -41,7 +42,7 @@ def main() -> None:
             {
                 "window_s": sorted(times[1:])[ROUNDS // 2],
                 "step_s": window_step_s(spec),
-                "backbone": bundle.manifest["image"].get("backbone"),
+                "backbone": bundle.manifest.image_backbone,
             }
         )
     )

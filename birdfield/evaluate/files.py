@@ -11,9 +11,8 @@ from birdfield.evaluate.pairs import LabelledEmbeddings
 from birdfield.model.encoder import DIM, Encoder, Vector
 from birdfield.model.sense import Sense
 from birdfield.model.species import fold
-from birdfield.recognise.dataset import Dataset, Sample, scan
-from birdfield.recognise.embed import embed_file
-from birdfield.recognise.identify import pool_parts
+from birdfield.recognise.dataset import Dataset, Sample, scan_dataset
+from birdfield.recognise.embed import embed_file, pool_samples
 
 Progress = Callable[[str, int, int], None]  # the name of a stage, steps done, all steps
 STAGES = {Sense.IMAGE: "photographs", Sense.AUDIO: "recordings"}
@@ -54,7 +53,7 @@ def embed_folders(
         InputError: When a folder is missing, holds no usable file, or names a species that the
             gallery lacks.
     """
-    dataset = scan(image_dir, audio_dir)
+    dataset = scan_dataset(image_dir, audio_dir)
     dataset = replace(
         dataset,
         images=_spell_as(dataset.images, labels),
@@ -110,7 +109,7 @@ def _embed_samples(
     problems = []
     for count, sample in enumerate(samples, 1):
         try:
-            part = pool_parts(embed_file(encoder, sample.path))
+            part = pool_samples(embed_file(encoder, sample.path))
         except InputError as error:
             problems.append(str(error))
         else:

@@ -16,9 +16,14 @@ from birdfield.evaluate.noise_files import Noises
 from birdfield.evaluate.pairs import LabelledEmbeddings, Pairs, draw_pairs
 from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
-from birdfield.recognise.decide import sense_of
-from birdfield.recognise.embed import NO_SAMPLE, EmbeddedSample, embed_sound, see
-from birdfield.recognise.identify import pool_parts
+from birdfield.recognise.decide import combined_sense
+from birdfield.recognise.embed import (
+    NO_SAMPLE,
+    EmbeddedSample,
+    embed_frame,
+    embed_recording,
+    pool_samples,
+)
 from birdfield.signals.audio import Waveform, read_audio, read_beginning
 from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import Frame, read_image
@@ -100,7 +105,7 @@ class NoiseTest:
                 rng = np.random.default_rng((self.seed, row, place))
                 damaged = damage_image(frame, damage, rng)
                 usable = frame_fault(damaged, 0.0) is None
-                seen[damage][row] = see(self.encoder, damaged) if usable else None
+                seen[damage][row] = embed_frame(self.encoder, damaged) if usable else None
             self.progress("damaged photographs", done, len(rows))
         return seen
 
@@ -158,7 +163,7 @@ class NoiseTest:
         if image is None and audio is None:
             return NO_ANSWER
         fused = self.encoder.fuse((image or NO_SAMPLE).image, (audio or NO_SAMPLE).audio)
-        return int(self.gallery.similarities(fused[None], sense_of(image, audio))[0].argmax())
+        return int(self.gallery.similarities(fused[None], combined_sense(image, audio))[0].argmax())
 
 
 def sample_pairs(images: LabelledEmbeddings, audio: LabelledEmbeddings, seed: int) -> Pairs:
@@ -202,6 +207,6 @@ def to_camera_size(image: Frame) -> Frame:
 def embed_or_none(encoder: Encoder, waveform: Waveform) -> EmbeddedSample | None:
     """Embed a recording; return None when no window is usable."""
     try:
-        return pool_parts(embed_sound(encoder, [waveform], "recording"))
+        return pool_samples(embed_recording(encoder, [waveform], "recording"))
     except InputError:
         return None

@@ -17,7 +17,7 @@ from birdfield.model.gallery import margin_of_vectors
 from birdfield.model.prototypes import Fuse
 from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import fold
-from birdfield.recognise.dataset import Dataset, scan
+from birdfield.recognise.dataset import Dataset, scan_dataset
 
 MIN_SPECIES = 10  # unknown species with both senses, for a figure by both
 
@@ -54,7 +54,7 @@ def scan_unknown(labels: Sequence[str], image_dir: Path, audio_dir: Path) -> Dat
     Raises:
         InputError: When a folder is missing, or a species is in the gallery.
     """
-    dataset = scan(image_dir, audio_dir)
+    dataset = scan_dataset(image_dir, audio_dir)
     folded = set(map(fold, labels))
     known = [label for label in dataset.labels if fold(label) in folded]
     if known:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from birdfield.evaluate.metrics import retrieval
 from birdfield.evaluate.pairs import LabelledEmbeddings, draw_pairs, fuse_senses
+from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import Vectors
-from birdfield.model.gallery import Calibration, Gallery, margin_over_unknown
+from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.prototypes import Fuse
 from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.decide import log_softmax

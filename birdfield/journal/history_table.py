@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from birdfield.journal.history import History, SpeciesSummary
 from birdfield.journal.records import UNDECIDED
-from birdfield.model.names import LABELS, Names
+from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.model.sense import Sense
 
 COLUMNS = 80
@@ -15,7 +15,7 @@ MAX_DIGIT = 9  # the largest count that one column can show
 VERBS = {Sense.IMAGE: "seen", Sense.AUDIO: "heard", Sense.BOTH: "seen and heard"}
 
 
-def to_text(history: History, names: Names = LABELS) -> str:
+def to_text(history: History, names: Names = LABELS_ONLY) -> str:
     """Return a history as text: a line a species, with its visits in each hour.
 
     An hour shows a digit, or + for more than 9 visits. Undecided visits count in no sense.

@@ -11,14 +11,14 @@ from birdfield.journal.records import (
     EventRecord,
     VisitRecord,
 )
-from birdfield.model.names import LABELS, Names
+from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.model.sense import Sense
-from birdfield.recognise.observation import harmless
+from birdfield.recognise.observation import escape_formula
 
 MARKS = {None: "", "new": "  new here", "rare": "  rare here"}
 
 
-def visit_line(visit: VisitRecord, names: Names = LABELS) -> str:
+def visit_line(visit: VisitRecord, names: Names = LABELS_ONLY) -> str:
     """Return a visit as a line of text, with species by these names."""
     kept = "+".join(kind for kind in ("picture", "sound") if getattr(visit, kind))
     sense = "image+audio" if visit.senses is Sense.BOTH else visit.senses
@@ -44,7 +44,7 @@ def event_line(event: EventRecord) -> str:
     return f"{event.time:%Y-%m-%d %H:%M:%S}  {event.kind}: {event.detail}"
 
 
-def visits_csv(visits: Sequence[VisitRecord], names: Names = LABELS) -> str:
+def visits_csv(visits: Sequence[VisitRecord], names: Names = LABELS_ONLY) -> str:
     """Return visits as CSV with the columns VISIT_COLUMNS.
 
     With names in a language, a column "name" follows.
@@ -66,5 +66,7 @@ def _csv(columns: Sequence[str], entries: Iterable[Mapping[str, object]]) -> str
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: harmless(value) for name, value in entry.items()} for entry in entries)
+    writer.writerows(
+        {name: escape_formula(value) for name, value in entry.items()} for entry in entries
+    )
     return stream.getvalue()

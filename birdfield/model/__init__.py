@@ -1,1 +1,1 @@
-"""Model: bundles, frontends, encoders, galleries, stores and the species they hold."""
+"""Model: bundles, frontends, encoders, galleries, and stores of enrolled species."""

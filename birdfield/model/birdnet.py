@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from birdfield.errors import InputError, MissingError
 from birdfield.model.audio_specs import BIRDNET, CLASS_PROJECTION, YAMNET
-from birdfield.model.frontend import Heard
-from birdfield.model.streaming import Stream
-from birdfield.model.tflite import PlainModel
+from birdfield.model.frontend import SoundFeatures
+from birdfield.model.streaming import StreamingEmbedder
+from birdfield.model.tflite import SingleInputModel
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import file_sha256
 from birdfield.signals.audio import Resampler, Waveform
@@ -128,14 +128,14 @@ class BirdNet:
             InputError: When it carries another model.
         """
         path = find_birdnet()
-        model = PlainModel(path, threads, read_birdnet(path))
+        model = SingleInputModel(path, threads, read_birdnet(path))
         evidence = ClassProjection(model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR))
 
         def embed(patches: NDArray[np.float32]) -> NDArray[np.float32]:
             embeddings = np.concatenate([model(patch[None]) for patch in patches])
             return np.concatenate([embeddings, evidence(embeddings)], axis=1)
 
-        self._stream = Stream(BIRDNET, embed)
+        self._stream = StreamingEmbedder(BIRDNET, embed)
         self._yamnet_path = yamnet
         self._threads = threads
 
@@ -150,10 +150,10 @@ class BirdNet:
         """
         return self._stream.embed(waveform)
 
-    def hear(self, waveform: Waveform) -> Heard:
+    def extract_features(self, waveform: Waveform) -> SoundFeatures:
         """Embed such a waveform; the classes are YAMNet's of the same sound at 16 kHz."""
-        return Heard(self.embed(waveform), lambda: self._score(waveform))
+        return SoundFeatures(self.embed(waveform), lambda: self._score(waveform))
 
     def _score(self, waveform: Waveform) -> NDArray[np.float32]:
         resampler = Resampler(BIRDNET.rate_hz, YAMNET.rate_hz)
-        return self._yamnet.hear(resampler.push(waveform, last=True)).classes
+        return self._yamnet.extract_features(resampler.push(waveform, last=True)).class_scores

@@ -1,4 +1,4 @@
-"""Frontend: the interface of what turns a waveform into embeddings, patch by patch."""
+"""Frontend: the interface of the networks that turn a waveform into embeddings of its patches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,36 +13,39 @@ from birdfield.signals.windows import AudioSpec
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was made of one waveform.
+class SoundFeatures:
+    """Output of a frontend for one waveform.
 
     Attributes:
-        frames: float32 [T, dim], the frontend's embeddings of the patches.
-        score_classes: Gives `classes`.
+        embeddings: float32 [T, dim], an embedding for each patch.
+        score_classes: Function that computes `class_scores`.
     """
 
-    frames: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
     score_classes: Callable[[], NDArray[np.float32]]
 
     @cached_property
-    def classes(self) -> NDArray[np.float32]:
-        """YAMNet's scores, float32 [T', CLASSES], 0..1, a patch each 0.48 s; made when asked."""
+    def class_scores(self) -> NDArray[np.float32]:
+        """YAMNet's class scores, float32 [T', CLASSES], 0..1, in patches 0.48 s apart.
+
+        They are computed on first use.
+        """
         return self.score_classes()
 
 
 class Frontend(Protocol):
-    """What stands before an audio tower. Not thread-safe."""
+    """The network before an audio tower. Not thread-safe."""
 
     @property
     def spec(self) -> AudioSpec:
-        """The sound that it reads and the shape of what it gives."""
+        """The sound that it reads, and the shape of its embeddings."""
 
     @property
     def sha256(self) -> str:
-        """Of its model's file: equal files, equal embeddings."""
+        """SHA-256 of its model file; with equal hashes, embeddings are equal."""
 
     def embed(self, waveform: Waveform) -> NDArray[np.float32]:
-        """Embed float32 [N], mono, at spec.rate_hz, -1..1; returns float32 [T, dim]."""
+        """Embed float32 [N], mono, -1..1, at spec.rate_hz; returns float32 [T, dim]."""
 
-    def hear(self, waveform: Waveform) -> Heard:
-        """Embed such a waveform, and score YAMNet's classes when they are asked for."""
+    def extract_features(self, waveform: Waveform) -> SoundFeatures:
+        """Embed such a waveform; class scores are computed on first use."""

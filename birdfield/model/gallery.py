@@ -1,22 +1,21 @@
-"""The gallery: the prototypes of every species, and how similarities become probabilities."""
+"""Gallery: the prototypes of every species, and the similarities of vectors to them."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.arrays import dump_arrays, load_arrays
 from birdfield.errors import InputError
+from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import DIM, Vectors
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 
 MAX_SPECIES = 100_000
-NEARER = 0.05  # in cosine, that a species must be nearer than what no bird is
+BACKGROUND_LEAD = 0.05  # cosine by which a species must be nearer than background
 ARRAYS = {
     "species": ("uint8", 1),
     "vectors": ("float32", 2),
@@ -29,58 +28,21 @@ ARRAYS = {
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """How the similarities of one model read, fitted on out-of-fold samples.
-
-    Attributes:
-        temperature: Divides cosine similarities before the softmax, by SENSES.
-        threshold: The similarity below which an answer is *unknown*, by SENSES, for a species
-            that has none of its own.
-        late_weight: What the log-probability by sound counts in late fusion; by sight is 1.
-    """
-
-    temperature: tuple[float, float, float]
-    threshold: tuple[float, float, float]
-    late_weight: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that manifests hold."""
-        return {
-            "temperature": dict(zip(SENSES, self.temperature, strict=True)),
-            "threshold": dict(zip(SENSES, self.threshold, strict=True)),
-            "late_weight": self.late_weight,
-        }
-
-    @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> "Calibration":
-        """Read such an entry; raises KeyError, TypeError or ValueError when malformed."""
-        image, audio, both = (float(entry["temperature"][sense]) for sense in SENSES)
-        seen, heard, joint = (float(entry["threshold"][sense]) for sense in SENSES)
-        calibration = cls((image, audio, both), (seen, heard, joint), float(entry["late_weight"]))
-        values = np.array(
-            [*calibration.temperature, *calibration.threshold, calibration.late_weight]
-        )
-        if not np.isfinite(values).all() or min(calibration.temperature) <= 0:
-            raise ValueError(f"calibration {entry!r} is out of range")
-        return calibration
-
-
-@dataclass(frozen=True)
 class Gallery:
     """Prototypes by species.
 
     Attributes:
         species: N species.
-        vectors: float32 [M, 128], prototypes; unit, but for some of enrolled species, which are a
-            little longer (`prototypes.lengthen`).
+        vectors: float32 [M, 128], prototypes; unit vectors, except for some of enrolled species,
+            which are a little longer (`prototypes.lengthen`).
         owner: int32 [M], the species of each prototype.
-        senses: uint8 [M], the index in SENSES of what each prototype was made from.
+        senses: uint8 [M], the index in SENSES of the samples of each prototype.
         thresholds: float32 [N, 3], the least similarity of a known answer, by species and SENSES.
-        calibration: Of the model that made the vectors.
-        background_vectors: float32 [K, 128], unit prototypes of what no bird is; may be empty.
+        calibration: Calibration of the model that made the vectors.
+        background_vectors: float32 [K, 128], unit prototypes of background; may be empty.
         background_senses: uint8 [K], the index in SENSES of each of these.
-        log_prior: [N], the natural logarithm of what each species counts here and now; None where
-            all count the same.
+        log_prior: float64 [N], the natural logarithm of the weight of each species at the place and
+            time; None where all weigh the same.
     """
 
     species: tuple[Species, ...]
@@ -99,21 +61,21 @@ class Gallery:
         return tuple(species.label for species in self.species)
 
     @cached_property
-    def _matchers(self) -> dict[str, tuple[Vectors, NDArray[np.intp], NDArray[np.int32]]]:
+    def _matchers(self) -> dict[Sense, tuple[Vectors, NDArray[np.intp], NDArray[np.int32]]]:
         return {}
 
     def similarities(self, vectors: Vectors, sense: Sense) -> NDArray[np.float32]:
-        """Compare vectors with every species: the best cosine over its prototypes.
+        """Return the best cosine of each vector over the prototypes of each species.
 
-        Prototypes of the query's own senses are compared; a species that has none of them
-        (enrolled by photographs and now heard) is compared by what it has.
+        Only prototypes of the vectors' own sense count. A species that has none of them, such as
+        one enrolled from photographs and compared with a sound, is compared by those it has.
 
         Args:
             vectors: float32 [Q, 128], unit.
-            sense: One of SENSES: what the vectors were made from.
+            sense: Senses that the vectors were made from.
 
         Returns:
-            float32 [Q, N], about -1..1; a species without a prototype has -1.
+            float32 [Q, N], about -1..1; -1 for a species without a prototype.
         """
         if sense not in self._matchers:
             self._matchers[sense] = self._matcher(SENSES.index(sense))
@@ -124,6 +86,7 @@ class Gallery:
         return result
 
     def _matcher(self, sense: int) -> tuple[Vectors, NDArray[np.intp], NDArray[np.int32]]:
+        """Return prototypes sorted by species, the first row of each species, and the species."""
         native = self.senses == sense
         lacking = np.ones(len(self.species), bool)
         lacking[self.owner[native]] = False
@@ -133,11 +96,11 @@ class Gallery:
         return self.vectors[rows], starts, owners
 
     def background_similarity(self, vectors: Vectors, sense: Sense) -> NDArray[np.float32]:
-        """Compare vectors with what no bird is: the best cosine over its prototypes.
+        """Return the best cosine of each vector over the prototypes of background.
 
         Args:
             vectors: float32 [Q, 128], unit.
-            sense: One of SENSES: what the vectors were made from.
+            sense: Senses that the vectors were made from.
 
         Returns:
             float32 [Q], -1..1; -1 where the gallery has no such prototype of the sense.
@@ -167,17 +130,17 @@ def margin_over_unknown(
     gallery: Gallery,
     sense: Sense,
 ) -> NDArray[np.float32]:
-    """Tell how surely each sample is of a species of the gallery, and not unknown.
+    """Return how far each sample is from being *unknown*; from 0 on it is known.
 
-    It is how far the nearest species is above its threshold; where what no bird is comes within
-    NEARER of it, at most how far it is above that: docs/decisions/0009-no-bird.md. What is 0 or
-    more is answered.
+    This is the similarity to the nearest species less its threshold. Where background is less than
+    BACKGROUND_LEAD farther than that species, it is at most the lead that is left:
+    docs/decisions/0009-no-bird.md.
 
     Args:
         similarities: float32 [Q, N], from `Gallery.similarities`.
         background_similarities: float32 [Q], from `Gallery.background_similarity`.
         gallery: At least one species.
-        sense: One of SENSES: what the samples were made from.
+        sense: Senses that the samples were made from.
 
     Returns:
         float32 [Q], about -2..2.
@@ -185,8 +148,8 @@ def margin_over_unknown(
     nearest = similarities.argmax(axis=1)
     best = similarities[np.arange(len(similarities)), nearest]
     above = best - gallery.thresholds[nearest, SENSES.index(sense)]
-    ahead = best - background_similarities - NEARER
-    return np.asarray(np.where(ahead < 0, np.minimum(above, ahead), above), np.float32)
+    lead = best - background_similarities - BACKGROUND_LEAD
+    return np.asarray(np.where(lead < 0, np.minimum(above, lead), above), np.float32)
 
 
 def margin_of_vectors(vectors: Vectors, gallery: Gallery, sense: Sense) -> NDArray[np.float32]:
@@ -200,43 +163,50 @@ def margin_of_vectors(vectors: Vectors, gallery: Gallery, sense: Sense) -> NDArr
 
 
 def load_gallery(data: bytes, calibration: Calibration, name: str) -> Gallery:
-    """Read the content of `species.npz`, checking that its parts fit each other.
+    """Read the content of `species.npz`, and check that its arrays fit each other.
+
+    Args:
+        data: The content.
+        calibration: Calibration of the model.
+        name: The file's name in error messages.
 
     Raises:
-        InputError: When anything in it is not as it must be.
+        InputError: When an array is missing, malformed, or does not fit the others.
     """
     arrays = load_arrays(data, ARRAYS, name)
-    species = parse_species(arrays.get("species", np.uint8).tobytes(), name)
     gallery = Gallery(
-        species,
-        arrays.get("vectors", np.float32),
-        arrays.get("owner", np.int32),
-        arrays.get("senses", np.uint8),
-        arrays.get("thresholds", np.float32),
-        calibration,
-        arrays.get("nobird_vectors", np.float32),
-        arrays.get("nobird_senses", np.uint8),
+        species=parse_species(arrays.get("species", np.uint8).tobytes(), name),
+        vectors=arrays.get("vectors", np.float32),
+        owner=arrays.get("owner", np.int32),
+        senses=arrays.get("senses", np.uint8),
+        thresholds=arrays.get("thresholds", np.float32),
+        calibration=calibration,
+        background_vectors=arrays.get("nobird_vectors", np.float32),
+        background_senses=arrays.get("nobird_senses", np.uint8),
     )
     _check(gallery, name)
     return gallery
 
 
 def parse_species(data: bytes, name: str) -> tuple[Species, ...]:
-    """Read a JSON list of species; labels are unique.
+    """Read a JSON list of species with unique labels.
 
     Raises:
-        InputError: When it is malformed.
+        InputError: When it is malformed; `name` is the file's name in the message.
     """
     try:
-        species = tuple(Species.from_json(entry) for entry in json.loads(data))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        entries = json.loads(data)
+        if not isinstance(entries, list):
+            raise ValueError("expected a list")
+        species = tuple(Species.from_json(entry) for entry in entries)
+    except (ValueError, RecursionError, InputError) as error:
         raise InputError(
-            f"{name}: its list of species is malformed ({error!r}); restore it from a copy"
+            f"{name}: the list of species is malformed ({error}); restore it from a copy"
         ) from error
     if len(species) > MAX_SPECIES or len({entry.label for entry in species}) != len(species):
         raise InputError(
-            f"{name}: holds {len(species):,} species, some twice; expected at most "
-            f"{MAX_SPECIES:,}, each once"
+            f"{name}: {len(species):,} species, or some of them twice; expected at most "
+            f"{MAX_SPECIES:,}, each once; restore it from a copy"
         )
     return species
 
@@ -247,15 +217,15 @@ def _check(gallery: Gallery, name: str) -> None:
         gallery.vectors.shape == (rows, DIM)
         and gallery.owner.shape == (rows,)
         and gallery.senses.shape == (rows,)
-        and gallery.thresholds.shape == (count, 3)
+        and gallery.thresholds.shape == (count, len(SENSES))
         and (gallery.owner >= 0).all()
         and (gallery.owner < count).all()
         and (gallery.senses < len(SENSES)).all()
         and np.isfinite(gallery.thresholds).all()
-        and np.allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-3)
+        and _all_unit(gallery.vectors)
         and gallery.background_vectors.shape == (len(gallery.background_senses), DIM)
         and (gallery.background_senses < len(SENSES)).all()
-        and np.allclose(np.linalg.norm(gallery.background_vectors, axis=1), 1.0, atol=1e-3)
+        and _all_unit(gallery.background_vectors)
     )
     if not fits:
         raise InputError(
@@ -263,3 +233,7 @@ def _check(gallery: Gallery, name: str) -> None:
             f"{count} species do not fit; expected unit vectors [M, {DIM}]; "
             "restore it from a copy"
         )
+
+
+def _all_unit(vectors: Vectors) -> bool:
+    return bool(np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-3))

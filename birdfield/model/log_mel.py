@@ -7,7 +7,7 @@ windows of 25 ms each 10 ms, magnitudes, 64 mel bands, log(x + 0.001)).
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.model.tflite import PlainModel
+from birdfield.model.tflite import SingleInputModel
 from birdfield.paths import PACKAGED_YAMNET_INT8, PACKAGED_YAMNET_INT8_SHA256, check_sha256
 from birdfield.signals.audio import Waveform
 
@@ -51,7 +51,7 @@ class LogMelYamnet:
     def __init__(self, threads: int) -> None:
         """Load the packaged file; raises InputError when it is not the one that was packaged."""
         check_sha256(PACKAGED_YAMNET_INT8, PACKAGED_YAMNET_INT8_SHA256)
-        self._model = PlainModel(PACKAGED_YAMNET_INT8, threads)
+        self._model = SingleInputModel(PACKAGED_YAMNET_INT8, threads)
         self._patch = np.zeros(0, np.float32)  # the last one
         self._frames = np.zeros((2 * HALF, BANDS), np.float32)  # of it
 

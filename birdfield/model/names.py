@@ -91,7 +91,7 @@ def _language(species: Iterable[Species], wanted: str) -> str:
     )
 
 
-def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
+def merge_names(species: Iterable[Species], path: Path | None) -> list[Species]:
     """Give species, in their order, the names of a CSV over their own; its others come after.
 
     Raises:
@@ -112,15 +112,15 @@ def merged(species: Iterable[Species], path: Path | None) -> list[Species]:
     return [*found, *(more for folded, more in given.items() if folded not in labels)]
 
 
-def named(species: Sequence[Species], path: Path | None) -> list[Species]:
+def add_names(species: Sequence[Species], path: Path | None) -> list[Species]:
     """Do as `merged`, of these species alone."""
-    return merged(species, path)[: len(species)]
+    return merge_names(species, path)[: len(species)]
 
 
-LABELS = Names()  # by which no species has another name than its label
+LABELS_ONLY = Names()  # by which no species has another name than its label
 
 
-def names_in(species: Iterable[Species], lang: str | None, path: Path | None) -> Names:
+def names_for(species: Iterable[Species], lang: str | None, path: Path | None) -> Names:
     """Return how species are called in a language, by a CSV over their own names; else by label.
 
     The CSV is read and checked without a language too.
@@ -128,5 +128,5 @@ def names_in(species: Iterable[Species], lang: str | None, path: Path | None) ->
     Raises:
         BirdfieldError: When the CSV cannot be read, or none has a name in the language.
     """
-    known = merged(species, path)  # also without a language: a wrong file is told of
-    return Names(known, lang) if lang else LABELS
+    known = merge_names(species, path)  # also without a language: a wrong file is told of
+    return Names(known, lang) if lang else LABELS_ONLY

@@ -1,4 +1,4 @@
-"""Opening a frontend by its name."""
+"""Frontend choice: opens the frontend of a given name."""
 
 from pathlib import Path
 
@@ -8,16 +8,17 @@ from birdfield.model.yamnet import Yamnet
 
 
 def open_frontend(name: str, yamnet: Path, threads: int = 1) -> Frontend:
-    """Load a frontend.
+    """Open a frontend.
 
     Args:
-        name: One of SPECS.
+        name: One of `audio_specs.SPECS`.
         yamnet: The YAMNet that embeds, or that scores classes beside another frontend.
         threads: Threads of the interpreter.
 
     Raises:
-        MissingError: When the package that carries it is not installed.
-        InputError: When its file is not the one that is known.
+        UsageError: When there is no frontend of that name.
+        MissingError: When the package that contains it is not installed.
+        InputError: When its model file is not the expected one.
     """
     if spec_of(name) is YAMNET:
         return Yamnet(yamnet, threads)

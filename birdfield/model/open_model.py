@@ -1,29 +1,45 @@
-"""Opening a model: a bundle with what its user enrolled, renamed and removed."""
+"""Model opening: loads a bundle together with its user's species."""
 
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 from birdfield.model.bundle import Bundle, load_bundle
 from birdfield.model.encoder import BundleEncoder
 from birdfield.model.gallery import Gallery
-from birdfield.model.store import load_store, merged_gallery, stale_stores
+from birdfield.model.merged_gallery import merged_gallery
+from birdfield.model.store_file import load_store, stale_stores
 from birdfield.paths import resolve_model, thread_count
 
 log = logging.getLogger(__name__)
 
 
-def open_model(path: Path | None) -> tuple[Bundle, BundleEncoder, Gallery]:
-    """Open a bundle with the user's own species.
+class LoadedModel(NamedTuple):
+    """A model that is ready to use.
+
+    Attributes:
+        bundle: The exported model.
+        encoder: Its towers.
+        gallery: Its species, with those that the user enrolled, renamed or removed.
+    """
+
+    bundle: Bundle
+    encoder: BundleEncoder
+    gallery: Gallery
+
+
+def open_model(path: Path | None) -> LoadedModel:
+    """Open a bundle with its user's species.
 
     Args:
-        path: Of the bundle; None for BIRDFIELD_MODEL's, else the packaged starter.
+        path: The bundle; None for that of BIRDFIELD_MODEL, or else the packaged starter.
 
     Raises:
-        BirdfieldError: When there is none, or it or its store cannot be used.
+        BirdfieldError: When there is no bundle, or it or its store cannot be used.
     """
     bundle = load_bundle(resolve_model(path))
     encoder = bundle.encoder(thread_count())
     gallery = merged_gallery(bundle, load_store(bundle), encoder.fuse)
     for sentence in stale_stores(bundle, gallery):
         log.warning("%s", sentence)
-    return bundle, encoder, gallery
+    return LoadedModel(bundle, encoder, gallery)

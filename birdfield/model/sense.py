@@ -1,10 +1,10 @@
-"""Senses: what a vector was made from."""
+"""Senses: sight, hearing, or both, from which a vector was made."""
 
 from enum import StrEnum
 
 
 class Sense(StrEnum):
-    """A sense, or both of them; the order is stored as an index in galleries."""
+    """A sense, or both. Galleries store the index in this order."""
 
     IMAGE = "image"
     AUDIO = "audio"
@@ -12,4 +12,4 @@ class Sense(StrEnum):
 
 
 SENSES = tuple(Sense)
-EACH_SENSE = (Sense.IMAGE, Sense.AUDIO)  # a file or a tower has one of these
+EACH_SENSE = (Sense.IMAGE, Sense.AUDIO)  # the sense of a file or a tower

@@ -1,48 +1,68 @@
-"""A species and its names, in the one form that folders, manifests and stores share."""
+"""Species: a label with its names, in the form that folders, manifests and stores share."""
 
 import csv
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from birdfield.errors import InputError
+from birdfield.model.json_fields import JsonFields
 
 MAX_NAME = 200  # characters
-BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # turn text about
+# Characters that change the direction of text; a name with one could disguise another.
+BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+COLUMNS = frozenset({"label", "scientific", "lang", "name"})
+
+
+class SpeciesEntry(TypedDict):
+    """JSON form of a species."""
+
+    label: str
+    names: dict[str, str]
+    scientific: NotRequired[str]
 
 
 @dataclass(frozen=True)
 class Species:
-    """A species: its label (what answers say), scientific name, and names by language code."""
+    """A species.
+
+    Attributes:
+        label: The name that answers use.
+        scientific: The scientific name, if known.
+        names: Names by language code, such as "de" or "pt-BR".
+    """
 
     label: str
     scientific: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that manifests and stores hold."""
-        entry: dict[str, Any] = {"label": self.label, "names": dict(self.names)}
+    def to_json(self) -> SpeciesEntry:
+        """Return the form that galleries and stores hold."""
+        entry = SpeciesEntry(label=self.label, names=dict(self.names))
         if self.scientific:
             entry["scientific"] = self.scientific
         return entry
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> "Species":
-        """Read such an entry; raises KeyError, TypeError, AttributeError or InputError."""
-        names = {str(lang): clean_name(name) for lang, name in entry.get("names", {}).items()}
-        scientific = entry.get("scientific")
+    def from_json(cls, value: object) -> "Species":
+        """Read such an entry; raises ValueError or InputError when it is malformed."""
+        fields = JsonFields(value, "species")
+        names = fields.text_by_name("names") if "names" in fields.document else {}
+        scientific = fields.optional_text("scientific")
         return cls(
-            clean_name(entry["label"]), clean_name(scientific) if scientific else None, names
+            clean_name(fields.text("label")),
+            clean_name(scientific) if scientific else None,
+            {lang: clean_name(name) for lang, name in names.items()},
         )
 
 
 def clean_name(name: str) -> str:
-    """Bring a species' name to its one form: `_` is a space, Unicode is NFC, blanks are single.
+    """Normalise the name of a species: `_` becomes a space, blanks single, Unicode NFC.
 
     Raises:
-        InputError: When nothing is left, it is too long, or holds a control character.
+        InputError: When it is empty, too long, or has a control character.
     """
     cleaned = " ".join(unicodedata.normalize("NFC", name.replace("_", " ")).split())
     if not cleaned or len(cleaned) > MAX_NAME:
@@ -54,47 +74,51 @@ def clean_name(name: str) -> str:
         for character in cleaned
     ):
         raise InputError(
-            f"species name {name[:40]!r} holds a control character; expected printable text"
+            f"species name {name[:40]!r} has a control character; expected printable text"
         )
     return cleaned
 
 
 def fold(name: str) -> str:
-    """Return what names that differ in case or Unicode form only have in common."""
+    """Return the form of a name that is equal for all its cases and Unicode forms."""
     return unicodedata.normalize("NFKC", clean_name(name)).casefold()
 
 
 def read_names(path: Path) -> dict[str, Species]:
-    """Read a names CSV with the columns label, scientific, lang, name.
+    """Read a CSV file of names with the columns label, scientific, lang, name.
 
     Returns:
-        Species by their folded label; it may stand on several lines, one a language.
+        Species by their folded label. A species may have several lines, one for each language.
 
     Raises:
-        InputError: When the file cannot be read or a column is missing.
+        InputError: When the file cannot be read, lacks a column, or has a name that is not usable.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
-            missing = {"label", "scientific", "lang", "name"} - set(reader.fieldnames or ())
+            missing = COLUMNS - set(reader.fieldnames or ())
             if missing:
                 raise InputError(
                     f"{path}: no column {', '.join(sorted(missing))}; "
                     "expected label,scientific,lang,name"
                 )
-            return _merge_names(reader, path)
+            return _merge_rows(reader, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from error
 
 
-def is_blank(row: Mapping[str, Any]) -> bool:
-    """Tell whether no cell of a CSV's row says anything: a spreadsheet leaves such rows."""
-    return not any(cell and "".join(cell).strip() for cell in row.values())
+def is_blank(row: Mapping[str, object]) -> bool:
+    """Return whether all cells of a CSV row are empty, as in rows that spreadsheets append.
+
+    `csv.DictReader` collects surplus cells in a list.
+    """
+    cells = ("".join(cell) if isinstance(cell, list) else cell for cell in row.values())
+    return not any(cell and str(cell).strip() for cell in cells)
 
 
-def _merge_names(reader: "csv.DictReader[str]", path: Path) -> dict[str, Species]:
+def _merge_rows(reader: "csv.DictReader[str]", path: Path) -> dict[str, Species]:
     merged: dict[str, Species] = {}
     for row in reader:
         if is_blank(row):

@@ -1,4 +1,4 @@
-"""Windows that overlap: what was made of a patch for one of them is kept for the next one."""
+"""Streaming: embeds overlapping windows of a sound, each patch only once."""
 
 from collections.abc import Callable
 
@@ -8,25 +8,26 @@ from numpy.typing import NDArray
 from birdfield.signals.audio import Waveform
 from birdfield.signals.windows import AudioSpec, cut_patches
 
-Rows = NDArray[np.float32]  # [T, D], what was made of T patches
+Patches = NDArray[np.float32]  # [T, patch], T patches of a waveform
+Rows = NDArray[np.float32]  # [T, D], the outputs for T patches
 
 
-class Stream:
-    """Embeds windows of one sound, and of each only the patches that the one before lacked.
+class StreamingEmbedder:
+    """Embeds windows of one sound, reusing the rows of patches in the window before.
 
-    A patch is known again by its samples, all of them: whatever is asked for, the answer is that
-    of the model, and windows of another sound cost what they always did. Not thread-safe.
+    It recognises a patch by comparing all its samples. So results never depend on earlier calls;
+    windows of an unrelated sound only cost as much as without it. Not thread-safe.
     """
 
-    def __init__(self, spec: AudioSpec, embed: Callable[[NDArray[np.float32]], Rows]) -> None:
-        """Take a function that makes [T, D] of consecutive patches [T, patch], T >= 1."""
+    def __init__(self, spec: AudioSpec, embed: Callable[[Patches], Rows]) -> None:
+        """Wrap a function that computes rows [T, D] of consecutive patches [T, patch], T >= 1."""
         self._spec = spec
         self._embed = embed
-        self._patches = np.zeros((0, spec.patch), np.float32)
+        self._patches: Patches = np.zeros((0, spec.patch), np.float32)
         self._rows: Rows | None = None
 
     def embed(self, waveform: Waveform) -> Rows:
-        """Embed float32 [N], N >= 1, at the frontend's rate; returns [T, D], not to be changed."""
+        """Embed float32 [N], N >= 1, at the frontend's rate; returns read-only rows [T, D]."""
         wanted = cut_patches(waveform, self._spec)
         kept = None if self._rows is None else self._rows[self._shift(wanted) :][: len(wanted)]
         known = 0 if kept is None else len(kept)
@@ -40,8 +41,8 @@ class Stream:
         self._patches, self._rows = wanted, rows
         return rows
 
-    def _shift(self, wanted: NDArray[np.float32]) -> int:
-        """Tell at which patch of the last window this one begins; all of them when at none."""
+    def _shift(self, wanted: Patches) -> int:
+        """Return the patch of the last window at which this one starts; its length if at none."""
         last, hop = self._patches, self._spec.hop
         for shift in range(len(last)):
             count = min(len(last) - shift, len(wanted))

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import YAMNET
-from birdfield.model.frontend import Heard
+from birdfield.model.frontend import SoundFeatures
 from birdfield.model.log_mel import LogMelYamnet
-from birdfield.model.streaming import Stream
+from birdfield.model.streaming import StreamingEmbedder
 from birdfield.model.tflite import TfliteModel
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield.signals.audio import Waveform
@@ -37,7 +37,7 @@ class Yamnet:
             path.is_file() and self.sha256 == PACKAGED_YAMNET_SHA256
         )
         model = LogMelYamnet(threads) if packaged else WaveformYamnet(path, threads)
-        self._stream = Stream(YAMNET, model.embed)
+        self._stream = StreamingEmbedder(YAMNET, model.embed)
 
     @cached_property
     def sha256(self) -> str:
@@ -49,15 +49,15 @@ class Yamnet:
 
         Of each patch the embedding [1024], then the bands [4096].
         """
-        return self.hear(waveform).frames
+        return self.extract_features(waveform).embeddings
 
-    def hear(self, waveform: Waveform) -> Heard:
+    def extract_features(self, waveform: Waveform) -> SoundFeatures:
         """Embed such a waveform; its classes are scored in the same run (Plakal, Ellis, 2020).
 
         Of a window that overlaps the one before by whole hops only what is new is run.
         """
         rows = self._stream.embed(waveform)
-        return Heard(rows[:, : YAMNET.dim], lambda: rows[:, YAMNET.dim :])
+        return SoundFeatures(rows[:, : YAMNET.dim], lambda: rows[:, YAMNET.dim :])
 
 
 class WaveformYamnet:
@@ -78,7 +78,7 @@ class WaveformYamnet:
 
     def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed patches [T, 15600]; returns [T, 5641]: embedding, bands, scores."""
-        results = [self._model(waveform=np.ascontiguousarray(patch)) for patch in patches]
+        results = [self._model({"waveform": np.ascontiguousarray(patch)}) for patch in patches]
         return np.concatenate(
             [
                 np.concatenate([result[name] for name in ("embeddings", "bands", "scores")], axis=1)

@@ -1,1 +1,1 @@
-"""Recognition: from files and signals to vectors, decisions and enrolled species."""
+"""Recognition: turns files and signals into vectors, decisions and enrolled species."""

@@ -1,27 +1,38 @@
-"""Whether a sound holds a bird at all, by YAMNet's own classes, whatever the frontend."""
+"""Bird gate: decides by YAMNet's class scores whether a window of sound contains a bird."""
+
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Of AudioSet: Bird; Bird vocalization, bird call, bird song; Chirp, tweet; Squawk; Pigeon, dove;
-# Coo; Crow; Caw; Owl; Hoot; Bird flight, flapping wings. Then fowl: Fowl; Chicken, rooster; Cluck;
-# Crowing, cock-a-doodle-doo; Turkey; Gobble; Duck; Quack; Goose; Honk.
-BIRDS = (*range(106, 117), *range(93, 103))
+# Indices of AudioSet classes. Bird; Bird vocalization, bird call, bird song; Chirp, tweet; Squawk;
+# Pigeon, dove; Coo; Crow; Caw; Owl; Hoot; Bird flight, flapping wings. Then fowl: Fowl; Chicken,
+# rooster; Cluck; Crowing, cock-a-doodle-doo; Turkey; Gobble; Duck; Quack; Goose; Honk.
+BIRD_CLASSES = (*range(106, 117), *range(93, 103))
 # Speech; Child speech; Conversation; Narration; Babbling; Speech synthesizer; Dog; Bark; Yip; Howl;
 # Bow-wow; Growling; Whimper (dog).
-VOICES = (0, 1, 2, 3, 4, 5, *range(69, 76))
+VOICE_CLASSES = (0, 1, 2, 3, 4, 5, *range(69, 76))
 
-# Chosen on one half of the sounds of no bird: docs/decisions/0009-no-bird.md.
-QUIET = 0.2  # a window none of whose patches scores so high for a bird holds none
-LOUD = 0.5  # the score of a voice that is loud
-CLEAR = 0.4  # what a bird must score to be heard beside one
+# Chosen on one half of the background sounds: docs/decisions/0009-no-bird.md.
+MIN_BIRD_SCORE = 0.2  # 0..1, for the best patch of a window
+LOUD_VOICE_SCORE = 0.5  # 0..1, from which a voice can be mistaken for a bird
+MIN_BIRD_SCORE_BESIDE_VOICE = 0.4  # 0..1, in place of MIN_BIRD_SCORE beside a loud voice
 
 
-def is_background(classes: NDArray[np.float32]) -> bool:
-    """Tell whether a window holds no bird: it has no bird class, or only a faint one by a voice.
+class BirdGate(Enum):
+    """What to do about windows of sound without a bird."""
+
+    OFF = "off"  # do not compute the class scores
+    MARK = "mark"  # mark the window as background
+    DROP = "drop"  # mark it, and do not run the audio tower
+
+
+def is_background(class_scores: NDArray[np.float32]) -> bool:
+    """Return whether a window contains no bird, or only a faint one beside a loud voice.
 
     Args:
-        classes: float32 [T, 521], 0..1, from `Heard.classes`.
+        class_scores: float32 [T, 521], 0..1, from `SoundFeatures.class_scores`.
     """
-    bird = classes[:, BIRDS].max()
-    return bool(bird < (CLEAR if classes[:, VOICES].max() >= LOUD else QUIET))
+    loud_voice = class_scores[:, VOICE_CLASSES].max() >= LOUD_VOICE_SCORE
+    least = MIN_BIRD_SCORE_BESIDE_VOICE if loud_voice else MIN_BIRD_SCORE
+    return bool(class_scores[:, BIRD_CLASSES].max() < least)

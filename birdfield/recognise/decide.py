@@ -1,6 +1,7 @@
-"""From an embedding to an answer: the nearest species, or an explicit *unknown*."""
+"""Decision: turns tower vectors into the nearest species, or into *unknown*."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,25 +11,50 @@ from birdfield.model.encoder import Encoder, Vector
 from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.sense import SENSES, Sense
 
-TOP = 3  # species that an answer lists
+TOP = 3  # species that a decision lists
+
+
+class Agreement(StrEnum):
+    """Whether picture and sound, each alone, are nearest to the same species."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    SINGLE = "single"  # only one sense was there
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Properties of a picture and a sound that their vectors do not hold.
+
+    Attributes:
+        image_quality: Quality of the picture, 0..1; reported, not used in the decision.
+        audio_quality: Quality of the sound, 0..1, likewise.
+        background: Whether the sound contains no bird; then sound alone is *unknown*.
+    """
+
+    image_quality: float = 1.0
+    audio_quality: float = 1.0
+    background: bool = False
+
+
+PERFECT_SIGNAL = Signal()
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One answer.
+    """The answer of a model for a picture, a sound or both.
 
     Attributes:
-        species: The label, or None when the answer is *unknown*.
-        score: The probability of the nearest species among the gallery's, 0..1.
-        similarity: Its cosine, -1..1; less, where the gallery does not expect the species.
-        margin: How much nearer it is than the second, in cosine.
-        senses: What was used: ("image",), ("audio",) or ("image", "audio").
-        top: The nearest three species with their probabilities.
-        agreement: "agree" when each sense alone is nearest to one and the same species,
-            "disagree" when not, "single" when there was one sense only.
-        image_quality: Of the picture, 0..1; None when there was none.
-        audio_quality: Of the sound, likewise.
-        margin_over_unknown: By `gallery.margin_over_unknown`; below 0 the answer is *unknown*.
+        species: Label of the nearest species, or None for *unknown*.
+        score: Probability of the nearest species among all of the gallery, 0..1.
+        similarity: Cosine to the nearest species, -1..1, lowered by the gallery's `log_prior`.
+        margin: Similarity of the nearest species less that of the second.
+        senses: Senses used: (IMAGE,), (AUDIO,) or (IMAGE, AUDIO).
+        top: Labels and probabilities of the nearest TOP species.
+        agreement: Whether the two senses agree.
+        image_quality: Quality of the picture, 0..1; None without a picture.
+        audio_quality: Quality of the sound, 0..1; None without a sound.
+        margin_over_unknown: Result of `gallery.margin_over_unknown`; below 0 means *unknown*.
     """
 
     species: str | None
@@ -37,7 +63,7 @@ class Decision:
     margin: float
     senses: tuple[Sense, ...]
     top: tuple[tuple[str, float], ...]
-    agreement: str
+    agreement: Agreement
     image_quality: float | None
     audio_quality: float | None
     margin_over_unknown: float = 0.0
@@ -48,13 +74,11 @@ class Decision:
         return self.species is None
 
 
-def sense_of(image: object | None, audio: object | None) -> Sense:
-    """Name what is there: "image", "audio" or "both"."""
-    return (
-        Sense.BOTH
-        if image is not None and audio is not None
-        else (Sense.IMAGE if image is not None else Sense.AUDIO)
-    )
+def combined_sense(image: object | None, audio: object | None) -> Sense:
+    """Return IMAGE, AUDIO or BOTH, by which of the two is not None."""
+    if image is not None and audio is not None:
+        return Sense.BOTH
+    return Sense.IMAGE if image is not None else Sense.AUDIO
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -68,63 +92,64 @@ def decide(
     gallery: Gallery,
     image: Vector | None,
     audio: Vector | None,
-    image_quality: float = 1.0,
-    audio_quality: float = 1.0,
-    background: bool = False,
+    signal: Signal = PERFECT_SIGNAL,
 ) -> Decision:
-    """Answer for what was seen, heard or both.
+    """Find the nearest species, and decide whether it is near enough.
 
     Args:
         encoder: The model that made the vectors and the gallery.
         gallery: At least one species.
-        image: The image tower's unit vector [128], or None.
-        audio: The audio tower's unit vector [128], or None; not both None.
-        image_quality: Of the picture, 0..1, by `birdfield.signal_quality`; told, not weighed.
-        audio_quality: Of the sound.
-        background: Whether the sound holds no bird by its classes: by sound alone it is *unknown*.
+        image: Unit vector [128] of the image tower, or None.
+        audio: Unit vector [128] of the audio tower, or None; not both None.
+        signal: Qualities of the picture and the sound.
 
     Raises:
         InputError: When the gallery is empty.
     """
     if not gallery.species:
-        raise InputError(
-            'the model knows no species; enrol one: birdfield enrol MODEL "Species name" FILES...'
-        )
-    sense = sense_of(image, audio)
+        raise InputError("the model has no species; enrol one first")
+    sense = combined_sense(image, audio)
     fused = encoder.fuse(image, audio)[None]
-    rows = gallery.similarities(fused, sense)
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
-    if gallery.log_prior is not None:
-        # Bayes: the softmax below is then the posterior, and who is unexpected must come nearer.
-        rows = (rows + temperature * gallery.log_prior).astype(np.float32)
+    rows = _with_prior(gallery.similarities(fused, sense), gallery, temperature)
     similarities = rows[0]
     probabilities = np.exp(log_softmax(similarities / temperature))
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
-    best = int(order[0])
-    similarity = float(similarities[best])
-    surely = float(
-        margin_over_unknown(rows, gallery.background_similarity(fused, sense), gallery, sense)[0]
-    )
-    known = surely >= 0 and not (background and sense == Sense.AUDIO)
+    best, similarity = int(order[0]), float(similarities[order[0]])
+    background = gallery.background_similarity(fused, sense)
+    over_unknown = float(margin_over_unknown(rows, background, gallery, sense)[0])
+    known = over_unknown >= 0 and not (signal.background and sense == Sense.AUDIO)
     return Decision(
-        gallery.labels[best] if known else None,
-        float(probabilities[best]),
-        min(similarity, 1.0),  # to a prototype longer than 1 it may be more
-        similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
-        (Sense.IMAGE, Sense.AUDIO) if sense == Sense.BOTH else (sense,),
-        tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),
-        _agreement(encoder, gallery, image, audio),
-        None if image is None else image_quality,
-        None if audio is None else audio_quality,
-        surely,
+        species=gallery.labels[best] if known else None,
+        score=float(probabilities[best]),
+        similarity=min(similarity, 1.0),  # more than 1 for a prototype that is longer than 1
+        margin=similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
+        senses=(Sense.IMAGE, Sense.AUDIO) if sense == Sense.BOTH else (sense,),
+        top=tuple((gallery.labels[row], float(probabilities[row])) for row in order[:TOP]),
+        agreement=_agreement(encoder, gallery, image, audio),
+        image_quality=None if image is None else signal.image_quality,
+        audio_quality=None if audio is None else signal.audio_quality,
+        margin_over_unknown=over_unknown,
     )
+
+
+def _with_prior(
+    similarities: NDArray[np.float32], gallery: Gallery, temperature: float
+) -> NDArray[np.float32]:
+    """Add the logarithm of the prior, so that the softmax yields Bayes' posterior.
+
+    A species that is not expected must also be nearer to pass its threshold.
+    """
+    if gallery.log_prior is None:
+        return similarities
+    return (similarities + temperature * gallery.log_prior).astype(np.float32)
 
 
 def _agreement(
     encoder: Encoder, gallery: Gallery, image: Vector | None, audio: Vector | None
-) -> str:
+) -> Agreement:
     if image is None or audio is None:
-        return "single"
-    seen = gallery.similarities(encoder.fuse(image, None)[None], Sense.IMAGE).argmax()
-    heard = gallery.similarities(encoder.fuse(None, audio)[None], Sense.AUDIO).argmax()
-    return "agree" if seen == heard else "disagree"
+        return Agreement.SINGLE
+    by_image = gallery.similarities(encoder.fuse(image, None)[None], Sense.IMAGE).argmax()
+    by_audio = gallery.similarities(encoder.fuse(None, audio)[None], Sense.AUDIO).argmax()
+    return Agreement.AGREE if by_image == by_audio else Agreement.DISAGREE

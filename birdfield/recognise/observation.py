@@ -1,16 +1,16 @@
-"""An observation: one decision with its time and sources, and the JSON that users are given."""
+"""Observation: a decision with its time and sources, as JSON, CSV or a line of text."""
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict, TypeVar
 
-from birdfield.model.names import LABELS, Names
-from birdfield.recognise.decide import Decision
+from birdfield.model.names import LABELS_ONLY, Names
+from birdfield.recognise.decide import Agreement, Decision
 
-DECIMALS = 4
+DECIMALS = 4  # of the numbers in JSON and CSV
 COLUMNS = (
     "time",
     "image",
@@ -32,18 +32,60 @@ COLUMNS = (
     "model",
 )
 
+Cell = TypeVar("Cell")
+
+
+class BySense(TypedDict):
+    """Sources, by sense."""
+
+    image: str | None
+    audio: str | None
+
+
+class Qualities(TypedDict):
+    """Signal qualities, by sense."""
+
+    image: float | None
+    audio: float | None
+
+
+class TopSpecies(TypedDict):
+    """One of the nearest species."""
+
+    species: str
+    score: float
+
+
+class ObservationEntry(TypedDict):
+    """JSON form of an observation."""
+
+    time: str
+    file: BySense
+    start_s: float | None
+    end_s: float | None
+    species: str | None
+    score: float
+    similarity: float
+    margin: float
+    unknown: bool
+    senses: list[str]
+    agreement: str
+    quality: Qualities
+    top: list[TopSpecies]
+    model: str
+
 
 @dataclass(frozen=True)
 class Observation:
-    """What was decided, when and from what.
+    """A decision with its time and sources.
 
     Attributes:
-        time: When it was observed, aware, UTC.
-        start_s: Where its window starts, in seconds of the scene; None for single files.
-        end_s: Where its window ends.
-        decision: The answer.
-        image_source: The camera, video or photograph; None when there is none.
-        audio_source: The microphone or recording; None when there is none.
+        time: Time of the observation, aware, UTC.
+        start_s: Start of its window, in seconds of the scene; None for a photograph.
+        end_s: End of its window, likewise.
+        decision: The decision.
+        image_source: The camera, video or photograph; None without a picture.
+        audio_source: The microphone or recording; None without a sound.
     """
 
     time: datetime
@@ -54,8 +96,8 @@ class Observation:
     audio_source: str | None
 
 
-def to_json(observation: Observation, model_id: str) -> dict[str, Any]:
-    """Return the form that `identify` and `watch` write, its numbers rounded to DECIMALS."""
+def to_json(observation: Observation, model_id: str) -> ObservationEntry:
+    """Return the JSON form, with numbers rounded to DECIMALS."""
     decision = observation.decision
     return {
         "time": observation.time.isoformat(),
@@ -80,39 +122,50 @@ def to_json(observation: Observation, model_id: str) -> dict[str, Any]:
     }
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DECIMALS)
+def to_line(observation: Observation, names: Names = LABELS_ONLY) -> str:
+    """Return a line of text, with the species' names."""
+    decision = observation.decision
+    files = " + ".join(filter(None, (observation.image_source, observation.audio_source)))
+    window = (
+        ""
+        if observation.start_s is None
+        else f"  {observation.start_s:.1f}-{observation.end_s:.1f} s"
+    )
+    top = ", ".join(f"{names.full(species)} {score:.2f}" for species, score in decision.top)
+    answer = f"unknown (nearest: {top})" if decision.unknown else top
+    doubt = "; sight and sound disagree" if decision.agreement == Agreement.DISAGREE else ""
+    return f"{files}{window}  [{'+'.join(decision.senses)}]  {answer}{doubt}"
 
 
-def to_line(entry: dict[str, Any], names: Names = LABELS) -> str:
-    """Write such an entry as a line for a person, with species by these names."""
-    files = " + ".join(name for name in entry["file"].values() if name)
-    when = "" if entry["start_s"] is None else f"  {entry['start_s']:.1f}-{entry['end_s']:.1f} s"
-    top = ", ".join(f"{names.full(row['species'])} {row['score']:.2f}" for row in entry["top"])
-    answer = f"unknown (nearest: {top})" if entry["unknown"] else top
-    doubt = "; sight and sound disagree" if entry["agreement"] == "disagree" else ""
-    return f"{files}{when}  [{'+'.join(entry['senses'])}]  {answer}{doubt}"
-
-
-def harmless(value: Any) -> Any:
-    """Keep a spreadsheet from taking text for a formula: a species' name may be anybody's."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
-
-
-def to_csv(entries: Sequence[dict[str, Any]]) -> str:
-    """Write such entries as CSV with the columns COLUMNS."""
+def to_csv(entries: Iterable[ObservationEntry]) -> str:
+    """Return CSV text with the columns COLUMNS."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for entry in entries:
-        tops = {f"top{rank}": row["species"] for rank, row in enumerate(entry["top"], 1)}
-        qualities = {f"{sense}_quality": value for sense, value in entry["quality"].items()}
-        row = {
-            **{name: entry[name] for name in COLUMNS if name in entry},
-            **entry["file"],
-            **qualities,
-            **tops,
-            "senses": "+".join(entry["senses"]),
-        }
-        writer.writerow({name: harmless(value) for name, value in row.items()})
+        row = _csv_row(entry)
+        writer.writerow({name: escape_formula(value) for name, value in row.items()})
     return stream.getvalue()
+
+
+def escape_formula(value: Cell) -> Cell | str:
+    """Return a cell that a spreadsheet shows as text, even for a name that looks like a formula."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
+        return f"'{value}"
+    return value
+
+
+def _csv_row(entry: ObservationEntry) -> dict[str, object]:
+    own = {name: value for name, value in entry.items() if name in COLUMNS}
+    return {
+        **own,
+        **entry["file"],
+        "image_quality": entry["quality"]["image"],
+        "audio_quality": entry["quality"]["audio"],
+        **{f"top{rank}": top["species"] for rank, top in enumerate(entry["top"], 1)},
+        "senses": "+".join(entry["senses"]),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DECIMALS)

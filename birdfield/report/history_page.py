@@ -11,7 +11,7 @@ from birdfield.journal.history import HOURS, History, SpeciesSummary
 from birdfield.journal.history_table import VERBS
 from birdfield.journal.queries import boxes_of
 from birdfield.journal.records import VisitRecord
-from birdfield.model.names import LABELS, Names
+from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.report.folder import PAGE, check_folder
 from birdfield.report.media import picture_uri
 from birdfield.signals.boxes import Box
@@ -58,7 +58,9 @@ def check_history(folder: Path) -> None:
     check_folder(folder, NEEDED, {PAGE})
 
 
-def write_history(folder: Path, journal: Journal, history: History, names: Names = LABELS) -> None:
+def write_history(
+    folder: Path, journal: Journal, history: History, names: Names = LABELS_ONLY
+) -> None:
     """Write the page; replace an older page when the new one is complete.
 
     Raises:
@@ -71,7 +73,7 @@ def write_history(folder: Path, journal: Journal, history: History, names: Names
         (draft / PAGE).write_bytes(page.encode(errors="backslashreplace"))
 
 
-def build_history(journal: Journal, history: History, names: Names = LABELS) -> str:
+def build_history(journal: Journal, history: History, names: Names = LABELS_ONLY) -> str:
     """Return the page, with species by these names; all text from outside is escaped."""
     from birdfield.report.template import render
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from birdfield.capture.latency import Latency
 from birdfield.errors import ConfigError, LocationMissingError
-from birdfield.model.names import Names, named, names_in
+from birdfield.model.names import Names, add_names, names_for
 from birdfield.model.species import Species
 from birdfield.settings.configuration import StationConfig
 from birdfield.settings.quiet_hours import QuietHours, parse_quiet
@@ -104,7 +104,7 @@ class ResolvedSettings:
 
     def _rules(self, species: Sequence[Species]) -> tuple[Rules, list[str]]:
         names_file = self.settings.names.file
-        return rules_of(self.config, named(species, names_file), self.quiet())
+        return rules_of(self.config, add_names(species, names_file), self.quiet())
 
     def names(self, species: Iterable[Species]) -> Names:
         """Return the names under which a model's species are shown.
@@ -112,7 +112,7 @@ class ResolvedSettings:
         Raises:
             BirdfieldError: If the names file cannot be read, or has no name in the language.
         """
-        return names_in(species, self.settings.names.lang, self.settings.names.file)
+        return names_for(species, self.settings.names.lang, self.settings.names.file)
 
     @contextmanager
     def followed(self, species: Sequence[Species]) -> Iterator[LiveRules]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from birdfield.journal.database import Journal
 from birdfield.journal.queries import Selection, visits_of
-from birdfield.model.names import LABELS, Names
+from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision
 from birdfield.view.sound_meter import MeteredMicrophone
@@ -92,7 +92,7 @@ class View:
         model: str,
         microphone: MeteredMicrophone | None,
         journal: Journal | None,
-        names: Names = LABELS,
+        names: Names = LABELS_ONLY,
     ) -> None:
         """Prepare to follow a scene.
 

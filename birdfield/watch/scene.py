@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from birdfield.errors import UsageError
-from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import NO_SAMPLE, hear, see
+from birdfield.recognise.bird_gate import BirdGate
+from birdfield.recognise.decide import Signal, decide
+from birdfield.recognise.embed import NO_SAMPLE, embed_frame, embed_window
 from birdfield.recognise.observation import Observation
 from birdfield.watch.overruns import DROPPED, SOUND_OVERRUN, THROTTLED
 from birdfield.watch.pace import WindowPacer
@@ -128,16 +129,15 @@ class SceneWatcher:
             frame=None if shot is None else shot.frame,
             box=None if shot is None else shot.box,
             waveform=waveform,
-            seen=NO_SAMPLE if shot is None else see(encoder, shot.subject),
+            seen=NO_SAMPLE if shot is None else embed_frame(encoder, shot.subject),
             heard=NO_SAMPLE
             if waveform is None
-            else hear(
+            else embed_window(
                 encoder,
                 waveform,
                 window.start_s,
                 window.end_s,
-                alone=shot is None,
-                birds_only=True,
+                BirdGate.DROP if shot is None else BirdGate.OFF,
             ),
             slept_s=slept_s(),
         )
@@ -148,8 +148,7 @@ class SceneWatcher:
             self._recogniser.gallery_at(window.time),
             window.seen.image,
             window.heard.audio,
-            window.seen.quality,
-            window.heard.quality,
+            Signal(window.seen.quality, window.heard.quality),
         )
         info = self._sources.info
         return Observation(

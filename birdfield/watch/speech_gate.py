@@ -22,9 +22,9 @@ def speech_score(window: Window) -> float:
 
     It is the geometric mean of the two highest patches, because adjacent patches overlap.
     """
-    if window.heard.heard is None:
+    if window.heard.features is None:
         return 0.0
-    classes: NDArray[np.float32] = window.heard.heard.classes
+    classes: NDArray[np.float32] = window.heard.features.class_scores
     highest = np.sort(classes[:, SPEECH_CLASSES].max(axis=1))[-2:]
     return float(np.sqrt(highest[0] * highest[-1]))
 

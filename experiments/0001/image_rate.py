@@ -15,7 +15,7 @@ import numpy as np
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, index_samples
 from birdfield_train.features import extract
@@ -33,7 +33,7 @@ SHARES = (1.0, 0.1)
 def main() -> None:
     """Measure both shares on the same folds."""
     images, out = map(Path, sys.argv[1:3])
-    dataset = replace(scan(images, images, senses=[Sense.IMAGE]), audio=())
+    dataset = replace(scan_dataset(images, images, senses=[Sense.IMAGE]), audio=())
     backbone = get_backbone("vgg16")
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
     features = extract(dataset, backbone, frontend, lambda *_: None)

@@ -19,7 +19,7 @@ from birdfield.evaluate.scores import EvaluationScores, score
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, Indexed, index_samples
 from birdfield_train.factory import build_gallery
@@ -67,7 +67,7 @@ def write_rows(out: Path, rows: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     """Measure every combination."""
     images, audio, out = map(Path, sys.argv[1:4])
-    dataset = scan(images, audio)
+    dataset = scan_dataset(images, audio)
     backbone = get_backbone("vgg16")
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
     features = extract(dataset, backbone, frontend, lambda *_: None)

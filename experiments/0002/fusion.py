@@ -21,7 +21,7 @@ from birdfield.model.encoder import Vectors, unit
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, Indexed, index_samples
 from birdfield_train.features import extract
@@ -66,7 +66,7 @@ def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float]
 def main() -> None:
     """Measure every kind of fusion."""
     images, audio, out = map(Path, sys.argv[1:4])
-    dataset = scan(images, audio)
+    dataset = scan_dataset(images, audio)
     features = extract(
         dataset, get_backbone("vgg16"), open_frontend("yamnet", PACKAGED_YAMNET), lambda *_: None
     )

@@ -15,7 +15,7 @@ import numpy as np
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.sense import Sense
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield.signals.audio import read_audio
 from birdfield.signals.windows import repeat_patches
 from birdfield_train.run_encoder import Run, RunEncoder
@@ -32,8 +32,8 @@ def main() -> None:
     masked = audio_tower(None, YAMNET.dim)
     masked.set_weights(opened.heads.audio.get_weights())
     right: dict[tuple[str, int], list[bool]] = {}
-    for sample in scan(images, audio).audio:
-        frames = encoder.hear(read_audio(sample.path, YAMNET.rate_hz)).frames
+    for sample in scan_dataset(images, audio).audio:
+        frames = encoder.extract_features(read_audio(sample.path, YAMNET.rate_hz)).embeddings
         label = gallery.labels.index(sample.label)
         for length in LENGTHS:
             # Cut from the loudest patch on, as a detector would. The mean over channels stands for

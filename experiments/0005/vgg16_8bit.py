@@ -14,7 +14,7 @@ from birdfield.model.encoder import unit
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, index_samples
 from birdfield_train.features import extract
@@ -30,7 +30,7 @@ def nearest_means(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> n
 def main() -> None:
     """Print both figures and the cosine between the features."""
     weights, images, audio = map(Path, sys.argv[1:4])
-    dataset = scan(images, audio)
+    dataset = scan_dataset(images, audio)
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
     pooled = {}
     for name, given in (("8-bit", None), ("float", weights)):

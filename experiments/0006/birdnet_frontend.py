@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from birdfield.model.audio_specs import BIRDNET
 from birdfield.model.birdnet import find_birdnet, read_birdnet
 from birdfield.model.encoder import DIM, pool, unit
-from birdfield.model.tflite import PlainModel
-from birdfield.recognise.dataset import assign_folds, fold_of, scan
+from birdfield.model.tflite import SingleInputModel
+from birdfield.recognise.dataset import scan_dataset
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.audio import read_audio
 from birdfield.signals.windows import cut_patches, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
@@ -67,11 +68,11 @@ def top1(
 def main() -> None:
     """Embed once, then measure each choice."""
     images, audio, out = map(Path, sys.argv[1:4])
-    dataset = scan(images, audio)
+    dataset = scan_dataset(images, audio)
     folds = fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, SEED))
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio], np.int64)
     path = find_birdnet()
-    model = PlainModel(path, threads=2, content=read_birdnet(path))
+    model = SingleInputModel(path, threads=2, content=read_birdnet(path))
     frames = [
         np.concatenate(
             [

@@ -17,7 +17,8 @@ import numpy as np
 from birdfield.model.audio_specs import BIRDNET
 from birdfield.model.birdnet import BirdNet
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import assign_folds, fold_of, scan
+from birdfield.recognise.dataset import scan_dataset
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.audio import Waveform, read_audio
 from birdfield.signals.windows import AudioSpec
 
@@ -81,7 +82,7 @@ def cut_by(rule: Starts) -> Callable[[Waveform, AudioSpec], np.ndarray]:
 
 def main(data: str, out: str) -> None:
     """Measure every rule."""
-    dataset = scan(Path(data) / "images", Path(data) / "audio")
+    dataset = scan_dataset(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     folds = [
         fold_of(

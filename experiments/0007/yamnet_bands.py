@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
+from birdfield.recognise.dataset import Dataset, scan_dataset
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.audio import read_audio
 from birdfield.signals.windows import cut_patches
 
@@ -91,7 +92,7 @@ def top1(dataset: Dataset, frames: list[Array], standardised: bool) -> Iterator[
 def main() -> None:
     """Embed once, then measure each choice."""
     data = Path(sys.argv[1])
-    dataset = scan(data / "images", data / "audio")
+    dataset = scan_dataset(data / "images", data / "audio")
     model = InnerLayers()
     read = [model(read_audio(sample.path, YAMNET.rate_hz)) for sample in dataset.audio]
     both = "embedding and layer 5"

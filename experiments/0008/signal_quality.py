@@ -27,9 +27,8 @@ from birdfield.model.encoder import DIM, Encoder, Vector, unit
 from birdfield.model.gallery import Gallery
 from birdfield.model.sense import Sense
 from birdfield.model.tflite import TfliteModel
-from birdfield.recognise.dataset import Sample, scan
-from birdfield.recognise.embed import EmbeddedSample, embed_sound, see
-from birdfield.recognise.identify import pool_parts
+from birdfield.recognise.dataset import Sample, scan_dataset
+from birdfield.recognise.embed import EmbeddedSample, embed_frame, embed_recording, pool_samples
 from birdfield.signals.audio import read_audio
 from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import read_image
@@ -64,7 +63,7 @@ def photographs(encoder: Encoder, samples: tuple[Sample, ...]) -> Iterator[Tried
         for place, damage in enumerate(DAMAGES):
             damaged = damage_image(frame, damage, np.random.default_rng((SEED, row, place)))
             if frame_fault(damaged, 0.0) is None:
-                yield Tried(sample.label, damage, see(encoder, damaged))
+                yield Tried(sample.label, damage, embed_frame(encoder, damaged))
 
 
 def recordings(encoder: Encoder, samples: tuple[Sample, ...], noises: Noises) -> Iterator[Tried]:
@@ -88,7 +87,9 @@ def recordings(encoder: Encoder, samples: tuple[Sample, ...], noises: Noises) ->
         for condition, sound in sounds:
             try:
                 yield Tried(
-                    sample.label, condition, pool_parts(embed_sound(encoder, [sound], "recording"))
+                    sample.label,
+                    condition,
+                    pool_samples(embed_recording(encoder, [sound], "recording")),
                 )
             except InputError:
                 continue
@@ -108,9 +109,11 @@ def fuse(
         presence = weights / weights.max() if weights.any() else presence
     zero = np.zeros(DIM, np.float32)
     fused = fusion(
-        image=(zero if image is None else image)[None],
-        audio=(zero if audio is None else audio)[None],
-        presence=presence,
+        {
+            "image": (zero if image is None else image)[None],
+            "audio": (zero if audio is None else audio)[None],
+            "presence": presence,
+        }
     )
     return unit(fused["embedding"][0])
 
@@ -235,7 +238,7 @@ def main() -> None:
     bundle = load_bundle(model)
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
     fusion = TfliteModel(model / "fusion.tflite", 1)
-    dataset = scan(data / "images", data / Sense.AUDIO)
+    dataset = scan_dataset(data / "images", data / Sense.AUDIO)
     images = list(photographs(encoder, dataset.images))
     audio = list(recordings(encoder, dataset.audio, find_noises(noise_dir)))
     shared = sorted({tried.label for tried in images} & {tried.label for tried in audio})

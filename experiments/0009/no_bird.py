@@ -21,7 +21,7 @@ from birdfield.model.encoder import Vectors
 from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.sense import Sense
 from birdfield.recognise import bird_gate
-from birdfield.recognise.dataset import scan, scan_flat
+from birdfield.recognise.dataset import scan_dataset, scan_flat
 from birdfield.signals.audio import Waveform, read_audio, read_blocks
 from birdfield.signals.noise import mix_noise
 from birdfield.signals.usability import window_fault
@@ -42,10 +42,10 @@ def listen(encoder: RunEncoder, waveforms: Iterator[Waveform]) -> Rows:
     for waveform in waveforms:
         if window_fault(waveform):
             continue
-        heard = encoder.hear(waveform)
-        fused.append(encoder.fuse(None, encoder.audio_vector(heard.frames)))
-        birds.append(heard.classes[:, bird_gate.BIRDS].max())
-        voices.append(heard.classes[:, bird_gate.VOICES].max())
+        heard = encoder.extract_features(waveform)
+        fused.append(encoder.fuse(None, encoder.audio_vector(heard.embeddings)))
+        birds.append(heard.class_scores[:, bird_gate.BIRD_CLASSES].max())
+        voices.append(heard.class_scores[:, bird_gate.VOICE_CLASSES].max())
     return np.stack(fused), np.array(birds), np.array(voices)
 
 
@@ -74,7 +74,7 @@ def answers(gallery: Gallery, rows: Rows, gate: tuple[float, float]) -> NDArray[
     similarities = gallery.similarities(fused, Sense.AUDIO)
     background_similarities = gallery.background_similarity(fused, Sense.AUDIO)
     known = margin_over_unknown(similarities, background_similarities, gallery, Sense.AUDIO) >= 0
-    heard = bird >= np.where(voice >= bird_gate.LOUD, gate[1], gate[0])
+    heard = bird >= np.where(voice >= bird_gate.LOUD_VOICE_SCORE, gate[1], gate[0])
     return np.where(known & heard, similarities.argmax(axis=1), -1)
 
 
@@ -94,7 +94,7 @@ def main() -> None:
         for half in (paths[::2], paths[1::2])
     )
     hour = listen(encoder, an_hour(paths[1::2], encoder))
-    samples = scan(birds, birds, senses=["audio"]).audio
+    samples = scan_dataset(birds, birds, senses=[Sense.AUDIO]).audio
     found = [
         (gallery.labels.index(sample.label), listen(encoder, cut(sample.path, encoder)))
         for sample in samples
@@ -129,7 +129,8 @@ def main() -> None:
                     int((answers(used, rows, gate) >= 0).sum()) for rows in (tuned, counted, hour)
                 ]
                 said = answers(used, known, gate)
-                heard = known[1] >= np.where(known[2] >= bird_gate.LOUD, gate[1], gate[0])
+                voiced = known[2] >= bird_gate.LOUD_VOICE_SCORE
+                heard = known[1] >= np.where(voiced, gate[1], gate[0])
                 row = [
                     name,
                     *gate,

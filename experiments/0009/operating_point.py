@@ -27,9 +27,9 @@ from birdfield.model.encoder import Encoder
 from birdfield.model.gallery import Gallery
 from birdfield.model.open_model import open_model
 from birdfield.model.sense import Sense
-from birdfield.recognise.dataset import scan, scan_flat
+from birdfield.recognise.dataset import scan_dataset, scan_flat
 from birdfield.recognise.decide import Decision, decide
-from birdfield.recognise.embed import EmbeddedSample, hear
+from birdfield.recognise.embed import EmbeddedSample, embed_window
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import Waveform, read_audio, read_blocks
 from birdfield.signals.noise import mix_noise
@@ -64,9 +64,9 @@ def listen(encoder: Encoder, gallery: Gallery, pieces: Iterable[Piece]) -> list[
     answers = []
     for waveform, kinds in pieces:
         if not window_fault(waveform):
-            part = hear(encoder, waveform, 0.0, 1.0)
+            part = embed_window(encoder, waveform, 0.0, 1.0)
             decision = None if part.background else decide(encoder, gallery, None, part.audio)
-            answers.append(Answer(kinds, replace(part, heard=None), decision))
+            answers.append(Answer(kinds, replace(part, features=None), decision))
     return answers
 
 
@@ -156,7 +156,7 @@ def main() -> None:
             hours[name] = listen(encoder, gallery, garden(paths, made, encoder, seed))
     heard = {
         sample: listen(encoder, gallery, cut([sample.path], encoder))
-        for sample in scan(birds, birds, senses=["audio"]).audio
+        for sample in scan_dataset(birds, birds, senses=[Sense.AUDIO]).audio
     }
     total = sum(map(len, heard.values()))
     rows = []

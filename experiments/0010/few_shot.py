@@ -36,7 +36,7 @@ from birdfield.model.prototypes import (
 )
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 
 PHOTOGRAPHS = (1, 3, 5)
 RECORDINGS = (0, 1, 2)
@@ -175,7 +175,7 @@ WAYS: Mapping[str, Way] = {
 
 def embed(encoder: Encoder, gallery: Gallery, folders: list[Path]) -> Files:
     """Embed every file of the four folders."""
-    old, new = scan(folders[0], folders[1]), scan(folders[2], folders[3])
+    old, new = scan_dataset(folders[0], folders[1]), scan_dataset(folders[2], folders[3])
     strange = set(old.labels) - set(gallery.labels) or set(new.labels) & set(gallery.labels)
     if strange:
         raise SystemExit(

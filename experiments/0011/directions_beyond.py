@@ -17,8 +17,9 @@ import numpy as np
 
 from birdfield.errors import InputError
 from birdfield.model.encoder import DIM, unit
-from birdfield.recognise.dataset import assign_folds, fold_of, scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield.recognise.embed import read_photograph
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.image import preprocess
 from birdfield_train import projection
 from birdfield_train.backbones import get_backbone
@@ -35,7 +36,7 @@ def pooled(folder: Path) -> Pooled:
     backbone = get_backbone("efficientnet-lite0")
     base = backbone.build()
     model = keras.Model(base.input, keras.layers.Concatenate()(pool_features(base.output)))
-    dataset = scan(folder, folder.parent / "audio")
+    dataset = scan_dataset(folder, folder.parent / "audio")
     pictures, samples = [], []
     for sample in dataset.images:
         try:

@@ -16,8 +16,8 @@ import numpy as np
 from birdfield.evaluate.metrics import bootstrap_ci95
 from birdfield.model.bundle import load_bundle
 from birdfield.model.sense import Sense
-from birdfield.recognise.dataset import scan, scan_flat
-from birdfield.recognise.embed import read_photograph, see
+from birdfield.recognise.dataset import scan_dataset, scan_flat
+from birdfield.recognise.embed import embed_frame, read_photograph
 
 SHARES = (1.0, 0.3, 0.1, 0.05)
 SIZE_PX = (960, 1280)
@@ -50,7 +50,7 @@ def main(model: str, images: str, scenes: str, out: str) -> None:
     encoder, gallery = bundle.encoder(2), bundle.factory_gallery()
     photographs = [
         (read_photograph(sample.path), gallery.labels.index(sample.label))
-        for sample in scan(Path(images), Path(images), senses=["image"]).images
+        for sample in scan_dataset(Path(images), Path(images), senses=[Sense.IMAGE]).images
     ]
     backgrounds = [
         read_photograph(sample.path) for sample in scan_flat(Path(scenes), Sense.IMAGE)[0]
@@ -63,7 +63,7 @@ def main(model: str, images: str, scenes: str, out: str) -> None:
             right = []
             for photograph, label in photographs:
                 scene = backgrounds[int(rng.integers(len(backgrounds)))]
-                vector = see(encoder, place(photograph, scene, share, rng)).image
+                vector = embed_frame(encoder, place(photograph, scene, share, rng)).image
                 assert vector is not None
                 fused = encoder.fuse(vector, None)[None]
                 right.append(int(gallery.similarities(fused, Sense.IMAGE)[0].argmax()) == label)

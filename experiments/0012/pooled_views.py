@@ -17,7 +17,7 @@ from birdfield.model.encoder import unit
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, index_samples
 from birdfield_train.features import extract
@@ -36,7 +36,7 @@ def main() -> None:
     """Measure each number of views on the same fine-tuned stages."""
     images, audio, tails, out = map(Path, sys.argv[1:5])
     tails.mkdir(parents=True, exist_ok=True)
-    dataset = scan(images, audio)
+    dataset = scan_dataset(images, audio)
     backbone = get_backbone("efficientnet-lite0")
     features = extract(dataset, backbone, open_frontend("yamnet", PACKAGED_YAMNET), lambda *_: None)
     samples = index_samples(features, dataset.species, SEED)

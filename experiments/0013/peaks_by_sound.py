@@ -16,7 +16,8 @@ import numpy as np
 from birdfield.model.encoder import DIM, unit
 from birdfield.model.open_frontend import open_frontend
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import assign_folds, fold_of, scan
+from birdfield.recognise.dataset import scan_dataset
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.audio import read_audio
 from birdfield.signals.windows import repeat_patches, window_starts
 from birdfield_train.projection import discriminant
@@ -80,7 +81,7 @@ def discriminant_of(shrinkage: float) -> Fit:
 
 def main(data: str, frontend: str, out: str | None = None) -> None:
     """Measure every combination."""
-    dataset = scan(Path(data) / "images", Path(data) / "audio")
+    dataset = scan_dataset(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     model = open_frontend(frontend, PACKAGED_YAMNET)
     dim = model.spec.dim - model.spec.class_dim  # without the class projection of record 0019

@@ -32,7 +32,7 @@ from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import Dataset, scan, scan_flat
+from birdfield.recognise.dataset import Dataset, scan_dataset, scan_flat
 from birdfield.recognise.embed import read_photograph
 from birdfield.signals.image import preprocess
 from birdfield_train import batches
@@ -452,7 +452,7 @@ def summarise(path: Path) -> None:
 def main(data: str, out: str, *seeds: str) -> None:
     """Measure every variant in every fold."""
     root, path = Path(data), Path(out)
-    dataset = scan(root / "train" / "images", root / "train" / "audio")
+    dataset = scan_dataset(root / "train" / "images", root / "train" / "audio")
     if not path.exists():
         path.write_text(
             ",".join(

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from birdfield.model.audio_specs import EMBEDDING, YAMNET
 from birdfield.model.encoder import DIM, unit
 from birdfield.model.log_mel import log_mel
-from birdfield.model.tflite import PlainModel
+from birdfield.model.tflite import SingleInputModel
 from birdfield.model.yamnet import CLASSES
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
 from birdfield.recognise.bird_gate import is_background
-from birdfield.recognise.dataset import Dataset, assign_folds, fold_of, scan
+from birdfield.recognise.dataset import Dataset, scan_dataset
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.audio import read_audio
 from birdfield.signals.windows import cut_patches, repeat_patches, window_starts
 from birdfield_train.projection import discriminant
@@ -127,7 +128,7 @@ def spectrograms_of(waveform: Array) -> list[Array]:
     return [log_mel(np.ascontiguousarray(patch)) for patch in cut_patches(waveform, YAMNET)]
 
 
-def run(model: PlainModel, frames: Array) -> Array:
+def run(model: SingleInputModel, frames: Array) -> Array:
     """Return embedding, bands and scores, [5641], for any order of the outputs."""
     found = {values.shape[-1]: values[0] for values in model.outputs(frames[None, ..., None])}
     return np.concatenate([found[EMBEDDING], found[4096], found[CLASSES]])
@@ -167,7 +168,7 @@ def windows_of(rows: Array) -> Array:
     return np.concatenate([cut.mean(axis=1), cut.max(axis=1)], axis=1)
 
 
-def times_ms(models: list[PlainModel], frames: Array) -> list[float]:
+def times_ms(models: list[SingleInputModel], frames: Array) -> list[float]:
     """Return the median times, measured in interleaved rounds."""
     times: list[list[float]] = [[] for _ in models]
     for number in range(ROUNDS + 10):
@@ -181,7 +182,7 @@ def times_ms(models: list[PlainModel], frames: Array) -> list[float]:
 
 def main(data: Path, out: Path) -> None:
     """Measure each variant and write a row for each kind of sound."""
-    dataset = scan(data / "images", data / "audio")
+    dataset = scan_dataset(data / "images", data / "audio")
     rng = np.random.default_rng(0)
     spectrograms = [
         spectrograms_of(read_audio(sample.path, YAMNET.rate_hz)[:MOST]) for sample in dataset.audio
@@ -208,7 +209,7 @@ def main(data: Path, out: Path) -> None:
         "static int8, activations of 16 bits": static(content, ranges, wide=True),
         "int8 kernels": PACKAGED_YAMNET_INT8.read_bytes(),
     }
-    models = {name: PlainModel(Path(name), 1, file) for name, file in files.items()}
+    models = {name: SingleInputModel(Path(name), 1, file) for name, file in files.items()}
     medians = times_ms(list(models.values()), ranges[0])
     exact = [np.stack([run(models["float"], frames) for frames in own]) for own in spectrograms]
     fitted = [windows_of(rows) for rows in exact]

@@ -18,7 +18,8 @@ from birdfield.model.frontend import Frontend
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import assign_folds, fold_of, scan, scan_flat
+from birdfield.recognise.dataset import scan_dataset, scan_flat
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.audio import read_audio
 from birdfield.signals.noise import mix_noise
 from birdfield.signals.windows import repeat_patches, window_starts
@@ -77,7 +78,7 @@ def top1(
 
 def main(data: str, noise_dir: str, out: str) -> None:
     """Measure every number of versions."""
-    dataset = scan(Path(data) / "images", Path(data) / "audio")
+    dataset = scan_dataset(Path(data) / "images", Path(data) / "audio")
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     waveforms = [read_audio(sample.path, YAMNET.rate_hz) for sample in dataset.audio]

@@ -33,14 +33,12 @@ def main() -> None:
     if len(sys.argv) > 7:
         garden_module.RIM_PX = int(sys.argv[7])
     bundle = load_bundle(model)
-    encoder, image = bundle.encoder(1), bundle.manifest["image"]
+    encoder = bundle.encoder(1)
     results: dict[float, list[tuple[list[Found], Any]]] = {margin: [] for margin in MARGINS}
     for number, garden in enumerate(draw_script(find_files(folders, HALF), VISITS, SEED)):
         scene = Scene(garden, encoder.audio_spec.rate_hz, np.random.default_rng((SEED, number)))
         for margin, found in results.items():
-            cutting = replace(
-                bundle, manifest={**bundle.manifest, "image": {**image, "crop_margin": margin}}
-            )
+            cutting = replace(bundle, manifest=replace(bundle.manifest, crop_margin=margin))
             found.append(
                 (
                     watch_garden(scene, ("image",), encoder, cutting),

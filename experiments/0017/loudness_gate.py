@@ -89,7 +89,7 @@ def main() -> None:
                 scene = hush.copy()
                 scene[-len(bird) :] += bird[: len(scene)]
                 for window, through in passed(LoudnessGate(RATE_HZ), scene, HUSH_S):
-                    if not is_background(yamnet.hear(window).classes):
+                    if not is_background(yamnet.extract_features(window).class_scores):
                         heard, held = heard + 1, held + (not through)
             rows.append([kind, f"{level} dB", "windows with a bird held back", heard, held])
     with out.open("w", newline="") as stream:

@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from birdfield.model.audio_specs import YAMNET
-from birdfield.model.frontend import Heard
+from birdfield.model.frontend import SoundFeatures
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.embed import EmbeddedSample
@@ -90,7 +90,7 @@ def windows(scene: Waveform, yamnet: Yamnet) -> Iterator[Row]:
     start_s = 0.0
     while start_s + YAMNET.window_s <= SCENE_S:
         first = round(start_s * RATE_HZ)
-        classes = yamnet.hear(scene[first : first + YAMNET.window]).classes
+        classes = yamnet.extract_features(scene[first : first + YAMNET.window]).class_scores
         yield start_s, start_s + YAMNET.window_s, classes
         start_s += WINDOW_STEP_S
 
@@ -108,9 +108,11 @@ def let_through(rows: list[Row], threshold: float, alone: bool) -> list[tuple[fl
     passed: list[tuple[Window, bool]] = []
     for start_s, end_s, classes in rows:
         scores = np.repeat(classes, 2, axis=0) if alone else classes
-        heard = Heard(NO_FRAMES, scores.copy)
+        heard = SoundFeatures(NO_FRAMES, scores.copy)
         passed += gate.push(
-            Window(datetime.now(UTC), start_s, end_s, heard=EmbeddedSample(None, None, heard=heard))
+            Window(
+                datetime.now(UTC), start_s, end_s, heard=EmbeddedSample(None, None, features=heard)
+            )
         )
     passed += gate.flush()
     # A clip begins in the window before, when that may be kept.

@@ -87,7 +87,7 @@ def watch_all(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Watched]:
                             window,
                             frame=None,
                             waveform=None,
-                            heard=replace(window.heard, heard=None),
+                            heard=replace(window.heard, features=None),
                         )
                         for window in watch.windows()
                     ],

@@ -17,9 +17,10 @@ import numpy as np
 from birdfield.model.audio_specs import BIRDNET, EMBEDDING
 from birdfield.model.birdnet import BIAS_TENSOR, KERNEL_TENSOR, BirdNet, find_birdnet, random_signs
 from birdfield.model.encoder import unit
-from birdfield.model.tflite import PlainModel
+from birdfield.model.tflite import SingleInputModel
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import assign_folds, fold_of, scan
+from birdfield.recognise.dataset import scan_dataset
+from birdfield.recognise.folds import assign_folds, fold_of
 from birdfield.signals.audio import read_audio
 from birdfield_train.heads import AUDIO_PEAK_WEIGHT, weighted_discriminant
 from birdfield_train.projection import mean_directions
@@ -116,7 +117,7 @@ FITS: dict[str, Fit] = {
 
 def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarray]]:
     """Yield the windows of each kind of class score, with each fit."""
-    model = PlainModel(find_birdnet())
+    model = SingleInputModel(find_birdnet())
     kernel, bias = model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR)
     signs = random_signs(len(kernel))
     for kind, read in KINDS.items():
@@ -129,7 +130,7 @@ def variants(embeddings: list[Rows]) -> Iterator[tuple[str, str, Rows, np.ndarra
 
 def main(data: str, out: str) -> None:
     """Measure every variant."""
-    dataset = scan(Path(data) / "images", Path(data) / "audio")
+    dataset = scan_dataset(Path(data) / "images", Path(data) / "audio")
     labels = np.array([dataset.labels.index(sample.label) for sample in dataset.audio])
     folds = [
         fold_of(dataset.audio, assign_folds([*dataset.images, *dataset.audio], FOLDS, seed))

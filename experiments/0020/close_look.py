@@ -18,8 +18,8 @@ from birdfield.evaluate.metrics import auroc
 from birdfield.model.bundle import load_bundle
 from birdfield.model.gallery import margin_over_unknown
 from birdfield.model.sense import Sense
-from birdfield.recognise.close_look import parts_of
-from birdfield.recognise.dataset import scan, scan_flat
+from birdfield.recognise.close_look import crops_of
+from birdfield.recognise.dataset import scan_dataset, scan_flat
 from birdfield.recognise.embed import read_photograph
 from birdfield.signals.image import Frame
 
@@ -37,7 +37,7 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
 
     def look(image: Frame) -> tuple[np.ndarray, np.ndarray]:
         fused = np.stack(
-            [encoder.fuse(encoder.image_vector(part), None) for part in parts_of(image)]
+            [encoder.fuse(encoder.image_vector(part), None) for part in crops_of(image)]
         )
         similarities = gallery.similarities(fused, Sense.IMAGE)
         return similarities.argmax(axis=1), margin_over_unknown(
@@ -46,7 +46,7 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
 
     photographs = [
         (read_photograph(sample.path), gallery.labels.index(sample.label))
-        for sample in scan(Path(images), Path(images), senses=["image"]).images
+        for sample in scan_dataset(Path(images), Path(images), senses=[Sense.IMAGE]).images
     ]
     backgrounds = [
         read_photograph(sample.path) for sample in scan_flat(Path(scenes), Sense.IMAGE)[0]
@@ -67,7 +67,7 @@ def main(model: str, images: str, scenes: str, unknown: str, out: str) -> None:
     background = [look(image) for image in backgrounds]
     unknown_species = [
         look(read_photograph(sample.path))
-        for sample in scan(Path(unknown), Path(unknown), senses=["image"]).images
+        for sample in scan_dataset(Path(unknown), Path(unknown), senses=[Sense.IMAGE]).images
     ]
 
     with Path(out).open("w", newline="") as stream:

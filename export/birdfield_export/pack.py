@@ -8,8 +8,9 @@ from typing import Any
 
 from birdfield import __version__, atomic
 from birdfield.errors import UsageError
-from birdfield.model.bundle import FILES, FORMAT, MANIFEST, YAMNET_FILE, load_bundle, model_id
+from birdfield.model.bundle import FILES, MANIFEST, YAMNET_FILE, load_bundle, model_id
 from birdfield.model.encoder import DIM
+from birdfield.model.manifest import FORMAT
 from birdfield.paths import BUNDLE_SUFFIX, PACKAGED_YAMNET_SHA256, file_sha256
 from birdfield_export.calibrate import kept_data, tower_inputs
 from birdfield_export.convert import PRECISIONS, TOWERS, build_tower, convert

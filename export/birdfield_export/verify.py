@@ -108,7 +108,7 @@ def _tflite_vectors(model: TfliteModel, inputs: Inputs) -> NDArray[np.float32]:
     return unit(
         np.concatenate(
             [
-                model(**{name: values[row] for name, values in inputs.items()})["embedding"]
+                model({name: values[row] for name, values in inputs.items()})["embedding"]
                 for row in range(count)
             ]
         )

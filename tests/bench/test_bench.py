@@ -2,11 +2,12 @@ import importlib.util
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import factory
+from fakes import factory, manifest_entries
 from typer.testing import CliRunner
 
 from birdfield.bench import timing, watching
@@ -14,8 +15,10 @@ from birdfield.bench.stages import Loop
 from birdfield.bench.timing import Stage, Timing, gallery_curve, interleave, ratios
 from birdfield.commands.app import app
 from birdfield.errors import InputError
-from birdfield.model.audio_specs import BIRDNET, YAMNET
-from birdfield.model.bundle import Bundle
+from birdfield.model.audio_specs import BIRDNET, SPECS, YAMNET
+from birdfield.model.bundle import FILES, Bundle
+from birdfield.model.json_fields import JsonFields
+from birdfield.model.manifest import Tower, parse_manifest
 from birdfield.paths import MAX_THREADS
 
 STAGES = (
@@ -77,11 +80,13 @@ def test_medians_and_95th_percentiles_are_told() -> None:
 def timed(
     base: str, precision: str, image_ms: float, audio_ms: float, frontend: str = "yamnet"
 ) -> tuple[Bundle, dict[str, Timing]]:
-    manifest = {
-        "image": {"backbone": base},
-        "towers": {"image": {"precision": precision}},
-        "frontend": {"name": frontend},
-    }
+    entries = manifest_entries(dict.fromkeys(FILES, ""))
+    manifest = replace(
+        parse_manifest(JsonFields(entries)),
+        image_backbone=base,
+        towers={"image": Tower(precision, 1.0, 1.0, 5)},
+        audio=SPECS[frontend],
+    )
     return Bundle(Path(), manifest), {
         "image_tower": Timing([image_ms]),
         "audio_3s": Timing([audio_ms]),

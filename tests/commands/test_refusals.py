@@ -37,13 +37,13 @@ TABLE = [
     (
         "watch --model GONE --camera none --microphone none",
         1,
-        "GONE: no such model; expected a folder NAME.birdfield made by birdfield export",
+        "GONE: no such model; expected a folder NAME.birdfield, an exported model",
     ),
     (
         "watch --model FOLDER --camera none --microphone none",
         1,
         "FOLDER/manifest.json: cannot be read (No such file or directory); "
-        "expected a bundle made by",
+        "expected an exported model",
     ),
     (
         "watch --model DAMAGED --camera none --microphone none",

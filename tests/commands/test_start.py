@@ -29,8 +29,9 @@ IDENTIFY = {
     "": "arrays atomic capture recognise redaction signals",
     "capture": "latency",
     "commands": "log_format species_names",
-    "model": "audio_specs birdnet bundle encoder frontend gallery log_mel names open_frontend "
-    "open_model prototypes species store streaming tflite yamnet",
+    "model": "audio_specs birdnet bundle calibration encoder frontend gallery json_fields log_mel "
+    "manifest merged_gallery names open_frontend open_model prototypes species store store_file "
+    "streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify observation",
     "settings": "configuration place schema toml_lines values",
     "signals": "audio image signal_quality usability windows",

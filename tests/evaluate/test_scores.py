@@ -18,7 +18,7 @@ from birdfield.evaluate.pairs import (
 from birdfield.evaluate.scores import concatenate, late_fusion, score
 from birdfield.evaluate.summary import summarise
 from birdfield.evaluate.table import to_table
-from birdfield.model.gallery import Calibration
+from birdfield.model.calibration import Calibration
 
 SENSE_KEYS = {"top1", "top1_ci95", "n", "recall_at_1", "map_at_r", "accepted", "ece", "reliability"}
 

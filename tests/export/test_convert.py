@@ -3,6 +3,7 @@ import shutil
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,8 @@ def converted(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Kinds:
 
 
 def operators(path: Path) -> list[str]:
-    return [entry["op_name"] for entry in TfliteModel(path)._interpreter._get_ops_details()]
+    interpreter: Any = TfliteModel(path)._interpreter
+    return [entry["op_name"] for entry in interpreter._get_ops_details()]
 
 
 def assert_built_in(path: Path) -> None:
@@ -95,7 +97,7 @@ def test_a_tower_at_each_precision_runs_on_built_in_operators(
     inputs = tower_inputs(run, tower)
     assert model.inputs == {name: values.shape[1:] for name, values in inputs.items()}
     for row in (0, -1):
-        embedding = model(**{name: values[row] for name, values in inputs.items()})["embedding"]
+        embedding = model({name: values[row] for name, values in inputs.items()})["embedding"]
         assert embedding.shape == (1, 128) and np.isfinite(embedding).all()
         assert np.abs(embedding).max() > 0
 
@@ -118,7 +120,7 @@ def test_coarser_weights_take_less_room(converted: Kinds) -> None:
 
 
 def test_int8_convolutions_have_whole_number_inputs(converted: Kinds) -> None:
-    interpreter = TfliteModel(converted["image", "int8"])._interpreter
+    interpreter: Any = TfliteModel(converted["image", "int8"])._interpreter
     details = {entry["index"]: entry["dtype"] for entry in interpreter.get_tensor_details()}
     convolutions = [
         entry for entry in interpreter._get_ops_details() if entry["op_name"] == "CONV_2D"
@@ -294,10 +296,10 @@ def test_a_forced_export_replaces_the_bundle_with_a_whole_one(run: Run, tmp_path
     out.mkdir()
     (out / "old").touch()
     assert export(run.folder, out, "float", force=True, licence="of another") == out
-    assert load_bundle(out).manifest["data_licence"] == "of another"
+    assert load_bundle(out).manifest.data_licence == "of another"
     assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST}
     bundle = load_bundle(out)
-    assert bundle.manifest["image"]["order"] == "RGB" and bundle.image_spec.scale == 2
+    assert bundle.image_spec.order == "RGB" and bundle.image_spec.scale == 2
     encoder = bundle.encoder()
     rows = run.gallery().vectors
     expected = run.heads.fusion_weights()

@@ -21,7 +21,7 @@ from birdfield.model.birdnet import (
     read_birdnet,
 )
 from birdfield.model.open_frontend import open_frontend
-from birdfield.model.tflite import PlainModel, interpreter_class
+from birdfield.model.tflite import SingleInputModel, interpreter_class
 from birdfield.model.yamnet import CLASSES, Yamnet
 from birdfield.paths import PACKAGED_YAMNET, file_sha256
 from birdfield_train.toy_aviary import sing
@@ -166,13 +166,17 @@ def test_an_embedding_is_a_copy_that_the_next_one_does_not_change(birdnet: BirdN
 def test_yamnets_classes_are_scored_only_when_asked_for(birdnet: BirdNet) -> None:
     """6 s have 12 patches of YAMNet: 1 + ceil((96 000 - 15 600) / 7 680). Class 494 is Silence."""
     lazy = BirdNet(Path("no yamnet"))
-    heard = lazy.hear(song(6.0))
-    np.testing.assert_allclose(heard.frames, birdnet.embed(song(6.0)), atol=1e-4)
+    heard = lazy.extract_features(song(6.0))
+    np.testing.assert_allclose(heard.embeddings, birdnet.embed(song(6.0)), atol=1e-4)
     with pytest.raises(InputError, match="no yamnet"):
-        _ = heard.classes
-    classes = birdnet.hear(song(6.0)).classes
+        _ = heard.class_scores
+    classes = birdnet.extract_features(song(6.0)).class_scores
     assert classes.shape == (12, CLASSES)
-    expected = Yamnet(PACKAGED_YAMNET).hear(sing(0, np.random.default_rng(4), 6.0)).classes
+    expected = (
+        Yamnet(PACKAGED_YAMNET)
+        .extract_features(sing(0, np.random.default_rng(4), 6.0))
+        .class_scores
+    )
     assert classes.mean(axis=0).argmax() == expected.mean(axis=0).argmax() != 494
 
 
@@ -188,9 +192,9 @@ def test_the_installed_model_is_the_known_one_and_only_its_output_is_changed() -
     before = path.read_bytes()
     assert len(after) == len(before)
     assert sum(one != two for one, two in zip(before, after, strict=True)) == 1
-    assert PlainModel(path)(np.zeros((1, BIRDNET.patch), np.float32)).shape == (1, 6522)
+    assert SingleInputModel(path)(np.zeros((1, BIRDNET.patch), np.float32)).shape == (1, 6522)
 
 
 def test_what_is_no_model_ends_in_one_error() -> None:
     with pytest.raises(InputError, match="birdnet: this TFLite runtime cannot load it"):
-        PlainModel(Path("birdnet"), content=b"no model")
+        SingleInputModel(Path("birdnet"), content=b"no model")

@@ -14,10 +14,10 @@ from birdfield.model.bundle import (
     MANIFEST,
     TOWERS,
     YAMNET_FILE,
-    Bundle,
     load_bundle,
     model_id,
 )
+from birdfield.model.json_fields import JsonFields
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 
 
@@ -39,10 +39,11 @@ def test_an_exported_bundle_keeps_its_contract(exported_bundle: Path) -> None:
     bundle = load_bundle(exported_bundle)
     assert sorted(path.name for path in exported_bundle.iterdir()) == sorted([MANIFEST, *FILES])
     assert len(bundle.factory_gallery().labels) == 6
-    assert bundle.manifest["towers"].keys() == {"image", "audio", "fusion"}
-    assert all(tower["min_cosine"] >= 0.98 for tower in bundle.manifest["towers"].values())
-    assert bundle.manifest["minimum_runtime"].keys() == {"ai-edge-litert", "tflite-runtime"}
-    assert len(bundle.manifest["licences"]) == 2
+    assert bundle.manifest.towers.keys() == {"image", "audio", "fusion"}
+    assert all(tower.min_cosine >= 0.98 for tower in bundle.manifest.towers.values())
+    runtimes = JsonFields(bundle.manifest.document).text_by_name("minimum_runtime")
+    assert runtimes.keys() == {"ai-edge-litert", "tflite-runtime"}
+    assert len(bundle.manifest.licences) == 2
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -198,8 +199,8 @@ def test_a_package_with_another_yamnet_is_told(
     monkeypatch.setattr(bundle_module, "PACKAGED_YAMNET_SHA256", "0" * 64)
     with pytest.raises(
         InputError,
-        match=f"by the YAMNet {PACKAGED_YAMNET_SHA256[:12]}..., this "
-        "birdfield carries 000000000000...; install the ",
+        match=f"needs the YAMNet {PACKAGED_YAMNET_SHA256[:12]}..., but this "
+        "birdfield has 000000000000...; install the ",
     ):
         load_bundle(folder)
 
@@ -249,8 +250,8 @@ def test_a_bundle_from_before_the_evidence_of_classes_is_refused_in_one_sentence
     write_manifest(folder, {**entries, "audio": {**entries["audio"], "dim": 1024}})
     with pytest.raises(
         InputError,
-        match="^this model hears 0 numbers of birdnet's classes, this "
-        "birdfield 256; train it again$",
+        match="manifest.json: the model expects 0 numbers of class projection from birdnet, but "
+        "this birdfield computes 256; train and export the model again$",
     ):
         load_bundle(folder)
 
@@ -262,8 +263,14 @@ def test_a_bundle_from_before_the_evidence_of_classes_is_refused_in_one_sentence
             {"name": "perch", "sha256": "0"},
             "the frontend 'perch', expected one of yamnet, birdnet; ",
         ),
-        ({"name": "birdnet", "sha256": "0" * 64}, "its birdnet is 000000000000...; expected "),
-        ({"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256}, "256 numbers of yamnet's classes"),
+        (
+            {"name": "birdnet", "sha256": "0" * 64},
+            "SHA-256 of birdnet is 000000000000..., expected ",
+        ),
+        (
+            {"name": "yamnet", "sha256": PACKAGED_YAMNET_SHA256},
+            "256 numbers of class projection",
+        ),
     ],
 )
 def test_another_frontend_is_refused(folder: Path, frontend: dict[str, str], words: str) -> None:
@@ -291,6 +298,8 @@ def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:
 
 @pytest.mark.parametrize(("image", "margin"), [({"crop_margin": 1.35}, 1.35), ({}, 1.0)])
 def test_what_moves_is_cut_out_as_the_model_learnt_to_see_it(
-    image: dict[str, float], margin: float
+    folder: Path, image: dict[str, float], margin: float
 ) -> None:
-    assert Bundle(Path("x"), {"image": image}).crop_margin == margin
+    entries = manifest_of(folder)
+    write_manifest(folder, {**entries, "image": {**entries["image"], **image}})
+    assert load_bundle(folder).crop_margin == margin

@@ -31,8 +31,8 @@ def noise(length: int, seed: int = 0) -> np.ndarray:
     [(1, 1), (YAMNET.patch, 1), (YAMNET.patch + 1, 2), (YAMNET.patch + 4 * YAMNET.hop, 5)],
 )
 def test_each_patch_has_an_embedding_and_scores(yamnet: Yamnet, length: int, count: int) -> None:
-    heard = yamnet.hear(noise(length))
-    embeddings, scores = heard.frames, heard.classes
+    heard = yamnet.extract_features(noise(length))
+    embeddings, scores = heard.embeddings, heard.class_scores
     assert embeddings.shape == (count, YAMNET.dim) and scores.shape == (count, CLASSES)
     assert embeddings.dtype == scores.dtype == np.float32
     assert scores.min() >= 0 and scores.max() <= 1
@@ -58,15 +58,17 @@ def test_a_patch_alone_embeds_as_within_the_recording(yamnet: Yamnet) -> None:
     ids=["silence", "offset", "noise", "clipped", "denormal"],
 )
 def test_no_sound_gives_numbers_that_are_not_finite(yamnet: Yamnet, waveform: np.ndarray) -> None:
-    heard = yamnet.hear(waveform)
-    assert np.isfinite(heard.frames).all() and np.isfinite(heard.classes).all()
+    heard = yamnet.extract_features(waveform)
+    assert np.isfinite(heard.embeddings).all() and np.isfinite(heard.class_scores).all()
 
 
 def test_silence_and_a_tone_are_told_apart_by_their_class(yamnet: Yamnet) -> None:
     """YAMNet's class 494 is Silence."""
-    silent = yamnet.hear(np.zeros(YAMNET.patch, np.float32)).classes
+    silent = yamnet.extract_features(np.zeros(YAMNET.patch, np.float32)).class_scores
     seconds = np.arange(YAMNET.patch) / YAMNET.rate_hz
-    beep = yamnet.hear((0.5 * np.sin(2 * np.pi * 1000 * seconds)).astype(np.float32)).classes
+    beep = yamnet.extract_features(
+        (0.5 * np.sin(2 * np.pi * 1000 * seconds)).astype(np.float32)
+    ).class_scores
     assert silent[0].argmax() == 494
     assert beep[0].argmax() != 494
 

@@ -7,13 +7,8 @@ import pytest
 from fakes import CALIBRATION, at, factory
 
 from birdfield.errors import InputError
-from birdfield.model.gallery import (
-    Calibration,
-    Gallery,
-    load_gallery,
-    margin_over_unknown,
-    parse_species,
-)
+from birdfield.model.calibration import Calibration
+from birdfield.model.gallery import Gallery, load_gallery, margin_over_unknown, parse_species
 from birdfield.model.sense import Sense
 from birdfield.model.species import Species
 

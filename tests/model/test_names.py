@@ -11,9 +11,9 @@ from recorder_scene import start_recorder, window
 
 from birdfield.errors import InputError, UsageError
 from birdfield.model.bundle import Bundle
-from birdfield.model.names import LABELS, Names, merged, names_in, sort_key
+from birdfield.model.names import LABELS_ONLY, Names, merge_names, names_for, sort_key
 from birdfield.model.species import Species
-from birdfield.recognise.observation import harmless
+from birdfield.recognise.observation import escape_formula
 from birdfield.settings.configuration import config_home
 
 NAMES = (
@@ -32,32 +32,34 @@ def names(tmp_path: Path) -> Path:
 
 def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
     own = [Species("Jay", None, {"fr": "Geai"}), Species("Dodo")]
-    german = Names(merged(own, names), "de")
+    german = Names(merge_names(own, names), "de")
     assert german.full("Jay") == "Eichelhäher (Garrulus glandarius)"
     assert german.full("Robin") == "Ærobin" and german.full("Dodo") == "Dodo"
     assert german.full("Hoopoe", "Upupa epops") == "Hoopoe (Upupa epops)"
-    assert Names(merged(own, names), "FR").common("Jay") == "Geai"
-    assert Names(merged(own, names), "pt-br").common("Jay") == "Gaio"
-    assert Names(merged(own, names), "de-CH").common("Wren") == "Zaunkönig"
-    assert Names(merged(own, names), "ja").localise({"species": "Wren"}) == {
+    assert Names(merge_names(own, names), "FR").common("Jay") == "Geai"
+    assert Names(merge_names(own, names), "pt-br").common("Jay") == "Gaio"
+    assert Names(merge_names(own, names), "de-CH").common("Wren") == "Zaunkönig"
+    assert Names(merge_names(own, names), "ja").localise({"species": "Wren"}) == {
         "species": "Wren",
         "name": "ミソサザイ",
         "scientific": "Troglodytes troglodytes",
     }
-    assert LABELS.full("Jay") == "Jay" and LABELS.localise({"species": "Jay"}) == {"species": "Jay"}
+    assert LABELS_ONLY.full("Jay") == "Jay" and LABELS_ONLY.localise({"species": "Jay"}) == {
+        "species": "Jay"
+    }
 
 
 def test_a_language_that_nobody_speaks_is_refused(names: Path) -> None:
     with pytest.raises(UsageError, match="in the language 'xx'; expected one of de, ja, pt-BR"):
-        Names(merged((), names), "xx")
+        Names(merge_names((), names), "xx")
     with pytest.raises(UsageError, match="expected one of a names CSV: --names FILE"):
         Names((), "de")
 
 
 def test_a_names_file_is_read_without_a_language_too(tmp_path: Path) -> None:
-    assert names_in((), None, None) is LABELS
+    assert names_for((), None, None) is LABELS_ONLY
     with pytest.raises(InputError, match="missing.csv: cannot be read"):
-        names_in((), None, tmp_path / "missing.csv")
+        names_for((), None, tmp_path / "missing.csv")
     assert_refused(run("visits", tmp_path, "--names", tmp_path / "missing.csv"), 1, "missing.csv")
 
 
@@ -134,4 +136,4 @@ def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:
     ],
 )
 def test_no_name_is_a_formula(value: object, written: object) -> None:
-    assert harmless(value) == written
+    assert escape_formula(value) == written

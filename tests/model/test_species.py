@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from birdfield.errors import InputError
-from birdfield.model.names import merged
+from birdfield.model.names import merge_names
 from birdfield.model.species import MAX_NAME, Species, clean_name, read_names
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 
 NAMES = """label,scientific,lang,name
 Eurasian_Jay,Garrulus glandarius,de,Eichelhäher
@@ -38,9 +38,9 @@ def test_a_name_has_one_form(given: str, cleaned: str) -> None:
         ("", "has 0 characters; expected 1 to 200"),
         (" _ ", "has 0 characters"),
         ("x" * 201, "has 201 characters"),
-        ("Jay\0", "holds a control character"),
-        ("Jay\x1b[31m", "holds a control character"),
-        ("Jay\udc80", "holds a control character"),
+        ("Jay\0", "has a control character"),
+        ("Jay\x1b[31m", "has a control character"),
+        ("Jay\udc80", "has a control character"),
     ],
 )
 def test_what_is_no_name_is_refused(given: str, words: str) -> None:
@@ -75,7 +75,7 @@ def test_a_names_file_gathers_the_languages_of_a_species(tmp_path: Path) -> None
         ),
         (
             b"label,scientific,lang,name\nJay,,de,x\0\n",
-            "names.csv, line 2: species name .* holds a control character",
+            "names.csv, line 2: species name .* has a control character",
         ),
         (b"label,scientific,lang,name\n\xff\xfe,,,\n", "not a UTF-8 CSV file"),
         (b"label,scientific,lang,name\n" + b"x" * 200_000 + b",,,\n", "not a UTF-8 CSV file"),
@@ -103,11 +103,14 @@ def test_a_names_file_need_not_spell_labels_as_folders_do(tmp_path: Path) -> Non
         encoding="utf-8",
     )
     jay = Species("Eurasian Jay", "Garrulus glandarius", {"de": "Häher", "fr": "Geai"})
-    assert merged([Species("Eurasian Jay")], path) == [jay, Species("Owl", None, {"de": "Eule"})]
+    assert merge_names([Species("Eurasian Jay")], path) == [
+        jay,
+        Species("Owl", None, {"de": "Eule"}),
+    ]
     for sense in ("images", "audio"):
         (tmp_path / sense / "Eurasian_Jay").mkdir(parents=True)
     (tmp_path / "images/Eurasian_Jay/a.jpg").touch()
-    assert scan(tmp_path / "images", tmp_path / "audio", read_names(path)).species == (jay,)
+    assert scan_dataset(tmp_path / "images", tmp_path / "audio", read_names(path)).species == (jay,)
 
 
 def test_a_missing_names_file_is_named(tmp_path: Path) -> None:

@@ -13,18 +13,11 @@ from fakes import BluePitch, at, factory, make_bundle
 
 from birdfield.errors import InputError
 from birdfield.model.bundle import Bundle
+from birdfield.model.merged_gallery import merged_gallery
 from birdfield.model.sense import Sense
 from birdfield.model.species import Species
-from birdfield.model.store import (
-    Enrolled,
-    Store,
-    edit_store,
-    load_store,
-    merged_gallery,
-    parse_store,
-    stale_stores,
-    store_path,
-)
+from birdfield.model.store import Enrolled, Store, parse_store
+from birdfield.model.store_file import edit_store, load_store, stale_stores, store_path
 from birdfield.recognise.decide import decide
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -38,13 +31,15 @@ from dataclasses import replace
 from fakes import at
 from birdfield.model.bundle import load_bundle
 from birdfield.model.species import Species
-from birdfield.model.store import Enrolled, edit_store
+from birdfield.model.store import Enrolled
+from birdfield.model.store_file import edit_store
 bundle, name, count = load_bundle(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 for index in range(count):
     label = f"{name} {index}"
-    with edit_store(bundle) as held:
+    with edit_store(bundle) as editor:
         entry = Enrolled(Species(label), (label,), ("image",), at(index)[None])
-        held[0] = replace(held[0], enrolled={**held[0].enrolled, label: entry})
+        store = editor.store
+        editor.store = replace(store, enrolled={**store.enrolled, label: entry})
 """
 
 
@@ -68,8 +63,8 @@ def store_of(bundle: Bundle, *entries: Enrolled) -> Store:
 
 
 def put(bundle: Bundle, store: Store) -> None:
-    with edit_store(bundle) as held:
-        held[0] = store
+    with edit_store(bundle) as editor:
+        editor.store = store
 
 
 def test_without_a_store_nothing_is_changed(bundle: Bundle) -> None:
@@ -155,13 +150,13 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
         bundle,
         store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200)), enrolled("wren", (Sense.IMAGE, 9))),
     )
-    upgraded = replace(bundle, manifest={**bundle.manifest, "model": "0" * 16})
+    upgraded = replace(bundle, manifest=replace(bundle.manifest, model="0" * 16))
     own = merged_gallery(upgraded, Store(upgraded.model_id), BluePitch().fuse)
     old = store_path(bundle)
     (old.parent.parent / "starter-1").mkdir()
     (old.parent.parent / "starter-1/species.store").write_text("no store")
     (sentence,) = stale_stores(upgraded, own)
-    assert sentence.startswith(f"{old}: the starter that this package had before was taught Owl, ")
+    assert sentence.startswith(f"{old}: Owl was enrolled with the starter of an earlier package")
     put(upgraded, Store(upgraded.model_id, {"owl": enrolled("owl", (Sense.IMAGE, 8))}))
     now = merged_gallery(upgraded, load_store(upgraded), BluePitch().fuse)
     assert stale_stores(upgraded, now) == []
@@ -199,8 +194,8 @@ def test_a_store_of_another_model_is_refused_with_both_ids(tmp_path: Path, bundl
 def test_an_edit_that_fails_changes_nothing(bundle: Bundle) -> None:
     put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     before = store_path(bundle).read_bytes()
-    with pytest.raises(KeyboardInterrupt), edit_store(bundle) as held:
-        held[0] = Store(bundle.model_id)
+    with pytest.raises(KeyboardInterrupt), edit_store(bundle) as editor:
+        editor.store = Store(bundle.model_id)
         raise KeyboardInterrupt
     assert store_path(bundle).read_bytes() == before
 
@@ -391,5 +386,5 @@ def test_what_is_in_the_way_of_a_store_ends_in_one_error(bundle: Bundle, obstacl
         path.parent.touch()
     else:
         path.mkdir(parents=True)
-    with pytest.raises(InputError, match="species.store: cannot be "), edit_store(bundle) as held:
-        held[0] = Store(bundle.model_id, removed=frozenset({"Jay"}))
+    with pytest.raises(InputError, match="species.store: cannot be "), edit_store(bundle) as editor:
+        editor.store = Store(bundle.model_id, removed=frozenset({"Jay"}))

@@ -8,7 +8,7 @@ from birdfield.errors import InputError
 from birdfield.model.audio_specs import BIRDNET, EMBEDDING, YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.log_mel import MEL, LogMelYamnet, log_mel
-from birdfield.model.streaming import Stream
+from birdfield.model.streaming import StreamingEmbedder
 from birdfield.model.tflite import interpreter_class
 from birdfield.model.yamnet import WaveformYamnet, Yamnet
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_INT8
@@ -27,7 +27,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.seen: list[int] = []
-        self.stream = Stream(SPEC, self.embed)
+        self.stream = StreamingEmbedder(SPEC, self.embed)
 
     def embed(self, cut: np.ndarray) -> np.ndarray:
         self.seen.append(len(cut))
@@ -84,9 +84,12 @@ def test_windows_one_after_another_embed_as_each_by_itself(name: str) -> None:
     streaming = Yamnet(PACKAGED_YAMNET)
     for start in range(0, 3 * STEP, STEP):
         window = sound[start : start + YAMNET.window]
-        heard, alone = streaming.hear(window), Yamnet(PACKAGED_YAMNET).hear(window)
-        assert np.array_equal(heard.frames, alone.frames)
-        assert np.array_equal(heard.classes, alone.classes)
+        heard, alone = (
+            streaming.extract_features(window),
+            Yamnet(PACKAGED_YAMNET).extract_features(window),
+        )
+        assert np.array_equal(heard.embeddings, alone.embeddings)
+        assert np.array_equal(heard.class_scores, alone.class_scores)
 
 
 @pytest.mark.parametrize("name", sounds())
@@ -112,9 +115,9 @@ def test_the_log_mel_of_a_hop_is_made_once(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("birdfield.model.log_mel.log_mel", counted)
     yamnet, sound = Yamnet(PACKAGED_YAMNET), sounds()["noise"]
-    yamnet.hear(sound[: YAMNET.window])
+    yamnet.extract_features(sound[: YAMNET.window])
     assert sum(made) == 528
-    yamnet.hear(sound[STEP : STEP + YAMNET.window])
+    yamnet.extract_features(sound[STEP : STEP + YAMNET.window])
     assert sum(made) == 528 + 240
 
 

@@ -4,29 +4,38 @@ import numpy as np
 import pytest
 from fakes import BluePitch, at, factory, tone
 
-from birdfield.model.frontend import Heard
+from birdfield.model.frontend import SoundFeatures
 from birdfield.model.yamnet import CLASSES
-from birdfield.recognise.bird_gate import BIRDS, CLEAR, LOUD, QUIET, VOICES, is_background
-from birdfield.recognise.decide import decide
-from birdfield.recognise.embed import EmbeddedSample, embed_file
-from birdfield.recognise.identify import identify_file, pool_parts
+from birdfield.recognise.bird_gate import (
+    BIRD_CLASSES,
+    LOUD_VOICE_SCORE,
+    MIN_BIRD_SCORE,
+    MIN_BIRD_SCORE_BESIDE_VOICE,
+    VOICE_CLASSES,
+    is_background,
+)
+from birdfield.recognise.decide import Signal, decide
+from birdfield.recognise.embed import EmbeddedSample, embed_file, pool_samples
+from birdfield.recognise.identify import identify_file
+
+BACKGROUND = Signal(background=True)
 
 
 def scores(bird: float, voice: float = 0.0) -> np.ndarray:
     """Make two patches: a bird in one, a voice in the other."""
     classes = np.zeros((2, CLASSES), np.float32)
-    classes[0, BIRDS[-1]], classes[1, VOICES[-1]] = bird, voice
+    classes[0, BIRD_CLASSES[-1]], classes[1, VOICE_CLASSES[-1]] = bird, voice
     return classes
 
 
 @pytest.mark.parametrize(
     ("bird", "voice", "background"),
     [
-        (QUIET - 0.01, 0, True),
-        (QUIET + 0.01, 0, False),
-        (QUIET + 0.01, LOUD - 0.01, False),
-        (QUIET + 0.01, LOUD + 0.01, True),
-        (CLEAR + 0.01, 1, False),
+        (MIN_BIRD_SCORE - 0.01, 0, True),
+        (MIN_BIRD_SCORE + 0.01, 0, False),
+        (MIN_BIRD_SCORE + 0.01, LOUD_VOICE_SCORE - 0.01, False),
+        (MIN_BIRD_SCORE + 0.01, LOUD_VOICE_SCORE + 0.01, True),
+        (MIN_BIRD_SCORE_BESIDE_VOICE + 0.01, 1, False),
     ],
 )
 def test_a_bird_must_be_heard_and_more_so_beside_a_voice(
@@ -37,20 +46,20 @@ def test_a_bird_must_be_heard_and_more_so_beside_a_voice(
 
 def test_the_classes_are_yamnets() -> None:
     """No class is in both lists, and no index beyond the scores."""
-    assert not {*BIRDS} & {*VOICES} and max(*BIRDS, *VOICES) < CLASSES
+    assert not {*BIRD_CLASSES} & {*VOICE_CLASSES} and max(*BIRD_CLASSES, *VOICE_CLASSES) < CLASSES
 
 
 def test_sound_without_a_bird_is_unknown_unless_something_is_seen() -> None:
-    assert decide(BluePitch(), factory(), None, at(0), background=True).unknown
+    assert decide(BluePitch(), factory(), None, at(0), BACKGROUND).unknown
     assert decide(BluePitch(), factory(), None, at(0)).species == "Jay"
-    assert decide(BluePitch(), factory(), at(0), at(0), background=True).species == "Jay"
+    assert decide(BluePitch(), factory(), at(0), at(0), BACKGROUND).species == "Jay"
 
 
 class Silence(BluePitch):
     """Hears no bird in anything."""
 
-    def hear(self, waveform: np.ndarray) -> Heard:
-        return Heard(super().hear(waveform).frames, lambda: scores(0))
+    def extract_features(self, waveform: np.ndarray) -> SoundFeatures:
+        return SoundFeatures(super().extract_features(waveform).embeddings, lambda: scores(0))
 
 
 def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
@@ -68,4 +77,4 @@ def test_a_pool_is_background_where_all_windows_are() -> None:
         EmbeddedSample(None, at(0), 0, 5, background=True),
         EmbeddedSample(None, at(0), 5, 10),
     )
-    assert pool_parts([mute, mute]).background and not pool_parts([mute, song]).background
+    assert pool_samples([mute, mute]).background and not pool_samples([mute, song]).background

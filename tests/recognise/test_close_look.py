@@ -6,7 +6,7 @@ import pytest
 from fakes import BluePitch, at, factory
 
 from birdfield.model.encoder import Vector
-from birdfield.recognise.close_look import CloseLook, parts_of
+from birdfield.recognise.close_look import CloseLookEncoder, crops_of
 from birdfield.recognise.decide import decide
 from birdfield.signals.image import Frame
 
@@ -33,14 +33,14 @@ class Counting(BluePitch):
 def test_a_small_bird_is_found_wherever_it_is(top: int, left: int) -> None:
     image, gallery = scene(60, top, left), factory()
     assert decide(BluePitch(), gallery, BluePitch().image_vector(image), None).unknown
-    seen = CloseLook(BluePitch(), gallery).image_vector(image)
+    seen = CloseLookEncoder(BluePitch(), gallery).image_vector(image)
     assert decide(BluePitch(), gallery, seen, None).species == "Robin"
 
 
 def test_a_picture_that_is_known_as_a_whole_is_not_looked_at_in_parts() -> None:
     """Its mean is 69 degrees, a Robin's; a corner is a Jay's to a hair."""
     encoder, image = Counting(), scene(0, 0, 0, around=82)
-    vector = CloseLook(encoder, factory()).image_vector(image)
+    vector = CloseLookEncoder(encoder, factory()).image_vector(image)
     assert encoder.pictures == 1 and np.array_equal(vector, BluePitch().image_vector(image))
 
 
@@ -48,7 +48,7 @@ def test_a_picture_that_is_known_as_a_whole_is_not_looked_at_in_parts() -> None:
 def test_a_part_has_to_be_surer_than_a_whole(degrees: int, taken: bool) -> None:
     """The Wren is at 120 degrees, known from a cosine of 0.5: at 168 it is 0.669, at 172 0.616."""
     image = scene(degrees, 60, 60)
-    seen = CloseLook(BluePitch(), factory()).image_vector(image)
+    seen = CloseLookEncoder(BluePitch(), factory()).image_vector(image)
     assert np.allclose(seen, at(degrees) if taken else BluePitch().image_vector(image), atol=1e-3)
 
 
@@ -63,7 +63,7 @@ def test_without_any_species_there_is_nothing_to_look_for() -> None:
         thresholds=known.thresholds[:0],
     )
     encoder = Counting()
-    CloseLook(encoder, nobody).image_vector(scene(60, 0, 0))
+    CloseLookEncoder(encoder, nobody).image_vector(scene(60, 0, 0))
     assert encoder.pictures == 1
 
 
@@ -71,7 +71,7 @@ def test_without_any_species_there_is_nothing_to_look_for() -> None:
 def test_the_parts_are_the_whole_and_cover_it_again_and_again(shape: tuple[int, int]) -> None:
     number = np.arange(shape[0] * shape[1], dtype="<u4").reshape(shape)
     image = number.view(np.uint8).reshape(*shape, 4)[..., :3]  # each pixel its own colour
-    whole, *parts = parts_of(image)
+    whole, *parts = crops_of(image)
     assert np.array_equal(whole, image) and len(parts) == 14
     assert {part.shape[:2] for part in parts} == {
         tuple(max(int(share * side), 1) for side in shape) for share in (0.62, 0.4)

@@ -8,15 +8,8 @@ import pytest
 from birdfield.errors import InputError
 from birdfield.model.sense import Sense
 from birdfield.model.species import Species
-from birdfield.recognise.dataset import (
-    STAYS,
-    Sample,
-    assign_folds,
-    fold_of,
-    recording_of,
-    scan,
-    scan_flat,
-)
+from birdfield.recognise.dataset import Sample, recording_of, scan_dataset, scan_flat
+from birdfield.recognise.folds import NEVER_TESTED, assign_folds, fold_of
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -41,7 +34,7 @@ def test_a_species_may_be_seen_or_heard_or_both(tmp_path: Path) -> None:
         "Grey_Wren/e.jpeg",
     )
     touch(tmp_path / Sense.AUDIO, "Jay/a.wav", "Owl/a.flac", "Owl/b.ogg", "Owl/c.mp3", "Owl/d.aiff")
-    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
+    found = scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert found.labels == ("Grey Wren", "Jay", "Owl") and not found.misnamed
     assert [sample.path.name for sample in found.samples(Sense.IMAGE)] == [
         "c.webp",
@@ -57,7 +50,7 @@ def test_a_folder_in_either_unicode_form_is_one_species(tmp_path: Path) -> None:
     """macOS writes ä as a and a diaeresis (NFD), Linux as one character (NFC)."""
     touch(tmp_path / "images", f"{unicodedata.normalize('NFD', 'Waldkäuzchen')}/a.png")
     touch(tmp_path / Sense.AUDIO, f"{unicodedata.normalize('NFC', 'Waldkäuzchen')}/a.wav")
-    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
+    found = scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert found.labels == ("Waldkäuzchen",) and len(found.images) == len(found.audio) == 1
 
 
@@ -73,7 +66,7 @@ def test_what_does_not_belong_is_listed_and_what_is_hidden_is_not(tmp_path: Path
         ".git/a.png",
     )
     touch(tmp_path / Sense.AUDIO, "Jay/a.png")
-    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
+    found = scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert [sample.path.name for sample in found.images] == ["a.png"] and not found.audio
     assert sorted(str(path.relative_to(tmp_path)) for path in found.misnamed) == [
         "audio/Jay/a.png",
@@ -87,23 +80,23 @@ def test_names_fill_in_what_a_folder_does_not_say(tmp_path: Path) -> None:
     touch(tmp_path / "images", "Jay/a.png", "Wren/a.png")
     (tmp_path / Sense.AUDIO).mkdir()
     jay = Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"})
-    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO, {"jay": jay})
+    found = scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO, {"jay": jay})
     assert found.species == (jay, Species("Wren"))
 
 
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        ("images", "images: no such folder; expected one folder a species in it"),
+        ("images", "images: no such folder; expected a folder with one for each species"),
         (Sense.AUDIO, "audio: no such folder"),
-        ("neither", "no species in .*images or .*audio; expected a folder a species"),
+        ("neither", "no species in .*images or .*audio; expected a folder for each species"),
     ],
 )
 def test_folders_without_a_species_are_refused(tmp_path: Path, missing: str, words: str) -> None:
     for name in {"images", Sense.AUDIO} - {missing}:
         (tmp_path / name).mkdir()
     with pytest.raises(InputError, match=words):
-        scan(tmp_path / "images", tmp_path / Sense.AUDIO)
+        scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +128,7 @@ def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
         "Wren/song.wav",
     )
     touch(tmp_path / "images", "Jay/song.png")
-    found = scan(tmp_path / "images", tmp_path / Sense.AUDIO)
+    found = scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert [sample.recording for sample in (*found.audio, *found.images)] == [
         "audio:call.wav",
         "song",
@@ -169,8 +162,8 @@ def test_a_lone_recording_is_never_tested() -> None:
         *samples("Jay", Sense.IMAGE, "a.png", "b.png"),
     ]
     folds = assign_folds(both, 5, seed=0)
-    assert folds["Jay", "one"] == STAYS
-    assert STAYS not in fold_of(both[2:], folds) and len(set(fold_of(both[2:], folds))) == 2
+    assert folds["Jay", "one"] == NEVER_TESTED
+    assert NEVER_TESTED not in fold_of(both[2:], folds) and len(set(fold_of(both[2:], folds))) == 2
 
 
 def test_a_recording_with_a_picture_of_it_is_dealt_once() -> None:
@@ -211,9 +204,9 @@ def test_a_flat_folder_holds_kinds(tmp_path: Path) -> None:
     [
         (
             Sense.IMAGE,
-            r"flat: holds no photographs; expected <kind>__<n>.webp or the like, without",
+            r"flat: no photographs; expected names such as <kind>__<n>.webp, without",
         ),
-        (Sense.AUDIO, r"flat: holds no recordings; expected <kind>__<n>.wav or the like, without"),
+        (Sense.AUDIO, r"flat: no recordings; expected names such as <kind>__<n>.wav, without"),
     ],
 )
 def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: Sense, words: str) -> None:
@@ -238,4 +231,4 @@ def test_a_folder_that_may_not_be_read_is_named(
     listed = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", guarded)
     with pytest.raises(InputError, match=r"lost\+found: cannot be read \(Permission denied\)"):
-        scan(tmp_path / "images", tmp_path / Sense.AUDIO, senses=[Sense.IMAGE])
+        scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO, senses=[Sense.IMAGE])

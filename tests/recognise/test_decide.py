@@ -7,7 +7,7 @@ from fakes import BluePitch, at, factory
 from birdfield.errors import InputError
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
-from birdfield.recognise.decide import decide, log_softmax, sense_of
+from birdfield.recognise.decide import combined_sense, decide, log_softmax
 
 
 def first(count: int) -> Gallery:
@@ -52,7 +52,7 @@ def test_both_senses_are_joined_before_they_are_compared() -> None:
 def test_an_answer_names_the_senses_that_it_used(
     image: np.ndarray | None, audio: np.ndarray | None, sense: str, senses: tuple[str, ...]
 ) -> None:
-    assert sense_of(image, audio) == sense
+    assert combined_sense(image, audio) == sense
     assert decide(BluePitch(), factory(), image, audio).senses == senses
 
 
@@ -133,7 +133,7 @@ def test_a_gallery_without_species_is_refused() -> None:
         np.zeros((0, 3), np.float32),
         factory().calibration,
     )
-    with pytest.raises(InputError, match="the model knows no species; enrol one: birdfield enrol"):
+    with pytest.raises(InputError, match="the model has no species; enrol one first"):
         decide(BluePitch(), empty, at(0), None)
 
 

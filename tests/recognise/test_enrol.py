@@ -9,11 +9,13 @@ from birdfield.commands.describe import enrolment_lines, species_rows
 from birdfield.errors import InputError
 from birdfield.model.bundle import Bundle
 from birdfield.model.gallery import Gallery
+from birdfield.model.merged_gallery import merged_gallery
 from birdfield.model.sense import Sense
 from birdfield.model.species import Species
-from birdfield.model.store import load_store, merged_gallery, store_path
+from birdfield.model.store_file import load_store, store_path
 from birdfield.recognise.decide import decide
 from birdfield.recognise.enrol import (
+    EnrolmentWarning,
     FileReport,
     current_labels,
     enrol,
@@ -255,7 +257,7 @@ def test_a_factory_species_with_own_samples_is_removed_whole(
 
 
 def test_a_species_that_is_not_there_is_named_with_those_that_are(bundle: Bundle) -> None:
-    words = "no species 'Dodo'; the model knows 3: Jay, Robin, Wren"
+    words = "no species 'Dodo'; the model has 3: Jay, Robin, Wren"
     with pytest.raises(InputError, match=words):
         remove_species(bundle, "Dodo")
     with pytest.raises(InputError, match=words):
@@ -265,8 +267,8 @@ def test_a_species_that_is_not_there_is_named_with_those_that_are(bundle: Bundle
 def test_a_person_is_told_of_each_file_and_of_what_was_done() -> None:
     reports = [
         FileReport(Path("a.png"), Sense.IMAGE, None, None, None, None),
-        FileReport(Path("b.png"), Sense.IMAGE, 0.5, "Wren", 0.91, "look-alike"),
-        FileReport(Path("c.png"), Sense.IMAGE, 0.5, None, None, "repeat"),
+        FileReport(Path("b.png"), Sense.IMAGE, 0.5, "Wren", 0.91, EnrolmentWarning.LOOK_ALIKE),
+        FileReport(Path("c.png"), Sense.IMAGE, 0.5, None, None, EnrolmentWarning.REPEAT),
     ]
     assert enrolment_lines(reports, "Owl", dry_run=False) == [
         "a.png: the only one of its kind",

@@ -14,9 +14,9 @@ from fakes import HZ_PER_DEGREE, BluePitch, at, factory, picture, tone
 from birdfield.commands.console import show
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import YAMNET
-from birdfield.model.names import LABELS
-from birdfield.recognise.embed import embed_file, sense_of_file
-from birdfield.recognise.identify import identify_file, identify_pair, list_files, pool_parts
+from birdfield.model.names import LABELS_ONLY
+from birdfield.recognise.embed import embed_file, pool_samples, sense_from_suffix
+from birdfield.recognise.identify import identify_file, identify_pair, list_files
 from birdfield.recognise.observation import COLUMNS, Observation, to_csv, to_json, to_line
 
 STRIDE_S = YAMNET.stride / YAMNET.rate_hz  # 4.8 s
@@ -80,9 +80,9 @@ def test_a_pair_has_one_answer_by_both_senses(tmp_path: Path) -> None:
 
 def test_a_pair_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
     image, audio = picture(tmp_path / "a.png", 60), tone(tmp_path / "a.wav", 60)
-    with pytest.raises(InputError, match="a.wav: --image takes a photograph; expected one of .bmp"):
+    with pytest.raises(InputError, match="a.wav: not a photograph; expected one of .bmp"):
         identify_pair(BluePitch(), factory(), audio, image)
-    with pytest.raises(InputError, match="a.png: --audio takes a recording; expected one of .aif"):
+    with pytest.raises(InputError, match="a.png: not a recording; expected one of .aif"):
         identify_pair(BluePitch(), factory(), image, image)
 
 
@@ -159,7 +159,7 @@ def test_folders_are_searched_in_the_order_of_their_paths(tmp_path: Path) -> Non
     [
         ("missing.png", "missing.png: no such file or folder"),
         ("empty", "empty: no photograph or recording in this folder"),
-        ("notes.txt", "neither a photograph nor a recording by its ending; expected one of .aif"),
+        ("notes.txt", "neither a photograph nor a recording; expected one of .aif"),
     ],
 )
 def test_what_cannot_be_identified_is_named(tmp_path: Path, name: str, words: str) -> None:
@@ -174,19 +174,19 @@ def test_what_cannot_be_identified_is_named(tmp_path: Path, name: str, words: st
     [("a.JPG", "image"), ("a.webp", "image"), ("a.Flac", "audio"), ("a.aif", "audio")],
 )
 def test_a_file_is_seen_or_heard_by_its_ending(name: str, sense: str) -> None:
-    assert sense_of_file(Path(name)) == sense
+    assert sense_from_suffix(Path(name)) == sense
 
 
 def test_pooling_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="nothing to pool; expected at least one window"):
-        pool_parts([])
+    with pytest.raises(InputError, match="no window to pool; expected at least one"):
+        pool_samples([])
 
 
 def test_pooling_is_the_direction_of_the_sum(tmp_path: Path) -> None:
     """Of 60 and 64 degrees with as many windows each: 62."""
     path = two_tones(tmp_path / "a.wav", (60, 64), 4.8)
     parts = list(embed_file(BluePitch(), path))
-    pooled = pool_parts([parts[0], parts[-1]])
+    pooled = pool_samples([parts[0], parts[-1]])
     assert pooled.audio is not None and pooled.image is None
     assert np.allclose(pooled.audio, at(62), atol=0.02)
 
@@ -213,7 +213,8 @@ def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
     assert entry["file"] == {"image": str(path), "audio": None}
     assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)
     assert [list(row) for row in entry["top"]] == [["species", "score"]] * 3
-    assert 0 <= entry["quality"]["image"] <= 1 and entry["quality"]["audio"] is None
+    quality = entry["quality"]
+    assert quality["image"] is not None and 0 <= quality["image"] <= 1 and quality["audio"] is None
     assert datetime.fromisoformat(entry["time"]).utcoffset() is not None
 
 
@@ -222,8 +223,9 @@ def test_senses_that_disagree_are_told_to_a_person(tmp_path: Path) -> None:
     lines = []
     for seen in (10, 60):
         image, audio = picture(tmp_path / "a.png", seen), tone(tmp_path / "a.wav", 60)
-        entry = to_json(identify_pair(BluePitch(), factory(), image, audio), "m")
-        lines.append(to_line(entry))
+        found = identify_pair(BluePitch(), factory(), image, audio)
+        entry = to_json(found, "m")
+        lines.append(to_line(found))
         quality = entry["quality"]
         assert f",{entry['agreement']},{quality['image']},{quality['audio']}," in to_csv([entry])
     assert lines[0].endswith("; sight and sound disagree") and "sight and" not in lines[1]
@@ -235,9 +237,9 @@ def test_a_person_reads_a_line_and_a_table(tmp_path: Path) -> None:
     [far] = identify(picture(tmp_path / "far.png", 230))
     heard = identify(two_tones(tmp_path / "song.wav", (60, 60), 4.0))
     entries = [to_json(row, "m") for row in (seen, far, *heard)]
-    assert to_line(entries[0]).startswith(f"{tmp_path}/robin.png  [image]  Robin 0.9")
-    assert to_line(entries[1]).startswith(f"{tmp_path}/far.png  [image]  unknown (nearest: Wren")
-    assert to_line(entries[2]).startswith(f"{tmp_path}/song.wav  0.0-5.3 s  [audio]  Robin")
+    assert to_line(seen).startswith(f"{tmp_path}/robin.png  [image]  Robin 0.9")
+    assert to_line(far).startswith(f"{tmp_path}/far.png  [image]  unknown (nearest: Wren")
+    assert to_line(heard[0]).startswith(f"{tmp_path}/song.wav  0.0-5.3 s  [audio]  Robin")
     rows = list(csv.DictReader(io.StringIO(to_csv(entries))))
     assert tuple(rows[0]) == COLUMNS and len(rows) == len(entries)
     assert (rows[0]["species"], rows[0]["senses"], rows[0]["start_s"]) == ("Robin", "image", "")
@@ -250,6 +252,6 @@ def test_what_was_answered_before_an_interruption_is_in_the_csv(tmp_path: Path) 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        show(answers(), "a1b2", False, LABELS, tmp_path / "out.csv")
+        show(answers(), "a1b2", False, LABELS_ONLY, tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as stream:
         assert [row["species"] for row in csv.DictReader(stream)] == ["Jay"]

@@ -9,7 +9,7 @@ from fakes import CALIBRATION, BluePitch, at
 from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
-from birdfield.recognise.decide import decide
+from birdfield.recognise.decide import Signal, decide
 from birdfield.signals.noise import mix_noise
 from birdfield.signals.signal_quality import picture_quality, sound_quality
 from birdfield_train.toy_aviary import draw_bird
@@ -126,6 +126,6 @@ def test_both_senses_have_equal_weight_at_any_quality() -> None:
         CALIBRATION,
     )
     for qualities in ((1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.5, 0.1)):
-        decision = decide(BluePitch(), gallery, at(0), at(60), *qualities)
+        decision = decide(BluePitch(), gallery, at(0), at(60), Signal(*qualities))
         assert decision.species == "Robin" and decision.similarity == pytest.approx(1, abs=1e-6)
         assert (decision.image_quality, decision.audio_quality) == qualities

@@ -11,14 +11,16 @@ from devices import dominant_hz
 
 from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
-from birdfield.model.bundle import FILES, FORMAT, MANIFEST, TOWERS, Bundle, load_bundle, model_id
+from birdfield.model.bundle import FILES, MANIFEST, TOWERS, Bundle, load_bundle, model_id
+from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import DIM, unit
-from birdfield.model.frontend import Heard
-from birdfield.model.gallery import Calibration, Gallery
+from birdfield.model.frontend import SoundFeatures
+from birdfield.model.gallery import Gallery
+from birdfield.model.manifest import FORMAT
 from birdfield.model.species import Species
 from birdfield.model.yamnet import CLASSES
 from birdfield.paths import PACKAGED_YAMNET_SHA256, file_sha256
-from birdfield.recognise.bird_gate import BIRDS
+from birdfield.recognise.bird_gate import BIRD_CLASSES
 
 CALIBRATION = Calibration((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), 0.5)
 HZ_PER_DEGREE = 50
@@ -35,7 +37,7 @@ def at(degrees: float) -> np.ndarray:
 def bird_classes() -> np.ndarray:
     """Stand for scores of one patch in which a bird sings."""
     scores = np.zeros((1, CLASSES), np.float32)
-    scores[0, BIRDS[0]] = 1
+    scores[0, BIRD_CLASSES[0]] = 1
     return scores
 
 
@@ -47,8 +49,10 @@ class BluePitch:
 
     audio_spec = YAMNET
 
-    def hear(self, waveform: np.ndarray) -> Heard:
-        return Heard(np.full((1, YAMNET.dim), dominant_hz(waveform), np.float32), bird_classes)
+    def extract_features(self, waveform: np.ndarray) -> SoundFeatures:
+        return SoundFeatures(
+            np.full((1, YAMNET.dim), dominant_hz(waveform), np.float32), bird_classes
+        )
 
     def audio_vector(self, frames: np.ndarray) -> np.ndarray:
         return at(float(frames[0, 0]) / HZ_PER_DEGREE)
@@ -88,8 +92,12 @@ def factory() -> Gallery:
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    """Return a manifest that vouches for the files of a folder."""
-    hashes = {name: file_sha256(folder / name) for name in FILES}
+    """Return a manifest with the hashes of the files in a folder."""
+    return manifest_entries({name: file_sha256(folder / name) for name in FILES})
+
+
+def manifest_entries(hashes: dict[str, str]) -> dict[str, Any]:
+    """Return a manifest with these hashes."""
     tower = {"precision": "float", "mean_cosine": 1.0, "min_cosine": 1.0, "size_bytes": 5}
     return {
         "format": FORMAT,

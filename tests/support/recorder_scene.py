@@ -13,7 +13,7 @@ from birdfield.journal.opening import open_journal, read_journal
 from birdfield.journal.queries import Selection, events_of, visits_of
 from birdfield.journal.records import VisitRecord
 from birdfield.model.audio_specs import YAMNET
-from birdfield.model.frontend import Heard
+from birdfield.model.frontend import SoundFeatures
 from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import EmbeddedSample
 from birdfield.recognise.observation import Observation
@@ -90,9 +90,9 @@ def observed(
         window = replace(window, frame=FRAME, seen=sample)
     if heard is not None:
         frames = np.zeros((1, YAMNET.dim), np.float32)
-        classes = Heard(frames, voice_classes if spoken else bird_classes)
+        classes = SoundFeatures(frames, voice_classes if spoken else bird_classes)
         span = window.start_s, window.end_s
-        sample = EmbeddedSample(None, at(heard), *span, quality=0.9, heard=classes)
+        sample = EmbeddedSample(None, at(heard), *span, quality=0.9, features=classes)
         window = replace(window, waveform=sound_at(window.start_s), heard=sample)
     if seen is None and heard is None:
         return window

@@ -9,8 +9,9 @@ import soundfile
 from devices import scenery
 from fakes import BluePitch
 
+from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import DIM, Encoder
-from birdfield.model.gallery import Calibration, Gallery
+from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species
 from birdfield.watch.recogniser import Recogniser
 from birdfield_train.toy_aviary import write_dataset

@@ -9,7 +9,7 @@ import pytest
 from fakes import make_bundle
 
 from birdfield import paths
-from birdfield.commands.describe import describe, to_text
+from birdfield.commands.describe import to_text
 from birdfield.errors import InputError
 from birdfield.model.bundle import load_bundle
 
@@ -142,7 +142,7 @@ def test_the_starter_is_a_bundle_with_a_licence_and_a_card(
         ["birdfield train"],
     )
     starter = load_bundle(tmp_path / "starter")
-    assert starter.model_id == made.model_id and maker.LICENCE in starter.manifest["licences"]
+    assert starter.model_id == made.model_id and maker.LICENCE in starter.manifest.licences
     licence = (starter.folder / "LICENSE").read_text()
     assert "      2  CC BY-NC-SA 4.0, recordings" in licence and "non-commercial" in licence
     assert "Files that state no licence of their own: 2." in licence
@@ -150,7 +150,7 @@ def test_the_starter_is_a_bundle_with_a_licence_and_a_card(
     card = (starter.folder / "MODEL_CARD.md").read_text()
     assert "| image | 0.912 | 0.900 to 0.950 | 77 |" in card and "| audio |" not in card
     assert "| Jay | 2 | 1 |" in card and "1 recordings were named by a classifier" in card
-    text = to_text(describe(starter, starter.factory_gallery()))
+    text = to_text(starter, starter.factory_gallery())
     assert f"model card: {starter.model_card}" in text and text.endswith(card)
     assert f"  licence: {maker.LICENCE}" in text
 

@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield
 from fakes import factory
 
 from birdfield.evaluate.scores import EvaluationScores, SenseScores
-from birdfield.model.gallery import Calibration
+from birdfield.model.calibration import Calibration
 from birdfield.recognise.decide import log_softmax
 from birdfield_train.calibrate import (
     OWN_WEIGHT,

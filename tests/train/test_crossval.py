@@ -16,7 +16,7 @@ from birdfield.evaluate.scores import EvaluationScores, SenseScores
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import Species
-from birdfield.recognise.dataset import STAYS
+from birdfield.recognise.folds import NEVER_TESTED
 from birdfield_train import crossval
 from birdfield_train.backbones import get_backbone
 from birdfield_train.crossval import FOLDS, Indexed, cross_validate, index_samples
@@ -59,8 +59,8 @@ def test_clips_share_a_recording_and_no_other_species_or_sense_does(indexed: Ind
 def test_a_lone_recording_stays_in_training(indexed: Indexed) -> None:
     for sense in EACH_SENSE:
         lone = indexed.labels[sense] == 3
-        assert (indexed.folds[sense][lone] == STAYS).all()
-        assert (indexed.folds[sense][~lone] != STAYS).all()
+        assert (indexed.folds[sense][lone] == NEVER_TESTED).all()
+        assert (indexed.folds[sense][~lone] != NEVER_TESTED).all()
 
 
 def test_each_other_sample_is_tested_once_and_then_not_trained_on(indexed: Indexed) -> None:

@@ -15,7 +15,7 @@ import keras
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield.signals.image import ImageSpec, read_image
 from birdfield_train.backbones import Backbone
 from birdfield_train.features import FeatureSet, _PatchEmbeddings, extract
@@ -80,7 +80,7 @@ def run(
 ) -> FeatureSet:
     backbone = Backbone("tiny", SPEC, 3, computed.build, "none", key)
     return extract(
-        scan(data / "images", data / "audio"),
+        scan_dataset(data / "images", data / "audio"),
         backbone,
         Yamnet(PACKAGED_YAMNET),
         lambda *step: None if told is None else told.append(step),

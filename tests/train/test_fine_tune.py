@@ -18,7 +18,7 @@ from birdfield.model.encoder import unit
 from birdfield.model.sense import Sense
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
-from birdfield.recognise.dataset import Sample, scan
+from birdfield.recognise.dataset import Sample, scan_dataset
 from birdfield.signals.image import preprocess, read_image
 from birdfield_train import crossval
 from birdfield_train import run as run_module
@@ -245,7 +245,7 @@ def two_stages(name: str, weights: Path | None = None) -> Backbone:
 def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
     data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    dataset = scan(data / "images", data / "audio", None, ["image"])
+    dataset = scan_dataset(data / "images", data / "audio", None, [Sense.IMAGE])
     backbone, frontend = two_stages("tiny"), Yamnet(PACKAGED_YAMNET)
     features = extract(dataset, backbone, frontend, silent)
     views = np.load(features.images[0].cached)

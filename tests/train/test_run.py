@@ -177,9 +177,11 @@ def test_a_run_by_birdnet_is_trained_and_exported_and_hears(data: Path, tmp_path
     ):
         Run(tmp_path / "old")
     encoder = RunEncoder(run)
-    heard = encoder.hear(read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz))
-    assert heard.frames.shape == (1, BIRDNET.dim) and heard.classes.shape == (2, 521)
-    fused = encoder.fuse(None, encoder.audio_vector(heard.frames))
+    heard = encoder.extract_features(
+        read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz)
+    )
+    assert heard.embeddings.shape == (1, BIRDNET.dim) and heard.class_scores.shape == (2, 521)
+    fused = encoder.fuse(None, encoder.audio_vector(heard.embeddings))
     nearest = run.gallery().similarities(fused[None], Sense.AUDIO).argmax()
     assert run.gallery().labels[nearest] == "Robin"
     tower = convert_here(run, Sense.AUDIO, "dynamic")
@@ -217,7 +219,9 @@ def test_a_run_is_an_encoder_whose_gallery_knows_its_own_samples(whole: Path, da
     for row, label in enumerate(gallery.labels):
         folder = label.replace(" ", "_")
         image = encoder.image_vector(read_image(data / "images" / folder / "0.png"))
-        frames = encoder.hear(read_audio(data / "audio" / folder / "0.wav", 16_000)).frames
+        frames = encoder.extract_features(
+            read_audio(data / "audio" / folder / "0.wav", 16_000)
+        ).embeddings
         audio = encoder.audio_vector(frames)
         for sense, fused in zip(
             SENSES,
@@ -544,10 +548,10 @@ def test_one_species_is_too_few(own_data: Path, tmp_path: Path) -> None:
 
 
 def test_empty_and_missing_folders_are_told(tmp_path: Path) -> None:
-    refused(tmp_path, tmp_path, "images: no such folder; expected one folder a species in it")
+    refused(tmp_path, tmp_path, "images: no such folder; expected a folder with one for each")
     for sense in ("images", "audio"):
         (tmp_path / sense / "Robin").mkdir(parents=True)
-    refused(tmp_path, tmp_path, "^no species in .*; expected a folder a species")
+    refused(tmp_path, tmp_path, "^no species in .*; expected a folder for each species")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from birdfield.model.audio_specs import YAMNET
-from birdfield.recognise.dataset import scan
+from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.toy_aviary import (
     SPECIES,
     contact_sheet,
@@ -139,7 +139,7 @@ def test_two_trills_differ_in_tempo_and_pitch() -> None:
 def test_the_dataset_is_laid_out_as_the_scanner_expects(tmp_path: Path) -> None:
     """2 photographs and 2 recordings of 2 clips for each of 6 species: 12 and 24 files."""
     write_dataset(tmp_path, seed=1, photographs=2, recordings=2)
-    found = scan(tmp_path / "images", tmp_path / "audio")
+    found = scan_dataset(tmp_path / "images", tmp_path / "audio")
     assert found.labels == tuple(sorted(SPECIES)) and not found.misnamed
     assert len(found.images) == 12 and len(found.audio) == 24
     assert len({(sample.label, sample.recording) for sample in found.images}) == 12

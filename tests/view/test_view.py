@@ -22,7 +22,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.names import Names
 from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import Species
-from birdfield.recognise.decide import Decision
+from birdfield.recognise.decide import Agreement, Decision
 from birdfield.recognise.observation import Observation
 from birdfield.view.layout import draw
 from birdfield.view.sound_meter import MeteredMicrophone
@@ -68,7 +68,9 @@ def window(decision: Decision | None, end_s: float, **faults: str | None) -> Win
     )
 
 
-def decision(species: str | None, *senses: Sense, agreement: str = "agree") -> Decision:
+def decision(
+    species: str | None, *senses: Sense, agreement: Agreement = Agreement.AGREE
+) -> Decision:
     return Decision(
         species,
         0.97,
@@ -137,13 +139,13 @@ def test_an_old_answer_is_shown_as_past(
     scene: WatchedScene,
 ) -> None:
     view = View(scene[0], "toy", scene[1], None)
-    view.add(window(decision("Jay", agreement="disagree"), 5))
+    view.add(window(decision("Jay", agreement=Agreement.DISAGREE), 5))
     assert has(lines(view), "sight and sound disagree")
     view.add(window(None, 14.6, camera="dark", microphone=None))
     drawn = lines(view)
     assert has(drawn, "Before: Jay, 10 s ago") and not has(drawn, "disagree")
     assert has(drawn, "camera dark", "microphone ok")
-    view.add(window(decision(None, Sense.AUDIO, agreement="single"), 17))
+    view.add(window(decision(None, Sense.AUDIO, agreement=Agreement.SINGLE), 17))
     assert has(lines(view), "unknown; nearest are") and has(lines(view), "by sound alone")
 
 

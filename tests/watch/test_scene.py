@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,10 +24,10 @@ from birdfield.capture.microphone import open_microphone
 from birdfield.capture.shot import Shot
 from birdfield.errors import UsageError
 from birdfield.model.audio_specs import YAMNET
-from birdfield.model.frontend import Heard
+from birdfield.model.frontend import SoundFeatures
 from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.yamnet import CLASSES
-from birdfield.recognise.decide import Decision
+from birdfield.recognise.decide import Agreement, Decision
 from birdfield.recognise.observation import Observation, to_json
 from birdfield.watch.overruns import DROPPED, SOUND_OVERRUN, THROTTLED
 from birdfield.watch.scene import SceneWatcher
@@ -257,9 +258,9 @@ def test_sound_without_a_bird_is_no_observation(tmp_path: Path) -> None:
     """All class scores are 0: the sound is embedded only beside a picture."""
 
     class WithoutBirds(Recording):
-        def hear(self, waveform: np.ndarray) -> Heard:
-            frames = super().hear(waveform).frames
-            return Heard(frames, lambda: np.zeros((1, CLASSES), np.float32))
+        def extract_features(self, waveform: np.ndarray) -> SoundFeatures:
+            frames = super().extract_features(waveform).embeddings
+            return SoundFeatures(frames, lambda: np.zeros((1, CLASSES), np.float32))
 
     encoder, audio = WithoutBirds(), song(tmp_path / "a.wav", 6)
     sources = Sources(None, open_microphone(audio, YAMNET.rate_hz))
@@ -483,7 +484,7 @@ def test_a_file_beside_a_network_camera_is_watched_at_real_pace(tmp_path: Path) 
 def test_an_observation_as_json(tmp_path: Path) -> None:
     """Softmax of the cosines 1 and 0 at a temperature of 0.1: 1 / (1 + e^-10) = 0.99995."""
     audio = song(tmp_path / "a.wav", 5)
-    entry = to_json(observe("none", audio)[0], "a1b2")
+    entry: dict[str, Any] = {**to_json(observe("none", audio)[0], "a1b2")}
     assert datetime.fromisoformat(entry.pop("time")).utcoffset() == timedelta(0)
     quality = entry.pop("quality")
     assert quality["image"] is None and 0 <= quality["audio"] <= 1
@@ -505,7 +506,15 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
 
 def test_an_unknown_bird_of_a_photograph_as_json() -> None:
     decision = Decision(
-        None, 0.51239, 0.123456, 0.01234, SEEN, (("Robin", 0.51239),), "single", 0.87654, None
+        None,
+        0.51239,
+        0.123456,
+        0.01234,
+        SEEN,
+        (("Robin", 0.51239),),
+        Agreement.SINGLE,
+        0.87654,
+        None,
     )
     entry = to_json(
         Observation(datetime(2025, 5, 1, tzinfo=UTC), None, None, decision, "robin.jpg", None),

@@ -6,7 +6,7 @@ import numpy as np
 from fakes import bird_classes
 
 from birdfield.model.audio_specs import YAMNET
-from birdfield.model.frontend import Heard
+from birdfield.model.frontend import SoundFeatures
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.embed import EmbeddedSample
@@ -25,8 +25,11 @@ def voice_classes() -> np.ndarray:
 
 def window(number: int, spoken: bool = False) -> Window:
     start_s = number * WINDOW_STEP_S
-    heard = Heard(np.zeros((1, YAMNET.dim), np.float32), voice_classes if spoken else bird_classes)
-    return Window(NOON, start_s, start_s + WINDOW_S, heard=EmbeddedSample(None, None, heard=heard))
+    scores = voice_classes if spoken else bird_classes
+    heard = SoundFeatures(np.zeros((1, YAMNET.dim), np.float32), scores)
+    return Window(
+        NOON, start_s, start_s + WINDOW_S, heard=EmbeddedSample(None, None, features=heard)
+    )
 
 
 def kept_windows(spoken: set[int], count: int = 20, keep_voices: bool = False) -> list[int]:
@@ -101,9 +104,9 @@ def test_yamnet_scores_speech_above_and_song_below_the_threshold() -> None:
     song = 0.3 * np.sin(2 * np.pi * (4000 * seconds + 60 * np.sin(2 * np.pi * 8 * seconds)))
 
     def score(waveform: np.ndarray) -> float:
-        heard = yamnet.hear(waveform.astype(np.float32))
+        heard = yamnet.extract_features(waveform.astype(np.float32))
         return speech_score(
-            Window(NOON, 0, WINDOW_S, heard=EmbeddedSample(None, None, heard=heard))
+            Window(NOON, 0, WINDOW_S, heard=EmbeddedSample(None, None, features=heard))
         )
 
     assert score(synthetic_speech(WINDOW_S)) > SPEECH_THRESHOLD

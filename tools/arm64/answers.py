@@ -15,8 +15,7 @@ from birdfield.model.bundle import load_bundle
 from birdfield.model.encoder import Encoder
 from birdfield.model.tflite import interpreter_class
 from birdfield.paths import resolve_model
-from birdfield.recognise.embed import embed_file
-from birdfield.recognise.identify import pool_parts
+from birdfield.recognise.embed import embed_file, pool_samples
 
 
 def embeddings(encoder: Encoder, files: list[Path]) -> Iterator[dict[str, Any]]:
@@ -30,7 +29,7 @@ def embeddings(encoder: Encoder, files: list[Path]) -> Iterator[dict[str, Any]]:
                 ("image", part.image) if part.image is not None else ("audio", part.audio)
             )
             assert tower is not None  # a part holds one of the two
-            first.setdefault(sense, pool_parts(parts))
+            first.setdefault(sense, pool_samples(parts))
             yield {"of": name, "tower": sense, "vector": tower.tolist()}
             yield {
                 "of": name,

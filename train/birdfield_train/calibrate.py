@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.evaluate.scores import EvaluationScores, SenseScores
-from birdfield.model.gallery import Calibration
+from birdfield.model.calibration import Calibration
 from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.decide import log_softmax
 

@@ -15,10 +15,10 @@ from birdfield.evaluate.pairs import LabelledEmbeddings
 from birdfield.evaluate.scores import EvaluationScores, late_fusion, score
 from birdfield.evaluate.scores import concatenate as concatenate_scored
 from birdfield.evaluate.summary import summarise
-from birdfield.model.gallery import Calibration
+from birdfield.model.calibration import Calibration
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
-from birdfield.recognise.dataset import STAYS, assign_folds, fold_of
+from birdfield.recognise.folds import NEVER_TESTED, assign_folds, fold_of
 from birdfield.signals.windows import AudioSpec
 from birdfield_train.backbones import Backbone
 from birdfield_train.background import with_background
@@ -67,7 +67,9 @@ class Indexed:
     def untested(self) -> list[Sense]:
         """List the senses that are there and of which no file is ever left out."""
         return [
-            sense for sense, folds in self.folds.items() if len(folds) and (folds == STAYS).all()
+            sense
+            for sense, folds in self.folds.items()
+            if len(folds) and (folds == NEVER_TESTED).all()
         ]
 
     def split(self, fold: int | None) -> Split:

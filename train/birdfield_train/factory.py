@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import DIM, Vector, Vectors
-from birdfield.model.gallery import Calibration, Gallery
+from birdfield.model.gallery import Gallery
 from birdfield.model.prototypes import Fuse, prototypes_of
 from birdfield.model.sense import SENSES
 from birdfield.model.species import Species

@@ -25,7 +25,7 @@ from birdfield.model.gallery import Gallery
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species, read_names
-from birdfield.recognise.dataset import WHAT, Dataset, scan, scan_background
+from birdfield.recognise.dataset import MEDIA_NAMES, Dataset, scan_background, scan_dataset
 from birdfield_train.backbones import Backbone, get_backbone
 from birdfield_train.background import with_background
 from birdfield_train.background_data import write_background
@@ -155,7 +155,7 @@ def train(
         )
     _require_replaceable(config.run)
     with _partial(config, resume, force) as folder:
-        dataset = scan(
+        dataset = scan_dataset(
             config.image_dir,
             config.audio_dir,
             read_names(config.names) if config.names else None,
@@ -343,7 +343,7 @@ def _train_into(
     )
     for sense in samples.untested():
         reporter.say(
-            f"no species has two {WHAT[sense]}: none could be left out to test what was "
+            f"no species has two {MEDIA_NAMES[sense]}: none could be left out to test what was "
             "learnt of them; the other sense says how near a known bird has to be"
         )
     split = samples.split(None)

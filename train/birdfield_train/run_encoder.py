@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import SPECS
+from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import Vector, unit
-from birdfield.model.frontend import Frontend, Heard
-from birdfield.model.gallery import Calibration, Gallery, load_gallery
+from birdfield.model.frontend import Frontend, SoundFeatures
+from birdfield.model.gallery import Gallery, load_gallery
 from birdfield.model.open_frontend import open_frontend
 from birdfield.model.tflite import interpreter_class
 from birdfield.signals.audio import Waveform
@@ -134,9 +135,9 @@ class RunEncoder:
     def _frontend(self) -> Frontend:
         return self._run.frontend()
 
-    def hear(self, waveform: Waveform) -> Heard:
+    def extract_features(self, waveform: Waveform) -> SoundFeatures:
         """Turn a waveform at the frontend's rate into its embeddings, and classes if asked."""
-        return self._frontend.hear(waveform)
+        return self._frontend.extract_features(waveform)
 
     def image_vector(self, image: Frame) -> Vector:
         """Embed a picture, uint8 [H, W, 3] BGR; returns a unit vector [128]."""

@@ -12,7 +12,7 @@ from birdfield.errors import InputError, UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.yamnet import Yamnet
-from birdfield.recognise.dataset import Sample, scan
+from birdfield.recognise.dataset import Sample, scan_dataset
 from birdfield.signals.audio import Waveform, read_audio, to_mono
 from birdfield.signals.windows import repeat_patches
 
@@ -68,7 +68,7 @@ def prepare_triplets(
     """
     if resampler not in RESAMPLERS:
         raise UsageError(f"resampler is {resampler!r}; expected one of {', '.join(RESAMPLERS)}")
-    dataset = scan(Path(image_dir), Path(audio_dir))
+    dataset = scan_dataset(Path(image_dir), Path(audio_dir))
     embed = _embedder(yamnet_model)
     images = {
         label: [sample for sample in dataset.images if sample.label == label]
