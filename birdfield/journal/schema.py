@@ -1,12 +1,12 @@
-"""The journal's tables, version by version, and the columns of what is written to them."""
+"""Schema: the tables of a journal, version by version, and their migration."""
 
 import sqlite3
 
 from birdfield.errors import InputError
 
-APPLICATION_ID = 0x42464A31  # "BFJ1": a SQLite file of another program is left alone
+APPLICATION_ID = 0x42464A31  # "BFJ1", in the header of the file
 
-# One script a version; never changed once released, only added to.
+# One script a version. A released script never changes, not even in a comment: SQLite stores it.
 MIGRATIONS = (
     """
     CREATE TABLE sessions (
@@ -74,23 +74,29 @@ MIGRATIONS = (
     ALTER TABLE sessions ADD COLUMN microphone_latency_s REAL NOT NULL DEFAULT 0;
     """,
 )
-TABLES = ("sessions", "visits", "evidence", "embeddings", "events")  # parents first
+TABLES = ("sessions", "visits", "evidence", "embeddings", "events")  # those referred to first
 
 
 def version_of(connection: sqlite3.Connection, name: str) -> int:
-    """Return the schema version of a file, 0 for an empty one.
+    """Return the schema version of a database; 0 if it is empty.
+
+    Args:
+        connection: A connection to the database.
+        name: Its path, for the message of an error.
 
     Raises:
-        InputError: When it is another program's, or a newer birdfield's.
+        InputError: If another program or a newer birdfield wrote the database.
     """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if application != APPLICATION_ID and (application or version or _has_tables(connection)):
-        raise InputError(f"{name}: a SQLite file, but no birdfield journal; choose another folder")
+        raise InputError(
+            f"{name}: a SQLite file, but not a birdfield journal; choose another folder"
+        )
     if version > len(MIGRATIONS):
         raise InputError(
-            f"{name}: journal version {version}, but this birdfield knows versions up "
-            f"to {len(MIGRATIONS)}; install the birdfield that wrote it"
+            f"{name}: journal version {version}, but this birdfield reads versions up to "
+            f"{len(MIGRATIONS)}; install the birdfield that wrote it"
         )
     return version
 
@@ -100,9 +106,14 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 
 def migrate(connection: sqlite3.Connection, name: str) -> None:
-    """Bring a file to the newest version, each step in a transaction of its own."""
+    """Migrate a database to the newest version, in one transaction a version.
+
+    Raises:
+        InputError: If `version_of` raises it.
+        sqlite3.Error: If a step fails; the database stays at the version before it.
+    """
     for version in range(version_of(connection, name), len(MIGRATIONS)):
-        # executescript would commit at its start: the transaction is part of the script.
+        # executescript commits before it runs, so the script itself has the transaction.
         connection.executescript(
             f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA application_id = {APPLICATION_ID}; "
             f"PRAGMA user_version = {version + 1}; COMMIT;"

@@ -1,1 +1,1 @@
-"""Settings: the station's configuration, its checks, and the rules made from it."""
+"""Settings: the station's configuration, its checks, and the rules that follow from it."""

@@ -114,8 +114,8 @@ def rules_of(
     checklist = read_checklist(wanted.checklist) if wanted.checklist else None
     if checklist and not labels.know_any(checklist.weeks):
         raise InputError(
-            f"{wanted.checklist}: the model knows none of its species; expected them by label, "
-            "scientific name, or a name of the model's or of names.file"
+            f"{wanted.checklist}: the model knows none of its species; expected labels, scientific "
+            "names, or common names in the model or in names.file"
         )
     rules = Rules(
         frozenset(labels.of("include", wanted.include)) or None,
@@ -123,7 +123,7 @@ def rules_of(
         wanted.threshold,
         labels.keyed("thresholds", wanted.thresholds),
         labels.keyed("snooze", wanted.snooze),
-        prior(checklist, species, wanted.unexpected) if checklist else None,
+        weekly_prior(checklist, species, wanted.unexpected) if checklist else None,
         quiet,
     )
     return rules, labels.unknown
@@ -175,7 +175,7 @@ def _folded_names(species: Species) -> list[str]:
     ]
 
 
-def prior(checklist: Checklist, species: Sequence[Species], unexpected: float) -> LogPrior:
+def weekly_prior(checklist: Checklist, species: Sequence[Species], unexpected: float) -> LogPrior:
     """Return the prior over a model's species that a checklist describes, by week.
 
     Args:

@@ -1,18 +1,17 @@
-"""On which line of a TOML file each of its keys stands: tomllib does not tell."""
+"""TOML lines: finds the line of each key of a TOML file, which tomllib does not report."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-MAX_PENDING = 500  # lines of one statement
-DEPTH = 4  # parts of a key that are told apart
+MAX_PENDING = 500  # lines of one statement: trying each further line is slow
+MAX_DEPTH = 4  # parts of a key: [species.thresholds] and "name" have 3
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Find each table's and each key's line, from 1 on.
+    """Return the line, from 1, of each table and each key.
 
     Args:
-        text: That tomllib reads as a whole.
+        text: Valid TOML.
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
@@ -26,19 +25,20 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
         try:
             statement = tomllib.loads("\n".join(pending))
         except tomllib.TOMLDecodeError:
-            continue  # it goes on in the next line
-        began = number - len(pending) + 1
+            continue  # the statement continues on the next line
+        first = number - len(pending) + 1
         if pending[0].lstrip().startswith("["):
             table = max(_paths(statement), key=len)
-            lines.setdefault(table, began)
+            lines.setdefault(table, first)
         else:
             for path in _paths(statement):
-                lines.setdefault(table + path, began)
+                lines.setdefault(table + path, first)
         pending = []
     return lines
 
 
-def _paths(entries: Mapping[str, Any], depth: int = DEPTH) -> Iterator[tuple[str, ...]]:
+def _paths(entries: Mapping[str, object], depth: int = MAX_DEPTH) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of a parsed statement, with those of inner tables."""
     for name, value in entries.items():
         yield (name,)
         inner = value[0] if isinstance(value, list) and value else value

@@ -1,3 +1,5 @@
+"""The journal: opening, writing, reading, damage, and corrections of the clock."""
+
 import logging
 import shutil
 import sqlite3
@@ -31,7 +33,7 @@ Opener = Callable[[Callable[[Path], Journal], Path], Journal]
 
 @pytest.fixture
 def opened() -> Iterator[Opener]:
-    """Open journals that are closed in the end, also where a test has closed them."""
+    """Return a function that opens a journal, which closes after the test."""
     with ExitStack() as stack:
         yield lambda how, folder: stack.enter_context(closing(how(folder)))
 
@@ -61,7 +63,7 @@ def test_a_visit_comes_back_as_it_was_written(journal: Journal, opened: Opener) 
     assert row.candidates == (Candidate("Robin", 0.9), Candidate("Jay", 0.1))
 
 
-def test_a_session_tells_how_late_its_sources_were_taken_to_be(journal: Journal) -> None:
+def test_a_session_stores_the_latencies_of_its_sources(journal: Journal) -> None:
     journal.start_session(
         SessionEntry(
             "a1b2", DAWN, camera="cam", microphone="mic", boot="boot1", latency=Latency(1.5, 0.2)
@@ -74,7 +76,7 @@ def test_a_session_tells_how_late_its_sources_were_taken_to_be(journal: Journal)
 def test_times_are_utc_with_the_offset_of_local_time(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In May, Kathmandu is 5 h 45 min = 345 min ahead: 04:30 UTC is 10:15 there."""
+    """Kathmandu is 5 h 45 min = 345 min ahead of UTC: 04:30 UTC is 10:15 there."""
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
     try:
@@ -96,7 +98,7 @@ def test_the_folder_is_private(journal: Journal) -> None:
 
 
 def test_a_visit_is_written_whole_or_not_at_all(journal: Journal) -> None:
-    """Its evidence is of a kind that no journal has: the visit's row is taken back too."""
+    """The evidence has an unknown kind, so the row of the visit is rolled back too."""
     bad = replace(ROBIN, evidence=(replace(ROBIN.evidence[0], kind="film"),))
     with pytest.raises(sqlite3.IntegrityError):
         journal.add_visit(bad, "a1b2")
@@ -148,7 +150,7 @@ def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
     other.execute("CREATE TABLE recipes (id)")
     other.commit()
     before = (tmp_path / FILE).read_bytes()
-    with pytest.raises(InputError, match="a SQLite file, but no birdfield journal"):
+    with pytest.raises(InputError, match="a SQLite file, but not a birdfield journal"):
         open_journal(tmp_path)
     assert (tmp_path / FILE).read_bytes()[100:] == before[100:], "beyond the header"
 
@@ -156,14 +158,14 @@ def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
 def test_a_newer_journal_is_refused_with_both_versions(journal: Journal) -> None:
     journal.database.execute("PRAGMA user_version = 99")
     journal.close()
-    message = rf"journal version 99, but this birdfield knows versions up to {len(MIGRATIONS)}"
+    message = rf"journal version 99, but this birdfield reads versions up to {len(MIGRATIONS)}"
     with pytest.raises(InputError, match=message):
         open_journal(journal.folder)
     with pytest.raises(InputError, match=message):
         read_journal(journal.folder)
 
 
-def test_an_older_journal_is_brought_up_to_date(
+def test_an_older_journal_is_migrated(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, opened: Opener
 ) -> None:
     journal.add_visit(ROBIN, "a1b2")
@@ -204,7 +206,7 @@ def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
     opened: Opener,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """300 visits fill more than 20 pages of 4096; one page in the middle is overwritten."""
+    """300 visits fill more than 20 pages of 4096 bytes; one page in the middle is overwritten."""
     for number in range(300):
         journal.add_visit(replace(ROBIN, start_s=float(number), evidence=()), "a1b2")
     journal.close()
@@ -235,7 +237,7 @@ def test_a_damaged_journal_is_set_aside_and_its_visits_are_saved(
 def test_damage_that_a_reader_meets_is_one_sentence(
     journal: Journal, command: tuple[str, ...]
 ) -> None:
-    """Page 1 has the list of tables; of what lies behind it, nothing can be read any more."""
+    """Page 1, with the list of tables, is intact; all other pages are overwritten."""
     for _ in range(100):
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     journal.close()
@@ -250,10 +252,10 @@ def test_damage_that_a_reader_meets_is_one_sentence(
 
 
 def test_a_journal_on_a_read_only_card_is_read(journal: Journal, tmp_path: Path) -> None:
-    """A folder bound to itself, read-only, in a mount namespace of its own.
+    """A folder is mounted read-only on itself, in a mount namespace of its own.
 
-    First it is one that was closed; then a copy made while it was written: the last visit is in
-    the log alone, and what is in the file must not be taken for all.
+    The first journal was closed. The second is a copy of an open one: its last visit is in the
+    log alone, so a reader that ignored the log would lose the visit.
     """
     journal.add_visit(ROBIN, "a1b2")
     copy = tmp_path / "copy"
@@ -278,7 +280,7 @@ def test_a_journal_on_a_read_only_card_is_read(journal: Journal, tmp_path: Path)
         )
 
     if shutil.which("unshare") is None or read_only(copy, "true").returncode != 0:
-        pytest.skip("no read-only folder: this kernel lets nobody mount one in a namespace")
+        pytest.skip("no read-only folder: this kernel does not allow a mount in a namespace")
     for command in ("visits", "report"):
         done = read_only(journal.folder, sys.executable, "-m", "birdfield", command, journal.folder)
         assert done.returncode == 0 and "Robin" in done.stdout, done.stderr
@@ -287,8 +289,10 @@ def test_a_journal_on_a_read_only_card_is_read(journal: Journal, tmp_path: Path)
     assert "copy the folder to a place where you may write" in done.stderr
 
 
-def test_a_reader_that_stays_does_not_hold_up_the_writer(journal: Journal, opened: Opener) -> None:
-    """As `birdfield visits | less` does: what is in the log cannot be brought to the file whole."""
+def test_a_reader_that_stays_open_does_not_block_the_writer(
+    journal: Journal, opened: Opener
+) -> None:
+    """`birdfield visits | less` is such a reader; while it lasts, the log cannot be truncated."""
     for _ in range(5):
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     reader = visits_of(opened(read_journal, journal.folder), Selection())
@@ -301,20 +305,18 @@ def test_a_reader_that_stays_does_not_hold_up_the_writer(journal: Journal, opene
     journal.shrink()
     assert (journal.folder / f"{FILE}-wal").stat().st_size == 0
     waits_ms = journal.database.execute("PRAGMA busy_timeout").fetchone()[0]
-    assert waits_ms == BUSY_S * 1000, "a writer waits for another all the same"
+    assert waits_ms == BUSY_S * 1000, "a writer still waits for another"
 
 
-def test_a_journal_that_is_no_database_any_more_is_set_aside(
-    journal: Journal, opened: Opener
-) -> None:
+def test_a_file_that_is_no_database_is_set_aside(journal: Journal, opened: Opener) -> None:
     journal.close()
     (journal.folder / FILE).write_bytes(b"\0" * 8192)
     again = opened(open_journal, journal.folder)
     assert again.repair_note is not None and "0 of its visits were saved" in again.repair_note
 
 
-def test_a_damaged_index_is_built_anew(journal: Journal, opened: Opener) -> None:
-    """The header of the index's first page says that its cells begin at byte 16: they do not."""
+def test_a_damaged_index_is_rebuilt(journal: Journal, opened: Opener) -> None:
+    """The first page of the index gets a wrong start of its cells, byte 16."""
     for number in range(50):
         journal.add_visit(replace(ROBIN, start_s=float(number), evidence=()), "a1b2")
     page = journal.database.execute(
@@ -329,7 +331,7 @@ def test_a_damaged_index_is_built_anew(journal: Journal, opened: Opener) -> None
     assert count(again, "visits") == 50
 
 
-def test_the_times_of_a_boot_are_corrected_and_can_be_had_back(journal: Journal) -> None:
+def test_the_times_of_a_boot_are_corrected_and_can_be_restored(journal: Journal) -> None:
     journal.add_visit(ROBIN, "a1b2")
     journal.start_session(SessionEntry("a1b2", DAWN, boot="boot0"))
     journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
@@ -342,13 +344,13 @@ def test_the_times_of_a_boot_are_corrected_and_can_be_had_back(journal: Journal)
     assert {row.started for row in visits_of(journal, Selection())} == {other.started}
 
 
-def test_the_clocks_are_noted_by_boot(journal: Journal) -> None:
+def test_the_offset_of_the_clock_is_noted_by_boot(journal: Journal) -> None:
     assert last_offset_s(journal, "boot1") is None
     note_offset(journal, 1234.5)
     assert last_offset_s(journal, "boot1") == 1234.5 and last_offset_s(journal, "boot2") is None
 
 
-def test_no_journal_is_said_so(tmp_path: Path) -> None:
+def test_a_folder_without_a_journal_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no journal here; expected a folder that a watch"):
         read_journal(tmp_path)
     (tmp_path / "file").write_text("")
@@ -356,14 +358,14 @@ def test_no_journal_is_said_so(tmp_path: Path) -> None:
         open_journal(tmp_path / "file")
 
 
-def test_the_application_is_named_in_the_file(journal: Journal) -> None:
+def test_the_file_has_the_application_id(journal: Journal) -> None:
     assert journal.database.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
 
 
-def test_a_writer_that_is_killed_harms_nothing(tmp_path: Path) -> None:
+def test_a_killed_writer_harms_nothing(tmp_path: Path) -> None:
     figures = kill_writers(tmp_path, kills=8, seed=5)
     assert figures.corrupt == figures.lost == 0
-    assert figures.committed > 8, "it was killed while at work"
+    assert figures.committed > 8, "the writers were killed while they wrote"
 
 
 @pytest.mark.parametrize(
@@ -377,10 +379,10 @@ def test_a_writer_that_is_killed_harms_nothing(tmp_path: Path) -> None:
         "senses = 7",
     ],
 )
-def test_a_damaged_row_is_left_out_and_told(
+def test_a_damaged_row_is_left_out_and_logged(
     journal: Journal, opened: Opener, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A worn card flips bits within a row; SQLite's check finds nothing, and it is one of three."""
+    """One of three rows has a value that a worn card changed; SQLite's check does not see it."""
     for _ in range(3):
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     journal.database.execute(f"UPDATE visits SET {damage} WHERE id = 2")
@@ -389,7 +391,7 @@ def test_a_damaged_row_is_left_out_and_told(
     assert "visit 2 is damaged, and left out" in caplog.text
 
 
-def test_a_name_of_damaged_bytes_is_read_as_far_as_it_is_text(
+def test_damaged_bytes_of_a_name_become_replacement_characters(
     journal: Journal, opened: Opener
 ) -> None:
     journal.add_visit(ROBIN, "a1b2")

@@ -1,3 +1,5 @@
+"""Exports: each format, and what it refuses."""
+
 import csv
 import importlib.util
 import io
@@ -25,7 +27,7 @@ GARDEN = Location(52.5, 13.4, "Garden, behind")
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Iterator[list[VisitRecord]]:
-    """Two Robins of one day, one of the next, a Žluna and an undecided visit."""
+    """Read two Robins of one day, one of the next, a Žluna and an undecided visit."""
     with closing(open_journal(tmp_path / "journal")) as journal:
         journal.start_session(SessionEntry("a1b2", DAWN))
         for number, entry in enumerate(
@@ -78,7 +80,7 @@ def test_ebird_has_a_record_for_each_species_and_day(rows: list[VisitRecord]) ->
     assert [row[0] for row in table] == ["Robin", "Žluna", "Robin"]
 
 
-def test_ebird_is_told_where_by_the_configuration(tmp_path: Path) -> None:
+def test_ebird_uses_the_location_of_the_configuration(tmp_path: Path) -> None:
     with closing(open_journal(tmp_path / "journal")) as journal:
         journal.start_session(SessionEntry("a1b2", DAWN))
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
@@ -90,8 +92,8 @@ def test_ebird_is_told_where_by_the_configuration(tmp_path: Path) -> None:
     assert "Our pond,52.500000,13.400000," in (tmp_path / "e.csv").read_text()
 
 
-def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_path: Path) -> None:
-    """What the model called a visit's species stays, also where the CSV has it otherwise."""
+def test_ebird_uses_the_names_csv_for_enrolled_species(tmp_path: Path) -> None:
+    """A scientific name in the journal stays, also if the CSV has another one."""
     with closing(open_journal(tmp_path / "journal")) as journal:
         journal.start_session(SessionEntry("a1b2", DAWN))
         for species, known in (("Hoopoe", None), ("Robin", "Erithacus rubecula"), (None, None)):
@@ -122,7 +124,7 @@ def test_ebird_takes_the_names_of_enrolled_species_from_the_configuration(tmp_pa
     ]
 
 
-def test_ebird_refuses_what_it_could_not_read(rows: list[VisitRecord]) -> None:
+def test_ebird_needs_a_location_and_scientific_names(rows: list[VisitRecord]) -> None:
     with pytest.raises(LocationMissingError, match="set place.location in birdfield.toml$"):
         FORMATS["ebird"](rows, None)
     with pytest.raises(InputError, match="scientific names, and Žluna has none; set"):
@@ -145,7 +147,7 @@ def test_raven_and_audacity_count_seconds_of_the_session(rows: list[VisitRecord]
 
 
 @pytest.mark.parametrize("form", ["raven", "audacity"])
-def test_seconds_of_several_sessions_are_not_mixed(rows: list[VisitRecord], form: str) -> None:
+def test_visits_of_several_sessions_are_refused(rows: list[VisitRecord], form: str) -> None:
     with pytest.raises(
         InputError,
         match="of sessions 1 to 2, in each of which seconds count from 0",
@@ -153,7 +155,7 @@ def test_seconds_of_several_sessions_are_not_mixed(rows: list[VisitRecord], form
         FORMATS[form]([*rows, replace(rows[0], session=2)], None)
 
 
-def test_parquet_comes_back(rows: list[VisitRecord]) -> None:
+def test_parquet_has_the_columns_and_values_of_the_visits(rows: list[VisitRecord]) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     table = parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist()
     assert [row["species"] for row in table] == ["Robin", "Žluna", "Robin", None, "Robin"]
@@ -167,7 +169,7 @@ def test_parquet_comes_back(rows: list[VisitRecord]) -> None:
     ]
 
 
-def test_parquet_without_its_package_is_said_so(
+def test_parquet_without_its_package_is_refused(
     rows: list[VisitRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -182,23 +184,23 @@ def test_parquet_without_its_package_is_said_so(
         ("-33.9,151.2,Sydney, home", Location(-33.9, 151.2, "Sydney, home")),
     ],
 )
-def test_a_location(text: str, location: Location) -> None:
+def test_parse_location(text: str, location: Location) -> None:
     assert parse_location(text) == location
 
 
 @pytest.mark.parametrize("text", ["", "52.5", "north,east", "91,0", "0,181", "nan,0", "inf,inf"])
-def test_what_is_no_location_is_refused(text: str) -> None:
+def test_other_locations_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="expected degrees north and east"):
         parse_location(text)
 
 
-def test_a_format_that_there_is_not() -> None:
+def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(
         UsageError, match="format is 'excel'; expected one of csv, ebird, raven, audacity, parquet"
     ):
         check_format("excel")
 
 
-def test_an_export_is_a_file(rows: list[VisitRecord], tmp_path: Path) -> None:
+def test_export_visits_writes_a_file(rows: list[VisitRecord], tmp_path: Path) -> None:
     export_visits(rows, "audacity", None, tmp_path / "labels.txt")
     assert len((tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()) == 5

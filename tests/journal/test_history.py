@@ -1,4 +1,4 @@
-"""History at a glance: what a journal's visits come to, as text and as a page."""
+"""History: the visits of a journal summed up, as text and as a page."""
 
 import base64
 import re
@@ -40,38 +40,38 @@ JAY = replace(
 )
 
 
-def visit(entry: VisitEntry, days: int, hour: int, score: float = 0.8) -> VisitEntry:
+def visit_on(entry: VisitEntry, days: int, hour: int, score: float = 0.8) -> VisitEntry:
     started = datetime(2026, 5, 1 + days, hour, 30).astimezone()
     return replace(
         entry, started=started, ended=started + timedelta(seconds=9), score=score, evidence=()
     )
 
 
-def kept(journal: Journal, entry: VisitEntry) -> VisitEntry:
-    """Give a visit a picture, red where the bird was and black elsewhere, and a sound."""
+def with_media(journal: Journal, entry: VisitEntry) -> VisitEntry:
+    """Add a picture, red at the bird and black elsewhere, and a sound to a visit."""
     frame = np.zeros((200, 400, 3), np.uint8)
     frame[50:90, 100:140] = (0, 0, 255)
-    keepsakes = BestMedia()
-    keepsakes.offer_frame(frame, 0.9, (100, 50, 40, 40), 0.0, 5.0)
+    media = BestMedia()
+    media.offer_frame(frame, 0.9, (100, 50, 40, 40), 0.0, 5.0)
     times_s = np.arange(32_000) / 16_000
-    keepsakes.offer_sound(Sound(np.sin(9000 * times_s).astype(np.float32), 16_000, 0.9, 0.0, 2.0))
+    media.offer_sound(Sound(np.sin(9000 * times_s).astype(np.float32), 16_000, 0.9, 0.0, 2.0))
     return replace(
-        entry, evidence=write_evidence(journal.folder, entry.started, entry.species, keepsakes)
+        entry, evidence=write_evidence(journal.folder, entry.started, entry.species, media)
     )
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    """A Robin heard on the first and the third day, Jays twice on the second, one undecided."""
+    """A Robin heard on the first and the third day; on the second two Jays, one undecided."""
     with closing(open_journal(tmp_path / "garden")) as opened:
         opened.start_session(SessionEntry("a1b2", FIRST))
         heard = replace(ROBIN, senses="audio", agreement="single")
         for entry in (
-            visit(heard, 0, 6),
-            visit(heard, 2, 6, 0.7),
-            kept(opened, visit(JAY, 1, 7, 0.95)),
-            visit(JAY, 1, 7),
-            visit(replace(JAY, species=None, agreement="disagree"), 1, 9),
+            visit_on(heard, 0, 6),
+            visit_on(heard, 2, 6, 0.7),
+            with_media(opened, visit_on(JAY, 1, 7, 0.95)),
+            visit_on(JAY, 1, 7),
+            visit_on(replace(JAY, species=None, agreement="disagree"), 1, 9),
         ):
             opened.add_visit(entry, "a1b2")
         opened.add_events(
@@ -87,18 +87,18 @@ def test_visits_are_counted_by_species_hour_day_and_sense(journal: Journal) -> N
     assert (jay.hours[7], robin.hours[6], history.visits) == (2, 2, 5)
     assert [len(span) for span in history.spans()] == [1, 1, 1]
     assert [robin.days[span[0]] for span in history.spans()] == [1, 0, 1]
-    assert history.senses() == {"both": 2, "audio": 2}, "an undecided visit speaks for no sense"
+    assert history.senses() == {"both": 2, "audio": 2}, "an undecided visit counts in no sense"
     assert (robin.score, robin.last.started.day) == (0.8, 3)
     assert history.events["camera lost"][0] == 2
 
 
-def test_a_species_may_come_while_its_journal_is_read(
+def test_a_species_that_is_written_during_the_reading_is_new(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Wren is written after the first visits were looked up, before visits are read."""
+    """The Wren is written between the query for first visits and the query for visits."""
 
     def late(*arguments: object, **named: object) -> object:
-        journal.add_visit(visit(replace(JAY, species="Wren"), 3, 7), "a1b2")
+        journal.add_visit(visit_on(replace(JAY, species="Wren"), 3, 7), "a1b2")
         return visits_of(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr("birdfield.journal.history.visits_of", late)
@@ -106,8 +106,8 @@ def test_a_species_may_come_while_its_journal_is_read(
     assert [row.label for row in history.arrivals] == ["Robin", "Jay", "Wren"]
 
 
-def test_who_was_there_before_is_no_arrival(journal: Journal) -> None:
-    """The Robin's first visit is older than the period; the Jay's first is in it."""
+def test_a_species_with_an_earlier_visit_is_not_new(journal: Journal) -> None:
+    """The first visit of the Robin is before the period, that of the Jay in it."""
     history = gather_history(journal, FIRST + timedelta(days=1), None)
     assert [row.label for row in history.arrivals] == ["Jay"]
     assert [row.label for row in gather_history(journal, None, None).arrivals] == ["Robin", "Jay"]
@@ -115,8 +115,8 @@ def test_who_was_there_before_is_no_arrival(journal: Journal) -> None:
 
 
 def test_a_long_history_is_shown_by_week(journal: Journal) -> None:
-    """From Friday, 1 May, to Friday, 5 June: 6 calendar weeks, the first of three days."""
-    june = visit(ROBIN, 0, 6)
+    """Friday, 1 May, to Friday, 5 June, is 6 calendar weeks; the first has three days."""
+    june = visit_on(ROBIN, 0, 6)
     journal.add_visit(replace(june, started=june.started + timedelta(days=35)), "a1b2")
     spans = gather_history(journal, None, None).spans()
     assert [len(span) for span in spans] == [3, 7, 7, 7, 7, 5]
@@ -162,8 +162,8 @@ def test_a_page_shows_hours_arrivals_senses_and_evidence(journal: Journal) -> No
     assert all(" alt=" in tag for tag in re.findall(r"<img [^>]*>", page))
 
 
-def test_a_picture_is_cut_out_around_the_bird(journal: Journal) -> None:
-    """40 pixels of bird with as much around it: 80 x 80, of which a quarter is red."""
+def test_a_picture_is_cropped_around_the_bird(journal: Journal) -> None:
+    """40 pixels of bird and as many around it are 80 x 80, of which a quarter is red."""
     page = build_history(journal, gather_history(journal, None, None))
     data = re.findall(r'<img src="data:image/jpeg;base64,([^"]*)"', page)[0]
     cut = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
@@ -171,9 +171,7 @@ def test_a_picture_is_cut_out_around_the_bird(journal: Journal) -> None:
     assert (cut[..., 2] > 128).mean() == pytest.approx(0.25, abs=0.03)
 
 
-def test_a_journal_that_names_a_file_of_elsewhere_gets_nothing_of_it(
-    journal: Journal, tmp_path: Path
-) -> None:
+def test_a_file_outside_the_journal_is_not_shown(journal: Journal, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "secret.jpg"), np.full((50, 50, 3), 99, np.uint8))
     with journal.transaction() as database:
         database.execute("UPDATE evidence SET path = '../secret.jpg' WHERE kind = 'picture'")
@@ -181,17 +179,17 @@ def test_a_journal_that_names_a_file_of_elsewhere_gets_nothing_of_it(
     assert section(page, "evidence").count("<img") == 1  # the sonogram
 
 
-def test_hostile_names_are_text_in_a_history(journal: Journal) -> None:
+def test_hostile_names_are_escaped_in_a_history(journal: Journal) -> None:
     for name in HOSTILE:
-        journal.add_visit(visit(replace(JAY, species=name, scientific=name), 1, 8), "a1b2")
+        journal.add_visit(visit_on(replace(JAY, species=name, scientific=name), 1, 8), "a1b2")
     page = build_history(journal, gather_history(journal, None, None))
     assert "<script>alert" not in page and "<img src=x" not in page
     assert page.count("<script>") == 1
 
 
-def test_the_command(journal: Journal, tmp_path: Path) -> None:
+def test_the_report_command(journal: Journal, tmp_path: Path) -> None:
     out = tmp_path / "page"
-    for _ in range(2):  # the second takes the first's place
+    for _ in range(2):  # the second replaces the first
         result = run("report", journal.folder, "--since", "2026-05-02", "--html", out)
         assert (result.exit_code, result.stdout) == (0, f"{out / 'index.html'}\n")
     assert "Jay" in (out / "index.html").read_text()
@@ -222,8 +220,8 @@ GERMAN = Names(
 )
 
 
-def test_a_table_names_species_as_the_user_does(journal: Journal) -> None:
-    """The Jay's scientific name is the journal's, the Robin's that of the names."""
+def test_a_table_has_the_names_of_the_users_language(journal: Journal) -> None:
+    """The scientific name of the Jay is in the journal, that of the Robin in the names."""
     lines = to_text(gather_history(journal, None, None), GERMAN).splitlines()
     assert lines[3].startswith("Eichelhäher  ") and lines[4].startswith("Rotkehlchen  ")
     assert lines[8:] == [
@@ -233,23 +231,23 @@ def test_a_table_names_species_as_the_user_does(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "shown"),
     [
         ("カケス", "カケス (Garrulus glandarius)"),
         ("Fernöstlicher Eichelhäher", "Fernöstlicher Eichelhäher"),
         ("カケス" * 9, "カケス" * 6 + "…"),
     ],
 )
-def test_the_columns_of_a_table_hold(journal: Journal, name: str, told: str) -> None:
-    """Of 80 columns an arrival leaves 38 between its time, 20, and its senses and score, 22."""
+def test_a_long_name_does_not_widen_a_table(journal: Journal, name: str, shown: str) -> None:
+    """A line of 80 columns has 20 for the time, 22 for senses and score, and 38 for the name."""
     names = Names([Species("Jay", None, {"xx": name})], "xx")
     lines = to_text(gather_history(journal, None, None), names).splitlines()
     assert max(map(columns, lines)) <= 80
     assert [columns(line[: line.index("...")]) for line in lines[3:5]] == [32, 32]
-    assert lines[-1] == f"  2026-05-02 07:30  {told}, seen and heard, 0.95"
+    assert lines[-1] == f"  2026-05-02 07:30  {shown}, seen and heard, 0.95"
 
 
-def test_a_page_names_species_as_the_user_does(journal: Journal) -> None:
+def test_a_page_has_the_names_of_the_users_language(journal: Journal) -> None:
     page = build_history(journal, gather_history(journal, None, None), GERMAN)
     for part in ("hours", "days", "arrivals", "species", "senses", "evidence"):
         assert "Eichelhäher" in section(page, part)
@@ -259,10 +257,10 @@ def test_a_page_names_species_as_the_user_does(journal: Journal) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width_px", [500, 1280])  # Chromium's windows are no narrower
+@pytest.mark.parametrize("width_px", [500, 1280])  # 500 is the narrowest window of Chromium
 def test_a_browser_shows_a_history(journal: Journal, tmp_path: Path, width_px: int) -> None:
     for number, name in enumerate(HOSTILE):
-        journal.add_visit(visit(replace(JAY, species=name), number, 8), "a1b2")
+        journal.add_visit(visit_on(replace(JAY, species=name), number, 8), "a1b2")
     with closing(read_journal(journal.folder)) as opened:
         write_history(tmp_path / "page", opened, gather_history(opened, None, None))
     seen = photograph(tmp_path / "page" / "index.html", width_px, 3500)
@@ -270,7 +268,7 @@ def test_a_browser_shows_a_history(journal: Journal, tmp_path: Path, width_px: i
     assert green.sum() > 200 and (seen[2500:] != seen[0, 0]).any()
 
 
-def test_an_empty_journal_makes_a_page_too(tmp_path: Path) -> None:
+def test_an_empty_journal_has_a_page(tmp_path: Path) -> None:
     with closing(open_journal(tmp_path / "garden")) as opened:
         history = gather_history(opened, None, None)
         assert history == History((), (), {}, None)

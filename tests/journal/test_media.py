@@ -1,3 +1,5 @@
+"""Media: the choice of the best, and the files of evidence."""
+
 import errno
 import os
 import stat
@@ -23,7 +25,7 @@ def sound(score: float = 0.9, length_s: float = 2.0) -> Sound:
     return Sound(waveform, RATE_HZ, score, 10.0, 10.0 + length_s)
 
 
-def keepsakes() -> BestMedia:
+def picture_and_sound() -> BestMedia:
     kept = BestMedia()
     frame = np.full((40, 60, 3), (30, 120, 200), np.uint8)
     kept.offer_frame(frame, 0.8, None, 10.0, 15.3)
@@ -49,15 +51,17 @@ def test_names_of_any_script_are_safe(species: str, name: str) -> None:
     assert safe_name(species) == name
 
 
-def test_a_long_name_is_cut_between_letters() -> None:
-    """Each letter takes 3 bytes: 26 of them are 78, 27 are 81."""
+def test_a_long_name_is_cut_between_characters() -> None:
+    """Each character has 3 bytes: 26 are 78 bytes, 27 would be 81."""
     assert safe_name("鳥" * 200) == "鳥" * 26
 
 
 @pytest.mark.parametrize("species", ["Robin", "Žluna zelená", "../../x", "鳥" * 200, None])
-def test_what_was_kept_can_be_looked_at_and_heard(tmp_path: Path, species: str | None) -> None:
+def test_evidence_can_be_read_back(tmp_path: Path, species: str | None) -> None:
     """The sonogram is 320 by 140, the sound 2 s at 16 kHz, the picture 60 by 40."""
-    files = {file.kind: file for file in write_evidence(tmp_path, DAWN, species, keepsakes())}
+    files = {
+        file.kind: file for file in write_evidence(tmp_path, DAWN, species, picture_and_sound())
+    }
     assert set(files) == {"picture", "sound", "sonogram"}
     for file in files.values():
         path = tmp_path / file.path
@@ -68,7 +72,7 @@ def test_what_was_kept_can_be_looked_at_and_heard(tmp_path: Path, species: str |
     assert stat.S_IMODE((tmp_path / "evidence").stat().st_mode) == 0o700
     picture = decode_image((tmp_path / files["picture"].path).read_bytes(), "picture")
     assert picture.shape == (40, 60, 3)
-    assert np.abs(picture.astype(int) - (30, 120, 200)).max() < 6, "JPEG changes little"
+    assert np.abs(picture.astype(int) - (30, 120, 200)).max() < 6, "JPEG changes colours little"
     assert files["picture"].box == (0, 0, 60, 40)
     heard, rate_hz = soundfile.read(tmp_path / files["sound"].path, dtype="float32")
     assert rate_hz == RATE_HZ
@@ -79,8 +83,8 @@ def test_what_was_kept_can_be_looked_at_and_heard(tmp_path: Path, species: str |
     assert drawn is not None and drawn.shape == (140, 320)
 
 
-def test_only_the_best_is_kept() -> None:
-    kept = keepsakes()
+def test_only_the_best_media_are_kept() -> None:
+    kept = picture_and_sound()
     first = kept.picture
     kept.offer_frame(np.zeros((10, 10, 3), np.uint8), 0.7, None, 20.0, 25.0)
     assert kept.picture is first
@@ -93,11 +97,11 @@ def test_only_the_best_is_kept() -> None:
     assert kept.sound.score == 0.95
 
 
-def test_nothing_kept_is_nothing_written(tmp_path: Path) -> None:
+def test_a_visit_without_media_has_no_evidence(tmp_path: Path) -> None:
     assert write_evidence(tmp_path, DAWN, "Robin", BestMedia()) == ()
 
 
-def test_what_cannot_be_written_whole_is_not_written_at_all(
+def test_after_an_error_no_file_of_the_visit_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: object) -> bytes:
@@ -105,14 +109,14 @@ def test_what_cannot_be_written_whole_is_not_written_at_all(
 
     monkeypatch.setattr("birdfield.journal.media._flac", broken)
     with pytest.raises(InputError, match="the disk is full"):
-        write_evidence(tmp_path, DAWN, "Robin", keepsakes())
+        write_evidence(tmp_path, DAWN, "Robin", picture_and_sound())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_card_that_becomes_read_only_on_the_way_is_told(
+def test_a_card_that_becomes_read_only_during_a_write_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The picture was written, and can neither be completed nor deleted."""
+    """The picture is written; the sound cannot be written, nor the picture deleted."""
 
     def replaced(draft: str, path: Path) -> None:
         if path.suffix != ".jpg":
@@ -125,12 +129,12 @@ def test_a_card_that_becomes_read_only_on_the_way_is_told(
     monkeypatch.setattr("os.replace", replaced)
     monkeypatch.setattr(Path, "unlink", unlink)
     with pytest.raises(InputError, match="cannot be written"):
-        write_evidence(tmp_path, DAWN, "Robin", keepsakes())
+        write_evidence(tmp_path, DAWN, "Robin", picture_and_sound())
 
 
-def test_orphans_are_deleted_and_what_is_not_ours_is_not(tmp_path: Path) -> None:
-    files = write_evidence(tmp_path, DAWN, "Robin", keepsakes())
-    lost = write_evidence(tmp_path, DAWN, "Jay", keepsakes())
+def test_orphans_are_deleted_and_files_of_others_are_not(tmp_path: Path) -> None:
+    files = write_evidence(tmp_path, DAWN, "Robin", picture_and_sound())
+    lost = write_evidence(tmp_path, DAWN, "Jay", picture_and_sound())
     (tmp_path / files[0].path).with_name(".half.jpg.x7").write_bytes(b"\xff\xd8")
     (tmp_path / "evidence" / "notes.txt").write_text("mine")
     assert remove_orphans(tmp_path, {file.path for file in files}) == len(lost) + 1

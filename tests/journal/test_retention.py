@@ -1,3 +1,5 @@
+"""Retention: the limits of evidence, and a full disk."""
+
 import json
 import os
 import resource
@@ -41,7 +43,7 @@ def add(
     agreement: str = "single",
     size: int = 1000,
 ) -> int:
-    """Write a visit with one file of evidence."""
+    """Write a visit with one file of evidence, and return its id."""
     path = f"evidence/{len(journal.evidence_paths())}-{days_ago}.jpg"
     (journal.folder / "evidence").mkdir(exist_ok=True)
     (journal.folder / path).write_bytes(bytes(size))
@@ -61,6 +63,7 @@ def add(
 
 
 def with_evidence(journal: Journal) -> set[int]:
+    """Return the visits that have evidence; each file must have a row, and each row a file."""
     for path in journal.evidence_paths():
         assert (journal.folder / path).is_file()
     files = sum(path.is_file() for path in (journal.folder / "evidence").rglob("*"))
@@ -73,8 +76,8 @@ def count(journal: Journal) -> int:
     return int(journal.database.execute("SELECT count(*) FROM visits").fetchone()[0])
 
 
-def test_evidence_goes_by_age_but_the_best_stays_and_each_row(journal: Journal) -> None:
-    """Of the Robins older than 7 days the two best stay: 0.99 and 0.98."""
+def test_old_evidence_is_deleted_except_the_best_and_rows_stay(journal: Journal) -> None:
+    """Of the Robins older than 7 days, those with the scores 0.99 and 0.98 stay."""
     old = [add(journal, 10 + number, score) for number, score in enumerate((0.9, 0.99, 0.95, 0.98))]
     young = add(journal, 6, 0.5)
     wren = add(journal, 20, 0.1, "Wren")
@@ -84,22 +87,22 @@ def test_evidence_goes_by_age_but_the_best_stays_and_each_row(journal: Journal) 
     assert count(journal) == 7 and undecided not in with_evidence(journal)
 
 
-def test_the_oldest_goes_first_when_there_is_too_much(journal: Journal) -> None:
-    """Five files of 1,000 bytes, of which 3,100 may stay."""
+def test_the_oldest_evidence_is_deleted_above_the_size(journal: Journal) -> None:
+    """Of five files of 1,000 bytes, 3,100 bytes may stay: three files."""
     ids = [add(journal, days) for days in (5, 1, 4, 2, 3)]
     assert DiskGuard(journal, Retention(max_bytes=3100, min_free_bytes=0, best=0)).purge(NOW) == 2
     assert with_evidence(journal) == {ids[1], ids[3], ids[4]}
 
 
-def test_what_was_seen_and_heard_is_better_than_a_score(journal: Journal) -> None:
+def test_agreeing_senses_are_better_than_a_higher_score(journal: Journal) -> None:
     both = add(journal, 9, 0.8, agreement="agree")
     add(journal, 8, 0.99)
     assert DiskGuard(journal, Retention(max_days=1, min_free_bytes=0, best=1)).purge(NOW) == 1
     assert with_evidence(journal) == {both}
 
 
-def test_evidence_goes_until_enough_is_free(journal: Journal) -> None:
-    """Each file that goes frees 1 MB: from 3 to 5 MB, the two oldest."""
+def test_evidence_is_deleted_until_enough_space_is_free(journal: Journal) -> None:
+    """Each file frees 1 MB, so that from 3 to 5 MB the two oldest are deleted."""
     ids = [add(journal, days) for days in (4, 3, 2, 1)]
 
     def free(_: Path) -> int:
@@ -109,17 +112,17 @@ def test_evidence_goes_until_enough_is_free(journal: Journal) -> None:
     assert with_evidence(journal) == set(ids[2:])
 
 
-def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
+def test_a_full_disk_pauses_evidence_until_there_is_room(
     journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """100 MB are to stay free; it goes on at 110, so that it does not flutter."""
+    """100 MB should stay free; evidence resumes at 110 MB, so that it does not alternate."""
     left = [200 * MB]
     disk = DiskGuard(journal, Retention(min_free_bytes=100 * MB), lambda _: left[0])
-    told = []
+    states = []
     for megabytes in (200, 99, 50, 105, 111, 105):
         left[0] = megabytes * MB
-        told.append((disk.check(NOW), disk.paused))
-    assert told == [
+        states.append((disk.check(NOW), disk.paused))
+    assert states == [
         (None, False),
         ("disk full", True),
         (None, True),
@@ -134,8 +137,8 @@ def test_a_full_disk_pauses_and_goes_on_when_there_is_room(
     ]
 
 
-def test_a_full_disk_stays_full_when_nothing_is_to_stay_free(journal: Journal) -> None:
-    """Zero bytes are never less than zero: it would go on and fail again each minute."""
+def test_a_full_disk_stays_paused_with_a_limit_of_zero(journal: Journal) -> None:
+    """0 free bytes are not less than a limit of 0, but no evidence fits: 1 MB is the least."""
     left = 0
     disk = DiskGuard(journal, Retention(min_free_bytes=0), lambda _: left)
     assert disk.note_full() == "disk full"
@@ -144,20 +147,20 @@ def test_a_full_disk_stays_full_when_nothing_is_to_stay_free(journal: Journal) -
     assert disk.check(NOW) == "disk has room"
 
 
-def test_who_is_best_is_not_asked_while_all_is_within_bounds(
+def test_the_best_visits_are_not_queried_within_the_limits(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ranking a season's visits takes seconds, and a station checks its disk each minute."""
+    """To rank the visits of a season takes seconds, and a station checks its disk each minute."""
     add(journal, 9, size=1000)
     disk = DiskGuard(journal, Retention(max_bytes=1000, min_free_bytes=MB), lambda _: 2 * MB)
     monkeypatch.setattr(disk, "_deletable", None)
     assert disk.purge(NOW) == 0
 
 
-def test_a_little_more_goes_than_was_too_much_so_that_it_is_not_asked_each_minute(
+def test_a_purge_by_size_leaves_a_margin_for_new_evidence(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 202 files of 1,000 bytes 201,000 may stay: 198,000 do, and more fit in again."""
+    """Of 202 files of 1,000 bytes, 201,000 bytes may stay; 0.99 of that are 198 files."""
     for number in range(202):
         add(journal, 300 - number)
     disk = DiskGuard(journal, Retention(max_bytes=201_000, min_free_bytes=0, best=0))
@@ -167,7 +170,7 @@ def test_a_little_more_goes_than_was_too_much_so_that_it_is_not_asked_each_minut
     assert disk.purge(NOW) == 0
 
 
-def test_what_is_too_old_is_looked_for_once_an_hour_and_when_the_clock_jumps(
+def test_the_age_is_checked_once_an_hour_and_after_a_jump_of_the_clock(
     journal: Journal,
 ) -> None:
     disk = DiskGuard(journal, Retention(max_days=7, min_free_bytes=0, best=0))
@@ -179,17 +182,17 @@ def test_what_is_too_old_is_looked_for_once_an_hour_and_when_the_clock_jumps(
     assert disk.purge(NOW - timedelta(hours=1)) == 1
 
 
-def test_the_best_stays_although_the_disk_is_full(journal: Journal) -> None:
+def test_the_best_evidence_stays_on_a_full_disk(journal: Journal) -> None:
     best = add(journal, 9)
     disk = DiskGuard(journal, Retention(min_free_bytes=100 * MB, best=1), lambda _: 0)
     assert disk.check(NOW) == "disk full" and with_evidence(journal) == {best}
 
 
 def test_a_small_disk_that_is_filled_and_freed(tmp_path: Path) -> None:
-    """On a file system of 4 MB, in a mount namespace of its own: no root is needed for that.
+    """The disk is a file system of 4 MB in a mount namespace of its own, which needs no root.
 
-    Of 120 visits none is lost; meanwhile another program fills the disk, and only the two best of
-    each species keep their evidence. 1 MB stays free but for what one visit takes.
+    While another program fills the disk, the two best visits of each species keep their evidence,
+    and none of the 120 visits is lost. 1 MB stays free, less the size of one visit.
     """
     if (
         which("unshare") is None
@@ -197,7 +200,7 @@ def test_a_small_disk_that_is_filled_and_freed(tmp_path: Path) -> None:
             ["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", tmp_path], capture_output=True
         ).returncode
     ):
-        pytest.skip("no small disk: this kernel lets nobody mount a tmpfs in a namespace")
+        pytest.skip("no small disk: this kernel does not allow a tmpfs in a namespace")
     python = [sys.executable, str(SUPPORT / "small_disk.py"), str(tmp_path)]
     environment = {
         **os.environ,
@@ -231,10 +234,11 @@ def test_a_small_disk_that_is_filled_and_freed(tmp_path: Path) -> None:
     assert min(freed["evidence"].values()) > 2, "evidence is kept again"
 
 
-def test_a_disk_that_refuses_a_file_costs_the_evidence_and_not_the_visit(tmp_path: Path) -> None:
-    """Anywhere: no file may grow beyond 150 kB. Pictures of noise are larger, the journal is not.
+def test_a_failed_write_loses_the_evidence_and_not_the_visit(tmp_path: Path) -> None:
+    """A limit of 150 kB a file refuses pictures of noise, which are larger, but not the journal.
 
-    The first visit ends 30 s after 10.1 s, when window 17 begins; the gate is 4 windows behind.
+    The first visit ends 30 s after 10.1 s, when window 17 begins; the speech gate is 4 windows
+    behind.
     """
     stage = start_recorder(tmp_path, RecorderSettings(retention=Retention(min_free_bytes=0)))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -20,7 +20,7 @@ from birdfield.recognise.decide import decide
 from birdfield.settings.checklist import ALL_YEAR, Checklist, parse_weeks, read_checklist, week_of
 from birdfield.settings.configuration import load_config
 from birdfield.settings.resolve import ResolvedSettings
-from birdfield.settings.rules import LiveRules, Rules, prior, rules_of
+from birdfield.settings.rules import LiveRules, Rules, rules_of, weekly_prior
 
 SPECIES = (
     Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"}),
@@ -129,7 +129,7 @@ def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
     """
     path = tmp_path / "list.csv"
     path.write_text("species,weeks\nEichelhäher,\nROBIN,1-10\n", encoding="utf-8")
-    weigh = prior(read_checklist(path), SPECIES, 0.1)
+    weigh = weekly_prior(read_checklist(path), SPECIES, 0.1)
     assert weigh(5).tolist() == [0.0, 0.0, np.log(0.1)]
     live, gallery = LiveRules(Rules(log_prior=weigh)), factory()
     winter, summer = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
@@ -146,7 +146,7 @@ def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
 def test_an_unexpected_species_needs_a_higher_similarity(tmp_path: Path) -> None:
     """At 50 degrees from the Wren the cosine is 0.643, over 0.5; less 0.230 it is 0.413."""
     listed = read_checklist_of(tmp_path, "species,weeks\n,\nJay,\n , \nRobin,\n,\n")
-    weigh = prior(listed, SPECIES, 0.1)
+    weigh = weekly_prior(listed, SPECIES, 0.1)
     gallery = factory()
     assert decide(BluePitch(), gallery, at(170), None).species == "Wren"
     weighed = LiveRules(Rules(log_prior=weigh)).weigh(gallery, NOON)
