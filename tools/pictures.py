@@ -110,7 +110,7 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
     liveness = station.open_liveness(bundle.model_id, sources.info, folder)
     with closing(read_journal(folder)) as journal:
         view = View(scene, bundle.folder.name, meter, journal)
-        answers = station.recorded(scene, recorder, liveness, view)
+        answers = station.Station(scene, recorder, liveness).observations(view)
         next(
             each
             for each in answers

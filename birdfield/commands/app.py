@@ -1,4 +1,4 @@
-"""The command line. Answers go to stdout; logs, progress and complaints go to stderr."""
+"""Command line: registers the commands, and turns errors into sentences and exit codes."""
 
 import io
 import logging
@@ -52,10 +52,10 @@ def _with_option(error: BirdfieldError) -> str:
 
 
 class SentenceGroup(TyperGroup):
-    """Commands whose errors are one sentence and an exit code, never a traceback."""
+    """A group of commands whose errors are one sentence and an exit code, never a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named."""
+        """Run a command."""
         try:
             return super().invoke(ctx)
         except BirdfieldError as error:
@@ -65,7 +65,7 @@ class SentenceGroup(TyperGroup):
             print_error("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from error
         except BrokenPipeError as error:
-            # The reader went away; flushing what is left at exit would complain again.
+            # The reader closed the pipe; without this, the flush at exit fails again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_INPUT) from error
         except OSError as error:
@@ -73,14 +73,14 @@ class SentenceGroup(TyperGroup):
             raise typer.Exit(EXIT_INPUT) from error
 
 
-# Plain help: Rich and its Markdown would take longer to import than all else.
+# Plain help: importing Rich and its Markdown takes longer than all other imports.
 app = typer.Typer(
     cls=SentenceGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Recognise birds by sight and by sound, offline.",
+    help="Recognise birds by sight and sound, offline.",
 )
 
 
@@ -92,9 +92,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more details.")] = False,
     log: Annotated[
-        str, typer.Option(metavar="FORMAT", help="The form of the log: plain, json or systemd.")
+        str, typer.Option(metavar="FORMAT", help="The log format: plain, json or systemd.")
     ] = "plain",
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -133,6 +133,6 @@ for command in (
 def main() -> None:
     """Run the command line."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name may be bytes that are no text: in JSON they come out as \udcXX, valid there.
+        # A file name may contain bytes that are not UTF-8; JSON writes them as \udcXX.
         sys.stdout.reconfigure(errors="backslashreplace")
     app()

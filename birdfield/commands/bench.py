@@ -12,24 +12,31 @@ from birdfield.paths import MAX_THREADS
 def bench(
     models: Annotated[
         list[Path],
-        typer.Argument(metavar="MODEL", help="Bundles, or starter for the packaged one."),
+        typer.Argument(metavar="MODEL", help="Bundles NAME.birdfield, or starter."),
     ],
-    threads: Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Of each interpreter.")] = 1,
+    threads: Annotated[
+        int,
+        typer.Option(min=1, max=MAX_THREADS, metavar="N", help="The threads of each interpreter."),
+    ] = 1,
     against_birdnet: Annotated[
         bool,
-        typer.Option(
-            "--against-birdnet", help="Run BirdNET beside them; needs birdfield[birdnet]."
-        ),
+        typer.Option("--against-birdnet", help="Also time BirdNET; needs birdfield[birdnet]."),
     ] = False,
     gallery: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Time the match among up to N species of 4 prototypes."),
+        typer.Option(
+            metavar="N", help="Also time the match among up to N species with 4 prototypes each."
+        ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures; - is stdout.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is stdout."),
     ] = None,
 ) -> None:
-    """Time models on this machine, side by side: stages, start, memory, processor."""
+    """Time models on this machine: stages, start, memory, CPU.
+
+    Several models are timed in turn, so that other load affects them equally.
+    """
     from birdfield.bench.models import measure
     from birdfield.bench.table import to_table
     from birdfield.model.open_model import open_model

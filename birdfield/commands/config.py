@@ -1,4 +1,4 @@
-"""The commands of the configuration file: init, check and show."""
+"""Commands `config`: write, check and show the configuration file."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from birdfield.commands.options import CONFIG_FILE
 from birdfield.errors import ConfigError, ExistsError, NoConfigError
 
 if TYPE_CHECKING:
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Write, check or show the station's configuration file.",
+    help="Write, check or show the configuration file.",
 )
 
 FileArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="FILE", help="Else birdfield/birdfield.toml below XDG_CONFIG_HOME."),
+    typer.Argument(metavar="FILE", help=f"The file; default: {CONFIG_FILE}."),
 ]
 
 
@@ -29,7 +30,10 @@ def init(
     file: FileArgument = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a file that names every key, for its owner only."""
+    """Write a configuration file with all keys.
+
+    Only its owner can read it.
+    """
     from birdfield.atomic import to_input_error, write_file
     from birdfield.settings.configuration import FILE, TEMPLATE, config_home
 
@@ -46,20 +50,18 @@ def init(
 
 @app.command()
 def check(file: FileArgument = None) -> None:
-    """Check a file: its keys, the species that it names, and what it refers to."""
+    """Check a file: its keys, its species, and the files it names."""
     from birdfield.model.open_model import open_model
     from birdfield.settings.configuration import load_config
     from birdfield.settings.resolve import ResolvedSettings
 
-    config = load_config(_found(file))
+    config = load_config(_existing(file))
     choice = ResolvedSettings(config, {})
     bundle, _, gallery = open_model(choice.model)
     choice.check(gallery.species)
     watch = config.settings.watch
     _check_privacy(config.path, (watch.camera, watch.microphone))
-    print(
-        f"{config.path}: as it should be; model {bundle.model_id}, {len(gallery.species)} species"
-    )
+    print(f"{config.path}: no errors; model {bundle.model_id}, {len(gallery.species)} species")
 
 
 def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:
@@ -67,12 +69,17 @@ def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:
 
     secret = any(mask_url(source) != source for source in sources)
     if path and secret and path.stat().st_mode & 0o077:
-        raise ConfigError(f"{path}: holds a password, and others may read it; chmod 600 {path}")
+        raise ConfigError(
+            f"{path}: contains a password, and other users can read it; run: chmod 600 {path}"
+        )
 
 
 @app.command()
 def show(file: FileArgument = None) -> None:
-    """Show what is in force without flags, and where it comes from; passwords are hidden."""
+    """Show all settings and where each comes from.
+
+    Passwords are hidden.
+    """
     from birdfield.settings.configuration import find_config, load_config
 
     for line in lines_of(load_config(find_config(file))):
@@ -80,7 +87,12 @@ def show(file: FileArgument = None) -> None:
 
 
 def lines_of(config: "StationConfig", place: bool = True) -> Iterator[str]:
-    """Write a configuration with where each value comes from; place tells where it stands."""
+    """Yield the lines of a configuration, with the origin of each value.
+
+    Args:
+        config: The configuration.
+        place: Whether to include the location.
+    """
     from birdfield.settings.schema import KEYS, value_of
 
     table = ""
@@ -100,7 +112,7 @@ def lines_of(config: "StationConfig", place: bool = True) -> Iterator[str]:
 
 
 def shown(value: object) -> str | None:
-    """Write a value as TOML does, without a password; None where there is none."""
+    """Return a value in TOML, without passwords; None for None."""
     from birdfield.redaction import mask_url
 
     if value is None:
@@ -122,7 +134,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _found(file: Path | None) -> Path:
+def _existing(file: Path | None) -> Path:
     from birdfield.settings.configuration import FILE, config_home, find_config
 
     path = find_config(file)

@@ -1,4 +1,4 @@
-"""What commands write beside their answers, and answers that come one by one."""
+"""Console: prints answers, figures, progress and errors."""
 
 import json
 import sys
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def print_error(sentence: str) -> None:
-    """Write a sentence to stderr."""
+    """Print an error to stderr."""
     print(f"birdfield: {sentence}", file=sys.stderr)
 
 
-def progress(what: str, done: int, total: int) -> None:
-    """Show how far long work is, on a terminal only."""
+def progress(stage: str, done: int, total: int) -> None:
+    """Show the progress of a stage on stderr, if it is a terminal."""
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
-        print(f"\r{what}: {done}/{total}", end=end, file=sys.stderr, flush=True)
+        print(f"\r{stage}: {done}/{total}", end=end, file=sys.stderr, flush=True)
 
 
 def show(
@@ -33,10 +33,18 @@ def show(
     names: "Names",
     csv: Path | None = None,
 ) -> None:
-    """Print observations as they come; a CSV file gets them at the end, also at an early one."""
+    """Print each observation at once, and write all to a CSV file at the end, even after an error.
+
+    Args:
+        observations: The observations.
+        model_id: The id of the model.
+        json_lines: Whether to print JSON lines.
+        names: The names of the species.
+        csv: The CSV file; None for no file.
+    """
     from birdfield.recognise.observation import to_csv, to_json, to_line
 
-    rows, whole = [], False
+    rows, complete = [], False
     try:
         for observation in observations:
             entry = to_json(observation, model_id)
@@ -48,28 +56,30 @@ def show(
                 else to_line(observation, names),
                 flush=True,
             )
-        whole = True
+        complete = True
     finally:
-        if csv and (whole or rows):  # without an answer an older file is left as it was
+        if csv and (complete or rows):  # an error before the first answer keeps an older file
             from birdfield.atomic import write_file
 
             write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
 
 
 def check_output(file: Path | None, to_stdout: bool = False) -> None:
-    """Check, before the work, that a file can be written.
+    """Check, before the work starts, that a file can be written.
 
     Args:
-        file: The file; None when there is none to write.
-        to_stdout: Whether - means stdout.
+        file: The file; None for no file.
+        to_stdout: Whether - stands for stdout.
 
     Raises:
-        BirdfieldError: When it cannot be written, or is -, which means nothing here.
+        BirdfieldError: When the file cannot be written, or is - without `to_stdout`.
     """
     if file == Path("-"):
         if to_stdout:
             return
-        raise UsageError("- is no file, and not stdout here; expected a file's name")
+        raise UsageError(
+            "the output is -, but this command cannot write to stdout; expected a file name"
+        )
     if file:
         from birdfield.atomic import check_writable
 
@@ -77,7 +87,7 @@ def check_output(file: Path | None, to_stdout: bool = False) -> None:
 
 
 def show_figures(table: str, figures: Mapping[str, object], json_file: Path | None) -> None:
-    """Print a table and write figures to a JSON file; if the file is -, print only JSON."""
+    """Print a table and write figures to a JSON file; if the file is -, print only the JSON."""
     text = json.dumps(figures, indent=1)
     if json_file == Path("-"):
         print(text)

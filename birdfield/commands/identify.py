@@ -7,34 +7,38 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from birdfield.commands.console import check_output, print_error, show
-from birdfield.commands.options import JsonSwitch, LangOption, ModelOption, NamesOption
+from birdfield.commands.options import CsvOption, JsonSwitch, LangOption, ModelOption, NamesOption
 from birdfield.errors import EXIT_INPUT, InputError, UsageError
 
-if TYPE_CHECKING:  # at run time the command imports what it needs: --help stays quick
+if TYPE_CHECKING:  # the command itself imports what it needs, so that --help stays fast
     from birdfield.recognise.observation import Observation
 
 
 def identify(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILES_OR_FOLDERS", help="Photographs, recordings or folders."),
+        typer.Argument(metavar="FILES_OR_FOLDERS", help="Photographs, recordings, or folders."),
     ] = None,
     image: Annotated[
-        Path | None, typer.Option(help="A photograph; with --audio, of the same bird.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A photograph; with --audio, of the same bird."),
     ] = None,
-    audio: Annotated[Path | None, typer.Option(help="A recording.")] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A recording; with --image, of the same bird."),
+    ] = None,
     model: ModelOption = None,
     pooled: Annotated[
-        bool, typer.Option("--pooled", help="One answer for a recording, not one a window.")
+        bool, typer.Option("--pooled", help="One answer for each recording, not for each window.")
     ] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write the answers to a CSV file too.")] = None,
+    csv: CsvOption = None,
     lang: LangOption = None,
     names: NamesOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
     """Name the bird in photographs and recordings.
 
-    A photograph that is unknown as a whole is looked at in parts: the bird may be small in it.
+    If a whole photograph is unknown, its parts are also examined: the bird may be small.
     """
     from birdfield.commands.species_names import names_of_model
     from birdfield.model.open_model import open_model
@@ -42,13 +46,13 @@ def identify(
     from birdfield.recognise.identify import identify_file, identify_pair, list_files
 
     if not (files or image or audio):
-        raise UsageError("nothing to identify; name files or folders, --image or --audio")
+        raise UsageError("nothing to identify; name files or folders, or use --image or --audio")
     check_output(csv)
     pair = (image, audio) if image and audio else None
-    single = [path for path in (image, audio) if path and not pair]
-    paths = [*list_files(files or []), *single]
-    bundle, plain, gallery = open_model(model)
-    encoder = CloseLookEncoder(plain, gallery)
+    alone = [path for path in (image, audio) if path and not pair]
+    paths = [*list_files(files or []), *alone]
+    bundle, whole_pictures, gallery = open_model(model)
+    encoder = CloseLookEncoder(whole_pictures, gallery)
     failed = False
 
     def answers() -> Iterator["Observation"]:

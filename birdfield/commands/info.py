@@ -1,4 +1,4 @@
-"""Command `info`: shows what a model is."""
+"""Command `info`: shows a model."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,13 @@ def info(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="MODEL", help="A bundle; else BIRDFIELD_MODEL, else the packaged starter."
+            metavar="MODEL",
+            help="The bundle NAME.birdfield; default: from BIRDFIELD_MODEL, else starter.",
         ),
     ] = None,
     json_lines: JsonSwitch = False,
 ) -> None:
-    """Tell what a model is: species, accuracy, parts, licences."""
+    """Show a model's species, accuracy, parts and licences."""
     from birdfield.commands.describe import describe, to_text
     from birdfield.model.open_model import open_model
 

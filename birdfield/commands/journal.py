@@ -1,4 +1,4 @@
-"""The commands that read a journal: visits, report, export-visits and rescore."""
+"""Commands of a journal: visits, report, export-visits and rescore."""
 
 import json
 from contextlib import closing
@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from birdfield.commands.console import check_output, print_error
-from birdfield.commands.options import JsonSwitch, LangOption, NamesOption
+from birdfield.commands.options import (
+    CsvOption,
+    JournalArgument,
+    JsonSwitch,
+    LangOption,
+    NamesOption,
+    SinceOption,
+    UntilOption,
+)
 from birdfield.settings.bounds import MAX_COUNT
 
 if TYPE_CHECKING:
@@ -17,37 +25,25 @@ if TYPE_CHECKING:
     from birdfield.journal.queries import Selection
     from birdfield.model.names import Names
 
-JournalArgument = Annotated[
-    Path, typer.Argument(metavar="JOURNAL", help="The folder that watch --journal writes.")
-]
-SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME", help="From then on, such as 2026-05-01 or 2026-05-01T06:30, local time."
-    ),
-]
-UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")]
-
 
 def visits(
     journal: JournalArgument,
     species: Annotated[
         str | None,
         typer.Option(
-            help="Of this species only, by its label or, with "
-            "--lang, its name; undecided for conflicting "
-            "evidence."
+            metavar="NAME",
+            help="Only this species, by its label or its name in --lang; or undecided.",
         ),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     last: Annotated[
-        int | None, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="The newest N only.")
+        int | None, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="Only the newest N.")
     ] = None,
     events: Annotated[
-        bool, typer.Option("--events", help="What happened to the station, in place of visits.")
+        bool, typer.Option("--events", help="List the events of the station instead.")
     ] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write them to a CSV file too.")] = None,
+    csv: CsvOption = None,
     lang: LangOption = None,
     names_file: NamesOption = None,
     json_lines: JsonSwitch = False,
@@ -59,7 +55,7 @@ def visits(
     from birdfield.journal.queries import Selection, parse_time
 
     if events and species is not None:
-        raise UsageError("--species is of visits; leave out --events")
+        raise UsageError("events have no species; leave out --species or --events")
     from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
     check_output(csv)
     names = names_of_journal(lang, names_file)
@@ -71,7 +67,7 @@ def visits(
             else _list_visits(opened, wanted, names, csv, json_lines)
         )
     if not found:
-        print_error(f"{journal}: no {'event' if events else 'visit'} of those asked for")
+        print_error(f"{journal}: no matching {'events' if events else 'visits'}")
 
 
 def _list_events(
@@ -118,7 +114,7 @@ def _list_visits(
 
 def export_visits(
     journal: JournalArgument,
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make.")],
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
     form: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help="csv, ebird, raven, audacity or parquet."),
@@ -127,22 +123,21 @@ def export_visits(
         str | None,
         typer.Option(
             metavar="LAT,LON,NAME",
-            help="Where the station stands, in degrees, for eBird; else the configuration's.",
+            help="The location of the station in degrees, for eBird; default: from the "
+            "configuration.",
         ),
     ] = None,
     session: Annotated[
-        int | None, typer.Option(min=1, max=MAX_COUNT, help="One watch only, by its number.")
+        int | None, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="Only this run of watch.")
     ] = None,
     species: Annotated[
         str | None,
-        typer.Option(
-            help="Of this species only, by its label; undecided for conflicting evidence."
-        ),
+        typer.Option(metavar="NAME", help="Only this species, by its label; or undecided."),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
 ) -> None:
-    """Write a journal's visits for a spreadsheet, eBird, Raven or Audacity."""
+    """Export visits for a spreadsheet, eBird, Raven or Audacity."""
     from birdfield.errors import InputError
     from birdfield.journal import exports as exporting
     from birdfield.journal.opening import reading
@@ -177,16 +172,16 @@ def rescore(
         Path | None,
         typer.Option(
             "--model",
-            help="The bundle that the journal was "
-            "written with, and its store as it is now; else "
-            "as watch finds it.",
+            metavar="MODEL",
+            help="The bundle that wrote the journal; default: as for watch.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes only.")] = False,
 ) -> None:
-    """Answer again for past visits, after species were enrolled, renamed or removed.
+    """Update past visits after you changed the species.
 
-    An answer that the configuration's lists and thresholds do not want leaves a visit as it was.
+    Run it after enrol, species rename or species remove. A visit keeps its species if the
+    configuration excludes the new one, or its score is below the threshold.
     """
     from birdfield.journal.opening import open_journal, reading
     from birdfield.model.open_model import open_model
@@ -206,7 +201,9 @@ def rescore(
     count = 0
     with reading(journal) as opened:
         for other, number in check_models(opened, bundle.model_id):
-            print_error(f"left alone: {number} visits of model {other}; this is {bundle.model_id}")
+            print_error(
+                f"skipped {number} visits of model {other}; the bundle is model {bundle.model_id}"
+            )
     with reading(journal) if dry_run else closing(open_journal(journal)) as opened:
         for each in rescore_visits(opened, recogniser, renamed, dry_run):
             count += 1
@@ -231,13 +228,13 @@ def report(
         typer.Option(
             "--html",
             metavar="DIR",
-            help="Write a page to look at, DIR/index.html, with pictures and sonograms.",
+            help="Write an HTML page, DIR/index.html, with pictures and sonograms.",
         ),
     ] = None,
     lang: LangOption = None,
     names_file: NamesOption = None,
 ) -> None:
-    """Show a journal at a glance: visits by hour and species, arrivals, senses."""
+    """Summarise a journal by hour, species and sense."""
     from birdfield.commands.species_names import names_of_journal
     from birdfield.journal.history import gather_history
     from birdfield.journal.history_table import to_text

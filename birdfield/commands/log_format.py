@@ -1,4 +1,4 @@
-"""Log lines for a person, for systemd's journal, and for programs."""
+"""Log formats: lines for a person, for systemd's journal, and for programs."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from birdfield.errors import UsageError
 
-# syslog(3)'s levels, which systemd reads from the start of a line: sd-daemon(3).
+# The levels of syslog(3); systemd reads them at the start of a line, see sd-daemon(3).
 PRIORITY = {
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -17,27 +17,27 @@ PRIORITY = {
 
 
 class ForPeople(logging.Formatter):
-    """The time of day, the level and the message."""
+    """Lines with the time of day, the level and the message."""
 
     def __init__(self) -> None:
-        """Write the time without the day."""
+        """Set the format."""
         super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
 
 
 class ForSystemd(logging.Formatter):
-    """The message behind its priority; systemd adds the time."""
+    """Lines with a priority and the message; systemd adds the time."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write each line with the priority."""
-        mark = f"<{PRIORITY.get(record.levelno, 6)}>"
-        return "\n".join(mark + line for line in super().format(record).splitlines())
+        """Return the message with the priority before each line."""
+        prefix = f"<{PRIORITY.get(record.levelno, 6)}>"
+        return "\n".join(prefix + line for line in super().format(record).splitlines())
 
 
 class ForPrograms(logging.Formatter):
-    """A JSON object a line."""
+    """One JSON object on each line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, module and message."""
+        """Return time, level, module and message as JSON."""
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -53,7 +53,15 @@ FORMATS = {"plain": ForPeople, "systemd": ForSystemd, "json": ForPrograms}
 
 
 def set_up_log(form: str, level: int) -> None:
-    """Write the log to stderr; raises UsageError when there is no such form."""
+    """Write the log to stderr.
+
+    Args:
+        form: A key of FORMATS.
+        level: The lowest level to write.
+
+    Raises:
+        UsageError: When there is no such format.
+    """
     if form not in FORMATS:
         raise UsageError(f"log format is {form!r}; expected one of {', '.join(FORMATS)}")
     handler = logging.StreamHandler()

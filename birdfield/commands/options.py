@@ -1,35 +1,46 @@
-"""Options and arguments that several commands take."""
+"""Options and arguments that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+CONFIG_FILE = "~/.config/birdfield/birdfield.toml"
+
 ModelOption = Annotated[
     Path | None,
     typer.Option(
-        "--model", help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the packaged starter."
+        "--model",
+        metavar="MODEL",
+        help="The bundle NAME.birdfield; default: from BIRDFIELD_MODEL, else the starter model.",
     ),
 ]
 ModelArgument = Annotated[
     Path,
-    typer.Argument(
-        metavar="MODEL", help="A bundle NAME.birdfield, or starter for the packaged one."
-    ),
+    typer.Argument(metavar="MODEL", help="A bundle NAME.birdfield, or starter."),
 ]
 StationModelOption = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        help="A bundle NAME.birdfield; else BIRDFIELD_MODEL, else the configuration's, else "
-        "the packaged starter.",
+        metavar="MODEL",
+        help="The bundle NAME.birdfield; default: from BIRDFIELD_MODEL, else from the "
+        "configuration, else the starter model.",
     ),
 ]
-JsonSwitch = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help=f"The configuration file; default: {CONFIG_FILE}. Options override it.",
+    ),
+]
+JsonSwitch = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 LangOption = Annotated[
     str | None,
     typer.Option(
-        metavar="CODE", help="Species' names in this language, with the scientific ones beside."
+        metavar="CODE", help="The language of species' names, such as de; adds scientific names."
     ),
 ]
 NamesOption = Annotated[
@@ -37,6 +48,21 @@ NamesOption = Annotated[
     typer.Option(
         "--names",
         metavar="CSV",
-        help="Names: label,scientific,lang,name; else the configuration's or the model's.",
+        help="Species' names, with the columns label,scientific,lang,name; default: from the "
+        "configuration, else from the model.",
     ),
+]
+JournalArgument = Annotated[
+    Path, typer.Argument(metavar="JOURNAL", help="The folder of watch --journal.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Only from this local time, such as 2026-05-01 or 2026-05-01T06:30.",
+    ),
+]
+UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Only before this time.")]
+CsvOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write the rows to a CSV file.")
 ]

@@ -1,4 +1,4 @@
-"""The commands of the service: install, status, remove; and status of any watch."""
+"""Commands `service` and `status`: manage the systemd service, and show running watches."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birdfield.commands.options import JsonSwitch
+from birdfield.commands.options import CONFIG_FILE, JsonSwitch
 from birdfield.errors import EXIT_STALLED, ConfigError, InputError, MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Run the station as a systemd service that starts with the machine.",
+    help="Run the station as a systemd service.",
 )
 
 UnitDirOption = Annotated[
     Path | None,
     typer.Option(
-        "--unit-dir", metavar="DIR", help="The folder of the units; else /etc/systemd/system."
+        "--unit-dir", metavar="DIR", help="The folder of units; default: /etc/systemd/system."
     ),
 ]
 
@@ -36,19 +36,21 @@ def install(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", metavar="FILE", help="The configuration; else that of the user's home."
+            "--config",
+            metavar="FILE",
+            help=f"The configuration file; default: {CONFIG_FILE} of the user.",
         ),
     ] = None,
     user: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The user that it runs as; else who called sudo."),
+        typer.Option(metavar="NAME", help="The user of the service; default: the user of sudo."),
     ] = None,
     unit_dir: UnitDirOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the unit, and do nothing.")
+        bool, typer.Option("--dry-run", help="Print the unit, but install nothing.")
     ] = False,
 ) -> None:
-    """Check the configuration, write the unit, enable and start it."""
+    """Check the configuration, then install and start the unit."""
     from birdfield.atomic import write_file
     from birdfield.service.unit import FOLDER, NAME, unit_text
 
@@ -58,13 +60,13 @@ def install(
         print(text, end="")
         return
     folder = unit_dir or FOLDER
-    _require(folder)
-    _own_folder(service)
+    _check_systemd(folder)
+    _make_journal_folder(service)
     write_file(folder / NAME, text.encode())
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
     _systemctl("restart", NAME)
-    print(f"{folder / NAME}: runs as {service.user}; see birdfield service status")
+    print(f"{folder / NAME}: runs as {service.user}; for its state, run: birdfield service status")
 
 
 def _service(config: Path | None, user: str | None) -> "Service":
@@ -75,46 +77,44 @@ def _service(config: Path | None, user: str | None) -> "Service":
     try:
         account = pwd.getpwnam(name)
     except KeyError as error:
-        raise UsageError(f"no user {name!r}; expected one of this machine") from error
+        raise UsageError(f"no user {name!r}; expected a user of this machine") from error
     if account.pw_uid == 0:
         raise UsageError("a station does not run as root; name an ordinary user with --user NAME")
     path = (config or Path(account.pw_dir) / ".config" / "birdfield" / FILE).absolute()
     journal = load_config(path).settings.journal.folder
     if journal is None:
         raise ConfigError(
-            f"{path}: has no journal.folder; a service without a journal leaves nothing behind"
+            f"{path}: journal.folder is missing; set it, since a service without a journal records "
+            "nothing"
         )
-    # ~ is the home of whoever runs this, which may be root.
-    journal = (
-        Path(account.pw_dir, *journal.relative_to(Path.home()).parts)
-        if (journal.is_relative_to(Path.home()))
-        else journal
-    )
+    # ~ was expanded to the home of the user who runs this command, which may be root's.
+    if journal.is_relative_to(Path.home()):
+        journal = Path(account.pw_dir, *journal.relative_to(Path.home()).parts)
     return Service((sys.executable, "-m", "birdfield"), name, path, journal)
 
 
-def _require(folder: Path) -> None:
+def _check_systemd(folder: Path) -> None:
     from birdfield.service.unit import MARK, NAME
 
     if shutil.which("systemctl") is None:
         raise MissingError(
-            "this machine has no systemd; run birdfield watch by what starts programs here"
+            "this machine has no systemd; start birdfield watch with its own service manager"
         )
     if not os.access(folder, os.W_OK):
-        raise InputError(f"{folder}: cannot be written; run it with sudo")
+        raise InputError(f"{folder}: cannot be written; run the command with sudo")
     unit = folder / NAME
     if unit.exists() and not unit.read_text(errors="replace").startswith(MARK):
-        raise InputError(f"{unit}: was not written by birdfield; move it away first")
+        raise InputError(f"{unit} exists, but birdfield did not write it; move it away first")
 
 
-def _own_folder(service: "Service") -> None:
-    """Make the journal's folder, for the service may not; it is its user's alone."""
+def _make_journal_folder(service: "Service") -> None:
+    """Create the journal's folder for the user alone; the service has no right to create it."""
     from birdfield.atomic import to_input_error
 
     group = pwd.getpwnam(service.user).pw_gid
     missing = [each for each in (service.journal, *service.journal.parents) if not each.exists()]
     try:
-        for folder in reversed(missing):  # what leads to it is the user's too, not root's
+        for folder in reversed(missing):  # created parents belong to the user too
             folder.mkdir(mode=0o700)
             if os.geteuid() == 0:
                 shutil.chown(folder, service.user, group)
@@ -130,16 +130,16 @@ def _systemctl(*arguments: str) -> str:
             f"systemctl cannot be run ({error.strerror}); this machine has no systemd"
         ) from error
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+        reason = (done.stderr.strip().splitlines() or ["no message"])[0]
         raise InputError(
-            f"systemctl {' '.join(arguments)}: {reason}; see sudo journalctl -u birdfield"
+            f"systemctl {' '.join(arguments)}: {reason}; see: sudo journalctl -u birdfield"
         )
     return done.stdout
 
 
 @app.command("status")
 def service_status() -> None:
-    """Tell how the service is, and how its watch goes."""
+    """Show the state of the service and of its watch."""
     from birdfield.service.unit import NAME
 
     shown = _systemctl("show", NAME, "--property=ActiveState,SubState,NRestarts,ExecMainStatus")
@@ -154,28 +154,34 @@ def service_status() -> None:
 
 @app.command()
 def remove(unit_dir: UnitDirOption = None) -> None:
-    """Stop the service and delete its unit; journal and configuration stay."""
+    """Stop the service and delete its unit.
+
+    The journal and the configuration remain.
+    """
     from birdfield.service.unit import FOLDER, NAME
 
     folder = unit_dir or FOLDER
     if not (folder / NAME).exists():
-        raise InputError(f"{folder / NAME}: no such unit; there is nothing to remove")
-    _require(folder)
+        raise InputError(f"{folder / NAME}: no such unit; the service is not installed")
+    _check_systemd(folder)
     _systemctl("disable", "--now", NAME)
     (folder / NAME).unlink()
     _systemctl("daemon-reload")
-    print(f"{folder / NAME}: removed; the journal stays")
+    print(f"{folder / NAME}: removed; the journal remains")
 
 
 def status(json_lines: JsonSwitch = False) -> None:
-    """Tell how each watch here goes; exit code 4 when the analysis of one stands still."""
+    """Show the state of each running watch.
+
+    The exit code is 4 if the analysis of a watch has stopped.
+    """
     from birdfield.service.status import status_lines, to_json
     from birdfield.service.status_files import read_statuses
 
     statuses = read_statuses()
     if not statuses:
         raise InputError(
-            "no station is running here; start one: birdfield watch, or "
+            "no watch is running; to start one, run birdfield watch, or "
             "sudo birdfield service install"
         )
     states = set()

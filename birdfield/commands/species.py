@@ -1,4 +1,4 @@
-"""Commands of a model's species: list, rename, remove, and `enrol`."""
+"""Commands `species` and `enrol`: list, rename, remove and add a model's species."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def list_species(
     names: NamesOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
-    """List the species that a model answers with, in the order of their names."""
+    """List the species of a model in alphabetical order."""
     from birdfield.commands.describe import species_rows
     from birdfield.commands.species_names import names_of_model
     from birdfield.model.names import sort_key
@@ -44,8 +44,12 @@ def list_species(
 
 
 @app.command()
-def rename(ctx: typer.Context, old: str, new: str) -> None:
-    """Give a species another name."""
+def rename(
+    ctx: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The present name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
+) -> None:
+    """Rename a species."""
     from birdfield.model.bundle import load_bundle
     from birdfield.model.species import clean_name
     from birdfield.recognise.enrol import rename_species
@@ -54,8 +58,14 @@ def rename(ctx: typer.Context, old: str, new: str) -> None:
 
 
 @app.command()
-def remove(ctx: typer.Context, name: str) -> None:
-    """Remove a species; a species of the bundle can come back by enrolling it again."""
+def remove(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the species.")],
+) -> None:
+    """Remove a species.
+
+    To restore a species of the bundle, enrol it again.
+    """
     from birdfield.model.bundle import load_bundle
     from birdfield.model.species import clean_name
     from birdfield.recognise.enrol import remove_species
@@ -65,11 +75,21 @@ def remove(ctx: typer.Context, name: str) -> None:
 
 def enrol(
     model: ModelArgument,
-    species: Annotated[str, typer.Argument(metavar='"Species name"')],
-    files: Annotated[list[Path], typer.Argument(help="Photographs and recordings of it.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and store nothing.")] = False,
+    species: Annotated[
+        str, typer.Argument(metavar='"SPECIES NAME"', help="The name of the species.")
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES", help="Photographs and recordings of the species."),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the files, but store nothing.")
+    ] = False,
 ) -> None:
-    """Teach a model a species from a few files, without retraining."""
+    """Add a species to a model from a few files.
+
+    The model is not trained again. To undo, remove the species.
+    """
     from birdfield.commands.describe import enrolment_lines
     from birdfield.model.bundle import load_bundle
     from birdfield.model.species import Species, clean_name

@@ -1,4 +1,4 @@
-"""Species' names in the language of an option, else of the configuration."""
+"""Species' names: finds them by the options --lang and --names, else by the configuration."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +10,23 @@ from birdfield.settings.configuration import find_config, load_config
 
 
 def names_of_model(species: Sequence[Species], lang: str | None, path: Path | None) -> Names:
-    """Find species' names: by flags, else the configuration's."""
+    """Return the names of a model's species.
+
+    Raises:
+        BirdfieldError: When a file cannot be read, or no species has a name in the language.
+    """
     chosen = load_config(find_config(None)).settings.names
     return names_for(species, lang or chosen.lang, path or chosen.file)
 
 
 def names_of_journal(lang: str | None, path: Path | None) -> Names:
-    """Find species' names: by flags, else the configuration's; the model's for want of a CSV.
+    """Return the names of a journal's species: from a CSV file, else from the model.
 
     Raises:
-        BirdfieldError: When a file cannot be read, or there is no such language.
+        BirdfieldError: When a file cannot be read, or no species has a name in the language.
     """
-    from birdfield.settings.resolve import ResolvedSettings  # much, and `identify` needs none of it
+    # Imported here because `identify` uses this module, and has to start fast.
+    from birdfield.settings.resolve import ResolvedSettings
 
     choice = ResolvedSettings(
         load_config(find_config(None)), {"names.lang": lang, "names.file": path}

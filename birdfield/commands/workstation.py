@@ -1,4 +1,4 @@
-"""The commands that need a workstation: they import TensorFlow only when they run."""
+"""Commands `train` and `export`: they import TensorFlow only when they run."""
 
 import importlib.util
 import logging
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,20 +17,21 @@ from birdfield.model.sense import SENSES, Sense
 if TYPE_CHECKING:
     from birdfield.model.encoder import Encoder
     from birdfield.model.gallery import Gallery
+    from birdfield_train.run import Reporter
 
-NEEDED = ("tensorflow", "matplotlib", "sklearn")
+PACKAGES = ("tensorflow", "matplotlib", "sklearn")
 LicenceOption = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="The data's licence, a line that `info` prints.")
+    str | None, typer.Option(metavar="TEXT", help="The licence of the data, which info prints.")
 ]
 
 
 def require_tensorflow() -> None:
-    """Check that the train extra is installed, before anything is begun.
+    """Check that the `train` extra is installed, and silence TensorFlow's log.
 
     Raises:
-        MissingError: When a package of it is missing.
+        MissingError: When a package is missing.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingError(
             f"{', '.join(missing)} is not installed; training and export need it: "
@@ -47,21 +48,21 @@ def require_tensorflow() -> None:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Drop what C++ code writes to stderr: TensorFlow's first lines obey no log level."""
+    """Discard stderr of C++ code: TensorFlow's first lines ignore the log level."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
 
 
 def open_run(path: Path) -> tuple["Encoder", "Gallery"]:
-    """Open a training run as an encoder with its gallery."""
+    """Open a training run; return its encoder and its gallery."""
     require_tensorflow()
     from birdfield_train.run_encoder import Run, RunEncoder
 
@@ -71,53 +72,63 @@ def open_run(path: Path) -> tuple["Encoder", "Gallery"]:
 
 def train(
     image_dir: Annotated[
-        Path, typer.Argument(metavar="IMAGE_DIR", help="Photographs, a folder a species.")
+        Path, typer.Argument(metavar="IMAGE_DIR", help="Photographs, one folder for each species.")
     ],
     audio_dir: Annotated[
-        Path, typer.Argument(metavar="AUDIO_DIR", help="Recordings, a folder a species.")
+        Path, typer.Argument(metavar="AUDIO_DIR", help="Recordings, one folder for each species.")
     ],
-    run: Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="The folder to make.")],
+    run: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RUN", help="The folder to create.")
+    ],
     image_backbone: Annotated[
-        str, typer.Option(help="The convolutional base: vgg16 or efficientnet-lite0.")
+        str, typer.Option(metavar="NAME", help="vgg16 or efficientnet-lite0.")
     ] = "vgg16",
     frontend: Annotated[
-        str, typer.Option(help="What reads the sound: yamnet or birdnet.")
+        str, typer.Option(metavar="NAME", help="The network for sound: yamnet or birdnet.")
     ] = "yamnet",
     yamnet: Annotated[
         str | None,
-        typer.Option(metavar="DIR|URL", help="A SavedModel in place of the packaged YAMNet."),
+        typer.Option(metavar="DIR|URL", help="A SavedModel instead of the packaged YAMNet."),
     ] = None,
     image_weights: Annotated[
-        Path | None, typer.Option(help="A Keras weights file in place of the packaged one.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Keras weights instead of the packaged ones."),
     ] = None,
-    names: Annotated[Path | None, typer.Option(help="CSV: label,scientific,lang,name.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides folds, batches and weights.")] = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="Species' names, with the columns label,scientific,lang,name."
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="The seed of folds, batches and weights.")
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse data with an unusable file.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if a file is unusable.")] = False,
     senses: Annotated[
-        str, typer.Option(help="image, audio or both; the folder of the other sense is not read.")
+        str,
+        typer.Option(metavar="SENSES", help="image, audio or both; the other folder is not read."),
     ] = Sense.BOTH,
     no_bird: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             metavar="IMAGE_DIR AUDIO_DIR",
-            help="Photographs and recordings of no bird, in two flat "
-            "folders; else some made by code.",
+            help="Photographs and recordings without a bird, without subfolders; default: "
+            "generated ones.",
         ),
     ] = None,
     licence: LicenceOption = None,
 ) -> None:
-    """Train the fused encoder; cross-validated by recording."""
+    """Train a model on photographs and recordings.
+
+    Cross-validation, with each recording in one fold, measures its accuracy.
+    """
     from birdfield.model.audio_specs import spec_of
 
     spec_of(frontend)
     if senses not in SENSES:
-        raise UsageError(f"senses are {senses!r}; expected one of {', '.join(SENSES)}")
+        raise UsageError(f"--senses is {senses!r}; expected one of {', '.join(SENSES)}")
     require_tensorflow()
     from birdfield_train.run import TrainConfig
     from birdfield_train.run import train as train_run
@@ -126,16 +137,16 @@ def train(
         image_dir,
         audio_dir,
         run,
-        image_backbone,
-        frontend,
-        image_weights,
-        yamnet,
-        names,
-        seed,
-        strict,
-        senses,
-        no_bird,
-        licence,
+        image_backbone=image_backbone,
+        frontend=frontend,
+        image_weights=image_weights,
+        yamnet=yamnet,
+        names=names,
+        seed=seed,
+        strict=strict,
+        senses=senses,
+        background=no_bird,
+        licence=licence,
     )
     with _reporter() as reporter:
         train_run(config, reporter, resume, force)
@@ -143,10 +154,17 @@ def train(
 
 
 @contextmanager
-def _reporter() -> Iterator[Any]:
-    """Show a bar for each stage on stderr; plain lines where it is no terminal."""
+def _reporter() -> "Iterator[Reporter]":
+    """Show a progress bar for each stage on stderr; print lines if it is not a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     from birdfield_train.run import Reporter
 
@@ -159,14 +177,14 @@ def _reporter() -> Iterator[Any]:
         TextColumn("{task.fields[figures]}"),
         console=console,
     )
-    tasks: dict[str, Any] = {}
+    tasks: dict[str, TaskID] = {}
 
-    def step(what: str, done: int, total: int, figures: str = "") -> None:
-        if what not in tasks:
-            tasks[what] = bars.add_task(what, total=total, figures="")
-        bars.update(tasks[what], completed=done, figures=figures)
+    def step(name: str, done: int, total: int, figures: str = "") -> None:
+        if name not in tasks:
+            tasks[name] = bars.add_task(name, total=total, figures="")
+        bars.update(tasks[name], completed=done, figures=figures)
         if not console.is_terminal and done == total:
-            print(f"{what}: {done}/{total} {figures}", file=sys.stderr)
+            print(f"{name}: {done}/{total} {figures}", file=sys.stderr)
 
     def epoch(stage: str, done: int, total: int, row: Mapping[str, float]) -> None:
         step(
@@ -188,17 +206,19 @@ def _reporter() -> Iterator[Any]:
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished training run.")],
     out: Annotated[
-        Path, typer.Option("--output", "-o", metavar="NAME.birdfield", help="The bundle to make.")
+        Path, typer.Option("--output", "-o", metavar="NAME.birdfield", help="The bundle to create.")
     ],
-    image_precision: Annotated[str, typer.Option(help="int8, dynamic or float.")] = "int8",
+    image_precision: Annotated[
+        str, typer.Option(metavar="NAME", help="int8, dynamic or float.")
+    ] = "int8",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     licence: LicenceOption = None,
 ) -> None:
-    """Quantise a run's towers and pack them as a bundle for the Pi."""
+    """Quantise a training run and pack it as a bundle."""
     precisions = ("int8", "dynamic", "float")
     if image_precision not in precisions:
         raise UsageError(
-            f"image precision is {image_precision!r}; expected one of {', '.join(precisions)}"
+            f"--image-precision is {image_precision!r}; expected one of {', '.join(precisions)}"
         )
     require_tensorflow()
     from birdfield_export.pack import export as export_run

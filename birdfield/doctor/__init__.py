@@ -1,1 +1,1 @@
-"""Doctor: checks of the machine, the sources and the model, each with what to do."""
+"""Doctor: checks the machine, the sources and the model, and says how to repair each fault."""

@@ -1,4 +1,4 @@
-"""A file for a bug report: what the doctor found and what happened, without picture or sound."""
+"""Debug bundle: a ZIP file for a bug report, without pictures or sounds."""
 
 import io
 import json
@@ -8,22 +8,25 @@ from pathlib import Path
 
 from birdfield.atomic import write_file
 from birdfield.doctor.findings import Finding
-from birdfield.doctor.machine import packages
+from birdfield.doctor.software import packages
 from birdfield.errors import BirdfieldError
 from birdfield.journal.listing import events_csv
 from birdfield.journal.opening import reading
 from birdfield.journal.queries import events_of
 
-EVENTS = 1000  # the newest
+MAX_EVENTS = 1000  # the newest
+TABLES = ("sessions", "visits", "evidence", "embeddings", "events")
 
 
-def gather(findings: Sequence[Finding], configuration: str, journal: Path | None) -> dict[str, str]:
-    """Collect the texts of a bundle, by their names.
+def collect_texts(
+    findings: Sequence[Finding], configuration: str, journal: Path | None
+) -> dict[str, str]:
+    """Return the texts of a bundle by file name.
 
     Args:
-        findings: Of the doctor.
-        configuration: As `config show` prints it: without passwords.
-        journal: Its folder, or None.
+        findings: The findings.
+        configuration: The configuration without passwords.
+        journal: The folder of the journal, or None.
     """
     texts = {
         "doctor.json": json.dumps([each.to_json() for each in findings], indent=1),
@@ -36,18 +39,18 @@ def gather(findings: Sequence[Finding], configuration: str, journal: Path | None
         except OSError as error:
             texts[name] = str(error)
     if journal is not None:
-        texts.update(_of_journal(journal))
+        texts.update(_journal_texts(journal))
     return texts
 
 
-def _of_journal(folder: Path) -> dict[str, str]:
-    """Tell of a journal how much is in it and what happened; never which bird came when."""
+def _journal_texts(folder: Path) -> dict[str, str]:
+    """Return the row counts and the events of a journal, without its visits."""
     try:
         with reading(folder) as journal:
-            events = list(events_of(journal, None, None, EVENTS))
+            events = list(events_of(journal, None, None, MAX_EVENTS))
             counts = {
                 table: journal.database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in ("sessions", "visits", "evidence", "embeddings", "events")
+                for table in TABLES
             }
             fault = journal.database.execute("PRAGMA quick_check").fetchone()[0]
     except BirdfieldError as error:
@@ -59,7 +62,11 @@ def _of_journal(folder: Path) -> dict[str, str]:
 
 
 def write_bundle(path: Path, texts: Mapping[str, str]) -> None:
-    """Write texts as a ZIP file for its owner; raises InputError when that does not work."""
+    """Write texts as a ZIP file that only its owner can read.
+
+    Raises:
+        InputError: When the file cannot be written.
+    """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, text in texts.items():

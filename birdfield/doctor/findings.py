@@ -1,46 +1,48 @@
-"""What the doctor finds: each thing that was looked at, how it is, and what to do."""
+"""Findings: the result of each check, with the next step."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Literal
 
 from birdfield.errors import BirdfieldError
+
+State = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `birdfield doctor`.
+    """The result of one check.
 
     Attributes:
-        name: What was looked at.
-        state: "ok", "warn" or "fail".
+        name: The thing that was checked.
+        state: Whether it is in order.
         found: What was found.
-        todo: What to do about it; empty when it is ok.
+        todo: The next step; empty when `state` is ok.
     """
 
     name: str
-    state: str
+    state: State
     found: str
     todo: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the form of `doctor --json`."""
+    def to_json(self) -> dict[str, str]:
+        """Return the JSON form."""
         return asdict(self)
 
     def to_line(self) -> str:
-        """Write it for a person."""
+        """Return a line for a person."""
         return f"{self.state:<4}  {self.name}: {self.found}" + (
             f"; {self.todo}" if self.todo else ""
         )
 
 
-def guarded(name: str, look: Callable[[], Finding]) -> Finding:
-    """Look at something; what cannot be looked at has failed."""
+def run_check(name: str, check: Callable[[], Finding]) -> Finding:
+    """Run a check; return a failed finding when it raises an error."""
     try:
-        return look()
+        return check()
     except BirdfieldError as error:
         found, _, todo = str(error).rpartition("; ")
-        return Finding(name, "fail", found or todo, todo if found else "set that right")
+        return Finding(name, "fail", found or todo, todo if found else "correct this")
     except OSError as error:
         return Finding(
             name,

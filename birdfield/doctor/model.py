@@ -1,4 +1,4 @@
-"""The doctor's look at a model: its files, and one inference where nothing can be lost."""
+"""Model checks: the files of a bundle, the configured species, and one inference."""
 
 import json
 import signal
@@ -8,51 +8,50 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from birdfield.doctor.findings import Finding
+from birdfield.doctor.probe import ProbeResult
 from birdfield.model.bundle import load_bundle
 from birdfield.model.open_model import open_model
 from birdfield.settings.resolve import ResolvedSettings
 
+PROBE = (sys.executable, "-m", "birdfield.doctor.probe")
 TIMEOUT_S = 120.0
-SMALL = "efficientnet-lite0"  # the backbone that costs less
-BRISK = 0.5  # of the time between two decisions: room for all else that a station does
+FAST_BACKBONE = "efficientnet-lite0"
+COMFORTABLE_SHARE = 0.5  # of the time between two windows; a station also does other work
 
 
 def check_model(path: Path) -> Finding:
-    """Check a bundle's files against its manifest.
+    """Check the files of a bundle against its manifest.
 
     Raises:
-        BirdfieldError: When they are not as they should be.
+        BirdfieldError: When a file is missing or differs.
     """
     bundle = load_bundle(path)
-    return Finding("model", "ok", f"{path}, {bundle.model_id}; every hash is right")
+    return Finding("model", "ok", f"{path}, {bundle.model_id}; all hashes match")
 
 
 def check_species(choice: ResolvedSettings) -> Finding:
-    """Check what the configuration says of a model's species.
+    """Check the species that the configuration names.
 
     Raises:
-        BirdfieldError: When it names others, or its checklist or names cannot be used.
+        BirdfieldError: When the model lacks one, or the checklist or the names are unusable.
     """
     species = open_model(choice.model).gallery.species
     choice.check(species)
-    return Finding("species", "ok", f"{len(species)}; lists and names fit")
-
-
-PROBE = (sys.executable, "-m", "birdfield.doctor.probe")
+    return Finding("species", "ok", f"{len(species)}; the lists and names match")
 
 
 def check_inference(
     path: Path, command: Sequence[str] = PROBE, timeout_s: float = TIMEOUT_S
 ) -> list[Finding]:
-    """Run one inference in a process of its own.
+    """Run inferences in a separate process, since a wrong TFLite runtime kills its process.
 
     Args:
         path: The bundle.
-        command: What is run, with the bundle behind it.
-        timeout_s: When it counts as hanging.
+        command: The program to run with the bundle as its argument.
+        timeout_s: The longest time for the process.
 
     Returns:
-        Whether it ran, and how fast against real time.
+        Whether it ran, and its speed.
     """
     try:
         done = subprocess.run(
@@ -60,77 +59,58 @@ def check_inference(
         )
     except subprocess.TimeoutExpired:
         return [
-            Finding(
-                "inference",
-                "fail",
+            _failure(
                 f"took more than {timeout_s:g} s",
                 "this machine is too slow, or its disk or memory is failing",
             )
         ]
     except OSError as error:
         return [
-            Finding(
-                "inference",
-                "fail",
-                f"{command[0]} cannot be run ({error.strerror})",
-                "give this user the right to run it",
-            )
-        ]
-    if done.returncode == -signal.SIGILL:
-        return [
-            Finding(
-                "inference",
-                "fail",
-                "illegal instruction: the TFLite runtime uses what this processor does not have",
-                "install another one: pip install "
-                "'birdfield[tflite-runtime]', then set BIRDFIELD_RUNTIME=tflite-runtime",
-            )
-        ]
-    if done.returncode < 0:
-        return [
-            Finding(
-                "inference",
-                "fail",
-                f"was killed by {_name(-done.returncode)}",
-                "free some memory, and install ai-edge-litert again",
-            )
+            _failure(f"{command[0]} cannot be run ({error.strerror})", "allow this user to run it")
         ]
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return [
-            Finding(
-                "inference",
-                "fail",
-                last.partition(": ")[2] or last,
-                "install birdfield again, or copy the bundle again",
-            )
-        ]
-    told = json.loads(done.stdout)
+        return [_explain_exit(done.returncode, done.stderr)]
     return [
-        Finding("inference", "ok", "a picture and a sound went through"),
-        speed(told["window_s"], told["step_s"], told["backbone"]),
+        Finding("inference", "ok", "a picture and a sound were embedded"),
+        check_speed(ProbeResult(**json.loads(done.stdout))),
     ]
 
 
-def _name(number: int) -> str:
+def _failure(found: str, todo: str) -> Finding:
+    return Finding("inference", "fail", found, todo)
+
+
+def _explain_exit(code: int, stderr: str) -> Finding:
+    if code == -signal.SIGILL:
+        return _failure(
+            "illegal instruction: the TFLite runtime needs another processor",
+            "install another runtime: pip install 'birdfield[tflite-runtime]', then set "
+            "BIRDFIELD_RUNTIME=tflite-runtime",
+        )
+    if code < 0:
+        return _failure(
+            f"was killed by {_signal_name(-code)}",
+            "free some memory, and install ai-edge-litert again",
+        )
+    last = (stderr.strip().splitlines() or ["no message"])[-1]
+    return _failure(
+        last.partition(": ")[2] or last, "install birdfield again, or copy the bundle again"
+    )
+
+
+def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
 
 
-def speed(window_s: float, step_s: float, backbone: str | None) -> Finding:
-    """Judge how fast a model is.
-
-    Args:
-        window_s: What the inference of a window takes.
-        step_s: From one window to the next.
-        backbone: Of its image tower, where its manifest tells.
-    """
-    found = f"a window takes {window_s:.2f} s, one comes each {step_s:.2g} s"
-    if window_s < BRISK * step_s:
+def check_speed(result: ProbeResult) -> Finding:
+    """Check that inference keeps up with the windows."""
+    found = f"a window takes {result.window_s:.2f} s; there is one every {result.step_s:.2g} s"
+    if result.window_s < COMFORTABLE_SHARE * result.step_s:
         return Finding("speed", "ok", found)
     todo = "set BIRDFIELD_THREADS to the number of cores, or stop other programs"
-    if backbone != SMALL:
-        todo += f"; or train with --image-backbone {SMALL}"
-    return Finding("speed", "warn" if window_s < step_s else "fail", found, todo)
+    if result.backbone != FAST_BACKBONE:
+        todo += f"; or train a model with the image backbone {FAST_BACKBONE}"
+    return Finding("speed", "warn" if result.window_s < result.step_s else "fail", found, todo)

@@ -1,7 +1,8 @@
-"""One inference in a process of its own: what kills it is a message, and not the caller's end."""
+"""Probe: times inferences in a separate process, and prints JSON."""
 
 import json
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -15,20 +16,35 @@ from birdfield.recognise.decide import decide
 from birdfield.recognise.embed import embed_frame, embed_window
 from birdfield.watch.window import window_step_s
 
-ROUNDS = 3
-FRAME = (480, 640, 3)
+ROUNDS = 3  # after a first one that does not count
+FRAME_SHAPE = (480, 640, 3)
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """The speed of a model.
+
+    Attributes:
+        window_s: The median time of a decision.
+        step_s: The time from the start of one window to the next.
+        backbone: The image backbone; None when the manifest lacks it.
+    """
+
+    window_s: float
+    step_s: float
+    backbone: str | None
 
 
 def main() -> None:
-    """Time a picture and a window of sound by the bundle that is named; prints JSON."""
+    """Time decisions by the bundle that the first argument names."""
     bundle = load_bundle(Path(sys.argv[1]))
     encoder = bundle.encoder(thread_count())
     gallery = merged_gallery(bundle, load_store(bundle), encoder.fuse)
     rng = np.random.default_rng(0)
-    spec, times = encoder.audio_spec, []
+    spec, times_s = encoder.audio_spec, []
     for number in range(ROUNDS + 1):
-        began_s, start_s = perf_counter(), number * 2 * spec.window_s  # no window knows another
-        seen = embed_frame(encoder, rng.integers(0, 255, FRAME).astype(np.uint8))
+        began_s, start_s = perf_counter(), number * 2 * spec.window_s  # windows never overlap
+        seen = embed_frame(encoder, rng.integers(0, 255, FRAME_SHAPE).astype(np.uint8))
         heard = embed_window(
             encoder,
             rng.normal(0, 0.1, spec.window).astype(np.float32),
@@ -36,16 +52,13 @@ def main() -> None:
             start_s + spec.window_s,
         )
         decide(encoder, gallery, seen.image, heard.audio)
-        times.append(perf_counter() - began_s)
-    print(
-        json.dumps(
-            {
-                "window_s": sorted(times[1:])[ROUNDS // 2],
-                "step_s": window_step_s(spec),
-                "backbone": bundle.manifest.image_backbone,
-            }
-        )
+        times_s.append(perf_counter() - began_s)
+    result = ProbeResult(
+        sorted(times_s[1:])[ROUNDS // 2],
+        window_step_s(spec),
+        bundle.manifest.image_backbone,
     )
+    print(json.dumps(asdict(result)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The doctor's look at a camera and a microphone."""
+"""Source checks: takes a picture and listens to the microphone."""
 
 import math
 import os
 import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,17 +19,20 @@ from birdfield.signals.audio import Waveform
 from birdfield.signals.boxes import Box
 from birdfield.signals.usability import FULL_SCALE, frame_fault, window_fault
 
-WAIT_S = 12.0  # for the first picture of a camera
+Found = TypeVar("Found")
+
+CAMERA_TIMEOUT_S = 12.0
 LISTEN_S = 2.0
+MICROPHONE_DELAY_S = 3.0  # until a microphone that was opened has sound
 QUIET_DBFS, LOUD_DBFS = -65.0, -6.0
-CLIPPED = 0.001  # of the samples: more is a microphone turned up too far
+MAX_CLIPPED = 0.001  # share of the samples; more means that the gain is too high
 
 
-def check_camera(spec: str, box: Box | None = None, wait_s: float = WAIT_S) -> Finding:
-    """Take a picture, and cut a box from it as `watch` does.
+def check_camera(spec: str, box: Box | None = None, timeout_s: float = CAMERA_TIMEOUT_S) -> Finding:
+    """Take a picture, and crop it as a watch does.
 
     Raises:
-        BirdfieldError: When the source cannot be opened, or the box lies outside of its pictures.
+        BirdfieldError: When the source cannot be opened, or the box extends beyond the frame.
     """
     name = mask_url(spec)
     device = f"/dev/video{spec}" if spec.isdecimal() else spec
@@ -37,27 +40,27 @@ def check_camera(spec: str, box: Box | None = None, wait_s: float = WAIT_S) -> F
         return Finding(
             "camera",
             "fail",
-            f"{device} is not there",
-            "plug it in, or choose one of: birdfield devices",
+            f"{device} does not exist",
+            "plug the camera in, or choose another one",
         )
     if device.startswith("/dev/") and not os.access(device, os.R_OK | os.W_OK):
         return Finding(
             "camera",
             "fail",
-            f"{device} may not be opened by this user",
-            "sudo usermod -aG video $USER, and log in again",
+            f"this user may not open {device}",
+            "run: sudo usermod -aG video $USER, and log in again",
         )
     camera = open_camera(spec, box)
     if camera is None:
-        return Finding("camera", "ok", "none is wanted")
+        return Finding("camera", "ok", "none is configured")
     with closing(camera):
-        shot = _first(lambda: _newest(camera), wait_s)
+        shot = _poll(lambda: _newest(camera), timeout_s)
     if shot is None:
         return Finding(
             "camera",
             "fail",
-            f"{name} gave no picture in {wait_s:g} s",
-            "check cable, address and password; is another program using it?",
+            f"no picture from {name} in {timeout_s:g} s",
+            "check the cable, the address and the password, and stop other programs that use it",
         )
     height, width = shot.frame.shape[:2]
     fault = frame_fault(shot.frame, 0.0)
@@ -66,7 +69,7 @@ def check_camera(spec: str, box: Box | None = None, wait_s: float = WAIT_S) -> F
             "camera",
             "warn",
             f"{name}, {width}x{height}, the picture is {fault}",
-            "take the cap off, or look again by day",
+            "remove the lens cap, or check again by day",
         )
     return Finding("camera", "ok", f"{name}, {width}x{height}")
 
@@ -76,33 +79,35 @@ def _newest(camera: Camera) -> Shot | None:
     return camera.best_shot(now_s - 1.0, now_s)
 
 
-def _first(look: Callable[[], Any], wait_s: float) -> Any:
-    end_s = time.monotonic() + wait_s
+def _poll(look: Callable[[], Found | None], timeout_s: float) -> Found | None:
+    """Call a function until it returns a value."""
+    end_s = time.monotonic() + timeout_s
     while (found := look()) is None and time.monotonic() < end_s:
         time.sleep(0.1)
     return found
 
 
 def check_microphone(spec: str, rate_hz: int) -> Finding:
-    """Listen for LISTEN_S.
+    """Listen for LISTEN_S, and judge the sound.
 
     Raises:
         BirdfieldError: When the source cannot be opened.
     """
     name, url = mask_url(spec), "://" in spec
+    timeout_s = LISTEN_S + MICROPHONE_DELAY_S
     microphone = open_microphone(spec, rate_hz)
     if microphone is None:
-        return Finding("microphone", "ok", "none is wanted")
+        return Finding("microphone", "ok", "none is configured")
     with closing(microphone):
-        waveform = _first(lambda: _heard(microphone), LISTEN_S + 3)
+        waveform = _poll(lambda: _heard(microphone), timeout_s)
     if waveform is None:
         return Finding(
             "microphone",
             "fail",
-            f"{name} gave no sound in {LISTEN_S + 3:g} s",
-            "check address and password; is another program using it?"
+            f"no sound from {name} in {timeout_s:g} s",
+            "check the address and the password, and stop other programs that use it"
             if url
-            else "plug it in, or choose one of: birdfield devices; sudo usermod -aG audio $USER",
+            else "plug the microphone in, choose another one, or run: sudo usermod -aG audio $USER",
         )
     device = microphone.live and not url
     return judge_sound(waveform, name, _rate_of(spec) if device else None)
@@ -123,12 +128,12 @@ def _rate_of(spec: str) -> float | None:
 
 
 def judge_sound(waveform: Waveform, name: str, rate_hz: float | None) -> Finding:
-    """Tell from a piece of sound how its microphone is: level, clipping, rate.
+    """Check the level and the clipping of a microphone's sound.
 
     Args:
         waveform: float32 [N], mono, -1..1.
-        name: Of the microphone.
-        rate_hz: Of the device, where it is one.
+        name: The name of the microphone.
+        rate_hz: The rate of the device; None for other sources.
     """
     sound = waveform - np.median(waveform)
     level = 20 * math.log10(max(float(np.sqrt(np.mean(sound**2))), 1e-6))
@@ -139,17 +144,17 @@ def judge_sound(waveform: Waveform, name: str, rate_hz: float | None) -> Finding
             "microphone",
             "fail",
             f"{found}, digital silence",
-            "switch it on, or unmute it: alsamixer, F4",
+            "switch the microphone on, or unmute it: alsamixer, F4",
         )
-    if clipped > CLIPPED or level > LOUD_DBFS:
+    if clipped > MAX_CLIPPED or level > LOUD_DBFS:
         return Finding(
             "microphone",
             "warn",
             f"{found}, {clipped:.1%} clipped",
-            "turn its gain down: alsamixer, F4",
+            "lower the gain: alsamixer, F4",
         )
     if level < QUIET_DBFS:
         return Finding(
-            "microphone", "warn", f"{found}, very quiet", "turn its gain up: alsamixer, F4"
+            "microphone", "warn", f"{found}, very quiet", "raise the gain: alsamixer, F4"
         )
     return Finding("microphone", "ok", found)

@@ -28,7 +28,7 @@ from birdfield_train.toy_aviary import SPECIES, draw_bird, sing, write_scene
 HEAVY = ("tensorflow", "keras", "librosa", "numba", "resampy", "matplotlib", "sklearn", "jinja2")
 TIMEOUT_S = 120
 
-# Makes packages look as if they were not installed.
+# Hides packages, as if they were not installed.
 BLOCKER = """
 import os, sys
 blocked = set(os.environ["BLOCKED"].split())
@@ -44,7 +44,7 @@ class Without:
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 """
 
-# Runs the command line, and says which of the blocked packages were imported all the same.
+# Runs the command line, and prints which of the blocked packages it imported.
 REPORTER = """
 import os, sys
 from birdfield.commands.app import main
@@ -58,13 +58,13 @@ finally:
 
 @pytest.fixture
 def model(toy_bundle: Path, tmp_path: Path) -> Path:
-    """A copy of the exported model, that may be enrolled into."""
+    """A copy of the toy bundle that a test may change."""
     return Path(shutil.copytree(toy_bundle, tmp_path / "toy.birdfield"))
 
 
 @pytest.fixture(scope="module")
 def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph and a recording of a Copper Wagtip that no model was trained on."""
+    """A new photograph and a new recording of a Copper Wagtip."""
     folder = tmp_path_factory.mktemp("birds")
     rng = np.random.default_rng(99)
     import cv2
@@ -80,7 +80,7 @@ def no_starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Walk through a command and what is below it, by name."""
+    """Yield a command and its subcommands with their names."""
     yield path, command
     for name, inner in getattr(command, "commands", {}).items():
         yield from commands(inner, (*path, name))
@@ -145,7 +145,7 @@ def test_each_option_has_help(path: tuple[str, ...], parameter: Any) -> None:
     assert parameter.help, f"{path}: {parameter.name}"
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert run("--version").stdout == f"birdfield {__version__}\n"
 
 
@@ -241,7 +241,7 @@ def test_an_error_is_one_sentence_with_its_exit_code(
         ["train", "a", "b", "-o", "c", "--seed", "-1"],
     ],
 )
-def test_a_command_line_that_is_wrong_is_a_usage_error(arguments: list[str]) -> None:
+def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2 and result.stdout == ""
     assert "Error" in result.stderr and "Traceback" not in result.stderr
@@ -249,7 +249,7 @@ def test_a_command_line_that_is_wrong_is_a_usage_error(arguments: list[str]) -> 
 
 @pytest.mark.usefixtures("no_starter")
 @pytest.mark.parametrize("arguments", ["identify BIRD", "info", "watch --camera none"])
-def test_without_a_model_all_three_ways_are_named(tmp_path: Path, arguments: str) -> None:
+def test_without_a_model_the_error_names_all_three_ways(tmp_path: Path, arguments: str) -> None:
     bird = str(picture(tmp_path / "bird.png", 3))
     result = run(*arguments.replace("BIRD", bird).split())
     assert_refused(result, 1, "--model", "BIRDFIELD_MODEL", "starter")
@@ -267,7 +267,7 @@ def test_without_a_model_all_three_ways_are_named(tmp_path: Path, arguments: str
         (OSError(28, "No space left on device"), 1, "the system: No space left on device"),
     ],
 )
-def test_what_the_system_says_is_one_sentence_too(
+def test_a_system_error_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, exit_code: int, sentence: str
 ) -> None:
     def fail(_: object) -> None:
@@ -277,9 +277,7 @@ def test_what_the_system_says_is_one_sentence_too(
     assert_refused(run("info"), exit_code, f"birdfield: {sentence}")
 
 
-def test_the_model_may_be_named_by_the_environment(
-    fake: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_can_name_the_model(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIRDFIELD_MODEL", str(fake))
     assert lines_of(run("info", "--json"))[0]["folder"] == str(fake)
 
@@ -310,14 +308,14 @@ def test_a_name_is_one_name_in_either_unicode_form(fake: Path, typed: Any, kept:
     assert run("species", fake, "list").stdout.count("\n") == 2
 
 
-def test_a_model_of_birdnet_tells_its_licence_and_what_it_needs(
+def test_a_birdnet_model_states_its_licence_and_its_package(
     tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to_birdnet(fake)
-    told = run("info", fake)
-    assert "sound: birdnet, 48000 Hz" in told.stdout
-    assert "licence: BirdNET V2.4 model: " in told.stdout
-    assert "CC BY-NC-SA 4.0, not for commercial use" in told.stdout
+    printed = run("info", fake)
+    assert "sound: birdnet, 48000 Hz" in printed.stdout
+    assert "licence: BirdNET V2.4 model: " in printed.stdout
+    assert "CC BY-NC-SA 4.0, not for commercial use" in printed.stdout
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     song = tone(tmp_path / "song.wav", 60)
     assert_refused(
@@ -328,15 +326,15 @@ def test_a_model_of_birdnet_tells_its_licence_and_what_it_needs(
     )
 
 
-def test_info_tells_a_person_and_a_program(fake: Path) -> None:
+def test_info_prints_text_and_json(fake: Path) -> None:
     entries = json.loads((fake / MANIFEST).read_text())
     write_manifest(fake, {**entries, "data_licence": "my own, CC0"})
-    told = run("info", fake)
-    assert "licence of the data: my own, CC0" in told.stdout
-    assert told.exit_code == 0 and "3 species: Jay, Robin, Wren" in told.stdout
-    assert "licence: of the air" in told.stdout
+    printed = run("info", fake)
+    assert "licence of the data: my own, CC0" in printed.stdout
+    assert printed.exit_code == 0 and "3 species: Jay, Robin, Wren" in printed.stdout
+    assert "licence: of the air" in printed.stdout
     [entry] = lines_of(run("info", fake, "--json"))
-    assert entry["model"] in told.stdout and entry["image"]["size_px"] == 224
+    assert entry["model"] in printed.stdout and entry["image"]["size_px"] == 224
 
 
 @pytest.mark.parametrize(
@@ -349,7 +347,7 @@ def test_info_tells_a_person_and_a_program(fake: Path) -> None:
         (["--image", "IMAGE", "--audio", "AUDIO"], ["image", "audio"]),
     ],
 )
-def test_a_bird_is_named_by_the_senses_that_there_are(
+def test_a_bird_is_named_by_the_given_senses(
     model: Path, birds: Path, arguments: list[str], senses: list[str]
 ) -> None:
     places = {"IMAGE": birds / "bird.jpg", "AUDIO": birds / "bird.wav"}
@@ -362,18 +360,18 @@ def test_a_bird_is_named_by_the_senses_that_there_are(
 
 
 def test_a_recording_has_a_line_for_each_window(model: Path, birds: Path) -> None:
-    """12 s: windows at 0, 4.8 and 7 s or what whole hops of 0.48 s make of it, 14 x 0.48 = 6.72."""
+    """In 12 s, windows start at 0, 4.8 and 7 s, which whole hops round to 14 x 0.48 = 6.72."""
     rows = lines_of(run("identify", birds / "bird.wav", "--model", model, "--json"))
     assert [row["start_s"] for row in rows] == [0, 4.8, 6.72]
 
 
-def test_an_unknown_bird_is_no_failure(model: Path, tmp_path: Path) -> None:
+def test_an_unknown_bird_is_not_an_error(model: Path, tmp_path: Path) -> None:
     path = picture(tmp_path / "noise.png", 10)
     [row] = lines_of(run("identify", path, "--model", model, "--json"))
     assert row["unknown"] == (row["species"] is None)
 
 
-def test_one_broken_file_of_several_is_named_and_the_others_are_answered(
+def test_a_broken_file_is_named_and_the_others_are_identified(
     model: Path, birds: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
@@ -383,7 +381,7 @@ def test_one_broken_file_of_several_is_named_and_the_others_are_answered(
     assert json.loads(result.stdout)["file"]["image"].endswith("bird.jpg")
 
 
-def test_answers_are_written_to_a_csv_file_too(model: Path, birds: Path, tmp_path: Path) -> None:
+def test_answers_are_also_written_to_a_csv_file(model: Path, birds: Path, tmp_path: Path) -> None:
     result = run("identify", birds, "--pooled", "--model", model, "--csv", tmp_path / "out.csv")
     assert result.exit_code == 0 and len(result.stdout.splitlines()) == 2
     with (tmp_path / "out.csv").open(newline="") as stream:
@@ -402,8 +400,8 @@ def test_a_file_of_any_name_is_identified(
     assert row["file"]["image"] == str(tmp_path / name)
 
 
-def test_a_species_is_enrolled_and_answered_without_retraining(model: Path, tmp_path: Path) -> None:
-    """Pictures of one flat scene in noise are no bird of the aviary's."""
+def test_an_enrolled_species_is_answered(model: Path, tmp_path: Path) -> None:
+    """Pictures of a flat scene with noise differ from all birds of the aviary."""
     paths = [picture(tmp_path / f"{seed}.png", 250, seed) for seed in range(4)]
     name = unicodedata.normalize("NFD", "Blaues_Käuzchen")
     dry = run("enrol", model, name, *paths[:3], "--dry-run")
@@ -430,19 +428,19 @@ def test_evaluation_is_printed_and_written(model: Path, tmp_path: Path) -> None:
     assert json.loads(printed.stdout) == figures
 
 
-def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Path) -> None:
-    """Of half of the species: 5 damages times 1 + 2 kinds of noise * 5 conditions of sound."""
-    test, strange, flat = (tmp_path / name for name in ("test", "strange", "flat"))
+def test_evaluation_measures_noise_and_rejection(model: Path, tmp_path: Path) -> None:
+    """5 damages x (clean sound + 2 kinds of noise x 5 levels), for half of the species."""
+    test, unknown, flat = (tmp_path / name for name in ("test", "unknown", "flat"))
     write_known_species(test, photographs=1)
     for kind in ("images", "audio"):
         for species in sorted((test / kind).iterdir())[::2]:
             shutil.rmtree(species)
     for kind in ("images", "audio"):
-        (strange / kind / "Dodo").mkdir(parents=True)
+        (unknown / kind / "Dodo").mkdir(parents=True)
         (flat / kind).mkdir(parents=True)
     for seed in range(2):
-        picture(strange / "images" / "Dodo" / f"{seed}.png", 200, seed)
-        tone(strange / "audio" / "Dodo" / f"{seed}.wav", 40 + seed)
+        picture(unknown / "images" / "Dodo" / f"{seed}.png", 200, seed)
+        tone(unknown / "audio" / "Dodo" / f"{seed}.wav", 40 + seed)
         picture(flat / "images" / f"wall__{seed}.png", 10, seed)
         tone(flat / "audio" / f"hum{seed}__1.wav", 2 + seed)
     result = run(
@@ -453,8 +451,8 @@ def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Pa
         "--noise",
         flat / "audio",
         "--unknown",
-        strange / "images",
-        strange / "audio",
+        unknown / "images",
+        unknown / "audio",
         "--no-bird",
         flat / "images",
         flat / "audio",
@@ -470,8 +468,8 @@ def test_evaluation_measures_noise_and_what_is_unknown(model: Path, tmp_path: Pa
     assert "1 unknown species with both photographs and recordings; expected at" in result.stdout
 
 
-def test_a_film_with_sound_is_watched(model: Path, tmp_path: Path) -> None:
-    """One visit by both senses, one by sound and one by sight: the aviary's own script."""
+def test_a_video_with_sound_is_watched(model: Path, tmp_path: Path) -> None:
+    """The script of the scene has a visit by both senses, one by sound and one by image."""
     write_scene(tmp_path, seed=5, visits=1)
     script = json.loads((tmp_path / "scene.json").read_text())
     rows = lines_of(
@@ -504,7 +502,7 @@ def start(
     blocked: tuple[str, ...] = (),
     folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the installed program, or code in its place, in a process of its own."""
+    """Run the installed program, or code instead, in a process."""
     environment = {**os.environ, "BLOCKED": " ".join(blocked)}
     if folder is not None:
         (folder / "sitecustomize.py").write_text(BLOCKER)
@@ -539,7 +537,7 @@ def test_the_installed_program_shows_no_traceback(tmp_path: Path) -> None:
         ["evaluate", "RUN", "EMPTY", "EMPTY"],
     ],
 )
-def test_without_tensorflow_a_workstation_command_says_what_to_install(
+def test_without_tensorflow_the_error_says_what_to_install(
     tmp_path: Path, arguments: list[str]
 ) -> None:
     (tmp_path / "EMPTY").mkdir()
@@ -555,7 +553,7 @@ def test_without_tensorflow_a_workstation_command_says_what_to_install(
     assert "pip install 'birdfield[train]'" in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_without_a_runtime_the_program_says_what_to_install(tmp_path: Path, fake: Path) -> None:
+def test_without_a_runtime_the_error_says_what_to_install(tmp_path: Path, fake: Path) -> None:
     done = start(
         "identify",
         picture(tmp_path / "bird.png", 3),
@@ -572,7 +570,7 @@ def test_without_a_runtime_the_program_says_what_to_install(tmp_path: Path, fake
 def test_identifying_imports_nothing_heavy(
     model: Path, birds: Path, tmp_path: Path, blocked: tuple[str, ...]
 ) -> None:
-    """Also where they are installed: a Pi that has librosa must not start it up."""
+    """Neither where they are installed: librosa on a Pi must not slow the start."""
     code = REPORTER if blocked else REPORTER.replace('os.environ["BLOCKED"].split()', repr(HEAVY))
     done = start(
         "identify",
@@ -592,10 +590,10 @@ def test_identifying_imports_nothing_heavy(
     assert done.stderr.splitlines()[-1] == "LOADED"
 
 
-def test_a_name_that_is_no_text_ends_in_no_traceback(
+def test_a_name_that_is_not_utf_8_causes_no_traceback(
     model: Path, birds: Path, tmp_path: Path
 ) -> None:
-    """A file name in Latin-1 is bytes that are no UTF-8; a desktop's stdout takes UTF-8 alone."""
+    """A Latin-1 file name is not valid UTF-8, and stdout of a desktop accepts only UTF-8."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     path = os.fsencode(tmp_path) + b"/K\xe4uzchen.jpg"
     shutil.copyfile(os.fsencode(birds / "bird.jpg"), path)
@@ -613,7 +611,7 @@ def test_a_name_that_is_no_text_ends_in_no_traceback(
             assert os.fsencode(json.loads(done.stdout)["file"]["image"]) == path
 
 
-def test_a_reader_that_goes_away_ends_in_no_traceback(model: Path, birds: Path) -> None:
+def test_a_closed_pipe_causes_no_traceback(model: Path, birds: Path) -> None:
     with subprocess.Popen(
         [PROGRAM, "identify", *[birds / "bird.jpg"] * 3, "--model", model],
         stdout=subprocess.PIPE,
@@ -621,9 +619,9 @@ def test_a_reader_that_goes_away_ends_in_no_traceback(model: Path, birds: Path) 
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
-        complaint = process.stderr.read()
-    assert b"Traceback" not in complaint and b"Exception ignored" not in complaint
+        printed = process.stderr.read()
+    assert b"Traceback" not in printed and b"Exception ignored" not in printed
 
 
-def test_the_photograph_that_the_tests_draw_is_one(birds: Path) -> None:
+def test_the_drawn_photograph_is_readable(birds: Path) -> None:
     assert read_image(birds / "bird.jpg").shape == (240, 240, 3)

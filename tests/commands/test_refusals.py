@@ -1,4 +1,4 @@
-"""What is wrong at the door of the station's commands: the one sentence, and the exit code."""
+"""Errors of the station's commands: one sentence and an exit code each."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from recorder_scene import start_recorder
 
 NAMES = "label,scientific,lang,name\nJay,Garrulus glandarius,de,Eichelhäher\n"
 TABLE = [
-    # Devices and files in their place.
+    # Devices and files.
     (
         "watch --model MODEL --camera GONE.mp4 --microphone none",
         1,
@@ -64,11 +64,19 @@ TABLE = [
     ("bench MODEL --json FOLDER", 1, "FOLDER: cannot be written (Is a directory)"),
     ("visits GONE", 1, "GONE: no journal here; expected a folder that a watch"),
     ("visits JOURNAL --csv GONE/x.csv", 1, "GONE/x.csv: cannot be written (No such file or dir"),
-    ("identify TEXT --model MODEL --csv -", 2, "- is no file, and not stdout here; expected a"),
-    ("visits JOURNAL --csv -", 2, "- is no file, and not stdout here; expected a file's name"),
-    ("export-visits JOURNAL -o -", 2, "- is no file, and not stdout here; expected a file's name"),
+    (
+        "identify TEXT --model MODEL --csv -",
+        2,
+        "the output is -, but this command cannot write to stdout",
+    ),
+    ("visits JOURNAL --csv -", 2, "the output is -, but this command cannot write to stdout"),
+    ("export-visits JOURNAL -o -", 2, "the output is -, but this command cannot write to stdout"),
     ("visits JOURNAL --last 99999999999999999999", 2, None),
-    ("visits JOURNAL --events --species Jay", 2, "--species is of visits; leave out --events"),
+    (
+        "visits JOURNAL --events --species Jay",
+        2,
+        "events have no species; leave out --species or --events",
+    ),
     ("export-visits JOURNAL -o x.csv --session 99999999999999999999", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-days 999999", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-gb inf", 2, None),
@@ -97,7 +105,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("arguments", "exit_code", "sentence"), TABLE)
-def test_each_ill_has_its_sentence_and_its_exit_code(
+def test_each_error_has_a_sentence_and_an_exit_code(
     arguments: str,
     exit_code: int,
     sentence: str | None,
@@ -132,14 +140,14 @@ def test_each_ill_has_its_sentence_and_its_exit_code(
         return f"{places[first]}{slash}{rest}" if first in places else word
 
     result = run(*map(placed, arguments.split()))
-    if sentence is None:  # Typer's own words
+    if sentence is None:  # a message of Typer
         assert result.exit_code == exit_code and "Traceback" not in result.stderr
         return
     first = sentence.partition(":")[0].partition(" ")[0]
     assert_refused(result, exit_code, f"birdfield: {sentence.replace(first, placed(first), 1)}")
 
 
-def test_a_journal_of_others_is_refused_by_watch(toy_bundle: Path, tmp_path: Path) -> None:
+def test_watch_refuses_a_journal_that_others_can_write(toy_bundle: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
     journal = tmp_path / "journal"
     journal.mkdir()
@@ -161,13 +169,13 @@ def test_a_journal_of_others_is_refused_by_watch(toy_bundle: Path, tmp_path: Pat
     assert f"chmod 700 {journal}" in result.stderr and "Traceback" not in result.stderr
 
 
-def test_a_configuration_that_may_not_be_read(tmp_path: Path) -> None:
+def test_a_configuration_without_the_right_to_read_it(tmp_path: Path) -> None:
     path = tmp_path / "b.toml"
     path.write_text("")
     path.chmod(0)
     user = os.geteuid()
     if user == 0:
-        os.seteuid(65_534)  # root may read everything
+        os.seteuid(65_534)  # root can read everything
     try:
         assert_refused(
             run("config", "show", path),

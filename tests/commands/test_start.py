@@ -1,4 +1,4 @@
-"""What a command imports before it answers: the time to start is mostly that."""
+"""Imports of a command before it answers: they take most of the time to start."""
 
 import subprocess
 import sys
@@ -53,7 +53,7 @@ HEAVY = {
 
 
 def modules(rooms: dict[str, str]) -> set[str]:
-    """Write out the full names of modules that are listed by package."""
+    """Return the full names of modules listed by package."""
     full = {
         ".".join(filter(None, ("birdfield", package, name)))
         for package, names in rooms.items()
@@ -65,7 +65,7 @@ def modules(rooms: dict[str, str]) -> set[str]:
 
 
 def imported_by(*arguments: object) -> tuple[set[str], set[str]]:
-    """Run a command in a process; returns birdfield's modules and the heavy packages it loaded."""
+    """Run a command in a process; return the modules of birdfield and the heavy packages loaded."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, arguments)],
         capture_output=True,
@@ -77,15 +77,11 @@ def imported_by(*arguments: object) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize(("arguments", "more"), [(["--help"], {}), (["watch", "--help"], LOG)])
-def test_help_needs_nothing_but_the_command_line(
-    arguments: list[str], more: dict[str, str]
-) -> None:
+def test_help_loads_only_the_command_line(arguments: list[str], more: dict[str, str]) -> None:
     assert imported_by(*arguments) == (modules(HELP) | modules(more), set())
 
 
-def test_a_photograph_is_identified_without_the_libraries_of_sound(
-    toy_bundle: Path, tmp_path: Path
-) -> None:
+def test_identifying_a_photograph_loads_no_sound_library(toy_bundle: Path, tmp_path: Path) -> None:
     import cv2
 
     cv2.imwrite(str(tmp_path / "bird.png"), picture())

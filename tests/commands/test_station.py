@@ -1,4 +1,4 @@
-"""The station's commands, on a real model and real files."""
+"""The commands of a station, with a real model and real files."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ PROGRAM = Path(sys.executable).with_name("birdfield")
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three visits: one that is seen and heard, one in the dark, and one muted."""
+    """Three visits: one by both senses, one in the dark, and one without sound."""
     folder = tmp_path_factory.mktemp("scene")
     write_scene(folder, seed=7, visits=1)
     return folder
@@ -31,7 +31,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def journal(toy_bundle: Path, scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What watch recorded of the scene; read only."""
+    """The journal of the scene; tests only read it."""
     folder = tmp_path_factory.mktemp("garden") / "journal"
     result = run(
         "watch",
@@ -57,7 +57,7 @@ def script(scene: Path) -> list[dict[str, Any]]:
 
 
 def test_each_visit_of_a_scene_is_found_once(journal: Path, scene: Path) -> None:
-    """A visit is seen or heard within a window of 5.3 s of when it was."""
+    """Each visit begins and ends within a window of 5.3 s of the script."""
     visits = lines_of(run("visits", journal, "--json"))
     wanted = script(scene)
     assert [visit["species"] for visit in visits] == [visit["species"] for visit in wanted]
@@ -67,7 +67,7 @@ def test_each_visit_of_a_scene_is_found_once(journal: Path, scene: Path) -> None
         assert visit["senses"] == ("both" if len(meant["senses"]) > 1 else meant["senses"][0])
 
 
-def test_evidence_shows_what_was_there(journal: Path) -> None:
+def test_evidence_exists_for_the_senses_of_a_visit(journal: Path) -> None:
     for visit in lines_of(run("visits", journal, "--json")):
         assert (visit["picture"] is not None) == (visit["senses"] != "audio")
         assert (visit["sound"] is not None) == (visit["senses"] != "image")
@@ -79,13 +79,13 @@ def test_evidence_shows_what_was_there(journal: Path) -> None:
             assert len(sound) / rate_hz >= YAMNET.window_s - 0.01
 
 
-def test_visits_are_listed_for_people(journal: Path) -> None:
+def test_visits_are_listed_as_lines(journal: Path) -> None:
     lines = run("visits", journal, "--last", 2).stdout.splitlines()
     assert ["[audio]  sound" in line for line in lines] == [True, False]
     assert ["[image]  picture" in line for line in lines] == [False, True]
-    none = run("visits", journal, "--since", "2999-01-01")
-    assert (none.exit_code, none.stdout) == (0, "")
-    assert "no visit of those asked for" in none.stderr
+    empty = run("visits", journal, "--since", "2999-01-01")
+    assert (empty.exit_code, empty.stdout) == (0, "")
+    assert "no matching visits" in empty.stderr
     events = run("visits", journal, "--events").stdout
     assert all(
         words in events
@@ -120,11 +120,11 @@ def test_an_export(journal: Path, tmp_path: Path) -> None:
         ("export-visits JOURNAL -o OUT --format excel", 2, ["format is 'excel'"]),
         ("export-visits JOURNAL -o OUT --format ebird", 2, ["add --location"]),
         ("export-visits JOURNAL -o OUT --location north", 2, ["--location is 'north'"]),
-        ("watch --keep-days 3", 2, ["--keep-days is of a journal; add --journal DIR"]),
+        ("watch --keep-days 3", 2, ["--keep-days needs a journal; add --journal DIR"]),
         ("watch --journal OUT --quiet night", 2, ["add --location"]),
         ("watch --journal OUT --quiet late", 2, ["--quiet is 'late'"]),
-        ("watch --quiet 22:00-04:00", 2, ["--quiet is of a journal"]),
-        ("watch --keep-voices", 2, ["--keep-voices is of a journal"]),
+        ("watch --quiet 22:00-04:00", 2, ["--quiet needs a journal"]),
+        ("watch --keep-voices", 2, ["--keep-voices needs a journal"]),
         (
             "watch --model MODEL --camera none --microphone SOUND --blank 1,2",
             2,
@@ -137,7 +137,7 @@ def test_an_export(journal: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_a_sentence(
+def test_impossible_requests_are_refused_in_a_sentence(
     arguments: str,
     exit_code: int,
     words: list[str],
@@ -165,19 +165,19 @@ def test_history_follows_the_store(
     seen = script(scene)[0]["species"]
     assert run("species", model, "rename", seen, "Šedivka").exit_code == 0
     times = sum(visit["species"] == seen for visit in script(scene))
-    told = run("rescore", copy, "--model", model, "--dry-run").stdout.splitlines()
-    assert told[-1] == f"{times} visits would have another species"
+    planned = run("rescore", copy, "--model", model, "--dry-run").stdout.splitlines()
+    assert planned[-1] == f"{times} visits would have another species"
     assert run("visits", copy, "--species", "Šedivka").stdout == ""
-    assert run("rescore", copy, "--model", model).stdout.splitlines()[:-1] == told[:-1]
+    assert run("rescore", copy, "--model", model).stdout.splitlines()[:-1] == planned[:-1]
     rows = lines_of(run("visits", copy, "--species", "Šedivka", "--json"))
     assert [row["first_species"] for row in rows] == [seen] * times
     assert f"rescored: {times} visits" in run("visits", copy, "--events").stdout
 
 
-def test_a_watch_that_is_killed_keeps_what_it_had_and_goes_on(
+def test_a_killed_watch_keeps_its_visits_and_continues(
     toy_bundle: Path, scene: Path, tmp_path: Path
 ) -> None:
-    """It is killed once its first visit was told, and so is safe; by sight alone there are two."""
+    """The watch is killed after the log of its first visit; by image there are two visits."""
     folder = tmp_path / "journal"
     command: list[str | Path] = [
         PROGRAM,
@@ -198,10 +198,10 @@ def test_a_watch_that_is_killed_keeps_what_it_had_and_goes_on(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as watch:
         assert watch.stderr is not None
-        told = next(line for line in watch.stderr if "visit:" in line)
+        announced = next(line for line in watch.stderr if "visit:" in line)
         watch.send_signal(signal.SIGKILL)
     first = lines_of(run("visits", folder, "--json"))
-    assert first and first[0]["species"] in told
+    assert first and first[0]["species"] in announced
     assert subprocess.run(command, capture_output=True, timeout=120).returncode == 0
     visits = lines_of(run("visits", folder, "--json"))
     assert [visit for visit in visits if visit["session"] == 1] == first
