@@ -12,7 +12,7 @@ RUN python -m venv /opt/birdfield \
     && /opt/birdfield/bin/pip install --no-cache-dir .
 
 FROM python:3.11-slim-bookworm
-# The system's PortAudio: microphones need it.
+# Microphones need the system's PortAudio.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libportaudio2 \

@@ -1,4 +1,4 @@
-# Each target makes the virtual environment it needs; none calls apt, and only the arm64 ones need root.
+# Each target creates the virtual environment that it needs. None calls apt; only arm64 needs root.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +22,7 @@ test: $(VENV)/.dev
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# What a field station is to stand; needs the packages of tools/system.sh.
+# The faults that a station must survive; needs the packages of tools/system.sh.
 faults: $(VENV)/toy.birdfield
 	PYTHONPATH=tests/support $(BIN)/python tests/faults/faults.py $<
 	PYTHONPATH=tests/support $(BIN)/python tests/faults/reloads.py 500 $<
@@ -40,14 +40,14 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# With the starter model where birdfield/starter is there, and without it in any case.
+# wheel contains the starter model if birdfield/starter exists; wheel-no-starter never does.
 wheel: $(VENV)/.build
 	$(BIN)/python -m build --wheel --outdir dist
 
 wheel-no-starter: $(VENV)/.build
 	BIRDFIELD_NO_STARTER=1 $(BIN)/python -m build --wheel --outdir dist/no-starter
 
-# The older runtime, with the Python (3.11) and NumPy that it needs, and without TensorFlow.
+# Tests with the older runtime, which needs Python 3.11 and an older NumPy; no TensorFlow.
 OLD := .venv-tflite-runtime
 test-tflite-runtime: $(VENV)/.dev
 	$(PYTHON) -m venv $(OLD)
@@ -56,17 +56,17 @@ test-tflite-runtime: $(VENV)/.dev
 	    tests/model/test_bundle.py tests/recognise/test_identify.py tests/recognise/test_enrol.py \
 	    tests/evaluate/test_scores.py tests/watch/test_scene.py
 
-# Every dependency has wheels for each Python and machine that birdfield names.
+# Checks that every dependency has wheels for each supported Python and machine.
 resolve:
 	$(PYTHON) tools/resolve.py
 
-# The package on arm64, by an emulator, answers as it does here; as root, on x86-64.
+# Checks that the package gives the same answers on emulated arm64; as root, on x86-64.
 arm64:
 	$(PYTHON) tools/arm64/roots.py
 	$(MAKE) wheel
 	$(BIN)/python tools/arm64/check.py
 
-# The README's season, line by line, on an emulated arm64 machine; as root, on x86-64.
+# Follows the guide's season on an emulated arm64 machine; as root, on x86-64.
 arm64-season:
 	$(MAKE) wheel
 	$(BIN)/python tools/arm64/season.py
@@ -74,7 +74,7 @@ arm64-season:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# What builds a wheel: no TensorFlow.
+# Enough to build a wheel: no TensorFlow.
 $(VENV)/.build: | $(BIN)/python
 	$(BIN)/pip install --quiet 'build>=1.2'
 	touch $@

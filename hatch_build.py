@@ -1,4 +1,4 @@
-"""Two packages of one tree: with the starter model and, with BIRDFIELD_NO_STARTER=1, without it."""
+"""Build hooks: make the package with the starter model, or without it (BIRDFIELD_NO_STARTER=1)."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ LICENCE_FILES = ["LICENSE", "NOTICE"]
 
 
 def has_starter(root: str) -> bool:
-    """Tell whether the package to be built carries the starter model."""
+    """Return whether the package contains the starter model."""
     return (
         os.environ.get("BIRDFIELD_NO_STARTER", "") in ("", "0")
         and (Path(root) / STARTER / "manifest.json").is_file()
@@ -21,30 +21,30 @@ def has_starter(root: str) -> bool:
 
 
 class LicenceHook(MetadataHookInterface):
-    """Names the starter's licence only where the starter is."""
+    """Metadata hook: adds the starter's licence to a package that contains the starter."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Set the two licence fields."""
-        with_it = has_starter(self.root)
-        metadata["license"] = LICENCE + (" AND LicenseRef-birdfield-starter" if with_it else "")
-        metadata["license-files"] = LICENCE_FILES + ([f"{STARTER}/LICENSE"] if with_it else [])
+        """Set the licence and the licence files."""
+        starter = has_starter(self.root)
+        metadata["license"] = LICENCE + (" AND LicenseRef-birdfield-starter" if starter else "")
+        metadata["license-files"] = LICENCE_FILES + ([f"{STARTER}/LICENSE"] if starter else [])
 
 
 class StarterHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Leaves the starter's folder out."""
+    """Build hook: leaves out the starter's folder."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Exclude it before any file is chosen."""
+        """Exclude the folder before hatchling selects files."""
         if not has_starter(self.root):
             config = self.build_config.target_config
             config["exclude"] = [*config.get("exclude", []), f"/{STARTER}/"]
 
 
 def get_build_hook() -> type[StarterHook]:
-    """Tell hatchling which of the classes is which."""
+    """Return the build hook, for hatchling."""
     return StarterHook
 
 
 def get_metadata_hook() -> type[LicenceHook]:
-    """Tell hatchling which of the classes is which."""
+    """Return the metadata hook, for hatchling."""
     return LicenceHook

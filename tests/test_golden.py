@@ -1,4 +1,4 @@
-"""What 0.1.0 wrote and answered, held by the command line alone; see golden/README.md."""
+"""Tests of the files and answers of 0.1.0, by the command line alone; see golden/README.md."""
 
 import json
 import os
@@ -22,12 +22,12 @@ DURATIONS = re.compile(r"updated -?\d+ s ago")
 
 
 class Place:
-    """A copy of the fixtures, and a home of its own, for commands."""
+    """A copy of the fixtures and a home folder, for commands."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "golden"
         shutil.copytree(GOLDEN, self.folder)
-        # A checkout may be writable for a group: a journal and a password are the owner's alone.
+        # A checkout may be writable for a group, but a journal and a password may not.
         for path in (self.folder, *self.folder.rglob("*")):
             path.chmod(0o700 if path.is_dir() else 0o600)
         home = folder / "home"
@@ -51,7 +51,7 @@ class Place:
         }
 
     def run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
-        """Run a command in the folder; returns what it printed, with the folder as HERE."""
+        """Run a command in the folder; return its output, with the folder as HERE."""
         done = subprocess.run(
             [sys.executable, "-m", "birdfield", *arguments],
             cwd=self.folder,
@@ -65,7 +65,7 @@ class Place:
         return self._without_folder(done.stdout)
 
     def read(self, name: str) -> str:
-        """Return a file that a command made, with the folder as HERE."""
+        """Return the text of a file that a command wrote, with the folder as HERE."""
         return self._without_folder((self.folder / name).read_text(encoding="utf-8"))
 
     def _without_folder(self, text: str) -> str:
@@ -88,7 +88,7 @@ def text_lines(text: str) -> list[str]:
 
 
 def shape(value: Any) -> Any:
-    """Return the keys of a value, all the way down; of a list those of each kind of entry."""
+    """Return the keys and types of a value, nested; of a list, one entry for each kind."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -110,7 +110,7 @@ def shape_of_one(text: str) -> Any:
 
 
 def answers(text: str) -> Any:
-    """Keep all of each answer but when it was given."""
+    """Return the answers without their times."""
     return [
         {name: value for name, value in entry.items() if name != "time"}
         for entry in json_lines(text)
@@ -118,12 +118,12 @@ def answers(text: str) -> Any:
 
 
 def names_of_findings(text: str) -> Any:
-    """Keep what doctor looked at: what it found is this machine's."""
+    """Return the names and keys of doctor's findings, whose values depend on the machine."""
     return [{"name": entry.get("name"), "keys": sorted(entry)} for entry in json_lines(text)]
 
 
 def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
-    """Tell where two outputs differ by more than TOLERANCE."""
+    """Yield the places where two outputs differ by more than TOLERANCE."""
     if isinstance(expected, dict) and isinstance(found, dict):
         for name in sorted({*expected, *found}):
             if name not in expected or name not in found:
@@ -142,14 +142,14 @@ def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Case:
-    """A command with what is held of its output.
+    """A command whose output is compared with the expected one.
 
     Attributes:
-        name: Of its expected output.
-        arguments: Of the command.
-        keep: Makes of what is printed, or of the file, what is compared.
-        file: Which it writes.
-        codes: The exit codes that it may have.
+        name: Key of the expected output.
+        arguments: Arguments of the command.
+        keep: Returns the part of the output that is compared.
+        file: The file that the command writes, compared in place of its output.
+        codes: The permitted exit codes.
     """
 
     name: str
@@ -254,7 +254,7 @@ CASES = (
 
 
 def answer(place: Place, case: Case) -> Any:
-    """Run a case; returns what is held of it."""
+    """Run a case; return the part of its output that is compared."""
     plain = place.folder / "plain.birdfield"  # the same bundle without a store beside it
     if "plain" in " ".join(case.arguments) and not plain.exists():
         shutil.copytree(place.folder / BUNDLE, plain)
@@ -263,7 +263,7 @@ def answer(place: Place, case: Case) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-def test_a_command_gives_what_it_gave(place: Place, case: Case) -> None:
+def test_a_command_has_the_expected_output(place: Place, case: Case) -> None:
     expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[case.name]
     found = json.loads(json.dumps(answer(place, case)))
     assert not list(differences(expected, found))
@@ -273,7 +273,7 @@ def species_of(place: Place) -> list[str | None]:
     return [entry["species"] for entry in json_lines(place.run("visits", "journal", "--json"))]
 
 
-def test_a_watch_goes_on_with_the_journal(place: Place) -> None:
+def test_a_watch_continues_the_journal(place: Place) -> None:
     before = place.run("visits", "journal", "--json")
     place.run(
         "watch",
@@ -293,14 +293,14 @@ def test_a_watch_goes_on_with_the_journal(place: Place) -> None:
     assert (place.folder / "journal" / json.loads(new)["picture"]).stat().st_size > 1000
 
 
-def test_rescoring_writes_what_the_dry_run_tells(place: Place) -> None:
+def test_rescoring_writes_what_the_dry_run_prints(place: Place) -> None:
     before, dry = species_of(place), place.run("rescore", "journal", "--model", BUNDLE, "--dry-run")
     assert species_of(place) == before
-    told = place.run("rescore", "journal", "--model", BUNDLE).splitlines()
-    assert told[:-1] == dry.splitlines()[:-1] and len(told) > 1
+    printed = place.run("rescore", "journal", "--model", BUNDLE).splitlines()
+    assert printed[:-1] == dry.splitlines()[:-1] and len(printed) > 1
     changed = {
         int(line.split()[1].rstrip(":")): line.split(" -> ")[1].rpartition(" ")[0]
-        for line in told[:-1]
+        for line in printed[:-1]
     }
     assert species_of(place) == [
         {"unknown": None}.get(new, new) if (new := changed.get(number)) else old
@@ -308,7 +308,7 @@ def test_rescoring_writes_what_the_dry_run_tells(place: Place) -> None:
     ]
 
 
-def test_the_store_can_be_changed_further(place: Place) -> None:
+def test_the_store_can_be_changed(place: Place) -> None:
     def labels() -> set[str]:
         return {
             entry["label"] for entry in json_lines(place.run("species", BUNDLE, "list", "--json"))

@@ -1,3 +1,5 @@
+"""Tests of the package: its dependencies, its scripts, and the files of the repository."""
+
 import ast
 import importlib
 import json
@@ -16,7 +18,7 @@ from birdfield.model.tflite import RUNTIMES
 
 ROOT = Path(birdfield.__file__).resolve().parents[1]
 CODE = ("birdfield", "train", "export")
-# What a distribution is imported as, where that is not its own name.
+# The import name of a distribution, where it differs from the distribution's name.
 IMPORTED_AS = {
     "opencv-python-headless": "cv2",
     "ai-edge-litert": "ai_edge_litert",
@@ -24,7 +26,7 @@ IMPORTED_AS = {
     "tensorflow-hub": "tensorflow_hub",
     "scikit-learn": "sklearn",
 }
-# tensorflow-hub imports pkg_resources, which only an older setuptools has; we never do.
+# tensorflow-hub imports pkg_resources, which only an older setuptools has; birdfield does not.
 EXEMPT = {"setuptools"}
 REGISTRIES = "|".join(
     re.escape(f"{name}.{end}")
@@ -46,7 +48,7 @@ def project() -> dict[str, Any]:
 
 
 def requirements() -> list[tuple[str, str]]:
-    """List (extra, distribution); the base install has no extra."""
+    """Return pairs of extra and distribution; the extra of the base install is "base"."""
     declared = {"base": project()["dependencies"], **project()["optional-dependencies"]}
     return [
         (extra, re.split(r"[^A-Za-z0-9._-]", line)[0])
@@ -57,7 +59,7 @@ def requirements() -> list[tuple[str, str]]:
 
 @cache
 def imports() -> frozenset[str]:
-    """Gather the top-level names that the code imports, anywhere in a file or in a notebook."""
+    """Return the top-level names that the code imports, in files and in notebooks."""
     names = set(RUNTIMES.values())
     for folder in CODE:
         for path in (ROOT / folder).rglob("*.py"):
@@ -70,7 +72,7 @@ def imports() -> frozenset[str]:
 
 
 def imported_by(code: str) -> set[str]:
-    """Find `import a`, `from a import b`, `import_module("a")` and `find_spec("a")`."""
+    """Return the names in `import a`, `from a import b`, `import_module("a")`, `find_spec("a")`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
@@ -116,8 +118,8 @@ def test_the_base_install_is_the_documented_one() -> None:
     }
 
 
-def test_the_lower_bounds_admit_what_the_older_runtime_needs() -> None:
-    """tflite-runtime 2.14 needs numpy below 2, and opencv 4.11 is the last with that."""
+def test_the_lower_bounds_permit_the_older_runtime() -> None:
+    """tflite-runtime 2.14 needs NumPy below 2, and OpenCV 4.11 is the last that permits it."""
     base = project()["dependencies"]
     assert "numpy>=1.26" in base and "opencv-python-headless>=4.11" in base
 
@@ -150,12 +152,12 @@ def test_no_committed_file_names_a_registrys_host() -> None:
     assert not found
 
 
-def test_no_committed_file_is_made_by_a_run() -> None:
+def test_no_build_output_is_committed() -> None:
     assert not [path for path in tracked() if {"__pycache__", "dist", "build"} & set(path.parts)]
 
 
 @pytest.mark.parametrize("name", ["birdfield", "train/birdfield_train", "export/birdfield_export"])
-def test_every_package_says_that_it_is_typed(name: str) -> None:
+def test_every_package_is_marked_as_typed(name: str) -> None:
     assert (ROOT / name / "py.typed").is_file()
 
 

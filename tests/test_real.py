@@ -1,8 +1,8 @@
-"""The whole job on real photographs and recordings, with asserted accuracy.
+"""Tests of training, export and recognition on real photographs and recordings.
 
-Trained on four fifths of each species' recordings, tested on the rest: 43 species, about 250
-photographs and 50 clips. The bars are under what was measured (docs/decisions) by what so few files
-can vary.
+The model is trained on four fifths of the recordings of each species and tested on the rest: 43
+species, about 250 photographs and 50 clips. The required accuracies are below the measured ones
+(docs/decisions) by the variation of so few files.
 """
 
 import json
@@ -21,7 +21,7 @@ DATA = Path(os.environ.get("BIRDFIELD_DATA", "."))
 
 
 def birdfield(*arguments: str | Path) -> str:
-    """Run a command; returns what it printed on stdout."""
+    """Run a command; return its standard output."""
     done = subprocess.run(
         [sys.executable, "-m", "birdfield", *map(str, arguments)],
         capture_output=True,
@@ -70,18 +70,18 @@ def figures(bundle: Path, split: Path) -> dict[str, Any]:
     return figures
 
 
-def test_out_of_fold_accuracy_is_what_it_was_measured_to_be(run: Path) -> None:
-    """On four fifths of the data, so a little under the 0.93, 0.36 and 0.94 of all of it."""
+def test_out_of_fold_accuracy_is_near_the_measured_one(run: Path) -> None:
+    """On four fifths of the data, so a little below the 0.93, 0.36 and 0.94 of all data."""
     scores = json.loads((run / "cv.json").read_text())
     assert scores["image"]["top1"] >= 0.88
     assert scores["audio"]["top1"] >= 0.25
     assert scores["both"]["top1"] >= 0.90
     best = max(scores["late_fusion"]["top1"], scores["both"]["image_top1"])
-    # A pair of files is one thousandth: half a point, and what chance adds to one seed.
+    # A pair is one thousandth: half a point, and the chance of one seed.
     assert scores["both"]["top1"] >= best - 0.01
 
 
-def test_the_bundle_recognises_what_it_never_saw(figures: dict[str, Any]) -> None:
+def test_the_bundle_recognises_unseen_files(figures: dict[str, Any]) -> None:
     assert figures["species"] == figures["gallery"] == 43
     assert figures["image"]["top1"] >= 0.86
     assert figures["audio"]["top1"] >= 0.22
@@ -91,15 +91,15 @@ def test_the_bundle_recognises_what_it_never_saw(figures: dict[str, Any]) -> Non
 def test_the_int8_tower_is_as_good_as_keras(
     bundle: Path, run: Path, split: Path, figures: dict[str, Any]
 ) -> None:
-    """Less than 1 point of 250 photographs is lost, and at most one of some 50 recordings."""
+    """It loses less than 1 point of 250 photographs, and at most one of about 50 recordings."""
     manifest = json.loads((bundle / "manifest.json").read_text())
     assert manifest["towers"]["image"]["precision"] == "int8"
     assert manifest["towers"]["image"]["min_cosine"] >= 0.98
     test = split / "test"
     before = json.loads(birdfield("evaluate", run, test / "images", test / "audio", "--json", "-"))
     for sense in ("image", "audio", "both"):
-        most = max(0.01, 1.5 / figures[sense]["n"])
-        assert figures[sense]["top1"] > before[sense]["top1"] - most
+        tolerance = max(0.01, 1.5 / figures[sense]["n"])
+        assert figures[sense]["top1"] > before[sense]["top1"] - tolerance
 
 
 def test_identify_is_as_good_as_evaluate_says(

@@ -1,4 +1,4 @@
-"""The two packages of one tree: with the starter model and without it."""
+"""Tests of the two wheels of one tree: with the starter model and without it."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ PARTS = (
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what is packaged, with a starter that is none."""
+    """A copy of the packaged files, with a placeholder as starter."""
     pytest.importorskip("hatchling", reason="hatchling is not installed: it builds the package")
     folder = tmp_path_factory.mktemp("tree")
     for part in PARTS:
@@ -51,7 +51,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(tree: Path, out: Path, **variables: str) -> tuple[set[str], str, int]:
-    """Build a wheel; returns the names in it, its METADATA, and its size in bytes."""
+    """Build a wheel; return the names in it, its METADATA, and its size in bytes."""
     environment = {key: value for key, value in os.environ.items() if key != "BIRDFIELD_NO_STARTER"}
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
@@ -67,7 +67,7 @@ def build(tree: Path, out: Path, **variables: str) -> tuple[set[str], str, int]:
         return names, archive.read(metadata).decode(), wheel.stat().st_size
 
 
-def test_a_wheel_carries_the_starter_and_names_its_licence(tree: Path, tmp_path: Path) -> None:
+def test_a_wheel_contains_the_starter_and_names_its_licence(tree: Path, tmp_path: Path) -> None:
     names, metadata, size = build(tree, tmp_path)
     assert names >= STARTER_FILES and size < MAX_WHEEL
     assert (
@@ -77,7 +77,7 @@ def test_a_wheel_carries_the_starter_and_names_its_licence(tree: Path, tmp_path:
     assert "License-File: birdfield/starter/LICENSE" in metadata.splitlines()
 
 
-def test_a_wheel_without_the_starter_has_all_else(tree: Path, tmp_path: Path) -> None:
+def test_a_wheel_without_the_starter_has_all_other_files(tree: Path, tmp_path: Path) -> None:
     names, metadata, size = build(tree, tmp_path, BIRDFIELD_NO_STARTER="1")
     assert not [name for name in names if "starter" in name] and size < MAX_WHEEL
     assert {
