@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from command_line import run
-from devices import wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorder_scene import RECOGNISER, window
+from waiting import wait_for
 
 from birdfield.capture.live_camera import LiveCamera
 from birdfield.commands import station

@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
-from devices import PulseAudio  # noqa: E402
+from sound_servers import PulseAudio  # noqa: E402
 
 SIZE_PX, FPS, PICTURES = (1280, 720), 10, 20
 SETTLE_S = 45.0

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from devices import TONE_HZ, dominant_hz
+from sound_servers import TONE_HZ
+from spectra import dominant_hz
 
 from birdfield.capture.audio_file import AudioFile
 from birdfield.errors import InputError

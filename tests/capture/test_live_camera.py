@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from devices import mjpeg_camera, pipe_camera, rtsp_camera, scenery, wait_for
+from frames import scenery
+from network_cameras import mjpeg_camera, pipe_camera, rtsp_camera
+from waiting import wait_for
 
 from birdfield.capture.live_camera import (
     KEPT_FRAMES,

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from devices import TONE_HZ, PulseAudio, dominant_hz, wait_for
+from sound_servers import TONE_HZ, PulseAudio
+from spectra import dominant_hz
+from waiting import wait_for
 
 from birdfield.capture import live_microphone as module
 from birdfield.capture.live_microphone import LiveMicrophone

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from devices import TONE_HZ, dominant_hz, mjpeg_camera, network_microphone, wait_for
+from network_cameras import mjpeg_camera
+from sound_servers import TONE_HZ, network_microphone
+from spectra import dominant_hz
+from waiting import wait_for
 
 from birdfield.capture.microphone import open_microphone
 from birdfield.capture.network_microphone import NetworkMicrophone

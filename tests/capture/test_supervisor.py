@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from devices import wait_for
+from waiting import wait_for
 
 from birdfield.capture.supervisor import MAX_HANGING_THREADS, ReadAttempt, SourceSupervisor
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from devices import scenery
+from frames import scenery
 
 from birdfield.capture.camera import open_camera
 from birdfield.capture.video_file import VideoFile

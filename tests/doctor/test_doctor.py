@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import run
-from devices import PulseAudio, mjpeg_camera
+from network_cameras import mjpeg_camera
 from recorder_scene import start_recorder, window
+from sound_servers import PulseAudio
 
 from birdfield.capture.devices import Device, list_cameras, list_microphones
 from birdfield.doctor import hardware, software

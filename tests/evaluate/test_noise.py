@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 import soundfile
-from devices import scenery
 from fakes import BluePitch, factory, tone
+from frames import scenery
 
 from birdfield.errors import InputError
 from birdfield.evaluate import noise

@@ -19,9 +19,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import soundfile
-from devices import PulseAudio, mjpeg_camera, network_microphone, pipe_camera, rtsp_camera
 from fault_station import Station
 from journal_kills import kill_writers
+from network_cameras import mjpeg_camera, pipe_camera, rtsp_camera
+from sound_servers import PulseAudio, network_microphone
 
 from birdfield.capture.supervisor import HANG_S
 from birdfield_train.toy_aviary.scene import Visit, soundtrack

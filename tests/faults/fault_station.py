@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from devices import wait_for
+from waiting import wait_for
 
 from birdfield.errors import InputError
 

@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from devices import mjpeg_camera
+from network_cameras import mjpeg_camera
 
 from birdfield.model.audio_specs import YAMNET
 

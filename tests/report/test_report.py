@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import CALIBRATION, BluePitch, factory, picture, tone
-from pages import HOSTILE, browse, complaints, photograph, section
+from pages import HOSTILE, browse, console_lines, photograph, section
 from toy_scene import write_known_species
 from typer.testing import CliRunner
 
@@ -458,7 +458,7 @@ def test_a_click_on_a_heading_sorts(evaluation: Evaluation, tmp_path: Path) -> N
         open_to_scripts = re.sub(r"<meta http-equiv=[^>]*>", "", page)
         (tmp_path / "click.html").write_text(open_to_scripts.replace("</body>", click + "</body>"))
         done = browse(tmp_path / "click.html", tmp_path, "--dump-dom")
-        assert '<html lang="en" class="js">' in done.stdout and complaints(done) == []
+        assert '<html lang="en" class="js">' in done.stdout and console_lines(done) == []
         body = done.stdout.split('id="species-table"')[1].split("</table>")[0]
         assert re.findall(r'<th scope="row" data-sort="(\w+)"', body) == order
 
@@ -475,7 +475,7 @@ def test_a_browser_runs_no_other_script_and_sends_no_request(
     )
     (tmp_path / "taken.html").write_text(page.replace("</body>", intruder))
     done = browse(tmp_path / "taken.html", tmp_path, "--dump-dom")
-    assert "<title>taken" not in done.stdout and len(complaints(done)) == 3
+    assert "<title>taken" not in done.stdout and len(console_lines(done)) == 3
 
 
 def test_kinds_of_noise_are_ranked_by_the_loss_on_their_own_recordings() -> None:

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import assert_refused, run
-from devices import wait_for
 from recorder_scene import window
 from service_manager import run_once
+from waiting import wait_for
 
 from birdfield.commands.log_format import FORMATS
 from birdfield.errors import UsageError

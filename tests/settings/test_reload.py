@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from devices import wait_for
 from fakes import factory
 from reloads import reload_often
+from waiting import wait_for
 
 from birdfield.settings.configuration import StationConfig, load_config
 from birdfield.settings.reload import FileChangeDebouncer, Reloader

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from devices import dominant_hz
+from spectra import dominant_hz
 
 from birdfield.errors import InputError
 from birdfield.signals.audio import Resampler, read_audio, read_beginning, read_blocks, to_mono

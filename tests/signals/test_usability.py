@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from devices import scenery
+from frames import scenery
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.signals.usability import ChangeTimer, frame_fault, window_fault

@@ -1,4 +1,4 @@
-"""Samples and cached features made up by code: no picture, no sound, no VGG16."""
+"""Fabricated features: random features of species, without pictures, sounds or VGG16."""
 
 from pathlib import Path
 
@@ -11,12 +11,13 @@ from birdfield.recognise.dataset import Sample
 from birdfield_train.features import Feature, FeatureSet
 from birdfield_train.heads import Split
 
-CHANNELS = 8  # of a convolutional base that never was
+CHANNELS = 8  # of the last layer of a convolutional base
 
 
 def make_feature(
     folder: Path, name: str, label: str, sense: Sense, recording: str, values: NDArray[np.floating]
 ) -> Feature:
+    """Write the values of one feature to a folder, and return it."""
     cached = folder / f"{label}-{sense}-{name}.npy"
     np.save(cached, values.astype(np.float32))
     return Feature(Sample(folder / name, label, sense, recording), cached)
@@ -31,16 +32,16 @@ def make_features(
     frames: int = YAMNET.patches_per_window,
     seed: int = 0,
 ) -> FeatureSet:
-    """Make species, a letter each, whose features lie around a centre of their own.
+    """Write features that cluster around a centre for each species.
 
     Args:
-        folder: Where the cached features are written.
-        labels: A letter a species.
-        images: Photographs of each.
-        recordings: Recordings of each.
-        clips: Of each recording.
-        frames: YAMNet patches of a clip.
-        seed: Of the noise.
+        folder: The folder of the cached features.
+        labels: The species, one letter each.
+        images: The number of photographs of each species.
+        recordings: The number of recordings of each species.
+        clips: The number of clips of each recording.
+        frames: The number of YAMNet patches of each clip.
+        seed: The seed of the noise.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -75,7 +76,7 @@ def make_features(
 
 
 def make_split(features: FeatureSet) -> Split:
-    """Take all features as training samples, species in the order of their letters."""
+    """Return a split that trains on all features; the species are sorted."""
     samples = [*features.images, *features.audio]
     labels = sorted({feature.sample.label for feature in samples})
     images, audio = (

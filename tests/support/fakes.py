@@ -1,4 +1,4 @@
-"""Vectors at known angles, an encoder that sees only blue and pitch, and a bundle around it."""
+"""Fakes: vectors at known angles, an encoder of blue and pitch, and a bundle with it."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import soundfile
-from devices import dominant_hz
+from spectra import dominant_hz
 
 from birdfield.model.audio_specs import BIRDNET, YAMNET
 from birdfield.model.birdnet import BIRDNET_LICENCE, BIRDNET_SHA256
@@ -24,7 +24,7 @@ from birdfield.recognise.bird_gate import BIRD_CLASSES
 
 CALIBRATION = Calibration((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), 0.5)
 HZ_PER_DEGREE = 50
-DEGREES = {"Jay": 0.0, "Robin": 60.0, "Wren": 120.0}  # what `factory` knows
+DEGREES = {"Jay": 0.0, "Robin": 60.0, "Wren": 120.0}  # the species of `factory`
 
 
 def at(degrees: float) -> np.ndarray:
@@ -35,14 +35,14 @@ def at(degrees: float) -> np.ndarray:
 
 
 def bird_classes() -> np.ndarray:
-    """Stand for scores of one patch in which a bird sings."""
+    """Return the class scores of one patch in which a bird sings."""
     scores = np.zeros((1, CLASSES), np.float32)
     scores[0, BIRD_CLASSES[0]] = 1
     return scores
 
 
 class BluePitch:
-    """An encoder that puts a picture at its blue's, a tone at its pitch's number of degrees."""
+    """An encoder whose angle is the mean blue of a picture, or pitch / HZ_PER_DEGREE of a tone."""
 
     def image_vector(self, image: np.ndarray) -> np.ndarray:
         return at(float(image[..., 0].mean()))
@@ -63,7 +63,7 @@ class BluePitch:
 
 
 def picture(path: Path, degrees: int, seed: int = 0) -> Path:
-    """Write a PNG that `BluePitch` puts at an angle; equal seeds and angles, equal bytes."""
+    """Write a PNG that `BluePitch` embeds at an angle; the seed and the angle fix its bytes."""
     image = np.random.default_rng(seed).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     image[..., 0] = degrees
     path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
@@ -71,7 +71,7 @@ def picture(path: Path, degrees: int, seed: int = 0) -> Path:
 
 
 def tone(path: Path, degrees: int, length_s: float = 2.0) -> Path:
-    """Write a sound file that `BluePitch` puts at an angle."""
+    """Write a sound file that `BluePitch` embeds at an angle."""
     seconds = np.arange(round(length_s * YAMNET.rate_hz)) / YAMNET.rate_hz
     sound = 0.5 * np.sin(2 * np.pi * degrees * HZ_PER_DEGREE * seconds)
     soundfile.write(path, sound, YAMNET.rate_hz)
@@ -79,7 +79,7 @@ def tone(path: Path, degrees: int, length_s: float = 2.0) -> Path:
 
 
 def factory() -> Gallery:
-    """Return the species of DEGREES, each with one prototype a sense and one of both."""
+    """Return a gallery of the species of DEGREES, with one prototype for each `Sense`."""
     count = len(DEGREES)
     return Gallery(
         tuple(Species(label) for label in DEGREES),
@@ -119,7 +119,7 @@ def manifest_entries(hashes: dict[str, str]) -> dict[str, Any]:
         "minimum_runtime": {},
         "training": {},
         "cross_validation": {},
-        "licences": ["of the air"],
+        "licences": ["CC0"],
         "files": hashes,
     }
 
@@ -130,7 +130,7 @@ def write_manifest(folder: Path, manifest: object) -> None:
 
 
 def to_birdnet(folder: Path) -> None:
-    """Make a bundle one that hears by BirdNET."""
+    """Change the manifest of a bundle to the BirdNET frontend."""
     entries = manifest_of(folder)
     write_manifest(
         folder,
@@ -145,7 +145,7 @@ def to_birdnet(folder: Path) -> None:
 
 
 def make_bundle(folder: Path, towers: str = "tower") -> Bundle:
-    """Write a whole bundle whose towers are a few bytes, and open it."""
+    """Write a bundle whose towers are a few bytes, and load it."""
     folder.mkdir(parents=True)
     for name in TOWERS:
         (folder / name).write_bytes(f"{towers} {name}".encode())

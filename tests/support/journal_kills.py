@@ -1,6 +1,6 @@
-"""Kills a journal's writer at random moments.
+"""Journal kills: kills a writer at random moments, and counts what is lost.
 
-python tests/support/journal_kills.py FOLDER [KILLS]
+Run: python tests/support/journal_kills.py FOLDER [KILLS]
 """
 
 import random
@@ -16,12 +16,19 @@ from pathlib import Path
 from birdfield.journal.entries import EvidenceFile, SessionEntry, VisitEntry
 from birdfield.journal.opening import FILE, open_journal
 
-LONGEST_S = 0.15  # from a writer's first committed visit to its death
+MAX_DELAY_S = 0.15  # from the first committed visit of a writer to its end
 
 
 @dataclass
 class Figures:
-    """What came of the kills: corrupt journals, committed visits that were lost."""
+    """The results of the kills.
+
+    Attributes:
+        kills: The number of kills.
+        committed: The number of visits whose commit the writer reported.
+        corrupt: The number of journals that failed a check.
+        lost: The number of committed visits that are missing.
+    """
 
     kills: int = 0
     committed: int = 0
@@ -29,8 +36,8 @@ class Figures:
     lost: int = 0
 
 
-def write_for_ever(folder: Path, first: int) -> None:
-    """Write visit after visit, with a file of evidence each; print a number once it is safe."""
+def write_until_killed(folder: Path, first: int) -> None:
+    """Write visits with a file of evidence each; print the number of each after its commit."""
     journal = open_journal(folder)
     now = datetime.now(UTC)
     journal.start_session(SessionEntry("a1b2", now, camera="camera", boot="boot"))
@@ -59,12 +66,12 @@ def write_for_ever(folder: Path, first: int) -> None:
 
 
 def kill_writers(folder: Path, kills: int, seed: int) -> Figures:
-    """Start a writer, kill it with SIGKILL at a random moment, look at the journal; so often."""
+    """Start a writer, kill it by SIGKILL at a random moment and check the journal, repeatedly."""
     rng = random.Random(seed)
     figures = Figures()
-    safe: list[int] = []
+    committed: list[int] = []
     for _ in range(kills):
-        first = max(safe, default=0) + 1000
+        first = max(committed, default=0) + 1000
         with subprocess.Popen(
             [sys.executable, __file__, "--write", folder / "journal", str(first)],
             stdout=subprocess.PIPE,
@@ -72,18 +79,19 @@ def kill_writers(folder: Path, kills: int, seed: int) -> Figures:
         ) as writer:
             assert writer.stdout is not None
             head = writer.stdout.readline()
-            time.sleep(rng.uniform(0, LONGEST_S))
+            time.sleep(rng.uniform(0, MAX_DELAY_S))
             writer.send_signal(signal.SIGKILL)
-            # A number whose line was cut off was not told, so it does not count.
-            told = [line for line in [head, *writer.stdout] if line.endswith("\n")]
-        safe += [int(line) for line in told]
+            # A line without its end was not reported completely, and does not count.
+            lines = [line for line in [head, *writer.stdout] if line.endswith("\n")]
+        committed += [int(line) for line in lines]
         figures.kills += 1
-        _look(folder / "journal", safe, figures)
-    figures.committed = len(safe)
+        _check(folder / "journal", committed, figures)
+    figures.committed = len(committed)
     return figures
 
 
-def _look(folder: Path, safe: list[int], figures: Figures) -> None:
+def _check(folder: Path, committed: list[int], figures: Figures) -> None:
+    """Check the journal after a kill, and add what was found to the figures."""
     database = sqlite3.connect(folder / FILE)
     found = database.execute("PRAGMA integrity_check").fetchone()[0]
     numbers = {int(row[0]) for row in database.execute("SELECT start_s FROM visits")}
@@ -91,14 +99,14 @@ def _look(folder: Path, safe: list[int], figures: Figures) -> None:
     figures.corrupt += found != "ok" or any(
         (folder / path).stat().st_size != 2000 for path in paths
     )
-    figures.lost = len(set(safe) - numbers)
+    figures.lost = len(set(committed) - numbers)
     database.close()
 
 
 def main() -> None:
-    """Print the figures of so many kills."""
+    """Kill writers, and print the figures."""
     if sys.argv[1] == "--write":
-        write_for_ever(Path(sys.argv[2]), int(sys.argv[3]))
+        write_until_killed(Path(sys.argv[2]), int(sys.argv[3]))
     kills = int(sys.argv[2]) if len(sys.argv) > 2 else 300
     figures = kill_writers(Path(sys.argv[1]), kills, seed=0)
     print(

@@ -1,4 +1,4 @@
-"""A visit as it is written to a journal."""
+"""Journal rows: a visit as a recorder writes it."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Pages as a browser shows them."""
+"""Pages: what a browser shows of them."""
 
 import shutil
 import subprocess
@@ -17,11 +17,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def section(page: str, name: str) -> str:
+    """Return the HTML of a section of a page."""
     return page.split(f'<section id="{name}"')[1].split("</section>")[0]
 
 
 def browse(page: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Open a page in headless Chromium, or skip the test; its console goes to stderr."""
+    """Open a page in headless Chromium, or skip the test; the console is in stderr."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("no Chromium; tools/system.sh installs it")
@@ -45,18 +46,18 @@ def browse(page: Path, folder: Path, *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """List what a page wrote to the console: errors, and requests that were refused."""
+def console_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what a page wrote to the console: errors and refused requests."""
     return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
 def photograph(page: Path, width_px: int, height_px: int) -> np.ndarray:
-    """Return what a browser shows of a page that it has nothing to complain of, BGR."""
+    """Return a picture of a page, uint8 [H, W, 3] BGR; its console must be empty."""
     shot = page.with_name("shot.png")
     done = browse(
         page, page.parent, f"--screenshot={shot}", f"--window-size={width_px},{height_px}"
     )
-    assert complaints(done) == []
+    assert console_lines(done) == []
     seen = cv2.imread(str(shot))
     assert seen is not None and seen.shape[1] == width_px
     return seen

@@ -1,6 +1,6 @@
-"""Training in seconds: a tiny convolutional base, two folds of two epochs, no graphs traced.
+"""Tiny training: a run of seconds, with a tiny convolutional base and two folds of two epochs.
 
-Also a process that a test can kill: python tests/tiny_training.py DATA RUN [--resume].
+As a process that a test can kill: python tests/support/tiny_training.py DATA RUN [--resume]
 """
 
 import sys
@@ -28,7 +28,7 @@ SILENT = Reporter(lambda *_: None, lambda *_: None, lambda _: None)
 
 
 def build_base() -> keras.Model:
-    """Make a base of one convolution whose weights are always the same."""
+    """Return a base of one convolution with fixed weights."""
     image = keras.Input((SPEC.size_px, SPEC.size_px, 3))
     base = keras.Model(image, keras.layers.Conv2D(CHANNELS, 3, strides=2, activation="relu")(image))
     rng = np.random.default_rng(1)
@@ -41,7 +41,7 @@ def tiny_backbone(name: str, weights: Path | None = None) -> Backbone:
 
 
 def quicken(patch: pytest.MonkeyPatch) -> None:
-    """Make trainings quick until the patch is undone; `tf.config` must be set back by hand."""
+    """Make training quick until the patch is undone; the caller must reset `tf.config`."""
     for module in (run, run_encoder):
         patch.setattr(module, "get_backbone", tiny_backbone)
     patch.setattr(crossval, "FOLDS", 2)
@@ -82,7 +82,7 @@ def make_config(data: Path, folder: Path, strict: bool = False, seed: int = 0) -
 
 
 def tiny_run(folder: Path) -> Path:
-    """Train once for all modules of tests, beside its data and cache."""
+    """Return the run that all modules of tests share, and train it at the first call."""
     home = folder / "tiny"
     if not home.exists():
         write_data(home / "data")

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import soundfile
-from devices import scenery
 from fakes import BluePitch
+from frames import scenery
 
 from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import DIM, Encoder

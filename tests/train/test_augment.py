@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from devices import scenery
+from frames import scenery
 
 from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import Frame

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from devices import PulseAudio
+from sound_servers import PulseAudio
 
 from birdfield.view.terminal import can_show
 from birdfield_train.toy_aviary import write_scene

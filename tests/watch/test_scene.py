@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 import soundfile
-from devices import mjpeg_camera, scenery
+from frames import scenery
+from network_cameras import mjpeg_camera
 from toy_scene import COLOURS, FPS, SONGS_HZ, ColourAndPitch, film, song, toy_recogniser
 
 from birdfield.capture.camera import open_camera
