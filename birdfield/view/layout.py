@@ -166,7 +166,7 @@ class _Name:
     def __init__(
         self, names: Names, species: str, scientific: str | None = None, style: str = ""
     ) -> None:
-        self._name, self._beside = names.common(species), names.beside(species, scientific)
+        self._name, self._beside = names.common(species), names.subtitle(species, scientific)
         self._style = style
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterable[Text]:

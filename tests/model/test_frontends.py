@@ -105,7 +105,7 @@ def test_a_conversion_without_bands_is_refused(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(InputError) as caught:
         Yamnet(Path("old.tflite"))
     assert str(caught.value) == (
-        "old.tflite: gives embeddings, scores; expected bands, "
+        "old.tflite: the outputs are embeddings, scores, expected bands, "
         "embeddings, scores; train again with this birdfield"
     )
 
@@ -116,7 +116,7 @@ def older_model(model: TfliteModel, path: Path, threads: int) -> None:
 
 
 def test_a_tower_is_no_frontend(toy_bundle: Path) -> None:
-    with pytest.raises(InputError, match=r"takes .*; expected waveform \[15600\]"):
+    with pytest.raises(InputError, match=r"inputs are .*, expected waveform \[15600\]"):
         Yamnet(toy_bundle / "fusion.tflite")
 
 

@@ -52,7 +52,7 @@ def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
 def test_a_language_that_nobody_speaks_is_refused(names: Path) -> None:
     with pytest.raises(UsageError, match="in the language 'xx'; expected one of de, ja, pt-BR"):
         Names(merge_names((), names), "xx")
-    with pytest.raises(UsageError, match="expected one of a names CSV: --names FILE"):
+    with pytest.raises(UsageError, match="in the language 'de'; expected a file of names with it"):
         Names((), "de")
 
 
