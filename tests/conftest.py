@@ -18,6 +18,7 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 not_run = pytest.StashKey[int]()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the tests on real data out where there is none; group the tests that train."""
     for item in items:

@@ -34,10 +34,12 @@ class Bundle:
     Attributes:
         folder: Its folder.
         manifest: Its manifest.
+        store: File of the user's species; None for the usual place, by `store_path`.
     """
 
     folder: Path
     manifest: Manifest
+    store: Path | None = None
 
     @property
     def model_id(self) -> str:

@@ -37,6 +37,8 @@ def store_path(bundle: Bundle) -> Path:
     the packaged starter is always in the user's data folder, since an upgrade of the package
     replaces everything beside the starter.
     """
+    if bundle.store is not None:
+        return bundle.store
     folder = bundle.folder.resolve()
     if folder == paths.STARTER.resolve():
         return user_store_path(STARTER_FOLDER.format(bundle.model_id))
