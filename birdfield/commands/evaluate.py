@@ -49,9 +49,10 @@ def evaluate(
             help="Also measure with species that the model does not know.",
         ),
     ] = None,
-    no_bird: Annotated[
+    background_dirs: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
+            "--no-bird",
             metavar=IMAGE_AND_AUDIO_DIR,
             help="Also measure with photographs and recordings without a bird.",
         ),
@@ -80,7 +81,7 @@ def evaluate(
     with name_option("--unknown"):
         unknown_species = scan_unknown(tested.gallery.labels, *unknown) if unknown else None
     with name_option("--no-bird"):
-        background = scan_background(*no_bird) if no_bird else None
+        background = scan_background(*background_dirs) if background_dirs else None
     with name_option("--noise"):
         noises = find_noises(noise) if noise else None
     data = EvaluationData(image_dir, audio_dir, noises, unknown_species, background)

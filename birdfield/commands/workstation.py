@@ -110,9 +110,10 @@ def train(
         str,
         typer.Option(metavar="SENSES", help="image, audio or both; the other folder is not read."),
     ] = Sense.BOTH,
-    no_bird: Annotated[
+    background: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
+            "--no-bird",
             metavar="IMAGE_DIR AUDIO_DIR",
             help="Photographs and recordings without a bird, without subfolders; default: "
             "generated ones.",
@@ -145,7 +146,7 @@ def train(
         seed=seed,
         strict=strict,
         senses=senses,
-        background=no_bird,
+        background=background,
         licence=licence,
     )
     with _reporter() as reporter:
