@@ -1,4 +1,4 @@
-"""A round of faults of real stations: the others are in the tests of their modules."""
+"""Faults: one round against real stations; `make faults` runs all of them many times."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,9 +9,9 @@ import pytest
 
 @pytest.mark.slow
 @pytest.mark.devices
-def test_sources_that_die_and_a_model_that_is_damaged(toy_bundle: Path, tmp_path: Path) -> None:
-    """Camera, sound of the network, model: a station each, all at once, as they mostly wait."""
-    faults = rounds.camera_dies, rounds.network_sound_dies, rounds.model_is_damaged
+def test_a_station_survives_lost_sources_and_damage(toy_bundle: Path, tmp_path: Path) -> None:
+    """The three faults run at once, each with its own station, because they mostly wait."""
+    faults = rounds.kill_camera, rounds.kill_network_sound, rounds.damage_model
     with ThreadPoolExecutor() as pool:
         running = []
         for fault in faults:

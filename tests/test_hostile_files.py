@@ -1,4 +1,4 @@
-"""Every file that a user may be handed, damaged in every way: one InputError, nothing else."""
+"""Hostile files: every damage of a file from elsewhere ends in one InputError."""
 
 import hashlib
 import json
@@ -68,7 +68,7 @@ def load_manifest(folder: Path, data: bytes) -> object:
 
 @pytest.fixture(params=["manifest", "species", "store"])
 def kind(request: pytest.FixtureRequest, folder: Path) -> tuple[bytes, Load]:
-    """A whole file's content, and what reads it."""
+    """Return the content of an undamaged file, and the function that reads it."""
     if request.param == "manifest":
         return (json.dumps(manifest_of(folder)).encode(), lambda data: load_manifest(folder, data))
     if request.param == "species":
@@ -89,10 +89,10 @@ def test_a_file_cut_anywhere_ends_in_one_error(kind: tuple[bytes, Load]) -> None
                 load(whole[:length])
 
 
-def test_flipped_bits_end_in_one_error_or_change_nothing_that_matters(
+def test_flipped_bits_end_in_at_most_one_error(
     kind: tuple[bytes, Load],
 ) -> None:
-    """A manifest and a gallery have no checksum of their own: a flip may leave them readable."""
+    """A manifest and a gallery have no checksum, so that they may remain readable."""
     whole, load = kind
     rng = np.random.default_rng(0)
     refused = 0
@@ -126,20 +126,20 @@ def test_any_bytes_end_in_one_error(kind: tuple[bytes, Load], data: bytes) -> No
         kind[1](data)
 
 
-def signed(body: bytes) -> bytes:
+def with_checksum(body: bytes) -> bytes:
     return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
-def store_that_says(entries: object) -> bytes:
+def store_with(entries: object) -> bytes:
     text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
-    return signed(
+    return with_checksum(
         dump_arrays(
             {"entries": np.frombuffer(text, np.uint8), "vectors": np.zeros((1, 128), np.float32)}
         )
     )
 
 
-def gallery_that_says(entries: object) -> bytes:
+def gallery_with(entries: object) -> bytes:
     text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
     whole = factory()
     return dump_arrays(
@@ -184,25 +184,25 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(entries=JUNK)
-def test_a_store_that_says_anything_ends_in_one_error(entries: object) -> None:
+def test_any_entries_of_a_store_end_in_one_error(entries: object) -> None:
     with pytest.raises(InputError):
-        parse_store(store_that_says(entries), "species.store")
+        parse_store(store_with(entries), "species.store")
 
 
 @settings(max_examples=100, deadline=None)
 @given(key=st.sampled_from(["model", "enrolled", "removed", "renamed"]), value=JUNK)
 def test_a_store_with_one_wrong_part_ends_in_one_error(key: str, value: object) -> None:
-    """One vector stands in it for no sample, so that no value can be right."""
+    """The store has a vector without a sample, so that no value is valid."""
     entries = {"model": "m", "enrolled": [], "removed": [], "renamed": {}, key: value}
     with pytest.raises(InputError):
-        parse_store(store_that_says(entries), "species.store")
+        parse_store(store_with(entries), "species.store")
 
 
 @settings(max_examples=150, deadline=None)
 @given(entries=JUNK)
-def test_a_gallery_that_says_anything_ends_in_one_error(entries: object) -> None:
+def test_any_entries_of_a_gallery_end_in_one_error(entries: object) -> None:
     with pytest.raises(InputError):
-        load_gallery(gallery_that_says(entries), CALIBRATION, "species.npz")
+        load_gallery(gallery_with(entries), CALIBRATION, "species.npz")
 
 
 @settings(
@@ -238,13 +238,13 @@ def test_a_manifest_with_one_wrong_part_ends_in_one_error(
 @pytest.mark.parametrize(
     "entries",
     [b"[" * 200_000, b'{"enrolled":' * 100_000, b"\xff", b""],
-    ids=["lists", "objects", "no text", "nothing"],
+    ids=["lists", "objects", "not text", "empty"],
 )
 @pytest.mark.parametrize(
     "load",
     [
-        lambda data: parse_store(store_that_says(data), "species.store"),
-        lambda data: load_gallery(gallery_that_says(data), CALIBRATION, "species.npz"),
+        lambda data: parse_store(store_with(data), "species.store"),
+        lambda data: load_gallery(gallery_with(data), CALIBRATION, "species.npz"),
     ],
     ids=["store", "species"],
 )
@@ -255,7 +255,7 @@ def test_deep_nesting_ends_in_one_error(load: Load, entries: bytes) -> None:
 
 @pytest.mark.parametrize("label", ["../Jay", "/etc/passwd", "..", "Jay/Wren", "C:\\Jay"])
 def test_a_label_is_a_name_and_never_a_path(label: str, tmp_path: Path) -> None:
-    """Nothing is written by label, so such a name is harmless: it is kept as text."""
+    """Labels never name files, so that such a label is harmless text."""
     entry = Enrolled(Species(label), ("a",), (Sense.IMAGE,), at(9)[None])
     found = parse_store(Store("model", {label: entry}).dump(), "species.store")
     assert list(found.enrolled) == [label]

@@ -1,4 +1,4 @@
-"""Station: `birdfield watch` in a process of its own, with a clock that a test can set."""
+"""Station: `birdfield watch` in its own process, with a clock that a test can set."""
 
 import json
 import signal
@@ -7,18 +7,41 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from waiting import wait_for
 
 from birdfield.errors import InputError
+from birdfield.journal.database import Journal
+from birdfield.journal.opening import read_journal
+from birdfield.journal.queries import Selection, events_of, visits_of
+from birdfield.journal.records import EventRecord, VisitRecord
 
 PROGRAM = Path(__file__).with_name("shifted_clock.py")
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a process uses."""
+
+    memory_mb: float
+    threads: int
+    descriptors: int
+
+    def __str__(self) -> str:
+        return f"{self.memory_mb:.0f} MB, {self.threads} threads, {self.descriptors} descriptors"
+
+
 class Station:
-    """A running `watch --journal`."""
+    """A `watch --journal` that a test starts and stops.
+
+    Attributes:
+        journal: The folder of the journal.
+        log: The file with the log.
+        command: The command.
+        process: The process; None before the start.
+    """
 
     def __init__(
         self,
@@ -28,12 +51,12 @@ class Station:
         microphone: str,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare it below a folder."""
+        """Prepare a station in a folder; `env` replaces the environment."""
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = folder / "journal"
         self._clock, self._out = folder / "clock", folder / "answers.jsonl"
         self.log = folder / "log"
-        self._command = [
+        self.command = [
             sys.executable,
             str(PROGRAM),
             str(self._clock),
@@ -55,12 +78,12 @@ class Station:
 
     @contextmanager
     def running(self) -> Iterator["Station"]:
-        """Run it meanwhile; it must still be there in the end, and stop by itself."""
+        """Run the station; it must not end before the block does, and must then stop in order."""
         with self._out.open("wb") as out, self.log.open("wb") as log:
-            self.process = subprocess.Popen(self._command, stdout=out, stderr=log, env=self._env)
+            self.process = subprocess.Popen(self.command, stdout=out, stderr=log, env=self._env)
         try:
             yield self
-            self._alive()
+            self._is_running()
         except BaseException:
             self.process.send_signal(signal.SIGUSR1)
             time.sleep(1)
@@ -70,8 +93,8 @@ class Station:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)
 
-    def weight(self) -> tuple[float, int, int]:
-        """Return its resident memory in MB, its threads and its descriptors."""
+    def usage(self) -> Usage:
+        """Return what the process uses now."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         fields = {
@@ -79,59 +102,67 @@ class Station:
             for line in status.splitlines()
             if line.startswith(("VmRSS", "Threads"))
         }
-        return (
+        return Usage(
             int(fields["VmRSS"]) * 1024 / 1e6,
             int(fields["Threads"]),
             len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())),
         )
 
     def set_clock(self, wrong_s: float) -> None:
-        """Make the wall clock wrong by so much."""
+        """Set the error of the station's wall clock."""
         self._clock.write_text(str(wrong_s))
 
-    def rows(self, events: bool) -> list[dict[str, Any]]:
-        """Read the events or the visits that are in the journal."""
-        from birdfield.journal.opening import read_journal
-        from birdfield.journal.queries import Selection, events_of, visits_of
+    def visits(self) -> list[VisitRecord]:
+        """Return the visits of the journal."""
+        with self._journal() as journal:
+            return list(visits_of(journal, Selection())) if journal else []
 
+    def events(self) -> list[EventRecord]:
+        """Return the events of the journal."""
+        with self._journal() as journal:
+            return list(events_of(journal, None, None)) if journal else []
+
+    @contextmanager
+    def _journal(self) -> Iterator[Journal | None]:
+        """Open the journal; yield None before the station has created it."""
         try:
-            with closing(read_journal(self.journal)) as journal:
-                if events:
-                    return [each.to_json() for each in events_of(journal, None, None)]
-                return [each.to_json() for each in visits_of(journal, Selection())]
-        except InputError:  # it is only being made
-            return []
+            journal = read_journal(self.journal)
+        except InputError:
+            yield None
+            return
+        with closing(journal):
+            yield journal
 
     def count(self, kind: str) -> int:
-        """Count the events of a kind."""
+        """Return the number of events of a kind."""
         return len(self.details(kind))
 
     def details(self, kind: str) -> list[str]:
-        """Read what the events of a kind say."""
-        return [row["detail"] for row in self.rows(events=True) if row["kind"] == kind]
+        """Return the details of the events of a kind."""
+        return [event.detail for event in self.events() if event.kind == kind]
 
     def answers(self, sense: str) -> int:
-        """Count the answers in which a sense took part."""
+        """Return the number of answers that used a sense."""
         count = 0
         for line in self._out.read_bytes().splitlines():
-            with suppress(json.JSONDecodeError):  # one that is being written
+            with suppress(json.JSONDecodeError):  # a line that is being written
                 count += sense in json.loads(line)["senses"]
         return count
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for the station to do something; fails the test when it does not, or has died."""
-        wait_for(lambda: self._alive() and condition(), what)
+        """Wait for a condition; fail the test after a timeout, or when the station has ended."""
+        wait_for(lambda: self._is_running() and condition(), what)
 
     def wait_answer(self, sense: str) -> None:
-        """Wait for one more answer by a sense."""
+        """Wait for another answer that uses a sense."""
         before = self.answers(sense)
         self.wait(lambda: self.answers(sense) > before, f"an answer by {sense}")
 
     def wait_events(self, kind: str, count: int) -> None:
-        """Wait until there are so many events of a kind."""
+        """Wait until there are this many events of a kind."""
         self.wait(lambda: self.count(kind) >= count, f"event no. {count} {kind!r}")
 
-    def _alive(self) -> bool:
+    def _is_running(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"the station died: {self.log.read_text()[-400:]}"
+        assert self.process.poll() is None, f"the station has ended: {self.log.read_text()[-400:]}"
         return True

@@ -1,7 +1,10 @@
-"""Every fault, as often as a station is to stand it: python tests/faults.py BUNDLE [NAME...].
+"""Faults: runs every fault, many times, against a real station.
 
-BUNDLE is of the toy aviary, as `tools/toy_bundle.py` makes it. Several are under way at once, each
-with a station of its own, as they mostly wait. Prints a line for each; exits 1 when one failed.
+Run: PYTHONPATH=tests/support python tests/faults/faults.py BUNDLE [NAME...]
+
+BUNDLE is a model of the toy aviary, as `tools/toy_bundle.py` makes it. Several faults run at once,
+each with its own station, because they mostly wait. Prints a line for each fault, and exits with 1
+when one failed.
 """
 
 import sys
@@ -14,48 +17,48 @@ import fault_rounds as rounds
 import pytest
 
 FAULTS = {
-    "camera dies": (rounds.camera_dies, 20),
-    "microphone dies": (rounds.microphone_dies, 20),
-    "network sound dies": (rounds.network_sound_dies, 20),
-    "both die": (rounds.both_die, 5),
-    "read blocks": (rounds.read_blocks, 1),
-    "disk full": (rounds.disk_is_full, 3),
-    "writer killed": (rounds.writer_is_killed, 300),
-    "clock jumps": (rounds.clock_jumps, 3),
-    "model damaged": (rounds.model_is_damaged, 2),
+    "camera dies": (rounds.kill_camera, 20),
+    "microphone dies": (rounds.kill_microphone, 20),
+    "network sound dies": (rounds.kill_network_sound, 20),
+    "both die": (rounds.kill_both, 5),
+    "read blocks": (rounds.block_read, 1),
+    "disk full": (rounds.fill_disk, 3),
+    "writer killed": (rounds.kill_writer, 300),
+    "clock jumps": (rounds.set_clock, 3),
+    "model damaged": (rounds.damage_model, 2),
 }
 
-AT_ONCE = 3
+PARALLEL = 3
 
 
 def run(name: str, bundle: Path) -> tuple[bool, str]:
-    """Run a fault; returns whether all was as it should be, and the line for it."""
+    """Run a fault; return whether the station passed, and the line to print."""
     round_, times = FAULTS[name]
-    started_s, good = time.monotonic(), True
+    started_s, passed = time.monotonic(), True
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
-            figure = round_(Path(folder), bundle, times)
+            result = round_(Path(folder), bundle, times)
         except (AssertionError, pytest.fail.Exception, pytest.skip.Exception) as error:
-            figure, good = f"FAILED: {error}", False
-    return good, f"{name:18} {time.monotonic() - started_s:5.0f} s  {figure}"
+            result, passed = f"FAILED: {error}", False
+    return passed, f"{name:18} {time.monotonic() - started_s:5.0f} s  {result}"
 
 
 def main() -> int:
-    """Run those that are named, or all; returns the exit code."""
+    """Run the faults that the arguments name, or all; return the exit code."""
     bundle = Path(sys.argv[1]).resolve()
-    started_s, all_good = time.monotonic(), True
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    started_s, all_passed = time.monotonic(), True
+    with ThreadPoolExecutor(PARALLEL) as pool:
         for done in as_completed(
             [pool.submit(run, name, bundle) for name in sys.argv[2:] or FAULTS]
         ):
-            good, line = done.result()
-            all_good = all_good and good
+            passed, line = done.result()
+            all_passed = all_passed and passed
             print(line, flush=True)
     print(
-        f"{'as it should be' if all_good else 'NOT as it should be'}, "
+        f"{'all faults passed' if all_passed else 'some faults FAILED'}, "
         f"after {time.monotonic() - started_s:.0f} s"
     )
-    return int(not all_good)
+    return int(not all_passed)
 
 
 if __name__ == "__main__":

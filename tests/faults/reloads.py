@@ -1,9 +1,9 @@
-"""Reload a watch's configuration many times under load, and measure the gaps in its decisions.
+"""Reloads: reloads the configuration of a watch under load, and measures the time of decisions.
 
-    python tests/reloads.py [COUNT] [MODEL]
+Run: PYTHONPATH=tests/support python tests/faults/reloads.py COUNT MODEL
 
-Each reload is by SIGHUP, is waited for, and every fifth file is broken. Prints a line of JSON, and
-fails when two decisions were further apart than a window is long.
+Each reload is by SIGHUP, and every fifth file is malformed. Prints a line of JSON, and exits with 1
+when two decisions were further apart than the length of a window.
 """
 
 import json
@@ -15,39 +15,57 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from network_cameras import mjpeg_camera
 
 from birdfield.model.audio_specs import YAMNET
 
 PROGRAM = Path(sys.executable).with_name("birdfield")
-BURN = "while True: pass"
-TAKEN, REFUSED = "configuration read again", "CONFIGURATION REFUSED"
-PAUSE_S = 0.1  # at least, from one reload to the next
+BUSY_LOOP = "while True: pass"
+ACCEPTED, REFUSED = "configuration read again", "CONFIGURATION REFUSED"
+PAUSE_S = 0.1  # after each reload
+
+
+@dataclass(frozen=True)
+class ReloadFigures:
+    """The results of reloads.
+
+    Attributes:
+        reloads: The number of reloads.
+        accepted: The number of reloads that took effect.
+        refused: The number of malformed files that changed nothing.
+        decisions: The number of decisions during the reloads.
+        in_force: Whether the last configuration was in force at the end.
+        longest_gap_s: The longest time between two decisions.
+    """
+
+    reloads: int
+    accepted: int
+    refused: int
+    decisions: int
+    in_force: bool
+    longest_gap_s: float
 
 
 def reload_often(
     model: Path, folder: Path, count: int, load: int = os.cpu_count() or 1
-) -> dict[str, Any]:
-    """Watch a network camera, reload count times, then forbid every answer.
+) -> ReloadFigures:
+    """Watch a network camera, and reload the configuration; the last one excludes every answer.
 
     Args:
         model: A bundle.
-        folder: For the configuration and the journal.
-        count: Of reloads.
-        load: Of processes that do nothing but keep a core busy.
-
-    Returns:
-        How many reloads were taken and refused, how many decisions were made meanwhile, the
-        longest time between two, and whether the last file was obeyed.
+        folder: The folder for the configuration and the journal.
+        count: The number of reloads.
+        load: The number of processes that each keep a core busy.
     """
     config = folder / "birdfield.toml"
     config.write_text("")
-    burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(load)]
+    busy_processes = [subprocess.Popen([sys.executable, "-c", BUSY_LOOP]) for _ in range(load)]
     try:
-        with mjpeg_camera(visits=True) as port:  # in each window something moves
+        with mjpeg_camera(visits=True) as port:  # something moves in each window
             command: list[str | Path] = [
                 PROGRAM,
                 "watch",
@@ -71,13 +89,13 @@ def reload_often(
                 finally:
                     watch.terminate()
     finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
+        for process in busy_processes:
+            process.kill()
+            process.wait()
 
 
-class _Follower(threading.Thread):
-    """Reads a watch's output, and notes when it came."""
+class _OutputReader(threading.Thread):
+    """Reads the output of a watch, and records when each line came."""
 
     def __init__(self, watch: subprocess.Popen[str]) -> None:
         super().__init__(daemon=True)
@@ -99,19 +117,24 @@ class _Follower(threading.Thread):
         assert self._watch.stderr is not None
         for line in self._watch.stderr:
             with self.changed:
-                self.counts.update(words for words in (TAKEN, REFUSED) if words in line)
+                self.counts.update(words for words in (ACCEPTED, REFUSED) if words in line)
                 self.changed.notify_all()
 
-    def wait(self, condition: Any, what: str) -> None:
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for a condition on the output; fail after a minute."""
         with self.changed:
             assert self.changed.wait_for(condition, 60), f"waited in vain for {what}"
 
+    def wait_reloads(self, count: int) -> None:
+        """Wait until the log has this many reloads."""
+        self.wait(lambda: self.counts.total() >= count, f"reload {count}")
 
-def _measure(watch: subprocess.Popen[str], config: Path, count: int) -> dict[str, Any]:
-    follower = _Follower(watch)
-    follower.start()
-    follower.wait(lambda: follower.decisions, "the first decision")
-    began = len(follower.decisions) - 1
+
+def _measure(watch: subprocess.Popen[str], config: Path, count: int) -> ReloadFigures:
+    output = _OutputReader(watch)
+    output.start()
+    output.wait(lambda: output.decisions, "the first decision")
+    began = len(output.decisions) - 1
     for number in range(count):
         last = number == count - 1
         broken = number % 5 == 4 and not last
@@ -122,27 +145,26 @@ def _measure(watch: subprocess.Popen[str], config: Path, count: int) -> dict[str
             else f"[species]\nthreshold = {1.0 if last else 0.001 * (number % 100)}\n"
         )
         draft.replace(config)
-        before = follower.counts.total()
         watch.send_signal(signal.SIGHUP)
-        follower.wait(lambda before=before: follower.counts.total() > before, "a reload")
+        output.wait_reloads(number + 1)
         time.sleep(PAUSE_S)
-    done = len(follower.decisions)
-    # A window is pooled before it is told: the second from now on is by the last rules alone.
-    follower.wait(lambda: len(follower.decisions) >= done + 2, "two decisions more")
-    times = [at for at, _ in follower.decisions[began:]]
-    return {
-        "reloads": count,
-        "taken": follower.counts[TAKEN],
-        "refused": follower.counts[REFUSED],
-        "decisions": len(times),
-        "obeyed": follower.decisions[-1][1],
-        "longest_gap_s": round(max(b - a for a, b in zip(times, times[1:], strict=False)), 2),
-    }
+    done = len(output.decisions)
+    # One window may have been decided before the last reload; the second one was not.
+    output.wait(lambda: len(output.decisions) >= done + 2, "two more decisions")
+    times = [at for at, _ in output.decisions[began:]]
+    return ReloadFigures(
+        reloads=count,
+        accepted=output.counts[ACCEPTED],
+        refused=output.counts[REFUSED],
+        decisions=len(times),
+        in_force=output.decisions[-1][1],
+        longest_gap_s=round(max(b - a for a, b in zip(times, times[1:], strict=False)), 2),
+    )
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 500
         measured = reload_often(Path(sys.argv[2]), Path(place), wanted)
-    print(json.dumps(measured))
-    sys.exit(measured["longest_gap_s"] > YAMNET.window_s or not measured["obeyed"])
+    print(json.dumps(asdict(measured)))
+    sys.exit(measured.longest_gap_s > YAMNET.window_s or not measured.in_force)

@@ -1,7 +1,9 @@
-"""Command line with a wall clock that a file sets: python shifted_clock.py CLOCK_FILE ARGUMENTS...
+"""Shifted clock: runs birdfield with a wall clock that a file sets.
 
-CLOCK_FILE holds the seconds by which the wall clock is wrong. The longest pause before a lost
-source is opened again is 4 s instead of 30 s, so that many losses fit into a test.
+Run: python shifted_clock.py CLOCK_FILE ARGUMENTS...
+
+CLOCK_FILE holds the error of the wall clock in seconds. A lost source is opened again after 4 s at
+most instead of 30 s, so that many losses fit into a test.
 """
 
 import faulthandler
@@ -11,11 +13,11 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-LAST_RETRY_S = 4.0
+MAX_RETRY_S = 4.0
 
 
 def main() -> None:
-    """Run the command line with the clock of a file."""
+    """Run birdfield with the clock of a file."""
     from birdfield.capture import supervisor
     from birdfield.commands import app
     from birdfield.watch import scene_clock
@@ -23,18 +25,18 @@ def main() -> None:
     clock = Path(sys.argv[1])
     real_time = time.time
 
-    def wrong_s() -> float:
+    def error_s() -> float:
         return float(clock.read_text() or 0) if clock.exists() else 0.0
 
-    class Wall(datetime):
+    class ShiftedDatetime(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + timedelta(seconds=wrong_s())
+            return datetime.now(tz) + timedelta(seconds=error_s())
 
-    vars(scene_clock)["datetime"] = Wall
-    time.time = lambda: real_time() + wrong_s()
-    supervisor.MAX_RETRY_S = LAST_RETRY_S
-    faulthandler.register(signal.SIGUSR1)  # where its threads are, for a round that has failed
+    vars(scene_clock)["datetime"] = ShiftedDatetime
+    time.time = lambda: real_time() + error_s()
+    supervisor.MAX_RETRY_S = MAX_RETRY_S
+    faulthandler.register(signal.SIGUSR1)  # prints the stacks after a fault
     sys.argv[1:] = sys.argv[2:]
     app.main()
 
