@@ -20,7 +20,7 @@ from birdfield.journal.opening import open_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.journal.records import VISIT_COLUMNS, VisitRecord
 from birdfield.settings.configuration import config_home
-from birdfield.settings.place import Location, parse_location
+from birdfield.settings.place import Location
 
 GARDEN = Location(52.5, 13.4, "Garden, behind")
 
@@ -175,23 +175,6 @@ def test_parquet_without_its_package_is_refused(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingError, match=r"pip install 'birdfield\[parquet\]'"):
         to_parquet(rows)
-
-
-@pytest.mark.parametrize(
-    ("text", "location"),
-    [
-        ("52.5,13.4", Location(52.5, 13.4, "Garden")),
-        ("-33.9,151.2,Sydney, home", Location(-33.9, 151.2, "Sydney, home")),
-    ],
-)
-def test_parse_location(text: str, location: Location) -> None:
-    assert parse_location(text) == location
-
-
-@pytest.mark.parametrize("text", ["", "52.5", "north,east", "91,0", "0,181", "nan,0", "inf,inf"])
-def test_other_locations_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="expected degrees north and east"):
-        parse_location(text)
 
 
 def test_an_unknown_format_is_refused() -> None:

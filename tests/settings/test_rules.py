@@ -1,6 +1,5 @@
 """Rules: which answers are wanted, and which species are expected in a week."""
 
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,16 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import BluePitch, at, factory
-from journal_rows import ROBIN
 from recorder_scene import NOON, start_recorder, visits, window
 
 from birdfield.errors import InputError
-from birdfield.journal.entries import SessionEntry
-from birdfield.journal.novelty import mark_next, mark_of
-from birdfield.journal.opening import open_journal, read_journal
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
-from birdfield.settings.checklist import ALL_YEAR, Checklist, parse_weeks, read_checklist, week_of
+from birdfield.settings.checklist import Checklist, read_checklist, week_of
 from birdfield.settings.configuration import load_config
 from birdfield.settings.resolve import ResolvedSettings
 from birdfield.settings.rules import LiveRules, Rules, rules_of, weekly_prior
@@ -93,34 +88,6 @@ def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:
     assert second.start_s > 15 * 2.4  # the visit begins once the species is allowed
 
 
-@pytest.mark.parametrize(
-    ("text", "weeks"),
-    [("", ALL_YEAR), ("14-16", {14, 15, 16}), ("52-2", {52, 53, 1, 2}), ("3; 5-6 8", {3, 5, 6, 8})],
-)
-def test_parse_weeks(text: str, weeks: set[int]) -> None:
-    assert parse_weeks(text, "x") == weeks
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (
-            "species,weeks\nWren,14-60\n",
-            "line 2: weeks are '14-60'; expected such as 14-40 or 45-8",
-        ),
-        ("species,weeks\nWren,\n,3\n", "line 3: species name '' has 0 characters"),
-        ("name\nWren\n", "no column species, weeks; expected species,weeks"),
-        ("species,weeks\n\udce4,3\n", "not a UTF-8 CSV file"),
-    ],
-)
-def test_a_checklist_is_checked(text: str, words: str, tmp_path: Path) -> None:
-    path = tmp_path / "list.csv"
-    path.write_text(text, encoding="utf-8", errors="surrogateescape")
-    with pytest.raises(InputError) as refused:
-        read_checklist(path)
-    assert words in str(refused.value)
-
-
 def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
     """A bird at 31 degrees is a little nearer to the Robin, at 60, than to the Jay, at 0.
 
@@ -189,36 +156,3 @@ def test_a_checklist_without_a_species_of_the_model_is_refused(tmp_path: Path) -
 def read_checklist_of(folder: Path, text: str) -> Checklist:
     (folder / "list.csv").write_text(text)
     return read_checklist(folder / "list.csv")
-
-
-@pytest.mark.parametrize(
-    ("own", "total", "mark"),
-    [
-        (None, None, None),
-        (0, 0, "new"),
-        (0, 500, "new"),
-        (1, 99, None),
-        (1, 150, "rare"),
-        (2, 200, None),
-    ],
-)
-def test_new_and_rare(own: int | None, total: int | None, mark: str | None) -> None:
-    assert mark_of(own, total) == mark
-
-
-def test_visits_are_marked(tmp_path: Path) -> None:
-    with closing(open_journal(tmp_path)) as journal:
-        journal.start_session(SessionEntry("a1b2", NOON))
-        assert mark_next(journal, "Robin") == "new" and mark_next(journal, None) is None
-        for number, species in enumerate(
-            ["Robin"] * 100 + ["Hoopoe"] + ["Robin"] * 100 + ["Hoopoe", None]
-        ):
-            started = NOON + timedelta(minutes=number)
-            journal.add_visit(
-                replace(ROBIN, species=species, started=started, ended=started, evidence=()), "a1b2"
-            )
-        assert mark_next(journal, "Hoopoe") == "rare" and mark_next(journal, "Jay") == "new"
-    marked = {row.id: row.mark for row in visits(tmp_path) if row.mark}
-    assert marked == {1: "new", 101: "new", 202: "rare"}
-    with closing(read_journal(tmp_path)) as journal:
-        assert mark_next(journal, "Robin") is None
