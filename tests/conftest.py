@@ -1,14 +1,19 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from fakes import make_bundle
+from journal_rows import DAWN, Opener
 
 import birdfield  # noqa: F401 - first, since it sets what OpenCV reads when it is loaded
+from birdfield.journal.database import Journal
+from birdfield.journal.entries import SessionEntry
+from birdfield.journal.opening import open_journal
 
 GOLDEN = Path(__file__).parent / "golden"
 REQUIRE = os.environ.get("BIRDFIELD_REQUIRE") == "1"  # a skip is a failure
@@ -83,6 +88,21 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def fake(tmp_path: Path) -> Path:
     """A bundle that has species, and towers that cannot run."""
     return make_bundle(tmp_path / "fake.birdfield").folder
+
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    """Return a function that opens a journal, which closes after the test."""
+    with ExitStack() as stack:
+        yield lambda how, folder: stack.enter_context(closing(how(folder)))
+
+
+@pytest.fixture
+def journal(tmp_path: Path, opened: Opener) -> Journal:
+    """Return a new journal, open for writing, with a session."""
+    journal = opened(open_journal, tmp_path / "journal")
+    journal.start_session(SessionEntry("a1b2", DAWN, camera="cam", microphone="mic", boot="boot1"))
+    return journal
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,14 @@
-"""Journal rows: a visit as a recorder writes it."""
+"""Journal rows: a visit as a recorder writes it, and the type of a fixture that opens journals."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from birdfield.journal.database import Journal
 from birdfield.journal.entries import EvidenceFile, VisitEntry
+
+# Opens a folder's journal by open_journal or read_journal, and closes it after the test.
+Opener = Callable[[Callable[[Path], Journal], Path], Journal]
 
 DAWN = datetime(2026, 5, 1, 4, 30, tzinfo=UTC)
 ROBIN = VisitEntry(

@@ -1,0 +1,69 @@
+"""Queries: visits are selected, and damaged rows are left out."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from journal_rows import DAWN, ROBIN, Opener
+
+from birdfield.journal.database import Journal
+from birdfield.journal.opening import read_journal
+from birdfield.journal.queries import Selection, visits_of
+
+
+def test_visits_are_selected(journal: Journal) -> None:
+    for hour in range(4):
+        journal.add_visit(
+            replace(
+                ROBIN,
+                started=DAWN + timedelta(hours=hour),
+                evidence=(),
+                species=["Robin", None, "Žluna \u2605", "Robin"][hour],
+            ),
+            "a1b2",
+        )
+
+    def species(selection: Selection) -> list[str | None]:
+        return [row.species for row in visits_of(journal, selection)]
+
+    assert species(Selection()) == ["Robin", None, "Žluna \u2605", "Robin"]
+    assert species(Selection("Robin")) == species(Selection("rObIn")) == ["Robin", "Robin"]
+    assert species(Selection("žluna \u2605")) == ["Žluna \u2605"]
+    assert species(Selection("undecided")) == [None]
+    assert species(Selection(since=DAWN + timedelta(hours=1), until=DAWN + timedelta(hours=3))) == [
+        None,
+        "Žluna \u2605",
+    ]
+    assert species(Selection(last=2)) == ["Žluna \u2605", "Robin"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "candidates = '[[\"Rob'",
+        "candidates = '{\"a\": 1}'",
+        "started = '2026-05-01T04:3\x13'",
+        "score = 'high'",
+        "utc_offset_min = 999999",
+        "senses = 7",
+    ],
+)
+def test_a_damaged_row_is_left_out_and_logged(
+    journal: Journal, opened: Opener, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of three rows has a value that a worn card changed; SQLite's check does not see it."""
+    for _ in range(3):
+        journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
+    journal.database.execute(f"UPDATE visits SET {damage} WHERE id = 2")
+    found = list(visits_of(opened(read_journal, journal.folder), Selection()))
+    assert sorted(visit.id for visit in found) == [1, 3]
+    assert "visit 2 is damaged, and left out" in caplog.text
+
+
+def test_damaged_bytes_of_a_name_become_replacement_characters(
+    journal: Journal, opened: Opener
+) -> None:
+    journal.add_visit(ROBIN, "a1b2")
+    journal.database.execute("UPDATE visits SET species = CAST(x'ff6f62696e' AS TEXT)")
+    (visit,) = visits_of(opened(read_journal, journal.folder), Selection())
+    assert visit.species == "\N{REPLACEMENT CHARACTER}obin"
