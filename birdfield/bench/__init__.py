@@ -1,1 +1,1 @@
-"""Bench: times of a model's stages on this machine, side by side with those of other models."""
+"""Bench: times models on this machine, stage by stage, and measures watching with them."""

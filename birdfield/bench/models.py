@@ -1,71 +1,90 @@
-"""One run of `bench`: every model, BirdNET, the gallery's curve, and the processes of `watch`."""
+"""Benchmark: measures models, BirdNET, the match, and the processes of watches."""
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from birdfield.bench.stages import stages
-from birdfield.bench.timing import (
-    Progress,
-    birdnet_stage,
-    gallery_curve,
-    interleave,
-    ratios,
-    to_json,
-)
-from birdfield.bench.watching import footprint, write_scenes
+from birdfield.bench.figures import BirdNetFigures, Figures, ModelFigures
+from birdfield.bench.gallery_curve import time_galleries
+from birdfield.bench.ratios import median_ratios
+from birdfield.bench.stages import birdnet_stage, model_stages
+from birdfield.bench.timing import Progress, Timings, interleave
+from birdfield.bench.watching import WatchFigures, measure_watch, write_scenes
 from birdfield.model.bundle import Bundle
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model to measure: its path, its bundle and its gallery."""
+
+    path: Path
+    bundle: Bundle
+    gallery: Gallery
 
 
 def measure(
-    models: Sequence[tuple[Path, Bundle, Gallery]],
+    models: Sequence[Candidate],
     threads: int,
     against_birdnet: bool,
-    species: int | None,
+    max_species: int | None,
     progress: Progress,
-) -> dict[str, Any]:
-    """Measure models side by side.
+) -> Figures:
+    """Measure models in turn.
 
     Args:
-        models: Each one's folder, bundle and species.
-        threads: Of each interpreter.
-        against_birdnet: Whether BirdNET is one of the contestants.
-        species: Up to how many the match is timed among; None leaves it out.
-        progress: Called with what is done, how much of it, and all.
-
-    Returns:
-        What `bench --json` writes.
+        models: The models; at least one.
+        threads: Threads of each interpreter.
+        against_birdnet: Whether to measure BirdNET too.
+        max_species: The most species of the gallery curve; None for no curve.
+        progress: Called after each round and each watch.
 
     Raises:
-        MissingError: When BirdNET is wanted and not installed.
+        MissingError: When `against_birdnet` is set and BirdNET is not installed.
         InputError: When a model cannot be run.
     """
-    contestants = [stages(bundle, gallery, threads) for _, bundle, gallery in models]
+    stages = [model_stages(each.bundle, each.gallery, threads) for each in models]
     if against_birdnet:
-        contestants.append([birdnet_stage(threads)])
-    curve = gallery_curve(species, models[0][2]) if species is not None else []
-    timings = interleave(contestants, progress, threads=threads)
-    birdnet = timings.pop() if against_birdnet else None
-    entries = []
+        stages.append([birdnet_stage(threads)])
+    curve = time_galleries(max_species, models[0].gallery) if max_species is not None else []
+    timings = interleave(stages, progress, threads=threads)
+    birdnet = BirdNetFigures(threads, timings.pop()) if against_birdnet else None
+    watches = _measure_watches(models, threads, progress)
+    bundles = [each.bundle for each in models]
+    ratios = median_ratios(
+        list(zip(bundles, timings, strict=True)), birdnet.stages if birdnet else None
+    )
+    entries = (
+        _model_figures(*parts, threads) for parts in zip(models, timings, watches, strict=True)
+    )
+    return Figures(tuple(entries), ratios, birdnet, tuple(curve))
+
+
+def _measure_watches(
+    models: Sequence[Candidate], threads: int, progress: Progress
+) -> list[WatchFigures]:
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         scenes = write_scenes(Path(folder))
-        for done, ((path, bundle, _), timing) in enumerate(zip(models, timings, strict=True), 1):
-            entries.append(
-                {
-                    "model": str(path),
-                    "id": bundle.model_id,
-                    "threads": threads,
-                    "frontend": bundle.audio_spec.name,
-                    "image": f"{bundle.manifest.image_backbone} "
-                    f"{bundle.manifest.towers['image'].precision}",
-                    "stages": {name: timed.to_json() for name, timed in timing.items()},
-                    **footprint(path, scenes, bundle.audio_spec.window_s, threads),
-                }
-            )
+        for done, each in enumerate(models, 1):
+            window_s = each.bundle.audio_spec.window_s
+            found.append(measure_watch(each.path, scenes, window_s, threads))
             progress("watch", done, len(models))
-    found = ratios(
-        [(bundle, timing) for (_, bundle, _), timing in zip(models, timings, strict=True)], birdnet
+    return found
+
+
+def _model_figures(
+    model: Candidate, timings: Timings, watch: WatchFigures, threads: int
+) -> ModelFigures:
+    manifest = model.bundle.manifest
+    return ModelFigures(
+        str(model.path),
+        model.bundle.model_id,
+        threads,
+        manifest.audio.name,
+        f"{manifest.image_backbone} {manifest.towers[Sense.IMAGE].precision}",
+        timings,
+        watch,
     )
-    return to_json(entries, found, birdnet, threads, curve)

