@@ -1,18 +1,19 @@
-"""What `info`, `species` and `enrol` tell a person of a model."""
+"""Descriptions: writes a model, its species and an enrolment as text and JSON."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from birdfield.model.bundle import Bundle
 from birdfield.model.gallery import Gallery
 from birdfield.model.sense import SENSES, Sense
-from birdfield.recognise.enrol import FileReport
+from birdfield.model.species import Species
+from birdfield.recognise.enrol import EnrolmentWarning, FileReport
 
 
-def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
-    """Gather what a model is, in the form of `info --json`."""
+def describe(bundle: Bundle, gallery: Gallery) -> dict[str, object]:
+    """Return the JSON form of a model."""
     manifest = bundle.manifest.document
     scores = manifest.get("cross_validation")
     scores = scores if isinstance(scores, dict) else {}
@@ -35,7 +36,7 @@ def describe(bundle: Bundle, gallery: Gallery) -> dict[str, Any]:
 
 
 def to_text(bundle: Bundle, gallery: Gallery) -> str:
-    """Describe a model for a person."""
+    """Return the description of a model for a person."""
     manifest = bundle.manifest
     lines = [
         f"model {bundle.model_id} ({bundle.folder})",
@@ -46,8 +47,8 @@ def to_text(bundle: Bundle, gallery: Gallery) -> str:
     for name, tower in manifest.towers.items():
         lines.append(
             f"  {name} tower: {tower.precision}, {tower.size_bytes / 1e6:.1f} "
-            f"MB, cosine to the trained one {tower.mean_cosine:.4f} mean, "
-            f"{tower.min_cosine:.4f} least"
+            f"MB, cosine to the trained tower {tower.mean_cosine:.4f} (mean), "
+            f"{tower.min_cosine:.4f} (lowest)"
         )
     for sense, accuracy in manifest.accuracy.items():
         low, high = accuracy.top1_ci95
@@ -64,45 +65,54 @@ def to_text(bundle: Bundle, gallery: Gallery) -> str:
     return "\n".join(lines)
 
 
-def species_rows(gallery: Gallery) -> list[dict[str, Any]]:
-    """List the species with the senses by which each can be told."""
+@dataclass(frozen=True)
+class SpeciesRow:
+    """A species, and the senses for which it has prototypes."""
+
+    species: Species
+    senses: tuple[Sense, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {**self.species.to_json(), "senses": list(self.senses)}
+
+
+def species_rows(gallery: Gallery) -> list[SpeciesRow]:
+    """Return the species of a gallery with their senses."""
     rows = []
-    for row, species in enumerate(gallery.species):
-        held = np.unique(gallery.senses[gallery.owner == row])
-        rows.append(
-            {
-                **species.to_json(),
-                "senses": [SENSES[index] for index in held if SENSES[index] != Sense.BOTH],
-            }
-        )
+    for index, species in enumerate(gallery.species):
+        held = np.unique(gallery.senses[gallery.owner == index])
+        senses = tuple(SENSES[sense] for sense in held if SENSES[sense] != Sense.BOTH)
+        rows.append(SpeciesRow(species, senses))
     return rows
 
 
 def enrolment_lines(reports: Sequence[FileReport], name: str, dry_run: bool) -> list[str]:
-    """Tell what enrolment found of each file, and what it did."""
-    lines = []
-    for report in reports:
-        others = (
-            "the only one of its kind"
-            if report.to_others is None
-            else f"similarity to the others {report.to_others:.2f}"
-        )
-        nearest = (
-            ""
-            if report.nearest is None
-            else f"; nearest other species {report.nearest} {report.nearest_similarity:.2f}"
-        )
-        lines.append(f"{report.path}: {others}{nearest}{WARNINGS.get(report.warning or '', '')}")
-    stored = sum(report.warning != "repeat" for report in reports)
-    lines.append(
+    """Return a line for each enrolled file, and a summary."""
+    stored = sum(report.warning != EnrolmentWarning.REPEAT for report in reports)
+    return [
+        *(_report_line(report) for report in reports),
         f"{name}: {stored} of {len(reports)} files "
-        f"{'would be enrolled (dry run)' if dry_run else 'enrolled'}"
+        f"{'would be enrolled (dry run)' if dry_run else 'enrolled'}",
+    ]
+
+
+def _report_line(report: FileReport) -> str:
+    others = (
+        "the only file of its kind"
+        if report.to_others is None
+        else f"similarity to the others {report.to_others:.2f}"
     )
-    return lines
+    nearest = (
+        ""
+        if report.nearest is None
+        else f"; nearest other species {report.nearest} {report.nearest_similarity:.2f}"
+    )
+    return f"{report.path}: {others}{nearest}{WARNINGS[report.warning] if report.warning else ''}"
 
 
 WARNINGS = {
-    "outlier": "; WARNING: unlike the others, is it the same species?",
-    "look-alike": "; WARNING: hard to tell from that species",
-    "repeat": "; enrolled before, left out",
+    EnrolmentWarning.OUTLIER: "; WARNING: unlike the others, is it the same species?",
+    EnrolmentWarning.LOOK_ALIKE: "; WARNING: hard to distinguish from that species",
+    EnrolmentWarning.REPEAT: "; enrolled before, skipped",
 }

@@ -35,11 +35,12 @@ def list_species(
 
     gallery = open_model(ctx.obj).gallery
     known = names_of_model(gallery.species, lang, names)
-    for row in sorted(species_rows(gallery), key=lambda row: sort_key(known.common(row["label"]))):
+    rows = species_rows(gallery)
+    for row in sorted(rows, key=lambda row: sort_key(known.common(row.species.label))):
         print(
-            json.dumps(row, ensure_ascii=False)
+            json.dumps(row.to_json(), ensure_ascii=False)
             if json_lines
-            else f"{known.full(row['label'])}  ({', '.join(row['senses'])})"
+            else f"{known.full(row.species.label)}  ({', '.join(row.senses)})"
         )
 
 

@@ -75,7 +75,7 @@ def test_a_photograph_and_a_recording_are_not_compared(bundle: Bundle, tmp_path:
         ("audio", None),
     ]
     assert load_store(bundle).enrolled["Owl"].senses == ("image", "audio")
-    assert species_rows(gallery_of(bundle))[-1] == {
+    assert species_rows(gallery_of(bundle))[-1].to_json() == {
         "label": "Owl",
         "names": {},
         "senses": ["image", "audio"],
@@ -271,10 +271,10 @@ def test_a_person_is_told_of_each_file_and_of_what_was_done() -> None:
         FileReport(Path("c.png"), Sense.IMAGE, 0.5, None, None, EnrolmentWarning.REPEAT),
     ]
     assert enrolment_lines(reports, "Owl", dry_run=False) == [
-        "a.png: the only one of its kind",
+        "a.png: the only file of its kind",
         "b.png: similarity to the others 0.50; nearest other species Wren 0.91; WARNING: hard to "
-        "tell from that species",
-        "c.png: similarity to the others 0.50; enrolled before, left out",
+        "distinguish from that species",
+        "c.png: similarity to the others 0.50; enrolled before, skipped",
         "Owl: 2 of 3 files enrolled",
     ]
     assert enrolment_lines(reports, "Owl", dry_run=True)[-1] == (
