@@ -90,7 +90,7 @@ def _find_language(species: Iterable[Species], wanted: str) -> str:
         for lang in known:
             if lang.casefold() == code.casefold():
                 return lang
-    languages = f"one of {', '.join(sorted(known))}" if known else "a file of names with it"
+    languages = f"one of {', '.join(sorted(known))}" if known else "a names CSV with such names"
     raise UsageError(f"no species has a name in the language {wanted!r}; expected {languages}")
 
 

@@ -28,7 +28,7 @@ class BirdGate(Enum):
 
 
 def is_background(class_scores: NDArray[np.float32]) -> bool:
-    """Return whether a window contains no bird, or only a faint one beside a loud voice.
+    """Return whether a window is without a bird, or has only a faint one beside a loud voice.
 
     Args:
         class_scores: float32 [T, 521], 0..1, from `SoundFeatures.class_scores`.

@@ -29,7 +29,7 @@ class Signal:
     Attributes:
         image_quality: Quality of the picture, 0..1; reported, not used in the decision.
         audio_quality: Quality of the sound, 0..1, likewise.
-        background: Whether the sound contains no bird; then sound alone is *unknown*.
+        background: Whether the sound is without a bird; then sound alone is *unknown*.
     """
 
     image_quality: float = 1.0

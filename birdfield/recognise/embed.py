@@ -134,8 +134,8 @@ def embed_window(
         waveform: float32 [N], mono, -1..1, at the frontend's rate.
         start_s: Start of the window in the recording or scene.
         end_s: End of the window.
-        gate: What to do when the window contains no bird. Beside a picture, use OFF: the class
-            scores decide nothing there, and may cost a run of YAMNet.
+        gate: What to do with a window without a bird. Beside a picture, use OFF: there the class
+            scores decide nothing, and may cost a run of YAMNet.
 
     Returns:
         The sample; without a vector where the gate dropped the window.

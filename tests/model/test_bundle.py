@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return make_bundle(tmp_path / "m.birdfield").folder
 
 
-def test_a_whole_bundle_is_opened(folder: Path) -> None:
+def test_a_complete_bundle_is_opened(folder: Path) -> None:
     bundle = load_bundle(folder)
     assert bundle.factory_gallery().labels == factory().labels
     assert bundle.image_spec.size_px == 224 and bundle.calibration == factory().calibration
@@ -34,8 +34,8 @@ def test_a_whole_bundle_is_opened(folder: Path) -> None:
 
 
 @pytest.mark.train
-def test_an_exported_bundle_keeps_its_contract(exported_bundle: Path) -> None:
-    """No photograph and no sound is in it, and every tower says how it was made."""
+def test_an_exported_bundle_has_only_its_files_and_describes_them(exported_bundle: Path) -> None:
+    """It holds no photograph and no recording, and its manifest describes every tower."""
     bundle = load_bundle(exported_bundle)
     assert sorted(path.name for path in exported_bundle.iterdir()) == sorted([MANIFEST, *FILES])
     assert len(bundle.factory_gallery().labels) == 6
@@ -62,7 +62,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         load_bundle(folder)
 
 
-def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such model; expected a folder NAME.birdfield"):
         load_bundle(tmp_path / "missing.birdfield")
     (tmp_path / "file.birdfield").touch()
@@ -71,7 +71,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("found", [0, 1, 3, None, "2", [2]])
-def test_another_format_is_refused_with_both_numbers(folder: Path, found: object) -> None:
+def test_the_error_for_another_format_states_both_formats(folder: Path, found: object) -> None:
     write_manifest(folder, {**manifest_of(folder), "format": found})
     with pytest.raises(InputError, match="bundle format .*, expected 2; install the birdfield"):
         load_bundle(folder)
@@ -115,14 +115,14 @@ def deep(depth: int) -> object:
     ],
     ids=lambda change: json.dumps(change)[:40],
 )
-def test_a_malformed_manifest_ends_in_one_error(folder: Path, change: dict[str, object]) -> None:
+def test_a_malformed_manifest_is_refused(folder: Path, change: dict[str, object]) -> None:
     write_manifest(folder, {**manifest_of(folder), **change})
     with pytest.raises(InputError, match="manifest.json: "):
         load_bundle(folder)
 
 
 @pytest.mark.parametrize("margin", [0, -1, 1e9, float("nan"), "wide", None, []])
-def test_a_crop_that_cannot_be_ends_in_one_error(folder: Path, margin: object) -> None:
+def test_a_crop_margin_out_of_range_is_refused(folder: Path, margin: object) -> None:
     entries = manifest_of(folder)
     write_manifest(folder, {**entries, "image": {**entries["image"], "crop_margin": margin}})
     with pytest.raises(InputError, match="manifest.json: "):
@@ -132,7 +132,7 @@ def test_a_crop_that_cannot_be_ends_in_one_error(folder: Path, margin: object) -
 @pytest.mark.parametrize(
     "key", ["dim", "image", "audio", "calibration", "model", "files", "format"]
 )
-def test_a_manifest_without_a_part_ends_in_one_error(folder: Path, key: str) -> None:
+def test_a_manifest_without_a_field_is_refused(folder: Path, key: str) -> None:
     entries = manifest_of(folder)
     del entries[key]
     write_manifest(folder, entries)
@@ -154,13 +154,13 @@ def test_a_manifest_without_a_part_ends_in_one_error(folder: Path, key: str) -> 
         b'{"a":' * 100_000,
     ],
 )
-def test_a_manifest_that_is_no_object_ends_in_one_error(folder: Path, content: bytes) -> None:
+def test_a_manifest_that_is_not_a_json_object_is_refused(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(InputError):
         load_bundle(folder)
 
 
-def test_a_huge_manifest_is_not_read(folder: Path) -> None:
+def test_a_manifest_that_is_too_large_is_not_read(folder: Path) -> None:
     with (folder / MANIFEST).open("wb") as stream:
         stream.truncate(4_000_001)
     with pytest.raises(InputError, match="4,000,001 bytes; expected a manifest of at most"):
@@ -168,7 +168,7 @@ def test_a_huge_manifest_is_not_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../image.tflite", "/etc/passwd", "image.tflite\0", "more.bin"])
-def test_a_manifest_that_vouches_for_other_files_is_refused(folder: Path, name: str) -> None:
+def test_a_manifest_that_lists_other_files_is_refused(folder: Path, name: str) -> None:
     entries = manifest_of(folder)
     entries["files"][name] = entries["files"].pop("image.tflite")
     write_manifest(folder, entries)
@@ -177,9 +177,7 @@ def test_a_manifest_that_vouches_for_other_files_is_refused(folder: Path, name: 
 
 
 @pytest.mark.parametrize("digest", [None, 3, [], "", "0" * 64])
-def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(
-    folder: Path, digest: object
-) -> None:
+def test_a_file_with_another_hash_in_the_manifest_is_refused(folder: Path, digest: object) -> None:
     entries = manifest_of(folder)
     entries["files"]["image.tflite"] = digest
     write_manifest(folder, entries)
@@ -187,13 +185,13 @@ def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(
         load_bundle(folder)
 
 
-def test_the_packaged_yamnet_is_meant_by_its_hash_and_not_copied(folder: Path) -> None:
+def test_a_bundle_refers_to_the_packaged_yamnet_without_a_copy(folder: Path) -> None:
     bundle = load_bundle(folder)
     assert bundle.yamnet == PACKAGED_YAMNET and bundle.audio_spec is YAMNET
     assert not (folder / YAMNET_FILE).exists()
 
 
-def test_a_package_with_another_yamnet_is_told(
+def test_a_bundle_for_another_yamnet_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundle_module, "PACKAGED_YAMNET_SHA256", "0" * 64)
@@ -206,7 +204,7 @@ def test_a_package_with_another_yamnet_is_told(
 
 
 def with_own_yamnet(folder: Path) -> None:
-    """Give a bundle a YAMNet of its own."""
+    """Add another YAMNet to a bundle."""
     (folder / YAMNET_FILE).write_bytes(b"yamnet")
     own = file_sha256(folder / YAMNET_FILE)
     entries = manifest_of(folder)
@@ -223,7 +221,7 @@ def with_own_yamnet(folder: Path) -> None:
     )
 
 
-def test_a_bundle_may_carry_a_yamnet_of_its_own(folder: Path) -> None:
+def test_a_bundle_may_contain_its_own_yamnet(folder: Path) -> None:
     before = load_bundle(folder).model_id
     with_own_yamnet(folder)
     assert load_bundle(folder).yamnet == folder / YAMNET_FILE
@@ -233,16 +231,16 @@ def test_a_bundle_may_carry_a_yamnet_of_its_own(folder: Path) -> None:
         load_bundle(folder)
 
 
-def test_a_bundle_says_by_which_frontend_it_hears(folder: Path) -> None:
+def test_a_bundle_names_its_frontend(folder: Path) -> None:
     to_birdnet(folder)
     bundle = load_bundle(folder)
     assert bundle.audio_spec is BIRDNET and bundle.yamnet == PACKAGED_YAMNET
 
 
-def test_a_bundle_from_before_the_evidence_of_classes_is_refused_in_one_sentence(
+def test_a_birdnet_bundle_without_class_projection_is_refused(
     folder: Path,
 ) -> None:
-    """A bundle by BirdNET from before its classes' evidence; one by YAMNet has none and stays."""
+    """Early bundles with BirdNET lack the projection; bundles with YAMNet never have one."""
     assert "evidence" not in json.loads((folder / MANIFEST).read_text())["audio"]
     to_birdnet(folder)
     entries = json.loads((folder / MANIFEST).read_text())
@@ -281,8 +279,8 @@ def test_another_frontend_is_refused(folder: Path, frontend: dict[str, str], wor
         load_bundle(folder)
 
 
-def test_a_models_id_is_that_of_its_towers_and_its_frontend(tmp_path: Path) -> None:
-    """Another gallery is the same space; another tower or frontend is another one."""
+def test_a_models_id_depends_on_its_towers_and_its_frontend(tmp_path: Path) -> None:
+    """Another gallery leaves the species space as it is; another tower or frontend does not."""
     hashes = manifest_of(make_bundle(tmp_path / "m.birdfield").folder)["files"]
     own = model_id(hashes, "a" * 64)
     assert model_id({**hashes, "species.npz": "0" * 64}, "a" * 64) == own
@@ -290,14 +288,14 @@ def test_a_models_id_is_that_of_its_towers_and_its_frontend(tmp_path: Path) -> N
     assert len(changed | {own, model_id(hashes, "b" * 64)}) == len(TOWERS) + 2
 
 
-def test_a_copy_under_another_name_is_the_same_model(folder: Path) -> None:
+def test_a_copy_with_another_name_is_the_same_model(folder: Path) -> None:
     copy = folder.with_name("Käuzchen 🦉.birdfield")
     shutil.copytree(folder, copy)
     assert load_bundle(copy).model_id == load_bundle(folder).model_id
 
 
 @pytest.mark.parametrize(("image", "margin"), [({"crop_margin": 1.35}, 1.35), ({}, 1.0)])
-def test_what_moves_is_cut_out_as_the_model_learnt_to_see_it(
+def test_the_crop_margin_is_1_where_the_manifest_has_none(
     folder: Path, image: dict[str, float], margin: float
 ) -> None:
     entries = manifest_of(folder)

@@ -38,7 +38,7 @@ def test_each_patch_has_an_embedding_and_scores(yamnet: Yamnet, length: int, cou
     assert scores.min() >= 0 and scores.max() <= 1
 
 
-def test_a_patch_alone_embeds_as_within_the_recording(yamnet: Yamnet) -> None:
+def test_a_patch_has_the_same_embedding_alone_and_in_a_recording(yamnet: Yamnet) -> None:
     waveform = noise(YAMNET.patch + 3 * YAMNET.hop)
     whole = yamnet.embed(waveform)
     for place in range(4):
@@ -57,12 +57,12 @@ def test_a_patch_alone_embeds_as_within_the_recording(yamnet: Yamnet) -> None:
     ],
     ids=["silence", "offset", "noise", "clipped", "denormal"],
 )
-def test_no_sound_gives_numbers_that_are_not_finite(yamnet: Yamnet, waveform: np.ndarray) -> None:
+def test_all_outputs_are_finite(yamnet: Yamnet, waveform: np.ndarray) -> None:
     heard = yamnet.extract_features(waveform)
     assert np.isfinite(heard.embeddings).all() and np.isfinite(heard.class_scores).all()
 
 
-def test_silence_and_a_tone_are_told_apart_by_their_class(yamnet: Yamnet) -> None:
+def test_only_silence_has_the_class_silence(yamnet: Yamnet) -> None:
     """YAMNet's class 494 is Silence."""
     silent = yamnet.extract_features(np.zeros(YAMNET.patch, np.float32)).class_scores
     seconds = np.arange(YAMNET.patch) / YAMNET.rate_hz
@@ -73,11 +73,11 @@ def test_silence_and_a_tone_are_told_apart_by_their_class(yamnet: Yamnet) -> Non
     assert beep[0].argmax() != 494
 
 
-def test_the_packaged_file_is_the_one_that_was_packaged() -> None:
+def test_the_packaged_file_has_its_hash() -> None:
     check_sha256(PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256)
 
 
-def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
+def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     changed = bytearray(PACKAGED_YAMNET.read_bytes())
     changed[1_000_000] ^= 1
     (tmp_path / "yamnet.tflite").write_bytes(changed)
@@ -86,8 +86,8 @@ def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
     assert file_sha256(PACKAGED_YAMNET) == PACKAGED_YAMNET_SHA256
 
 
-def test_the_bands_tell_pitches_apart_that_the_embedding_takes_for_one(yamnet: Yamnet) -> None:
-    """Two whistles of 2.5 and 5 kHz."""
+def test_the_bands_separate_pitches_better_than_the_embedding(yamnet: Yamnet) -> None:
+    """Tones of 2.5 and 5 kHz."""
     seconds = np.arange(YAMNET.patch) / YAMNET.rate_hz
     frames = np.concatenate(
         [
@@ -111,17 +111,17 @@ def test_a_conversion_without_bands_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def older_model(model: TfliteModel, path: Path, threads: int) -> None:
-    """Look like a conversion from before the bands."""
+    """Have the outputs of an early conversion, without bands."""
     model.inputs, model.outputs = {"waveform": (YAMNET.patch,)}, frozenset({"embeddings", "scores"})
 
 
-def test_a_tower_is_no_frontend(toy_bundle: Path) -> None:
+def test_a_tower_is_refused_as_a_frontend(toy_bundle: Path) -> None:
     with pytest.raises(InputError, match=r"inputs are .*, expected waveform \[15600\]"):
         Yamnet(toy_bundle / "fusion.tflite")
 
 
 def assert_resamplers_agree(yamnet: Yamnet, path: Path) -> None:
-    """Hold what `prepare_triplets` reads by resampy to what everything else reads by soxr."""
+    """Compare the resampler of `prepare_triplets`, resampy, with that of all else, soxr."""
     pytest.importorskip("resampy", reason="resampy is not installed: birdfield[train]")
     from birdfield_train.triplets import _read
 
@@ -131,10 +131,10 @@ def assert_resamplers_agree(yamnet: Yamnet, path: Path) -> None:
     assert (unit(by_soxr[:count]) * unit(by_resampy[:count])).sum(axis=1).min() >= 0.999
 
 
-# resampy's compiler, numba, warns of what it deprecates itself.
+# numba, the compiler of resampy, warns about its own deprecated code.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_soxr_and_resampy_give_one_embedding(yamnet: Yamnet, tmp_path: Path) -> None:
-    """3 s of a song of the toy aviary, as a file at 44.1 kHz, compared patch by patch."""
+def test_soxr_and_resampy_agree(yamnet: Yamnet, tmp_path: Path) -> None:
+    """A song of 3 s of the toy aviary at 44.1 kHz, compared patch by patch."""
     song = sing(0, np.random.default_rng(0), 3.0)
     soundfile.write(tmp_path / "song.wav", soxr.resample(song, YAMNET.rate_hz, 44_100), 44_100)
     assert_resamplers_agree(yamnet, tmp_path / "song.wav")
@@ -142,7 +142,7 @@ def test_soxr_and_resampy_give_one_embedding(yamnet: Yamnet, tmp_path: Path) -> 
 
 @pytest.mark.real
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_soxr_and_resampy_give_one_embedding_of_real_recordings(yamnet: Yamnet) -> None:
+def test_soxr_and_resampy_agree_on_real_recordings(yamnet: Yamnet) -> None:
     recordings = sorted((Path(os.environ["BIRDFIELD_DATA"]) / "train").rglob("*.ogg"))
     chosen = [
         path

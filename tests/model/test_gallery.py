@@ -14,7 +14,7 @@ from birdfield.model.species import Species
 
 
 def gallery(prototypes: list[tuple[int, int, float]], species: int) -> Gallery:
-    """Make a gallery of (species, sense, angle)."""
+    """Return a gallery with prototypes (species, sense, angle)."""
     owner, senses, degrees = zip(*prototypes, strict=True) if prototypes else ((), (), ())
     return Gallery(
         tuple(Species(f"species {row}") for row in range(species)),
@@ -27,13 +27,13 @@ def gallery(prototypes: list[tuple[int, int, float]], species: int) -> Gallery:
 
 
 def test_similarity_is_the_cosine_of_the_angle() -> None:
-    """At 0, 60 and 120 degrees: 1, 0.5 and -0.5; seen from 60 degrees: 0.5, 1 and 0.5."""
+    """The prototypes are at 0, 60 and 120 degrees; the vectors at 0 and 60."""
     found = factory().similarities(np.stack([at(0), at(60)]), Sense.IMAGE)
     assert np.allclose(found, [[1, 0.5, -0.5], [0.5, 1, 0.5]], atol=1e-6)
 
 
-def test_knownness_is_how_far_the_nearest_is_above_its_own_threshold() -> None:
-    """By sound species 0 needs 0.5 and 1 needs 0.9: 0.75 is 0.25 above, and 0.8125 0.0875 below."""
+def test_margin_over_unknown_is_the_distance_to_the_nearest_species_threshold() -> None:
+    """By sound, species 0 needs 0.5 and 1 needs 0.9: 0.75 - 0.5 = 0.25, 0.8125 - 0.9 = -0.0875."""
     thresholds = np.array([[0, 0.5, 0], [0, 0.9, 0], [0, 0, 0]], np.float32)
     cosines = np.array([[0.75, 0.5, 0], [0.5, 0.8125, 0]], np.float32)
     far = np.full(2, -1, np.float32)
@@ -44,10 +44,10 @@ def test_knownness_is_how_far_the_nearest_is_above_its_own_threshold() -> None:
     assert margin_over_unknown(cosines[:0], far[:0], factory(), Sense.IMAGE).shape == (0,)
 
 
-def test_what_is_nearer_to_no_bird_is_not_known() -> None:
-    """A species at 0.75, threshold 0.5, and no bird at 0.65, 0.72, 0.8: 0.25, -0.02, -0.1.
+def test_background_near_a_species_reduces_the_margin() -> None:
+    """A species at 0.75, threshold 0.5, and background at 0.65, 0.72, 0.8: 0.25, -0.02, -0.1.
 
-    Below the threshold at 0.375, no bird at 0.35 changes nothing: -0.125 is less than -0.025.
+    At 0.375, below the threshold, background at 0.35 changes nothing: -0.125 < -0.025.
     """
     cosines = np.array([[0.75, 0, 0]] * 3 + [[0.375, 0, 0]], np.float32)
     background_similarities = np.array([0.65, 0.72, 0.8, 0.35], np.float32)
@@ -56,7 +56,7 @@ def test_what_is_nearer_to_no_bird_is_not_known() -> None:
 
 
 def with_background(*prototypes: tuple[int, float]) -> Gallery:
-    """Give the factory prototypes of no bird, (sense, angle)."""
+    """Return the factory gallery with background prototypes (sense, angle)."""
     return replace(
         factory(),
         background_vectors=np.stack([at(angle) for _, angle in prototypes]),
@@ -64,11 +64,11 @@ def with_background(*prototypes: tuple[int, float]) -> Gallery:
     )
 
 
-def test_no_bird_is_compared_by_the_querys_own_senses() -> None:
-    """Seen at 60 and 90 and heard at 180 degrees; from 0: cos 0.5, -1, and nothing by both."""
-    nothing = with_background((0, 60), (0, 90), (1, 180))
+def test_background_prototypes_of_the_vectors_own_sense_are_compared() -> None:
+    """Pictures at 60 and 90 degrees, a sound at 180; from 0: cos 60 = 0.5, cos 180 = -1, none."""
+    gallery = with_background((0, 60), (0, 90), (1, 180))
     found = [
-        nothing.background_similarity(at(0)[None], sense).item()
+        gallery.background_similarity(at(0)[None], sense).item()
         for sense in (Sense.IMAGE, Sense.AUDIO, Sense.BOTH)
     ]
     assert np.allclose(found, [0.5, -1, -1], atol=1e-6)
@@ -79,13 +79,13 @@ def test_no_bird_is_compared_by_the_querys_own_senses() -> None:
 
 
 def test_the_best_prototype_of_a_species_counts() -> None:
-    """Of 90 and 30 degrees the query at 0 takes 30: cos(30 deg) = 0.8660."""
+    """Of 90 and 30 degrees, 30 is nearer to 0: cos(30 deg) = 0.8660."""
     several = gallery([(1, 0, 180), (0, 0, 90), (0, 0, 30)], species=2)
     assert np.allclose(several.similarities(at(0)[None], Sense.IMAGE), [[0.8660, -1]], atol=1e-4)
 
 
-def test_prototypes_of_the_querys_own_senses_are_compared() -> None:
-    """By sound, species 0 is at 60 degrees: cos = 0.5; by both at 90: cos = 0."""
+def test_prototypes_of_the_vectors_own_sense_are_compared() -> None:
+    """Its prototype by sound is at 60 degrees, cos = 0.5; by both at 90, cos = 0."""
     one = gallery([(0, 0, 0), (0, 1, 60), (0, 2, 90)], species=1)
     found = [
         one.similarities(at(0)[None], sense).item()
@@ -94,13 +94,13 @@ def test_prototypes_of_the_querys_own_senses_are_compared() -> None:
     assert np.allclose(found, [1, 0.5, 0], atol=1e-6)
 
 
-def test_a_species_without_the_querys_sense_is_compared_by_what_it_has() -> None:
-    """Species 1 was only seen, at 60 degrees: heard at 0 degrees it is 0.5 away."""
+def test_a_species_without_that_sense_is_compared_by_the_prototypes_it_has() -> None:
+    """Species 1 has only a picture, at 60 degrees: a sound at 0 has the cosine 0.5 to it."""
     mixed = gallery([(0, 0, 0), (0, 1, 90), (1, 0, 60)], species=2)
     assert np.allclose(mixed.similarities(at(0)[None], Sense.AUDIO), [[0, 0.5]], atol=1e-6)
 
 
-def test_a_species_without_a_prototype_is_as_far_as_can_be() -> None:
+def test_a_species_without_a_prototype_has_a_similarity_of_minus_1() -> None:
     assert gallery([(1, 0, 0)], species=3).similarities(at(0)[None], Sense.IMAGE).tolist() == [
         [-1, 1, -1]
     ]
@@ -108,7 +108,7 @@ def test_a_species_without_a_prototype_is_as_far_as_can_be() -> None:
     assert factory().similarities(np.zeros((0, 128), np.float32), Sense.IMAGE).shape == (0, 3)
 
 
-def test_what_is_dumped_is_loaded() -> None:
+def test_a_gallery_is_the_same_after_dump_and_load() -> None:
     before = with_background((0, 60), (1, 180))
     owl = Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"})
     named = replace(before, species=(owl, *before.species[1:]))
@@ -143,7 +143,7 @@ def test_what_is_dumped_is_loaded() -> None:
         ("background_vectors", np.zeros((0, 64), np.float32)),
     ],
 )
-def test_parts_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarray) -> None:
+def test_arrays_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarray) -> None:
     parts = {
         key: getattr(factory(), key)
         for key in ("species", "vectors", "owner", "senses", "thresholds")
@@ -178,12 +178,12 @@ def test_parts_that_do_not_fit_each_other_are_refused(name: str, value: np.ndarr
         b'[{"label": ["Jay"]}]',
     ],
 )
-def test_a_malformed_list_of_species_ends_in_one_error(entries: bytes) -> None:
+def test_a_malformed_list_of_species_is_refused(entries: bytes) -> None:
     with pytest.raises(InputError):
         parse_species(entries, "species.npz")
 
 
-def test_a_calibration_survives_json() -> None:
+def test_a_calibration_is_the_same_after_json() -> None:
     calibration = Calibration((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 0.7)
     assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
 

@@ -1,4 +1,4 @@
-"""Names in languages, their order, and CSV with any of them."""
+"""Names in several languages, their order, and cells that look like formulas."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def names(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
+def test_a_species_has_the_name_in_the_users_language(names: Path) -> None:
     own = [Species("Jay", None, {"fr": "Geai"}), Species("Dodo")]
     german = Names(merge_names(own, names), "de")
     assert german.full("Jay") == "Eichelhäher (Garrulus glandarius)"
@@ -49,22 +49,24 @@ def test_a_species_is_called_as_the_user_calls_it(names: Path) -> None:
     }
 
 
-def test_a_language_that_nobody_speaks_is_refused(names: Path) -> None:
+def test_a_language_without_names_is_refused(names: Path) -> None:
     with pytest.raises(UsageError, match="in the language 'xx'; expected one of de, ja, pt-BR"):
         Names(merge_names((), names), "xx")
-    with pytest.raises(UsageError, match="in the language 'de'; expected a file of names with it"):
+    with pytest.raises(
+        UsageError, match="in the language 'de'; expected a names CSV with such names"
+    ):
         Names((), "de")
 
 
-def test_a_names_file_is_read_without_a_language_too(tmp_path: Path) -> None:
+def test_a_names_file_is_checked_even_without_a_language(tmp_path: Path) -> None:
     assert names_for((), None, None) is LABELS_ONLY
     with pytest.raises(InputError, match="missing.csv: cannot be read"):
         names_for((), None, tmp_path / "missing.csv")
     assert_refused(run("visits", tmp_path, "--names", tmp_path / "missing.csv"), 1, "missing.csv")
 
 
-def test_names_are_sorted_as_people_do() -> None:
-    """By code points Ä would come after Z, and b after Z."""
+def test_names_are_sorted_as_in_a_dictionary() -> None:
+    """By code points, both Ä and b would follow Z."""
     wanted = ["Amsel", "Ärmelkauz", "bachstelze", "Buchfink", "Čáp", "Éider", "Zilpzalp", "Žluna"]
     assert sorted(wanted, key=sort_key) == wanted
     assert sort_key("A\u0308rmel") == sort_key("Ärmel")
@@ -82,7 +84,7 @@ def test_species_are_listed_by_name(fake: Path, names: Path) -> None:  # noqa: F
     )
 
 
-def test_species_are_listed_by_the_names_of_the_configuration(
+def test_species_are_listed_with_the_names_in_the_configuration(
     fake: Path,  # noqa: F811
     names: Path,
 ) -> None:
@@ -92,7 +94,7 @@ def test_species_are_listed_by_the_names_of_the_configuration(
     assert "ミソサザイ (Troglodytes" in run("species", fake, "list", "--lang", "ja").stdout
 
 
-def test_a_photograph_is_told_by_the_names_of_the_configuration(
+def test_a_photograph_is_identified_with_the_names_in_the_configuration(
     fake: Path,
     names: Path,
     tmp_path: Path,  # noqa: F811
@@ -105,7 +107,7 @@ def test_a_photograph_is_told_by_the_names_of_the_configuration(
     assert (row["species"], row["name"]) == ("Wren", "Zaunkönig")
 
 
-def test_visits_are_told_in_a_language(names: Path, tmp_path: Path) -> None:
+def test_visits_are_listed_in_a_language(names: Path, tmp_path: Path) -> None:
     stage = start_recorder(tmp_path / "journal")
     for number in range(3):
         stage.add(window(number, seen=120, heard=120))

@@ -28,7 +28,7 @@ Wren,,,
         ("Anna's Hummingbird", "Anna's Hummingbird"),
     ],
 )
-def test_a_name_has_one_form(given: str, cleaned: str) -> None:
+def test_a_name_is_normalised(given: str, cleaned: str) -> None:
     assert clean_name(given) == cleaned == clean_name(cleaned)
 
 
@@ -43,17 +43,17 @@ def test_a_name_has_one_form(given: str, cleaned: str) -> None:
         ("Jay\udc80", "has a control character"),
     ],
 )
-def test_what_is_no_name_is_refused(given: str, words: str) -> None:
+def test_an_unusable_name_is_refused(given: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         clean_name(given)
 
 
-def test_a_species_survives_json() -> None:
+def test_a_species_is_the_same_after_json() -> None:
     for species in (Species("Jay"), Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"})):
         assert Species.from_json(species.to_json()) == species
 
 
-def test_a_names_file_gathers_the_languages_of_a_species(tmp_path: Path) -> None:
+def test_a_names_file_may_have_a_line_for_each_language(tmp_path: Path) -> None:
     path = tmp_path / "names.csv"
     path.write_text(NAMES, encoding="utf-8-sig")  # as a spreadsheet saves it
     assert read_names(path) == {
@@ -84,7 +84,7 @@ def test_a_names_file_gathers_the_languages_of_a_species(tmp_path: Path) -> None
         (b"label,scientific,lang,name\n,,,\nJay,,,\n, ,,,,\n,,,\n", None),
     ],
 )
-def test_a_malformed_names_file_ends_in_one_error(
+def test_a_malformed_names_file_is_refused_and_blank_rows_are_not(
     tmp_path: Path, content: bytes, words: str | None
 ) -> None:
     (tmp_path / "names.csv").write_bytes(content)
@@ -95,7 +95,7 @@ def test_a_malformed_names_file_ends_in_one_error(
         read_names(tmp_path / "names.csv")
 
 
-def test_a_names_file_need_not_spell_labels_as_folders_do(tmp_path: Path) -> None:
+def test_a_names_file_may_spell_labels_in_another_case(tmp_path: Path) -> None:
     path = tmp_path / "names.csv"
     path.write_text(
         "label,scientific,lang,name\nEURASIAN_JAY,Garrulus glandarius,de,Häher\n"

@@ -23,7 +23,7 @@ from birdfield.recognise.decide import decide
 SUPPORT = Path(__file__).parents[1] / "support"
 ENROLMENTS = 15
 
-# Enrols one species after the other, each of its own edit.
+# Enrols one species after the other, each in an edit of its own.
 WRITER = """
 import sys
 from pathlib import Path
@@ -49,7 +49,7 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 def enrolled(label: str, *samples: tuple[Sense, float]) -> Enrolled:
-    """Make an entry of (sense, angle) samples."""
+    """Return an entry with samples (sense, angle)."""
     return Enrolled(
         Species(label),
         tuple(f"{label} {row}" for row in range(len(samples))),
@@ -67,13 +67,13 @@ def put(bundle: Bundle, store: Store) -> None:
         editor.store = store
 
 
-def test_without_a_store_nothing_is_changed(bundle: Bundle) -> None:
+def test_without_a_store_the_gallery_is_that_of_the_bundle(bundle: Bundle) -> None:
     assert load_store(bundle) == Store(bundle.model_id)
     gallery = merged_gallery(bundle, load_store(bundle), BluePitch().fuse)
     assert gallery.labels == ("Jay", "Robin", "Wren")
 
 
-def test_what_is_stored_is_loaded(bundle: Bundle) -> None:
+def test_a_store_is_the_same_after_write_and_load(bundle: Bundle) -> None:
     owl = Enrolled(
         Species("Käuzchen", "Athene noctua", {"fr": "Chevêche"}),
         ("a", "b"),
@@ -99,14 +99,14 @@ def test_what_is_stored_is_loaded(bundle: Bundle) -> None:
     assert np.array_equal(found.of_sense(Sense.AUDIO), at(20)[None])
 
 
-def test_the_store_is_beside_the_bundle_and_the_bundle_is_not_touched(bundle: Bundle) -> None:
+def test_the_store_is_beside_the_bundle_which_stays_unchanged(bundle: Bundle) -> None:
     before = {path: path.read_bytes() for path in bundle.folder.iterdir()}
     put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     assert store_path(bundle) == bundle.folder.parent / "m.birdfield.store" / "species.store"
     assert {path: path.read_bytes() for path in bundle.folder.iterdir()} == before
 
 
-def test_the_store_of_a_read_only_bundle_is_in_the_users_data(
+def test_the_store_of_a_read_only_bundle_is_in_the_users_data_folder(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
@@ -117,7 +117,7 @@ def test_the_store_of_a_read_only_bundle_is_in_the_users_data(
     assert not (bundle.folder.parent / "m.birdfield.store").exists()
 
 
-def test_a_store_is_found_again_once_the_bundles_place_can_be_written(
+def test_a_store_in_the_users_data_folder_is_still_used_beside_a_writable_bundle(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -129,10 +129,10 @@ def test_a_store_is_found_again_once_the_bundles_place_can_be_written(
     assert not (bundle.folder.parent / "m.birdfield.store").exists()
 
 
-def test_the_store_of_the_packaged_starter_is_in_the_users_data(
+def test_the_store_of_the_packaged_starter_is_in_the_users_data_folder(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An upgrade replaces site-packages, though it may be written to."""
+    """site-packages may be writable, but an upgrade replaces it."""
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder)
     put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     folder = Path(os.environ["XDG_DATA_HOME"]) / f"birdfield/stores/starter-{bundle.model_id}"
@@ -141,10 +141,10 @@ def test_the_store_of_the_packaged_starter_is_in_the_users_data(
     assert not (bundle.folder.parent / "m.birdfield.store").exists()
 
 
-def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
+def test_species_enrolled_with_an_earlier_starter_are_reported(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Wren is of both; what is no store is passed over, and other bundles have no such past."""
+    """Both starters have the Wren. Damaged stores, and bundles other than starters, are ignored."""
     monkeypatch.setattr("birdfield.paths.STARTER", bundle.folder)
     put(
         bundle,
@@ -154,7 +154,7 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
     own = merged_gallery(upgraded, Store(upgraded.model_id), BluePitch().fuse)
     old = store_path(bundle)
     (old.parent.parent / "starter-1").mkdir()
-    (old.parent.parent / "starter-1/species.store").write_text("no store")
+    (old.parent.parent / "starter-1/species.store").write_text("not a store")
     (sentence,) = stale_stores(upgraded, own)
     assert sentence.startswith(f"{old}: Owl was enrolled with the starter of an earlier package")
     put(upgraded, Store(upgraded.model_id, {"owl": enrolled("owl", (Sense.IMAGE, 8))}))
@@ -164,7 +164,7 @@ def test_what_an_earlier_starter_was_taught_is_told_by_the_next(
     assert stale_stores(upgraded, own) == []
 
 
-def test_a_store_beside_a_bundle_that_became_read_only_is_still_found(
+def test_a_store_beside_a_bundle_that_became_read_only_is_still_used(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
@@ -172,14 +172,16 @@ def test_a_store_beside_a_bundle_that_became_read_only_is_still_found(
     assert list(load_store(bundle).enrolled) == ["Owl"]
 
 
-def test_a_link_to_a_bundle_has_its_store(bundle: Bundle) -> None:
+def test_a_link_to_a_bundle_shares_its_store(bundle: Bundle) -> None:
     put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     (bundle.folder.parent / "link").symlink_to(bundle.folder)
     linked = Bundle(bundle.folder.parent / "link", bundle.manifest)
     assert list(load_store(linked).enrolled) == ["Owl"]
 
 
-def test_a_store_of_another_model_is_refused_with_both_ids(tmp_path: Path, bundle: Bundle) -> None:
+def test_the_error_for_a_store_of_another_model_states_both_ids(
+    tmp_path: Path, bundle: Bundle
+) -> None:
     put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     shutil.rmtree(bundle.folder)
     other = make_bundle(bundle.folder, towers="another")
@@ -188,7 +190,7 @@ def test_a_store_of_another_model_is_refused_with_both_ids(tmp_path: Path, bundl
     with pytest.raises(InputError, match=re.escape(message)):
         load_store(other)
     with pytest.raises(InputError, match=re.escape(message)), edit_store(other):
-        pytest.fail("nothing may be changed")
+        pytest.fail("the store must not be opened")
 
 
 def test_an_edit_that_fails_changes_nothing(bundle: Bundle) -> None:
@@ -206,8 +208,8 @@ def test_an_edit_that_changes_nothing_writes_nothing(bundle: Bundle) -> None:
     assert not store_path(bundle).exists()
 
 
-def test_what_a_crash_left_does_not_count(bundle: Bundle) -> None:
-    """A process that dies between writing and renaming leaves its temporary file and the lock."""
+def test_leftovers_of_a_crash_are_ignored(bundle: Bundle) -> None:
+    """A process that dies before it renames the file leaves a temporary file and the lock."""
     put(bundle, store_of(bundle, enrolled("Owl", (Sense.IMAGE, 200))))
     path = store_path(bundle)
     half = store_of(bundle, enrolled("Half", (Sense.IMAGE, 100))).dump()
@@ -218,7 +220,7 @@ def test_what_a_crash_left_does_not_count(bundle: Bundle) -> None:
     assert list(load_store(bundle).enrolled) == ["Jackdaw"]
 
 
-def test_what_two_processes_enrol_at_once_all_survives(bundle: Bundle) -> None:
+def test_two_processes_can_enrol_at_the_same_time(bundle: Bundle) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
     writers = [
         subprocess.Popen(
@@ -232,8 +234,8 @@ def test_what_two_processes_enrol_at_once_all_survives(bundle: Bundle) -> None:
     assert set(load_store(bundle).enrolled) == expected
 
 
-def test_a_process_that_is_killed_leaves_a_whole_store(bundle: Bundle) -> None:
-    """Killed twice; what it enrolled until then is there, without a gap."""
+def test_a_killed_process_leaves_a_complete_store(bundle: Bundle) -> None:
+    """It is killed twice; all species up to a point are stored, without a gap."""
     environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
     for turn in range(2):
         writer = subprocess.Popen(
@@ -253,7 +255,7 @@ def test_a_process_that_is_killed_leaves_a_whole_store(bundle: Bundle) -> None:
 
 
 def test_an_enrolled_species_has_a_prototype_for_each_set_of_senses(bundle: Bundle) -> None:
-    """Seen at 190 and 210 degrees, heard at 220: means at 200 and 220, of pairs at 210.
+    """Pictures at 190 and 210 degrees, a sound at 220: means at 200 and 220, of pairs at 210.
 
     The factory's photographs and pairs have one centre, so an average sound leaves a pair at 200;
     with one recording it counts as much as the recording: 205.
@@ -271,7 +273,7 @@ def test_an_enrolled_species_has_a_prototype_for_each_set_of_senses(bundle: Bund
 
 
 @pytest.mark.parametrize(("photographs", "length"), [(1, 1.1), (5, 1.1), (10, 1.05), (50, 1.01)])
-def test_what_reaches_further_does_so_less_with_more_photographs(
+def test_the_prototype_of_both_is_longer_for_fewer_photographs(
     bundle: Bundle, photographs: int, length: float
 ) -> None:
     owl = enrolled("Owl", *[(Sense.IMAGE, 200)] * photographs, (Sense.AUDIO, 200))
@@ -280,21 +282,21 @@ def test_what_reaches_further_does_so_less_with_more_photographs(
     assert np.allclose(both, [length * at(200)], atol=1e-3)
 
 
-def test_a_file_that_was_enrolled_has_a_cosine_of_one_and_no_more(bundle: Bundle) -> None:
+def test_the_similarity_to_an_enrolled_file_is_at_most_1(bundle: Bundle) -> None:
     owl = enrolled("Owl", (Sense.IMAGE, 200), (Sense.AUDIO, 200))
     gallery = merged_gallery(bundle, store_of(bundle, owl), BluePitch().fuse)
     decision = decide(BluePitch(), gallery, at(200), at(200))
     assert decision.species == "Owl" and decision.similarity == 1.0
 
 
-def test_more_samples_of_a_factory_species_reach_no_further(bundle: Bundle) -> None:
+def test_more_samples_of_a_factory_species_do_not_lengthen_prototypes(bundle: Bundle) -> None:
     robin = enrolled("Robin", (Sense.IMAGE, 80), (Sense.AUDIO, 80))
     more = merged_gallery(bundle, store_of(bundle, robin), BluePitch().fuse)
     assert np.allclose(np.linalg.norm(more.vectors, axis=1), 1, atol=1e-3)
 
 
 def test_more_samples_of_a_factory_species_add_prototypes(bundle: Bundle) -> None:
-    """The robin is at 60 degrees; a bird at 80 is 1 away from the sample, 0.94 from the factory."""
+    """The robin is at 60 degrees, and a sample at 80; birds at both angles have the cosine 1."""
     more = merged_gallery(
         bundle, store_of(bundle, enrolled("Robin", (Sense.IMAGE, 80))), BluePitch().fuse
     )
@@ -303,8 +305,8 @@ def test_more_samples_of_a_factory_species_add_prototypes(bundle: Bundle) -> Non
     assert np.allclose(more.similarities(at(60)[None], Sense.IMAGE)[0, 1], 1)
 
 
-def test_a_tombstone_takes_a_species_with_all_its_prototypes(bundle: Bundle) -> None:
-    """With the robin at 60 degrees gone, the jay and the wren keep theirs and their thresholds."""
+def test_a_removed_species_loses_all_its_prototypes(bundle: Bundle) -> None:
+    """Without the robin at 60 degrees, the jay at 0 and the wren at 120 are equally near it."""
     gone = replace(Store(bundle.model_id), removed=frozenset({"Robin"}))
     gallery = merged_gallery(bundle, gone, BluePitch().fuse)
     assert gallery.labels == ("Jay", "Wren") and gallery.owner.tolist() == [0] * 3 + [1] * 3
@@ -312,11 +314,11 @@ def test_a_tombstone_takes_a_species_with_all_its_prototypes(bundle: Bundle) -> 
     assert gallery.thresholds.shape == (2, 3)
 
 
-def test_what_no_bird_is_outlasts_every_change(bundle: Bundle) -> None:
-    nothing = replace(
+def test_background_prototypes_stay_with_every_change(bundle: Bundle) -> None:
+    gallery = replace(
         factory(), background_vectors=at(200)[None], background_senses=np.array([1], np.uint8)
     )
-    (bundle.folder / "species.npz").write_bytes(nothing.dump())
+    (bundle.folder / "species.npz").write_bytes(gallery.dump())
     changed = replace(
         store_of(bundle, enrolled("Owl", (Sense.IMAGE, 90))),
         removed=frozenset({"Jay"}),
@@ -362,7 +364,7 @@ def with_entry(**changes: object) -> Callable[[Store], Store]:
     ],
     ids=range(9),
 )
-def test_a_store_with_a_right_checksum_is_still_checked(
+def test_a_store_with_a_correct_checksum_is_still_checked(
     bundle: Bundle, change: Callable[[Store], Store]
 ) -> None:
     data = change(store_of(bundle, enrolled("Owl", (Sense.IMAGE, 1), (Sense.AUDIO, 2)))).dump()
@@ -370,7 +372,7 @@ def test_a_store_with_a_right_checksum_is_still_checked(
         parse_store(data, "species.store")
 
 
-def test_a_huge_store_is_not_read(bundle: Bundle) -> None:
+def test_a_store_that_is_too_large_is_not_read(bundle: Bundle) -> None:
     path = store_path(bundle)
     path.parent.mkdir()
     with path.open("wb") as stream:
@@ -380,7 +382,7 @@ def test_a_huge_store_is_not_read(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder for a file"])
-def test_what_is_in_the_way_of_a_store_ends_in_one_error(bundle: Bundle, obstacle: str) -> None:
+def test_a_store_that_cannot_be_written_is_refused(bundle: Bundle, obstacle: str) -> None:
     path = store_path(bundle)
     if obstacle == "a file for a folder":
         path.parent.touch()

@@ -19,11 +19,11 @@ from birdfield.watch.sources import Sources
 from birdfield_train.toy_aviary import sing
 
 SPEC = AudioSpec("toy", rate_hz=10, patch=4, hop=2, patches_per_window=3, dim=1)
-STEP = 5 * YAMNET.hop  # what `watch` moves on by
+STEP = 5 * YAMNET.hop  # from one window of `watch` to the next
 
 
 class Counting:
-    """Embeds a patch as its sum, and counts the patches."""
+    """Embeds a patch as its sum, and counts patches."""
 
     def __init__(self) -> None:
         self.seen: list[int] = []
@@ -39,8 +39,8 @@ class Counting:
     [(2, 8, 1), (4, 8, 2), (0, 8, 0), (6, 8, 3), (1, 8, 3), (2, 6, 0), (2, 10, 2)],
     ids=["a hop", "two hops", "the same", "past all", "half a hop", "shorter", "longer"],
 )
-def test_only_what_the_last_window_lacked_is_embedded(start: int, length: int, new: int) -> None:
-    """[0, 8) has patches at 0, 2 and 4; a patch is 4 samples, a hop 2."""
+def test_only_new_patches_are_embedded(start: int, length: int, new: int) -> None:
+    """A patch has 4 samples, a hop 2; samples 0 to 7 have patches at 0, 2 and 4."""
     sound = np.random.default_rng(0).normal(size=30).astype(np.float32)
     counting = Counting()
     counting.stream.embed(sound[:8])
@@ -49,8 +49,8 @@ def test_only_what_the_last_window_lacked_is_embedded(start: int, length: int, n
     assert np.array_equal(found, Counting().stream.embed(sound[start : start + length]))
 
 
-def test_a_patch_that_was_padded_is_not_taken_for_the_whole_one() -> None:
-    """Of 7 samples the third patch ends in a zero."""
+def test_a_padded_patch_differs_from_the_complete_one() -> None:
+    """The third patch of 7 samples ends with a zero."""
     sound = np.arange(1, 30, dtype=np.float32)
     counting = Counting()
     counting.stream.embed(sound[:7])
@@ -58,7 +58,7 @@ def test_a_patch_that_was_padded_is_not_taken_for_the_whole_one() -> None:
     assert counting.seen == [3, 3]
 
 
-def test_what_was_given_out_cannot_be_changed() -> None:
+def test_results_are_read_only() -> None:
     found = Counting().stream.embed(np.ones(8, np.float32))
     with pytest.raises(ValueError, match="read-only"):
         found[0] = 0
@@ -78,8 +78,8 @@ def sounds() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", sounds())
-def test_windows_one_after_another_embed_as_each_by_itself(name: str) -> None:
-    """As `watch` takes them: 5.3 s, each 2.4 s. Bit by bit: nothing is computed in another way."""
+def test_consecutive_windows_embed_as_each_window_alone(name: str) -> None:
+    """Windows as in `watch`: 5.3 s long, each 2.4 s. The results are equal bit by bit."""
     sound = sounds()[name]
     streaming = Yamnet(PACKAGED_YAMNET)
     for start in range(0, 3 * STEP, STEP):
@@ -93,8 +93,8 @@ def test_windows_one_after_another_embed_as_each_by_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sounds())
-def test_the_8_bit_form_embeds_as_the_float_file_does(name: str) -> None:
-    """By cosine, patch by patch: 0.99 on average and 0.97 at least is what was asked of it."""
+def test_the_8_bit_form_embeds_as_the_float_file(name: str) -> None:
+    """The cosine of patches is to be 0.99 on average and at least 0.97."""
     cut = cut_patches(sounds()[name][: YAMNET.window], YAMNET)
     found, expected = (
         model.embed(cut) for model in (LogMelYamnet(1), WaveformYamnet(PACKAGED_YAMNET, 1))
@@ -105,8 +105,8 @@ def test_the_8_bit_form_embeds_as_the_float_file_does(name: str) -> None:
     assert np.abs(found[:, YAMNET.dim :] - expected[:, YAMNET.dim :]).max() < 0.15
 
 
-def test_the_log_mel_of_a_hop_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 patches have 96 + 9 * 48 = 528 frames; five hops later there are 240 more."""
+def test_the_log_mel_frames_of_a_hop_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10 patches have 96 + 9 * 48 = 528 frames; five hops later, 5 * 48 = 240 are new."""
     made: list[int] = []
 
     def counted(waveform: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ def test_the_log_mel_of_a_hop_is_made_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(made) == 528 + 240
 
 
-def test_a_tone_is_loud_in_its_own_band_only() -> None:
+def test_a_tone_is_loud_only_in_its_own_band() -> None:
     """1 kHz is 1,000 mel of HTK's scale; 64 bands share 185..2,774 mel (125..7,500 Hz) evenly:
     their centres are (2,774 - 185) / 65 = 39.8 mel apart, and (1,000 - 185) / 39.8 - 1 = 19.5.
     """
@@ -132,7 +132,7 @@ def test_a_tone_is_loud_in_its_own_band_only() -> None:
 
 
 def test_the_mel_bands_are_those_of_the_packaged_float_file() -> None:
-    """Its first operator of two dimensions multiplies by them."""
+    """The file contains them as a matrix [64, 257]."""
     interpreter = interpreter_class()(model_path=str(PACKAGED_YAMNET))
     held = [
         interpreter.get_tensor(detail["index"])
@@ -142,8 +142,8 @@ def test_the_mel_bands_are_those_of_the_packaged_float_file() -> None:
     assert any(np.allclose(values.T, MEL, atol=1e-5) for values in held)
 
 
-def test_another_yamnet_is_run_whole(tmp_path: Path) -> None:
-    """Only the packaged file has an 8-bit form."""
+def test_another_yamnet_runs_without_the_8_bit_form(tmp_path: Path) -> None:
+    """One more byte makes it another file with the same model."""
     other = tmp_path / "yamnet.tflite"
     other.write_bytes(PACKAGED_YAMNET.read_bytes() + b"\0")
     sound = sounds()["song"][: YAMNET.patch]
@@ -159,23 +159,23 @@ def test_a_changed_8_bit_file_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         Yamnet(PACKAGED_YAMNET)
 
 
-class ByBirdnet(BluePitch):
-    """An encoder whose windows are of 6 s and whose hops of 1.5 s, at 48 kHz."""
+class WithBirdnet(BluePitch):
+    """An encoder with windows of 6 s and hops of 1.5 s, at 48 kHz."""
 
     audio_spec = BIRDNET
 
 
-def test_decisions_of_a_watch_are_whole_hops_of_the_frontend_apart() -> None:
+def test_windows_of_a_watch_are_whole_hops_apart() -> None:
     """Two of BirdNET's hops, 3 s, are nearer to 2.4 s than one."""
     microphone = Windows()
-    recogniser = Recogniser(ByBirdnet(), factory(), "a1b2")
+    recogniser = Recogniser(WithBirdnet(), factory(), "a1b2")
     watch = SceneWatcher(recogniser, Sources(None, microphone), fast=True)
     assert list(watch.observations()) == []
     assert microphone.starts_s == [0, 3, 6, 9]
 
 
 class Windows:
-    """A sound file of 15 s that is silent, and notes which windows are asked for."""
+    """A silent sound file of 15 s that records the starts of the windows read from it."""
 
     name, live, end_s, loss, overruns = "silence", False, 15.0, None, 0
 

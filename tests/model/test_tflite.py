@@ -13,7 +13,7 @@ from birdfield.paths import PACKAGED_YAMNET
 
 
 @pytest.fixture(autouse=True)
-def _forget_the_choice() -> Iterator[None]:
+def _forget_the_runtime() -> Iterator[None]:
     interpreter_class.cache_clear()
     yield
     interpreter_class.cache_clear()
@@ -21,7 +21,7 @@ def _forget_the_choice() -> Iterator[None]:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The runtimes that can be imported, by name; a test may add to them."""
+    """Names of the runtimes that can be imported; a test may add to them."""
     names: set[str] = set()
 
     def import_module(module: str) -> ModuleType:
@@ -41,7 +41,7 @@ def chosen() -> object:
     return interpreter_class()
 
 
-def test_the_first_installed_runtime_is_taken(installed: set[str]) -> None:
+def test_the_first_installed_runtime_is_used(installed: set[str]) -> None:
     installed.add("tflite-runtime")
     assert chosen() == "tflite-runtime"
     interpreter_class.cache_clear()
@@ -59,7 +59,7 @@ def test_the_environment_chooses_the_runtime(
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
-def test_a_chosen_runtime_that_is_missing_is_never_replaced(
+def test_a_chosen_runtime_that_is_missing_is_not_replaced(
     installed: set[str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed.update(set(RUNTIMES) - {name})
@@ -71,14 +71,14 @@ def test_a_chosen_runtime_that_is_missing_is_never_replaced(
 
 
 @pytest.mark.usefixtures("installed")
-def test_without_a_runtime_the_message_says_what_to_install() -> None:
+def test_without_a_runtime_the_error_says_what_to_install() -> None:
     with pytest.raises(
         MissingError, match="no TFLite runtime is installed; run: pip install ai-edge-litert$"
     ):
         interpreter_class()
 
 
-def test_a_runtime_that_does_not_exist_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_runtime_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIRDFIELD_RUNTIME", "tensorrt")
     with pytest.raises(
         UsageError,
@@ -87,7 +87,7 @@ def test_a_runtime_that_does_not_exist_is_a_usage_error(monkeypatch: pytest.Monk
         interpreter_class()
 
 
-def test_a_model_tells_its_inputs_and_gives_its_outputs() -> None:
+def test_a_model_has_inputs_and_outputs_by_name() -> None:
     model = TfliteModel(PACKAGED_YAMNET)
     assert model.inputs == {"waveform": (YAMNET.patch,)}
     assert {
@@ -96,7 +96,7 @@ def test_a_model_tells_its_inputs_and_gives_its_outputs() -> None:
     } == {"embeddings": (1, 1024), "bands": (1, BANDS), "scores": (1, 521)}
 
 
-def test_a_result_is_a_copy_that_the_next_run_does_not_change() -> None:
+def test_the_next_run_does_not_change_a_result() -> None:
     model, rng = TfliteModel(PACKAGED_YAMNET, threads=2), np.random.default_rng(0)
     first = model({"waveform": np.zeros(YAMNET.patch, np.float32)})
     kept = {name: value.copy() for name, value in first.items()}
@@ -106,7 +106,7 @@ def test_a_result_is_a_copy_that_the_next_run_does_not_change() -> None:
 
 
 @pytest.mark.parametrize("name", ["waveform", "sound"])
-def test_an_input_of_another_shape_or_name_is_refused(name: str) -> None:
+def test_an_input_with_another_shape_or_name_is_refused(name: str) -> None:
     shape = (1, YAMNET.patch) if name == "waveform" else (YAMNET.patch,)
     with pytest.raises(InputError, match=rf"input of the model is .'{name}'.*expected .'waveform'"):
         TfliteModel(PACKAGED_YAMNET)({name: np.zeros(shape, np.float32)})
@@ -114,15 +114,15 @@ def test_an_input_of_another_shape_or_name_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no model", bytes(5000), b"\x1c\0\0\0TFL3" + bytes(99)],
+    [b"", b"not a model", bytes(5000), b"\x1c\0\0\0TFL3" + bytes(99)],
     ids=["empty", "text", "zeros", "header only"],
 )
-def test_what_is_no_model_ends_in_one_error(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "image.tflite").write_bytes(content)
     with pytest.raises(InputError, match="image.tflite: this TFLite runtime cannot load it"):
         TfliteModel(tmp_path / "image.tflite")
 
 
-def test_a_missing_model_ends_in_one_error(tmp_path: Path) -> None:
+def test_a_missing_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="image.tflite: this TFLite runtime cannot load it"):
         TfliteModel(tmp_path / "image.tflite")

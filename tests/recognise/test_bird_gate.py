@@ -22,7 +22,7 @@ BACKGROUND = Signal(background=True)
 
 
 def scores(bird: float, voice: float = 0.0) -> np.ndarray:
-    """Make two patches: a bird in one, a voice in the other."""
+    """Return scores of two patches: a bird in one, a voice in the other."""
     classes = np.zeros((2, CLASSES), np.float32)
     classes[0, BIRD_CLASSES[-1]], classes[1, VOICE_CLASSES[-1]] = bird, voice
     return classes
@@ -38,25 +38,24 @@ def scores(bird: float, voice: float = 0.0) -> np.ndarray:
         (MIN_BIRD_SCORE_BESIDE_VOICE + 0.01, 1, False),
     ],
 )
-def test_a_bird_must_be_heard_and_more_so_beside_a_voice(
+def test_a_bird_must_score_higher_beside_a_loud_voice(
     bird: float, voice: float, background: bool
 ) -> None:
     assert is_background(scores(bird, voice)) == background
 
 
-def test_the_classes_are_yamnets() -> None:
-    """No class is in both lists, and no index beyond the scores."""
+def test_the_classes_are_disjoint_and_within_the_scores() -> None:
     assert not {*BIRD_CLASSES} & {*VOICE_CLASSES} and max(*BIRD_CLASSES, *VOICE_CLASSES) < CLASSES
 
 
-def test_sound_without_a_bird_is_unknown_unless_something_is_seen() -> None:
+def test_background_sound_is_unknown_unless_there_is_a_picture() -> None:
     assert decide(BluePitch(), factory(), None, at(0), BACKGROUND).unknown
     assert decide(BluePitch(), factory(), None, at(0)).species == "Jay"
     assert decide(BluePitch(), factory(), at(0), at(0), BACKGROUND).species == "Jay"
 
 
-class Silence(BluePitch):
-    """Hears no bird in anything."""
+class NoBirds(BluePitch):
+    """An encoder whose class scores never contain a bird."""
 
     def extract_features(self, waveform: np.ndarray) -> SoundFeatures:
         return SoundFeatures(super().extract_features(waveform).embeddings, lambda: scores(0))
@@ -64,15 +63,15 @@ class Silence(BluePitch):
 
 def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
     song = tone(tmp_path / "song.wav", 60)
-    assert [part.background for part in embed_file(Silence(), song)] == [True]
+    assert [part.background for part in embed_file(NoBirds(), song)] == [True]
     for pooled in (False, True):
-        [answer] = identify_file(Silence(), factory(), song, pooled)
+        [answer] = identify_file(NoBirds(), factory(), song, pooled)
         assert answer.decision.unknown and answer.decision.top[0][0] == "Robin"
         [answer] = identify_file(BluePitch(), factory(), song, pooled)
         assert answer.decision.species == "Robin"
 
 
-def test_a_pool_is_background_where_all_windows_are() -> None:
+def test_a_pooled_sample_is_background_when_all_samples_are() -> None:
     mute, song = (
         EmbeddedSample(None, at(0), 0, 5, background=True),
         EmbeddedSample(None, at(0), 5, 10),

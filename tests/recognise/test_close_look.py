@@ -14,7 +14,7 @@ FAR = 250  # degrees: 130 from the nearest species, the Wren
 
 
 def scene(degrees: int, top: int, left: int, side: int = 40, around: int = FAR) -> Frame:
-    """A picture of 100 x 100 pixels with a square in it; `BluePitch` reads an angle off each."""
+    """Return 100 x 100 pixels with a square in them; their blue is an angle for `BluePitch`."""
     image = np.full((100, 100, 3), around, np.uint8)
     image[top : top + side, left : left + side] = degrees
     return image
@@ -30,31 +30,31 @@ class Counting(BluePitch):
 
 
 @pytest.mark.parametrize(("top", "left"), [*product((0, 30, 60), repeat=2)])
-def test_a_small_bird_is_found_wherever_it_is(top: int, left: int) -> None:
+def test_a_small_bird_is_found_at_any_place(top: int, left: int) -> None:
     image, gallery = scene(60, top, left), factory()
     assert decide(BluePitch(), gallery, BluePitch().image_vector(image), None).unknown
     seen = CloseLookEncoder(BluePitch(), gallery).image_vector(image)
     assert decide(BluePitch(), gallery, seen, None).species == "Robin"
 
 
-def test_a_picture_that_is_known_as_a_whole_is_not_looked_at_in_parts() -> None:
-    """Its mean is 69 degrees, a Robin's; a corner is a Jay's to a hair."""
+def test_a_picture_that_is_known_is_not_cut_into_crops() -> None:
+    """Its mean is 69 degrees, near the Robin; one corner is exactly a Jay."""
     encoder, image = Counting(), scene(0, 0, 0, around=82)
     vector = CloseLookEncoder(encoder, factory()).image_vector(image)
     assert encoder.pictures == 1 and np.array_equal(vector, BluePitch().image_vector(image))
 
 
-@pytest.mark.parametrize(("degrees", "taken"), [(168, True), (172, False)])
-def test_a_part_has_to_be_surer_than_a_whole(degrees: int, taken: bool) -> None:
-    """The Wren is at 120 degrees, known from a cosine of 0.5: at 168 it is 0.669, at 172 0.616."""
+@pytest.mark.parametrize(("degrees", "used"), [(168, True), (172, False)])
+def test_a_crop_needs_a_greater_margin_than_a_whole_picture(degrees: int, used: bool) -> None:
+    """The Wren is at 120 degrees, threshold 0.5: cos 48 = 0.669 is 0.169 above, cos 52 0.116."""
     image = scene(degrees, 60, 60)
     seen = CloseLookEncoder(BluePitch(), factory()).image_vector(image)
-    assert np.allclose(seen, at(degrees) if taken else BluePitch().image_vector(image), atol=1e-3)
+    assert np.allclose(seen, at(degrees) if used else BluePitch().image_vector(image), atol=1e-3)
 
 
-def test_without_any_species_there_is_nothing_to_look_for() -> None:
+def test_without_species_a_picture_is_not_cut_into_crops() -> None:
     known = factory()
-    nobody = replace(
+    empty = replace(
         known,
         species=(),
         vectors=known.vectors[:0],
@@ -63,19 +63,19 @@ def test_without_any_species_there_is_nothing_to_look_for() -> None:
         thresholds=known.thresholds[:0],
     )
     encoder = Counting()
-    CloseLookEncoder(encoder, nobody).image_vector(scene(60, 0, 0))
+    CloseLookEncoder(encoder, empty).image_vector(scene(60, 0, 0))
     assert encoder.pictures == 1
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (37, 200), (1, 1)])
-def test_the_parts_are_the_whole_and_cover_it_again_and_again(shape: tuple[int, int]) -> None:
+def test_the_crops_are_the_whole_picture_and_two_covers_of_it(shape: tuple[int, int]) -> None:
     number = np.arange(shape[0] * shape[1], dtype="<u4").reshape(shape)
     image = number.view(np.uint8).reshape(*shape, 4)[..., :3]  # each pixel its own colour
-    whole, *parts = crops_of(image)
-    assert np.array_equal(whole, image) and len(parts) == 14
-    assert {part.shape[:2] for part in parts} == {
+    whole, *crops = crops_of(image)
+    assert np.array_equal(whole, image) and len(crops) == 14
+    assert {crop.shape[:2] for crop in crops} == {
         tuple(max(int(share * side), 1) for side in shape) for share in (0.62, 0.4)
     }
-    for some in (parts[:5], parts[5:]):
-        seen = np.unique(np.concatenate([part.reshape(-1, 3) for part in some]), axis=0)
+    for cover in (crops[:5], crops[5:]):
+        seen = np.unique(np.concatenate([crop.reshape(-1, 3) for crop in cover]), axis=0)
         assert len(seen) == number.size

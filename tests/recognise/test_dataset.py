@@ -24,7 +24,7 @@ def samples(label: str, sense: Sense, *names: str) -> list[Sample]:
     return [Sample(Path(name), label, sense, recording_of(Path(name), sense)) for name in names]
 
 
-def test_a_species_may_be_seen_or_heard_or_both(tmp_path: Path) -> None:
+def test_a_species_may_have_photographs_or_recordings_or_both(tmp_path: Path) -> None:
     touch(
         tmp_path / "images",
         "Jay/b.JPG",
@@ -54,7 +54,7 @@ def test_a_folder_in_either_unicode_form_is_one_species(tmp_path: Path) -> None:
     assert found.labels == ("Waldkäuzchen",) and len(found.images) == len(found.audio) == 1
 
 
-def test_what_does_not_belong_is_listed_and_what_is_hidden_is_not(tmp_path: Path) -> None:
+def test_misplaced_files_are_listed_and_hidden_ones_are_not(tmp_path: Path) -> None:
     touch(
         tmp_path / "images",
         "Jay/a.png",
@@ -76,7 +76,7 @@ def test_what_does_not_belong_is_listed_and_what_is_hidden_is_not(tmp_path: Path
     ]
 
 
-def test_names_fill_in_what_a_folder_does_not_say(tmp_path: Path) -> None:
+def test_names_complete_the_label_of_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "images", "Jay/a.png", "Wren/a.png")
     (tmp_path / Sense.AUDIO).mkdir()
     jay = Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"})
@@ -113,7 +113,7 @@ def test_folders_without_a_species_are_refused(tmp_path: Path, missing: str, wor
         ("XC12.wav", "audio:XC12.wav"),
     ],
 )
-def test_clips_of_a_recording_share_it(name: str, recording: str) -> None:
+def test_clips_share_the_recording_in_their_name(name: str, recording: str) -> None:
     """Only decimal digits 0 to 9 after two underscores make a clip."""
     assert recording_of(Path(name), Sense.AUDIO) == recording
 
@@ -139,7 +139,7 @@ def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
     ]
 
 
-def test_files_of_one_name_are_two_samples_when_seen_and_heard() -> None:
+def test_a_photograph_and_a_recording_of_one_name_are_two_samples() -> None:
     assert recording_of(Path("1.png"), Sense.IMAGE) != recording_of(Path("1.png"), Sense.AUDIO)
 
 
@@ -182,7 +182,7 @@ def test_the_deal_is_seeded_and_does_not_depend_on_the_order() -> None:
     assert assign_folds(clips, 5, 7) != assign_folds(clips, 5, 8)
 
 
-def test_a_flat_folder_holds_kinds(tmp_path: Path) -> None:
+def test_labels_in_a_flat_folder_are_kinds(tmp_path: Path) -> None:
     touch(
         tmp_path,
         "Sea_waves__002.ogg",
@@ -217,10 +217,10 @@ def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: Sense, wo
         scan_flat(tmp_path / "flat", sense)
 
 
-def test_a_folder_that_may_not_be_read_is_named(
+def test_a_folder_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As lost+found of a disk's top folder is; root, as whom tests may run, may read it."""
+    """lost+found is such a folder, but tests that run as root could read it."""
     touch(tmp_path / "images", "Jay/a.png", "lost+found/b.png")
 
     def guarded(folder: Path) -> Iterator[Path]:

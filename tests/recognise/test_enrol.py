@@ -33,7 +33,7 @@ def bundle(tmp_path: Path) -> Bundle:
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """Three pictures of an owl, at 200, 202 and 204 degrees."""
+    """Write three pictures of an owl, at 200, 202 and 204 degrees."""
     return [picture(tmp_path / f"owl{row}.png", 200 + 2 * row, row) for row in range(3)]
 
 
@@ -49,8 +49,8 @@ def warnings(reports: list[FileReport]) -> list[str | None]:
     return [report.warning for report in reports]
 
 
-def test_an_enrolled_species_is_answered(bundle: Bundle, files: list[Path]) -> None:
-    """200 degrees is 80 from the wren at 120: unknown before, cos 80 deg = 0.17 < 0.5."""
+def test_an_enrolled_species_is_recognised(bundle: Bundle, files: list[Path]) -> None:
+    """202 degrees is 82 from the wren at 120, cos 82 = 0.14 < 0.5: it is unknown before."""
     assert answer(bundle, 202) is None
     reports = enrol(bundle, BluePitch(), OWL, files)
     assert answer(bundle, 202) == "Owl" and warnings(reports) == [None] * 3
@@ -82,7 +82,7 @@ def test_a_photograph_and_a_recording_are_not_compared(bundle: Bundle, tmp_path:
     }
 
 
-def test_a_species_is_one_in_whatever_case(bundle: Bundle, files: list[Path]) -> None:
+def test_case_does_not_distinguish_species(bundle: Bundle, files: list[Path]) -> None:
     enrol(bundle, BluePitch(), Species("jay"), files[:1])
     enrol(bundle, BluePitch(), OWL, files[1:2])
     enrol(bundle, BluePitch(), Species("OWL"), files[2:])
@@ -97,7 +97,7 @@ def test_a_species_is_one_in_whatever_case(bundle: Bundle, files: list[Path]) ->
     assert current_labels(bundle, load_store(bundle)) == ["OWL", "Robin", "Wren"]
 
 
-def test_a_species_that_was_removed_comes_back_with_its_names(
+def test_a_removed_species_regains_its_names_when_it_is_enrolled(
     bundle: Bundle, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jay = Species("Jay", "Garrulus glandarius", {"de": "Häher"})
@@ -116,7 +116,7 @@ def test_a_dry_run_reports_the_same_and_stores_nothing(bundle: Bundle, files: li
     assert dry == enrol(bundle, BluePitch(), OWL, files)
 
 
-def test_a_repeat_is_left_out_whatever_its_name(bundle: Bundle, files: list[Path]) -> None:
+def test_a_repeat_is_left_out_even_with_another_name(bundle: Bundle, files: list[Path]) -> None:
     copy = files[0].with_name("copy.png")
     shutil.copyfile(files[0], copy)
     assert warnings(enrol(bundle, BluePitch(), OWL, [files[0], copy])) == [None, "repeat"]
@@ -124,12 +124,12 @@ def test_a_repeat_is_left_out_whatever_its_name(bundle: Bundle, files: list[Path
     assert len(load_store(bundle).enrolled["Owl"].hashes) == 2
 
 
-def test_a_file_that_is_named_twice_is_enrolled_once(bundle: Bundle, files: list[Path]) -> None:
+def test_a_file_given_twice_is_enrolled_once(bundle: Bundle, files: list[Path]) -> None:
     assert warnings(enrol(bundle, BluePitch(), OWL, [files[0], files[0]])) == [None, "repeat"]
     assert len(load_store(bundle).enrolled["Owl"].hashes) == 1
 
 
-def test_only_repeats_leave_the_store_as_it_was(bundle: Bundle, files: list[Path]) -> None:
+def test_repeats_alone_leave_the_store_as_it_is(bundle: Bundle, files: list[Path]) -> None:
     enrol(bundle, BluePitch(), OWL, files)
     before = store_path(bundle).stat().st_mtime_ns
     assert warnings(enrol(bundle, BluePitch(), OWL, files)) == ["repeat"] * 3
@@ -137,7 +137,7 @@ def test_only_repeats_leave_the_store_as_it_was(bundle: Bundle, files: list[Path
 
 
 def test_a_file_given_again_is_not_compared_with_itself(bundle: Bundle, tmp_path: Path) -> None:
-    """190 and 250 degrees: cos 60 = 0.5, whether they are new, known, or named twice."""
+    """190 and 250 degrees: cos 60 = 0.5, for files that are new, known, or given twice."""
     first, second = (picture(tmp_path / f"{degrees}.png", degrees) for degrees in (190, 250))
     for paths, expected in (
         ([first, first], [None, None]),
@@ -157,7 +157,7 @@ def test_a_file_unlike_the_others_is_an_outlier(
     assert warnings(enrol(bundle, BluePitch(), OWL, [*files, odd])) == [None, None, None, "outlier"]
 
 
-def test_a_file_is_compared_with_what_was_enrolled_before(
+def test_a_file_is_compared_with_files_enrolled_earlier(
     bundle: Bundle, files: list[Path], tmp_path: Path
 ) -> None:
     enrol(bundle, BluePitch(), OWL, files)
@@ -166,25 +166,25 @@ def test_a_file_is_compared_with_what_was_enrolled_before(
     assert odd.to_others == pytest.approx(0.602, abs=0.002)
 
 
-def test_a_look_alike_is_told(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_look_alike_is_reported(bundle: Bundle, tmp_path: Path) -> None:
     """150 degrees is 30 from the wren: 0.866 > 0.85; 155 is 35 away: 0.819."""
     near, far = (picture(tmp_path / f"{degrees}.png", degrees) for degrees in (150, 155))
     assert warnings(enrol(bundle, BluePitch(), OWL, [near, far])) == ["look-alike", None]
 
 
-def test_a_species_is_no_look_alike_of_itself(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_species_is_not_a_look_alike_of_itself(bundle: Bundle, tmp_path: Path) -> None:
     report = enrol(bundle, BluePitch(), Species("Wren"), [picture(tmp_path / "a.png", 121)])[0]
     assert report.warning is None and report.nearest == "Robin"
 
 
-def test_one_unusable_file_and_nothing_is_stored(bundle: Bundle, files: list[Path]) -> None:
-    files[1].write_bytes(b"no picture")
+def test_with_one_unusable_file_nothing_is_stored(bundle: Bundle, files: list[Path]) -> None:
+    files[1].write_bytes(b"not a picture")
     with pytest.raises(InputError, match="owl1.png: not a picture"):
         enrol(bundle, BluePitch(), OWL, files)
     assert not store_path(bundle).exists()
 
 
-def test_a_renamed_species_answers_by_its_new_name(bundle: Bundle, files: list[Path]) -> None:
+def test_a_renamed_species_has_its_new_name_in_answers(bundle: Bundle, files: list[Path]) -> None:
     enrol(bundle, BluePitch(), OWL, files)
     rename_species(bundle, "Owl", "Tawny Owl")
     rename_species(bundle, "Jay", "Häher")
@@ -198,7 +198,7 @@ def test_a_renamed_species_answers_by_its_new_name(bundle: Bundle, files: list[P
     ]
 
 
-def test_a_factory_species_with_own_samples_is_renamed_whole(
+def test_a_factory_species_is_renamed_with_its_enrolled_samples(
     bundle: Bundle, tmp_path: Path
 ) -> None:
     enrol(bundle, BluePitch(), Species("Jay"), [picture(tmp_path / "a.png", 250)])
@@ -207,8 +207,8 @@ def test_a_factory_species_with_own_samples_is_renamed_whole(
     assert len(gallery_of(bundle).labels) == 3
 
 
-def test_a_freed_name_may_be_given_to_another(bundle: Bundle, files: list[Path]) -> None:
-    """What was the jay is the magpie, and what is enrolled as a jay then is another bird."""
+def test_a_name_can_be_used_again_after_a_rename(bundle: Bundle, files: list[Path]) -> None:
+    """The factory jay becomes a magpie; the new jay is the enrolled bird."""
     rename_species(bundle, "Jay", "Magpie")
     enrol(bundle, BluePitch(), Species("Jay"), files)
     assert (answer(bundle, 0), answer(bundle, 202)) == ("Magpie", "Jay")
@@ -216,23 +216,23 @@ def test_a_freed_name_may_be_given_to_another(bundle: Bundle, files: list[Path])
 
 
 @pytest.mark.parametrize("new", ["Robin", "Jay", "Owl"])
-def test_a_name_that_is_taken_is_refused(bundle: Bundle, files: list[Path], new: str) -> None:
+def test_a_name_in_use_is_refused(bundle: Bundle, files: list[Path], new: str) -> None:
     enrol(bundle, BluePitch(), OWL, files)
     with pytest.raises(InputError, match=f"species '{new}' exists already; remove it first"):
         rename_species(bundle, "Jay", new)
 
 
-def test_a_removed_factory_species_is_never_answered(bundle: Bundle) -> None:
+def test_a_removed_factory_species_is_never_the_answer(bundle: Bundle) -> None:
     remove_species(bundle, "Robin")
     assert answer(bundle, 60) in ("Jay", "Wren")
     assert current_labels(bundle, load_store(bundle)) == ["Jay", "Wren"]
     assert bundle.factory_gallery().labels == ("Jay", "Robin", "Wren")
 
 
-def test_a_removed_species_comes_back_as_what_is_enrolled(
+def test_a_removed_species_that_is_enrolled_again_has_only_the_new_samples(
     bundle: Bundle, files: list[Path]
 ) -> None:
-    """Of the robin at 60 degrees nothing is left: it is now what was enrolled, at 202."""
+    """The factory robin is at 60 degrees, the enrolled samples are at 202."""
     remove_species(bundle, "Robin")
     enrol(bundle, BluePitch(), Species("Robin"), files)
     assert answer(bundle, 202) == "Robin" and answer(bundle, 60) != "Robin"
@@ -240,7 +240,7 @@ def test_a_removed_species_comes_back_as_what_is_enrolled(
     assert answer(bundle, 202) is None and "Robin" not in load_store(bundle).enrolled
 
 
-def test_a_renamed_species_is_removed_under_its_new_name(bundle: Bundle) -> None:
+def test_a_renamed_species_is_removed_by_its_new_name(bundle: Bundle) -> None:
     rename_species(bundle, "Robin", "Redbreast")
     with pytest.raises(InputError, match="no species 'Robin'"):
         remove_species(bundle, "Robin")
@@ -248,7 +248,7 @@ def test_a_renamed_species_is_removed_under_its_new_name(bundle: Bundle) -> None
     assert current_labels(bundle, load_store(bundle)) == ["Jay", "Wren"]
 
 
-def test_a_factory_species_with_own_samples_is_removed_whole(
+def test_a_factory_species_is_removed_with_its_enrolled_samples(
     bundle: Bundle, files: list[Path]
 ) -> None:
     enrol(bundle, BluePitch(), Species("Jay"), files)
@@ -256,7 +256,7 @@ def test_a_factory_species_with_own_samples_is_removed_whole(
     assert answer(bundle, 202) is None and "Jay" not in gallery_of(bundle).labels
 
 
-def test_a_species_that_is_not_there_is_named_with_those_that_are(bundle: Bundle) -> None:
+def test_the_error_for_a_missing_species_lists_the_others(bundle: Bundle) -> None:
     words = "no species 'Dodo'; the model has 3: Jay, Robin, Wren"
     with pytest.raises(InputError, match=words):
         remove_species(bundle, "Dodo")
@@ -264,7 +264,7 @@ def test_a_species_that_is_not_there_is_named_with_those_that_are(bundle: Bundle
         rename_species(bundle, "Dodo", "Owl")
 
 
-def test_a_person_is_told_of_each_file_and_of_what_was_done() -> None:
+def test_enrolment_prints_a_line_for_each_file_and_a_total() -> None:
     reports = [
         FileReport(Path("a.png"), Sense.IMAGE, None, None, None, None),
         FileReport(Path("b.png"), Sense.IMAGE, 0.5, "Wren", 0.91, EnrolmentWarning.LOOK_ALIKE),

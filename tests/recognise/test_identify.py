@@ -27,14 +27,14 @@ def identify(path: Path, pooled: bool = False) -> list[Observation]:
 
 
 def two_tones(path: Path, degrees: tuple[int, int], each_s: float) -> Path:
-    """Write a tone and then another one."""
+    """Write one tone after another."""
     seconds = np.arange(round(each_s * YAMNET.rate_hz)) / YAMNET.rate_hz
     tones = [0.5 * np.sin(2 * np.pi * angle * HZ_PER_DEGREE * seconds) for angle in degrees]
     soundfile.write(path, np.concatenate(tones), YAMNET.rate_hz)
     return path
 
 
-def test_a_photograph_is_named(tmp_path: Path) -> None:
+def test_a_photograph_is_identified(tmp_path: Path) -> None:
     path = picture(tmp_path / "robin.png", 60)
     [found] = identify(path)
     assert found.decision.species == "Robin" and found.decision.senses == ("image",)
@@ -43,9 +43,9 @@ def test_a_photograph_is_named(tmp_path: Path) -> None:
     assert abs((datetime.now(UTC) - found.time).total_seconds()) < 60
 
 
-def test_a_recording_has_an_answer_for_each_window(tmp_path: Path) -> None:
-    """14 s: windows of 5.295 s start at 0 and 4.8 s, the last one, moved back whole hops of 0.48 s,
-    at ceil((14 - 5.295) / 0.48) = 19 hops: 9.12 s, and ends with the recording.
+def test_a_recording_has_an_observation_for_each_window(tmp_path: Path) -> None:
+    """Windows of 5.295 s in 14 s start at 0 s and 4.8 s; the last, moved back by whole hops of
+    0.48 s, starts at ceil((14 - 5.295) / 0.48) = 19 hops = 9.12 s and ends with the recording.
     """
     path = two_tones(tmp_path / "song.wav", (60, 120), 7.0)
     found = identify(path)
@@ -57,8 +57,8 @@ def test_a_recording_has_an_answer_for_each_window(tmp_path: Path) -> None:
     assert all(row.decision.senses == ("audio",) and row.audio_source == str(path) for row in found)
 
 
-def test_a_pooled_recording_has_one_answer(tmp_path: Path) -> None:
-    """Its first window is at 60 degrees, its last at 64: on average it is the robin's."""
+def test_a_pooled_recording_has_one_observation(tmp_path: Path) -> None:
+    """Its first window is at 60 degrees, its last at 64: their mean is near the robin at 60."""
     [found] = identify(two_tones(tmp_path / "song.wav", (60, 64), 5.3), pooled=True)
     assert found.start_s == 0 and found.end_s == pytest.approx(10.6)
     assert found.decision.species == "Robin" and found.decision.similarity > 0.99
@@ -69,8 +69,8 @@ def test_a_photograph_may_be_pooled_too(tmp_path: Path) -> None:
     assert found.decision.species == "Robin" and found.start_s is None
 
 
-def test_a_pair_has_one_answer_by_both_senses(tmp_path: Path) -> None:
-    """Seen at 100 and heard at 140 degrees it is at 120: the wren, exactly."""
+def test_a_pair_has_one_observation_by_both_senses(tmp_path: Path) -> None:
+    """A picture at 100 and a sound at 140 degrees are together at 120, where the wren is."""
     image, audio = picture(tmp_path / "a.png", 100), tone(tmp_path / "a.wav", 140)
     found = identify_pair(BluePitch(), factory(), image, audio)
     assert found.decision.species == "Wren" and found.decision.senses == ("image", "audio")
@@ -78,7 +78,7 @@ def test_a_pair_has_one_answer_by_both_senses(tmp_path: Path) -> None:
     assert (found.image_source, found.audio_source) == (str(image), str(audio))
 
 
-def test_a_pair_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
+def test_a_pair_in_the_wrong_order_is_refused(tmp_path: Path) -> None:
     image, audio = picture(tmp_path / "a.png", 60), tone(tmp_path / "a.wav", 60)
     with pytest.raises(InputError, match="a.wav: not a photograph; expected one of .bmp"):
         identify_pair(BluePitch(), factory(), audio, image)
@@ -93,7 +93,7 @@ def test_a_pair_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
         (9.0, "the recording is clipped; expected the sound of a bird"),
     ],
 )
-def test_a_recording_without_a_sound_is_refused(tmp_path: Path, level: float, words: str) -> None:
+def test_a_silent_or_clipped_recording_is_refused(tmp_path: Path, level: float, words: str) -> None:
     seconds = np.arange(YAMNET.rate_hz * 6) / YAMNET.rate_hz
     sound = np.clip(level * np.sin(9000 * seconds), -1, 1)
     soundfile.write(tmp_path / "a.wav", sound, YAMNET.rate_hz)
@@ -101,21 +101,21 @@ def test_a_recording_without_a_sound_is_refused(tmp_path: Path, level: float, wo
         identify(tmp_path / "a.wav")
 
 
-def test_a_silent_part_of_a_recording_has_no_answer(tmp_path: Path) -> None:
-    """20 s whose second half is silent: windows at 0, 4.8 and 9.6 s hear the tone, two do not."""
+def test_silent_windows_have_no_observation(tmp_path: Path) -> None:
+    """10 s of tone, 10 s of silence: the windows at 0, 4.8 and 9.6 s have a tone, two have none."""
     path = two_tones(tmp_path / "a.wav", (60, 0), 10.0)
     assert [row.start_s for row in identify(path)] == [0, 4.8, 9.6]
 
 
 @pytest.mark.parametrize(("level", "fault"), [(5, "dark"), (120, "flat")])
-def test_a_photograph_that_shows_nothing_is_refused(tmp_path: Path, level: int, fault: str) -> None:
+def test_a_dark_or_flat_photograph_is_refused(tmp_path: Path, level: int, fault: str) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((50, 50, 3), level, np.uint8))
     with pytest.raises(InputError, match=f"the picture is {fault}; expected a photograph of a"):
         identify(tmp_path / "a.png")
 
 
 def test_a_long_recording_is_read_in_bounded_memory(tmp_path: Path) -> None:
-    """10 minutes at 16 kHz are 38 MB of float32; at most some blocks of 10 s are in memory."""
+    """10 minutes at 16 kHz are 38 MB of float32; memory holds a few blocks of 10 s."""
     with soundfile.SoundFile(tmp_path / "long.flac", "w", YAMNET.rate_hz, 1) as out:
         seconds = np.arange(YAMNET.rate_hz * 60) / YAMNET.rate_hz
         minute = 0.5 * np.sin(2 * np.pi * 3000 * seconds)
@@ -131,7 +131,7 @@ def test_a_long_recording_is_read_in_bounded_memory(tmp_path: Path) -> None:
     assert peak < 20_000_000
 
 
-def test_folders_are_searched_in_the_order_of_their_paths(tmp_path: Path) -> None:
+def test_files_below_folders_are_listed_in_path_order(tmp_path: Path) -> None:
     (tmp_path / "b" / "deep").mkdir(parents=True)
     (tmp_path / "b" / ".thumbnails").mkdir()
     for name in (
@@ -162,7 +162,7 @@ def test_folders_are_searched_in_the_order_of_their_paths(tmp_path: Path) -> Non
         ("notes.txt", "neither a photograph nor a recording; expected one of .aif"),
     ],
 )
-def test_what_cannot_be_identified_is_named(tmp_path: Path, name: str, words: str) -> None:
+def test_a_path_that_cannot_be_identified_is_named(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=words):
@@ -173,17 +173,17 @@ def test_what_cannot_be_identified_is_named(tmp_path: Path, name: str, words: st
     ("name", "sense"),
     [("a.JPG", "image"), ("a.webp", "image"), ("a.Flac", "audio"), ("a.aif", "audio")],
 )
-def test_a_file_is_seen_or_heard_by_its_ending(name: str, sense: str) -> None:
+def test_the_suffix_of_a_file_is_its_sense(name: str, sense: str) -> None:
     assert sense_from_suffix(Path(name)) == sense
 
 
-def test_pooling_nothing_is_refused() -> None:
+def test_pooling_no_sample_is_refused() -> None:
     with pytest.raises(InputError, match="no window to pool; expected at least one"):
         pool_samples([])
 
 
-def test_pooling_is_the_direction_of_the_sum(tmp_path: Path) -> None:
-    """Of 60 and 64 degrees with as many windows each: 62."""
+def test_a_pooled_vector_has_the_direction_of_the_sum(tmp_path: Path) -> None:
+    """One window at 60 and one at 64 degrees: their sum is at 62."""
     path = two_tones(tmp_path / "a.wav", (60, 64), 4.8)
     parts = list(embed_file(BluePitch(), path))
     pooled = pool_samples([parts[0], parts[-1]])
@@ -218,8 +218,8 @@ def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
     assert datetime.fromisoformat(entry["time"]).utcoffset() is not None
 
 
-def test_senses_that_disagree_are_told_to_a_person(tmp_path: Path) -> None:
-    """Seen at 10 degrees it is a jay, heard at 60 a robin; nothing is said when they agree."""
+def test_the_line_says_when_the_senses_disagree(tmp_path: Path) -> None:
+    """The sound at 60 degrees is a robin; the picture at 10 is a jay, and that at 60 a robin."""
     lines = []
     for seen in (10, 60):
         image, audio = picture(tmp_path / "a.png", seen), tone(tmp_path / "a.wav", 60)
@@ -231,8 +231,8 @@ def test_senses_that_disagree_are_told_to_a_person(tmp_path: Path) -> None:
     assert lines[0].endswith("; sight and sound disagree") and "sight and" not in lines[1]
 
 
-def test_a_person_reads_a_line_and_a_table(tmp_path: Path) -> None:
-    """A file is told by the path that was given: cameras use a name in each of their folders."""
+def test_an_observation_is_a_line_and_a_row_of_csv(tmp_path: Path) -> None:
+    """The line has the path as given, since cameras use the same names in several folders."""
     [seen] = identify(picture(tmp_path / "robin.png", 60))
     [far] = identify(picture(tmp_path / "far.png", 230))
     heard = identify(two_tones(tmp_path / "song.wav", (60, 60), 4.0))
@@ -246,7 +246,7 @@ def test_a_person_reads_a_line_and_a_table(tmp_path: Path) -> None:
     assert (rows[1]["species"], rows[1]["unknown"], rows[1]["top1"]) == ("", "True", "Wren")
 
 
-def test_what_was_answered_before_an_interruption_is_in_the_csv(tmp_path: Path) -> None:
+def test_observations_before_an_interruption_are_in_the_csv(tmp_path: Path) -> None:
     def answers() -> Iterator[Observation]:
         yield from identify_file(BluePitch(), factory(), picture(tmp_path / "a.png", 3))
         raise KeyboardInterrupt
