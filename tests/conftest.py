@@ -127,15 +127,21 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_data: Path, toy_cache:
     tensorflow = pytest.importorskip(
         "tensorflow", reason="TensorFlow is not installed: birdfield[train]"
     )
+    from birdfield_train.config import Reporter, TrainConfig
     from birdfield_train.fit import FitConfig
-    from birdfield_train.run import Reporter, TrainConfig, train
+    from birdfield_train.pipeline import train
+    from birdfield_train.selection import Grid
 
     run = tmp_path_factory.mktemp("toy") / "run"
-    config = TrainConfig(toy_data / "images", toy_data / "audio", run, fit=FitConfig(steps=4))
+    config = TrainConfig(
+        toy_data / "images",
+        toy_data / "audio",
+        run,
+        fit=FitConfig(steps=4),
+        grid=Grid(folds=2, epochs=(1, 2)),
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(toy_cache))
-        patch.setattr("birdfield_train.crossval.FOLDS", 2)
-        patch.setattr("birdfield_train.crossval.EPOCH_GRID", (1, 2))
         patch.setattr("birdfield_train.calibration_data.PICTURES", 6)
         patch.setattr("birdfield_train.background_data.COUNT", 6)
         # Four steps a fit are less work than tracing their graph.
@@ -150,7 +156,7 @@ def exported_bundle(toy_run: Path) -> Path:
     """The bundle exported from `toy_run`; read only: a test that changes it copies it."""
     from birdfield_export.pack import export
 
-    return export(toy_run, toy_run.with_name("toy.birdfield"), "int8", say=print)
+    return export(toy_run, toy_run.with_name("toy.birdfield"), say=print)
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ def test_a_wheel_without_the_starter_has_all_other_files(tree: Path, tmp_path: P
     assert {
         "birdfield/weights/yamnet.tflite",
         "birdfield/commands/app.py",
-        "birdfield_train/run.py",
+        "birdfield_train/pipeline.py",
         "birdfield_export/pack.py",
     } <= names
     assert "License-Expression: MIT AND Apache-2.0 AND CC-BY-4.0" in metadata.splitlines()

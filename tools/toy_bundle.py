@@ -4,8 +4,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from birdfield_export.pack import export
-from birdfield_train.run import Reporter, TrainConfig, train
+from birdfield_export.pack import ExportConfig, export
+from birdfield_train.config import Reporter, TrainConfig
+from birdfield_train.pipeline import train
 from birdfield_train.toy_aviary import write_dataset
 
 
@@ -18,7 +19,7 @@ def main() -> None:
             TrainConfig(folder / "images", folder / "audio", folder / "run"),
             Reporter(lambda *_: None, lambda *_: None, print),
         )
-        export(run, Path(sys.argv[1]), force=True, say=print)
+        export(run, Path(sys.argv[1]), ExportConfig(force=True), print)
 
 
 if __name__ == "__main__":

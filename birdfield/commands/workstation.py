@@ -4,20 +4,20 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birdfield.errors import MissingError, UsageError
+from birdfield.errors import InputError, MissingError, UsageError
 from birdfield.model.sense import SENSES, Sense
 
 if TYPE_CHECKING:
     from birdfield.model.encoder import Encoder
     from birdfield.model.gallery import Gallery
-    from birdfield_train.run import Reporter
+    from birdfield_train.config import Reporter
 
 PACKAGES = ("tensorflow", "matplotlib", "sklearn")
 LicenceOption = Annotated[
@@ -131,8 +131,9 @@ def train(
     if senses not in SENSES:
         raise UsageError(f"--senses is {senses!r}; expected one of {', '.join(SENSES)}")
     require_tensorflow()
-    from birdfield_train.run import TrainConfig
-    from birdfield_train.run import train as train_run
+    from birdfield_train.config import TrainConfig
+    from birdfield_train.pipeline import train as train_run
+    from birdfield_train.run_folder import RunConflict
 
     config = TrainConfig(
         image_dir,
@@ -145,12 +146,16 @@ def train(
         names=names,
         seed=seed,
         strict=strict,
-        senses=senses,
+        senses=Sense(senses),
         background=background,
         licence=licence,
     )
-    with _reporter() as reporter:
-        train_run(config, reporter, resume, force)
+    try:
+        with _reporter() as reporter:
+            train_run(config, reporter, resume, force)
+    except RunConflict as conflict:
+        options = ", ".join(f"--{remedy}" for remedy in conflict.remedies)
+        raise InputError(f"{conflict} ({options})") from conflict
     print(run)
 
 
@@ -167,7 +172,8 @@ def _reporter() -> "Iterator[Reporter]":
         TimeElapsedColumn,
     )
 
-    from birdfield_train.run import Reporter
+    from birdfield_train.config import Reporter
+    from birdfield_train.history import EpochMetrics
 
     console = Console(stderr=True)
     bars = Progress(
@@ -187,13 +193,13 @@ def _reporter() -> "Iterator[Reporter]":
         if not console.is_terminal and done == total:
             print(f"{name}: {done}/{total} {figures}", file=sys.stderr)
 
-    def epoch(stage: str, done: int, total: int, row: Mapping[str, float]) -> None:
+    def epoch(stage: str, epochs: int, metrics: EpochMetrics) -> None:
         step(
             stage,
-            done,
-            total,
-            f"loss {row['loss']:.3f}  active {row['active']:.2f}  "
-            f"d_ap {row['d_ap']:.2f}  d_an {row['d_an']:.2f}  spread {row['spread']:.2f}",
+            metrics.epoch,
+            epochs,
+            f"loss {metrics.loss:.3f}  active {metrics.active:.2f}  "
+            f"d_ap {metrics.d_ap:.2f}  d_an {metrics.d_an:.2f}  spread {metrics.spread:.2f}",
         )
 
     def say(sentence: str) -> None:
@@ -222,7 +228,9 @@ def export(
             f"--image-precision is {image_precision!r}; expected one of {', '.join(precisions)}"
         )
     require_tensorflow()
+    from birdfield_export.pack import ExportConfig
     from birdfield_export.pack import export as export_run
 
-    export_run(run, out, image_precision, force, lambda line: print(line, file=sys.stderr), licence)
+    config = ExportConfig(image_precision, force, licence)
+    export_run(run, out, config, lambda line: print(line, file=sys.stderr))
     print(out)

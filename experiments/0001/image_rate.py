@@ -17,9 +17,10 @@ from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
-from birdfield_train.crossval import FOLDS, index_samples
+from birdfield_train.extractors import extractors_of
 from birdfield_train.features import extract
-from birdfield_train.fit import FitConfig, Fitter
+from birdfield_train.fit import FitConfig, FitSetup, Fitter
+from birdfield_train.samples import FOLDS, index_samples
 
 sys.path.append(str(Path(__file__).parents[1] / "0005"))
 
@@ -36,7 +37,7 @@ def main() -> None:
     dataset = replace(scan_dataset(images, images, senses=[Sense.IMAGE]), audio=())
     backbone = get_backbone("vgg16")
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
-    features = extract(dataset, backbone, frontend, lambda *_: None)
+    features = extract(dataset, extractors_of(backbone, frontend), lambda *_: None)
     rows = []
     for seed in SEEDS:
         samples = index_samples(features, dataset.species, seed)
@@ -45,9 +46,8 @@ def main() -> None:
             for fold in range(FOLDS):
                 split, tested = samples.split(fold), samples.tested(Sense.IMAGE, fold)
                 asked = [samples.features[Sense.IMAGE][int(row)] for row in tested]
-                fitter = Fitter(
-                    split, backbone.channels, frontend.spec, FitConfig(image_rate=share), seed
-                )
+                config = FitConfig(image_rate=share)
+                fitter = Fitter(split, FitSetup(backbone.channels, frontend.spec, config, seed))
                 for epoch in EPOCHS:
                     fitter.run(epoch, lambda *_: None)
                     found = vgg16_8bit.nearest_means(

@@ -21,11 +21,12 @@ from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
-from birdfield_train.crossval import FOLDS, Indexed, index_samples
+from birdfield_train.extractors import extractors_of
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import extract
-from birdfield_train.fit import FitConfig, Fitter
+from birdfield_train.fit import FitConfig, FitSetup, Fitter
 from birdfield_train.heads import Heads
+from birdfield_train.samples import FOLDS, IndexedSamples, index_samples
 
 GAIN = 0.3
 EPOCHS = (0, 2, 8)
@@ -33,18 +34,11 @@ SEEDS = (0, 1, 2)
 STARTS = {"discriminant": (3e-5, 3e-4), "random": (3e-4, 1e-3)}
 
 
-def score_fold(samples: Indexed, fold: int, heads: Heads, seed: int) -> EvaluationScores:
+def score_fold(samples: IndexedSamples, fold: int, heads: Heads, seed: int) -> EvaluationScores:
     """Score the held-out fold with prototypes of the other folds."""
     split = samples.split(fold)
     fusion = heads.fusion_weights().with_gain(GAIN)
-    gallery = build_gallery(
-        fusion.fuse,
-        samples.species,
-        heads.embed_images(split.images),
-        split.image_labels,
-        heads.embed_audio(split.audio),
-        split.audio_labels,
-    )
+    gallery = build_gallery(fusion.fuse, samples.species, *heads.embed_split(split))
     tested = {}
     for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)
@@ -70,7 +64,7 @@ def main() -> None:
     dataset = scan_dataset(images, audio)
     backbone = get_backbone("vgg16")
     frontend = open_frontend("yamnet", PACKAGED_YAMNET)
-    features = extract(dataset, backbone, frontend, lambda *_: None)
+    features = extract(dataset, extractors_of(backbone, frontend), lambda *_: None)
     rows = []
     for seed in SEEDS:
         samples = index_samples(features, dataset.species, seed)
@@ -78,12 +72,10 @@ def main() -> None:
             for rate in rates:
                 results: dict[int, list[EvaluationScores]] = {epoch: [] for epoch in EPOCHS}
                 for fold in range(FOLDS):
+                    config = FitConfig(learning_rate=rate)
                     fitter = Fitter(
                         samples.split(fold),
-                        backbone.channels,
-                        frontend.spec,
-                        FitConfig(learning_rate=rate),
-                        seed,
+                        FitSetup(backbone.channels, frontend.spec, config, seed),
                     )
                     if start == "random":
                         fitter.heads.set_weights(

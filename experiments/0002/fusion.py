@@ -23,9 +23,10 @@ from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
-from birdfield_train.crossval import FOLDS, Indexed, index_samples
+from birdfield_train.extractors import extractors_of
 from birdfield_train.features import extract
 from birdfield_train.heads import Heads
+from birdfield_train.samples import FOLDS, IndexedSamples, index_samples
 
 GAINS = (0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 SEEDS = (0, 1, 2)
@@ -36,7 +37,9 @@ def means(vectors: Vectors, labels: NDArray[np.int64], species: int) -> Vectors:
     return unit(np.stack([vectors[labels == row].mean(axis=0) for row in range(species)]))
 
 
-def score_fold(samples: Indexed, fold: int, seed: int) -> dict[tuple[str, float], list[bool]]:
+def score_fold(
+    samples: IndexedSamples, fold: int, seed: int
+) -> dict[tuple[str, float], list[bool]]:
     """Return which answers of a fold are right, by kind of fusion and gain."""
     split, count = samples.split(fold), len(samples.species)
     heads = Heads(get_backbone("vgg16").channels, YAMNET)
@@ -67,9 +70,8 @@ def main() -> None:
     """Measure every kind of fusion."""
     images, audio, out = map(Path, sys.argv[1:4])
     dataset = scan_dataset(images, audio)
-    features = extract(
-        dataset, get_backbone("vgg16"), open_frontend("yamnet", PACKAGED_YAMNET), lambda *_: None
-    )
+    extractors = extractors_of(get_backbone("vgg16"), open_frontend("yamnet", PACKAGED_YAMNET))
+    features = extract(dataset, extractors, lambda *_: None)
     rows = []
     for seed in SEEDS:
         samples = index_samples(features, dataset.species, seed)

@@ -16,9 +16,10 @@ from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
-from birdfield_train.crossval import FOLDS, index_samples
+from birdfield_train.extractors import extractors_of
 from birdfield_train.features import extract
 from birdfield_train.heads import Heads
+from birdfield_train.samples import FOLDS, index_samples
 
 
 def nearest_means(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -35,7 +36,7 @@ def main() -> None:
     pooled = {}
     for name, given in (("8-bit", None), ("float", weights)):
         backbone = get_backbone("vgg16", given)
-        features = extract(dataset, backbone, frontend, lambda *_: None)
+        features = extract(dataset, extractors_of(backbone, frontend), lambda *_: None)
         samples = index_samples(features, dataset.species, seed=0)
         right = []
         for fold in range(FOLDS):

@@ -19,10 +19,11 @@ from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan_dataset
 from birdfield_train.backbones import get_backbone
-from birdfield_train.crossval import FOLDS, index_samples
+from birdfield_train.extractors import extractors_of
 from birdfield_train.features import extract
 from birdfield_train.fine_tune import tuned_tail
 from birdfield_train.heads import IMAGE_PEAK_WEIGHT, weighted_discriminant
+from birdfield_train.samples import FOLDS, index_samples
 
 sys.path.append(str(Path(__file__).parents[1] / "0005"))
 
@@ -38,15 +39,15 @@ def main() -> None:
     tails.mkdir(parents=True, exist_ok=True)
     dataset = scan_dataset(images, audio)
     backbone = get_backbone("efficientnet-lite0")
-    features = extract(dataset, backbone, open_frontend("yamnet", PACKAGED_YAMNET), lambda *_: None)
+    extractors = extractors_of(backbone, open_frontend("yamnet", PACKAGED_YAMNET))
+    features = extract(dataset, extractors, lambda *_: None)
     samples = index_samples(features, dataset.species, SEED)
     right: dict[int, list[bool]] = {others: [] for others in OTHERS}
     for fold in range(FOLDS):
         split, tested = samples.split(fold), samples.tested(Sense.IMAGE, fold)
         tail = tuned_tail(
             backbone,
-            split.images,
-            split.image_labels,
+            split,
             SEED + 1 + fold,
             tails / f"fold{fold}-tail.npz",
             lambda *_: None,

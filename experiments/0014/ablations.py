@@ -38,13 +38,14 @@ from birdfield.signals.image import preprocess
 from birdfield_train import batches
 from birdfield_train.backbones import get_backbone
 from birdfield_train.batches import BatchMaker
-from birdfield_train.crossval import FOLDS, Indexed, index_samples
+from birdfield_train.extractors import extractors_of
 from birdfield_train.factory import build_gallery
 from birdfield_train.features import Feature, FeatureSet, extract
-from birdfield_train.fit import FitConfig, Fitter
-from birdfield_train.heads import IMAGE_PEAK_WEIGHT, Heads, Split
+from birdfield_train.fit import FitConfig, FitSetup, Fitter
+from birdfield_train.heads import IMAGE_PEAK_WEIGHT, Heads
 from birdfield_train.losses import pair_masks, triplet_loss
 from birdfield_train.projection import alignment
+from birdfield_train.samples import FOLDS, IndexedSamples, Split, index_samples
 from birdfield_train.towers import set_projection
 
 EPOCHS, GAIN = 2, 0.45
@@ -128,13 +129,10 @@ class Recording(Feature):
 def hear(dataset: Dataset, noise_dir: Path) -> list[Feature]:
     """Return the recordings with the embeddings of their versions, cached where possible."""
     noises = [sample.path for sample in scan_flat(noise_dir, Sense.AUDIO)[0]]
-    found = extract(
-        replace(dataset, images=()),
-        get_backbone("efficientnet-lite0"),
-        open_frontend("yamnet", PACKAGED_YAMNET),
-        lambda *_: None,
-        noises,
+    extractors = extractors_of(
+        get_backbone("efficientnet-lite0"), open_frontend("yamnet", PACKAGED_YAMNET), noises
     )
+    found = extract(replace(dataset, images=()), extractors, lambda *_: None)
     return [
         Recording(feature.sample, feature.cached, versions=feature.load_versions()[:VERSIONS])
         for feature in found.audio
@@ -214,7 +212,9 @@ class VariantFitter(Fitter):
     """A fitter of one variant for every fold, so that its graphs are traced only once."""
 
     def __init__(self, variant: Variant, channels: int, species: int) -> None:
-        super().__init__(Split([], [], NONE, NONE, species), channels, YAMNET, variant.config, 0)
+        super().__init__(
+            Split([], [], NONE, NONE, species), FitSetup(channels, YAMNET, variant.config, 0)
+        )
         self.variant, self._channels = variant, channels
         self._fusion = self.heads.fusion.get_layer("sense_fusion")
         tokens = [self._fusion.image_token, self._fusion.audio_token]
@@ -252,10 +252,7 @@ class VariantFitter(Fitter):
             gallery = build_gallery(
                 self.heads.fusion_weights().fuse,
                 [Species("")] * split.species,
-                self.heads.embed_images(split.images),
-                split.image_labels,
-                self.heads.embed_audio(split.audio),
-                split.audio_labels,
+                *self.heads.embed_split(split),
             )
             self._proxies.assign(
                 unit(
@@ -309,7 +306,8 @@ def with_pooling(started: Heads, heads: Heads, split: Split) -> Weights:
     (mean, bias), (peak,) = (
         heads.audio.get_layer(f"audio_{kind}_projection").get_weights() for kind in ("mean", "peak")
     )
-    set_projection(heads.audio, "audio", np.concatenate([mean, peak]) @ rotation, bias @ rotation)
+    kernel = np.concatenate([mean, peak]) @ rotation
+    set_projection(heads.audio, Sense.AUDIO, kernel, bias @ rotation)
     return heads.get_weights()
 
 
@@ -321,18 +319,16 @@ def of_senses(split: Split, senses: tuple[str, ...]) -> Split:
 
 
 def score_fold(
-    samples: Indexed, split: Split, fold: int, heads: Heads, senses: tuple[str, ...], seed: int
+    samples: IndexedSamples,
+    split: Split,
+    fold: int,
+    heads: Heads,
+    senses: tuple[str, ...],
+    seed: int,
 ) -> EvaluationScores:
     """Score the held-out fold with prototypes of the other folds."""
     fuse = heads.fusion_weights().with_gain(GAIN).fuse
-    gallery = build_gallery(
-        fuse,
-        samples.species,
-        heads.embed_images(split.images),
-        split.image_labels,
-        heads.embed_audio(split.audio),
-        split.audio_labels,
-    )
+    gallery = build_gallery(fuse, samples.species, *heads.embed_split(split))
     tested: list[LabelledEmbeddings] = []
     for sense, embed in ((Sense.IMAGE, heads.embed_images), (Sense.AUDIO, heads.embed_audio)):
         rows = samples.tested(sense, fold)[: None if sense in senses else 0]

@@ -1,1 +1,1 @@
-"""From a training run to a bundle: convert, calibrate, verify, pack."""
+"""Export on a workstation: from a training run to a bundle."""

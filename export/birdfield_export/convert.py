@@ -1,4 +1,4 @@
-"""One tower of a run to one TFLite file, in a process of its own."""
+"""Conversion: a tower of a run to a TFLite file, in a process of its own."""
 
 import subprocess
 import sys
@@ -14,22 +14,23 @@ from numpy.typing import NDArray
 from birdfield import atomic
 from birdfield.errors import InputError
 from birdfield.model.encoder import DIM
-from birdfield_export.calibrate import Inputs, tower_inputs
+from birdfield.model.sense import Sense
+from birdfield_export.tower_inputs import FUSION, Inputs, tower_inputs
 from birdfield_train.run_encoder import Run
 from birdfield_train.towers import audio_tower, fusion_tower
 
-TOWERS = ("image", "audio", "fusion")
-CALIBRATED = 100  # inputs that set the ranges; the calibrator takes half a second a picture
-PRECISIONS = ("int8", "dynamic", "float")  # each one step finer than the one before
+TOWERS = (Sense.IMAGE, Sense.AUDIO, FUSION)
+CALIBRATION_INPUTS = 100  # that set the ranges; the converter needs half a second per picture
+PRECISIONS = ("int8", "dynamic", "float")  # from the coarsest to the finest
 
 
 def convert(run: Path, precisions: Mapping[str, str], folder: Path) -> None:
-    """Convert towers in a subprocess: a converter that crashes must end in a sentence.
+    """Convert towers in a subprocess, so that a crash of the converter becomes an error message.
 
     Args:
-        run: A finished run.
-        precisions: One of PRECISIONS by tower.
-        folder: Where each `TOWER.tflite` is written.
+        run: A complete run.
+        precisions: By tower, one of PRECISIONS.
+        folder: Receives a file `TOWER.tflite` for each tower.
 
     Raises:
         InputError: When the converter fails.
@@ -42,9 +43,9 @@ def convert(run: Path, precisions: Mapping[str, str], folder: Path) -> None:
         check=False,
     )
     if done.returncode:
-        begun = (done.stdout.split() or wanted)[-1]
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        tower, _, precision = begun.partition("=")
+        current = (done.stdout.split() or wanted)[-1]
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        tower, _, precision = current.partition("=")
         raise InputError(
             f"{run}: the {tower} tower cannot be converted at {precision} "
             f"(exit {done.returncode}: {last[:200]})"
@@ -52,13 +53,13 @@ def convert(run: Path, precisions: Mapping[str, str], folder: Path) -> None:
 
 
 def convert_here(run: Run, tower: str, precision: str) -> bytes:
-    """Convert a tower in this process; returns the TFLite file's content."""
+    """Convert a tower in this process; return the content of the TFLite file."""
     model = build_tower(run, tower, precision)
     inputs = tower_inputs(run, tower)
     with tempfile.TemporaryDirectory() as folder:
         _save(model, inputs, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["embed"])
-        # Only built-in operators: anything else would need a runtime that a Pi does not have.
+        # Built-in operators only, because a Raspberry Pi's runtime has no others.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if precision != "float":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -70,34 +71,39 @@ def convert_here(run: Run, tower: str, precision: str) -> bytes:
 
 
 def build_tower(run: Run, tower: str, precision: str) -> keras.Model:
-    """Build a tower with the run's weights, at batch 1, as its precision needs it."""
-    heads = run.heads
-    if tower == "image":
+    """Build a tower with the weights of a run, in the form that a precision requires.
+
+    Args:
+        run: A complete run.
+        tower: One of TOWERS.
+        precision: One of PRECISIONS.
+    """
+    if tower == Sense.IMAGE:
         return run.image_tower()
-    if tower == "audio":
-        # A rolled LSTM crashes the calibrator of full-integer conversion (tensorflow#75140).
+    if tower == Sense.AUDIO:
         audio = run.audio_spec
-        model = audio_tower(
-            audio.patches_per_window, audio.dim, 1, precision == "int8", audio.class_dim
-        )
-        model.set_weights(heads.audio.get_weights())
+        # A rolled LSTM crashes the calibrator of full-integer conversion (tensorflow#75140).
+        unroll = precision == "int8"
+        model = audio_tower(audio.patches_per_window, audio.dim, 1, unroll, audio.class_dim)
+        model.set_weights(run.heads.audio.get_weights())
         return model
     model = fusion_tower(batch_size=1)
-    model.set_weights(heads.fusion.get_weights())
+    model.set_weights(run.heads.fusion.get_weights())
     return model
 
 
 def _save(model: keras.Model, inputs: Inputs, folder: str) -> None:
-    names = list(inputs)  # in the order of the model's own
+    """Write a SavedModel with a signature that names the inputs."""
+    names = list(inputs)  # in the order of the model's inputs
 
     class Tower(tf.Module):
-        """The model under a signature with named inputs."""
+        """The model behind a signature with named inputs."""
 
         def __init__(self) -> None:
             super().__init__()
             self.model = model
-            # Tracked one by one: the converter loses those of a model within a model.
-            self.held = [weight.value for weight in model.weights]
+            # Tracked one by one, because the converter loses the weights of nested models.
+            self.tracked = [weight.value for weight in model.weights]
 
         @tf.function
         def embed(self, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -107,7 +113,7 @@ def _save(model: keras.Model, inputs: Inputs, folder: str) -> None:
 
     module = Tower()
     shapes = {
-        name: tf.TensorSpec(values.shape[1:], tf.float32, name=name)
+        str(name): tf.TensorSpec(values.shape[1:], tf.float32, name=str(name))
         for name, values in inputs.items()
     }
     signature = module.embed.get_concrete_function(**shapes)
@@ -115,25 +121,26 @@ def _save(model: keras.Model, inputs: Inputs, folder: str) -> None:
 
 
 def _representative(inputs: Inputs) -> Callable[[], Iterator[dict[str, NDArray[np.float32]]]]:
-    """Yield calibration data as dicts: the converter may reorder a model's inputs."""
+    """Return a source of inputs by name, because the converter may reorder a model's inputs."""
     for name, values in inputs.items():
         if not np.isfinite(values).all():
             raise InputError(
-                f"calibration data of input {name} holds values that are no finite "
-                "numbers; train the run again"
+                f"calibration data of input {name} holds values that are not finite; "
+                "train the run again"
             )
 
     def samples() -> Iterator[dict[str, NDArray[np.float32]]]:
-        for row in range(min(CALIBRATED, len(next(iter(inputs.values()))))):
-            yield {name: values[row] for name, values in inputs.items()}
+        for row in range(min(CALIBRATION_INPUTS, len(next(iter(inputs.values()))))):
+            yield {str(name): values[row] for name, values in inputs.items()}
 
     return samples
 
 
 def _main(run: str, folder: str, *wanted: str) -> None:
+    """Convert each TOWER=PRECISION that is wanted."""
     opened = Run(Path(run))
     for entry in wanted:
-        print(entry, flush=True)  # so that a crash has a name
+        print(entry, flush=True)  # tells the parent process which conversion crashed
         tower, precision = entry.split("=")
         atomic.write_file(Path(folder) / f"{tower}.tflite", convert_here(opened, tower, precision))
 

@@ -1,4 +1,4 @@
-"""How far birds fill the photographs that a model learnt from: a station shows it birds as wide."""
+"""Framing: how much of a training photograph a bird fills, so that a station crops birds alike."""
 
 import cv2
 import numpy as np
@@ -6,42 +6,45 @@ from numpy.typing import NDArray
 
 from birdfield.signals.image import Frame
 
-SIDE_PX = 160  # the photographs are cut at this size
-PHOTOGRAPHS = 64
-WIDEST = 2.0  # sides of what moved: beyond, more is hedge than bird
+SIDE_PX = 160  # of the photographs while they are measured
+MAX_PHOTOGRAPHS = 64
+MAX_MARGIN = 2.0  # beyond, a crop shows more background than bird
+GRABCUT_ROUNDS = 3
 
 
 def foreground(picture: Frame) -> NDArray[np.uint8]:
-    """Tell what a picture shows from what is behind it (GrabCut: Rother et al., SIGGRAPH 2004).
+    """Separate a bird from its background (GrabCut: Rother et al., SIGGRAPH 2004).
 
     Args:
-        picture: BGR, uint8 [H, W, 3]; its outermost thirty-second is taken to be background.
+        picture: BGR, uint8 [H, W, 3]; the outermost 1/32 of each side counts as background.
 
     Returns:
-        uint8 [H, W], 255 where something is shown.
+        uint8 [H, W], 255 in the foreground and 0 elsewhere.
     """
     rows, columns = picture.shape[:2]
     mask = np.zeros((rows, columns), np.uint8)
     box = (columns // 32, rows // 32, columns * 15 // 16, rows * 15 // 16)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(picture, mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
+    cv2.grabCut(picture, mask, box, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_RECT)
     return np.asarray(cv2.medianBlur((mask & 1) * 255, 5), np.uint8)
 
 
 def crop_margin(photographs: NDArray[np.uint8]) -> float:
-    """Measure how wide a station has to cut out a bird, so that it fills as much of the square.
+    """Compute the crop around a moving bird that it fills as much as training photographs.
 
     Args:
-        photographs: Of a run, BGR, uint8 [N, S, S, 3], in no order; some are looked at.
+        photographs: BGR, uint8 [N, S, S, 3], in random order; the first MAX_PHOTOGRAPHS are
+            measured.
 
     Returns:
-        Sides of the square by the longer side of what moved, 1..WIDEST; 1 without photographs.
-        Evidence: docs/decisions/0017-spend-nothing.md.
+        Side of the crop by the longer side of the motion, 1..MAX_MARGIN; 1 without photographs.
+        Measured in docs/decisions/0017-spend-nothing.md.
     """
     if len(photographs) == 0:
         return 1.0
     fills = []
-    for photograph in photographs[:PHOTOGRAPHS]:
+    for photograph in photographs[:MAX_PHOTOGRAPHS]:
         small = cv2.resize(photograph, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
         fills.append(max(cv2.boundingRect(foreground(small))[2:]) / SIDE_PX)
-    return round(1 / max(float(np.median(fills)), 1 / WIDEST), 2)
+    return round(1 / max(float(np.median(fills)), 1 / MAX_MARGIN), 2)

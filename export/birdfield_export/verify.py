@@ -1,18 +1,17 @@
-"""Parity of an exported tower with Keras: on real data, silence, noise and a black frame."""
+"""Parity: an exported tower compared with its Keras model, on real and on synthetic inputs."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.model.encoder import unit
-from birdfield.model.gallery import Gallery
 from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.tflite import TfliteModel
-from birdfield_export.calibrate import Inputs, kept_data, synthetic_inputs
+from birdfield_export.convert import build_tower
+from birdfield_export.tower_inputs import Inputs, synthetic_inputs, tower_inputs
 from birdfield_train.run_encoder import Run
 
 MIN_COSINE = 0.98  # of the worst real input
@@ -21,16 +20,16 @@ MAX_LOSS = 0.01  # of top-1
 
 @dataclass(frozen=True)
 class Parity:
-    """How near an exported tower is to the Keras model it was made of.
+    """How close an exported tower is to its Keras model.
 
     Attributes:
-        precision: What it was exported at.
-        mean_cosine: Over real inputs.
-        min_cosine: Over real inputs.
-        synthetic_cosine: Of each synthetic input, by name.
-        top1_before: By Keras, of the run's kept samples; None for the fusion.
+        precision: One of `convert.PRECISIONS`.
+        mean_cosine: Mean over the real inputs.
+        min_cosine: Least over the real inputs.
+        synthetic_cosine: By name of the synthetic input.
+        top1_before: By Keras, of the samples that the run keeps; None for the fusion.
         top1_after: By the exported tower.
-        size_bytes: Of the file.
+        size_bytes: Size of the file.
     """
 
     precision: str
@@ -43,12 +42,12 @@ class Parity:
 
     @property
     def good(self) -> bool:
-        """Whether it lost less than is allowed."""
+        """Whether the tower lost at most what MIN_COSINE and MAX_LOSS allow."""
         lost = (self.top1_before or 0.0) - (self.top1_after or 0.0)
         return self.min_cosine >= MIN_COSINE and lost <= MAX_LOSS
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that the manifest holds."""
+    def to_json(self) -> dict[str, object]:
+        """Return the entry of a bundle's manifest."""
         return {
             "precision": self.precision,
             "mean_cosine": round(self.mean_cosine, 5),
@@ -61,31 +60,40 @@ class Parity:
             "size_bytes": self.size_bytes,
         }
 
+    def __str__(self) -> str:
+        """Return the measurements as a line for the user, without the precision."""
+        return (
+            f"cosine {self.mean_cosine:.4f} mean, {self.min_cosine:.4f} least; "
+            f"top-1 of kept samples {self.top1_before} -> {self.top1_after}; "
+            f"{self.size_bytes / 1e6:.1f} MB"
+        )
 
-def verify(
-    run: Run, tower: str, precision: str, model: keras.Model, path: Path, inputs: Inputs
-) -> Parity:
-    """Compare an exported tower with Keras on the run's kept inputs and on synthetic ones."""
-    exported = TfliteModel(path)
+
+def verify(run: Run, tower: str, precision: str, path: Path) -> Parity:
+    """Compare an exported tower with Keras, on inputs that the run keeps and on synthetic ones.
+
+    Args:
+        run: A complete run.
+        tower: One of `convert.TOWERS`.
+        precision: Precision of the exported tower.
+        path: The exported tower.
+    """
+    model, exported = build_tower(run, tower, "float"), TfliteModel(path)
+    inputs = tower_inputs(run, tower)
     reference, found = _keras_vectors(model, inputs), _tflite_vectors(exported, inputs)
     cosines = (reference * found).sum(axis=1)
-    synthetic = synthetic_inputs(run, tower)
-    near = {
+    synthetic = {
         name: float((_keras_vectors(model, one) * _tflite_vectors(exported, one)).sum())
-        for name, one in synthetic.items()
+        for name, one in synthetic_inputs(run, tower).items()
     }
     before = after = None
     if tower in EACH_SENSE:
-        data = kept_data(run.folder / "calibration.npz")
-        labels = data.image_labels if tower == Sense.IMAGE else data.sequence_labels
-        before, after = (
-            _top1(run, Sense(tower), vectors, labels) for vectors in (reference, found)
-        )
+        before, after = (_top1(run, Sense(tower), vectors) for vectors in (reference, found))
     return Parity(
         precision,
         float(cosines.mean()),
         float(cosines.min()),
-        near,
+        synthetic,
         before,
         after,
         path.stat().st_size,
@@ -104,26 +112,22 @@ def _keras_vectors(model: keras.Model, inputs: Inputs) -> NDArray[np.float32]:
 
 
 def _tflite_vectors(model: TfliteModel, inputs: Inputs) -> NDArray[np.float32]:
-    count = len(next(iter(inputs.values())))
-    return unit(
-        np.concatenate(
-            [
-                model({name: values[row] for name, values in inputs.items()})["embedding"]
-                for row in range(count)
-            ]
-        )
-    )
+    rows = [
+        model({name: values[row] for name, values in inputs.items()})["embedding"]
+        for row in range(len(next(iter(inputs.values()))))
+    ]
+    return unit(np.concatenate(rows))
 
 
-def _top1(
-    run: Run, sense: Sense, vectors: NDArray[np.float32], labels: NDArray[np.int64]
-) -> float | None:
-    """Count right answers by one sense, over samples that the run was trained on."""
+def _top1(run: Run, sense: Sense, vectors: NDArray[np.float32]) -> float | None:
+    """Return the share of correct answers by one sense, for kept samples of the training data."""
+    data = run.calibration_data
+    labels = data.image_labels if sense == Sense.IMAGE else data.sequence_labels
     if not len(labels):
         return None
-    gallery: Gallery = run.gallery()
     fuse = run.heads.fusion_weights().fuse
     fused = np.stack(
-        [fuse(vector, None) if sense == "image" else fuse(None, vector) for vector in vectors]
+        [fuse(vector, None) if sense == Sense.IMAGE else fuse(None, vector) for vector in vectors]
     )
-    return round(float((gallery.similarities(fused, sense).argmax(axis=1) == labels).mean()), 4)
+    answers = run.gallery().similarities(fused, sense).argmax(axis=1)
+    return round(float((answers == labels).mean()), 4)

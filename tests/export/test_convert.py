@@ -2,6 +2,7 @@ import json
 import shutil
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from birdfield.model.tflite import TfliteModel
 from birdfield.paths import file_sha256
 from birdfield.signals.image import preprocess
 from birdfield_export import pack
-from birdfield_export.calibrate import tower_inputs
 from birdfield_export.convert import (
     PRECISIONS,
     TOWERS,
@@ -31,33 +31,35 @@ from birdfield_export.convert import (
     convert,
     convert_here,
 )
-from birdfield_export.pack import export
+from birdfield_export.pack import ExportConfig, export
+from birdfield_export.tower_inputs import tower_inputs
 from birdfield_export.verify import Parity, verify
 from birdfield_train.run_encoder import Run
 
-# The converter makes a tf.lite.Interpreter to calibrate with; the runtime uses LiteRT's.
+# The converter calibrates with tf.lite.Interpreter; the runtime uses LiteRT's.
 pytestmark = [
     pytest.mark.train,
     pytest.mark.filterwarnings(r"ignore:\s+Warning. tf.lite.Interpreter is deprecated:UserWarning"),
 ]
 
-Kinds = dict[tuple[str, str], Path]
+Kinds = dict[tuple[str, str], Path]  # by tower and precision
+FLOAT = ExportConfig("float")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of a tiny base, whose towers are converted in no time."""
+    """A run of a tiny base, whose towers are converted quickly."""
     with pytest.MonkeyPatch.context() as patch:
         quicken(patch)
         run = Run(tiny_run(tmp_path_factory.getbasetemp()))
-        assert run.backbone and run.heads  # made while the tiny base is known
+        assert run.backbone and run.heads  # built while the tiny base is known
     tf.config.run_functions_eagerly(False)
     return run
 
 
 @pytest.fixture
 def _exported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `export` open this run, whose base is known here only."""
+    """Let `export` open this run, because only this module knows its base."""
     monkeypatch.setattr(pack, "Run", lambda folder: run)
 
 
@@ -102,24 +104,22 @@ def test_a_tower_at_each_precision_runs_on_built_in_operators(
         assert np.abs(embedding).max() > 0
 
 
-def test_float_is_exact_and_coarser_precisions_lose_little(run: Run, converted: Kinds) -> None:
+def test_float_is_exact_and_coarser_precisions_are_close(run: Run, converted: Kinds) -> None:
     least = {"float": 0.99999, "dynamic": 0.98, "int8": 0.9}
     for (tower, precision), path in converted.items():
-        parity = verify(
-            run, tower, precision, build_tower(run, tower, "float"), path, tower_inputs(run, tower)
-        )
+        parity = verify(run, tower, precision, path)
         assert parity.min_cosine > least[precision], (tower, parity)
         assert parity.mean_cosine >= parity.min_cosine - 1e-6
         assert parity.size_bytes == path.stat().st_size
 
 
-def test_coarser_weights_take_less_room(converted: Kinds) -> None:
-    """The audio tower is nearly all kernels: 4 bytes a weight against 1."""
+def test_a_coarser_tower_is_a_smaller_file(converted: Kinds) -> None:
+    """The audio tower is mostly kernels, with 1 byte per weight instead of 4."""
     size = {key: path.stat().st_size for key, path in converted.items()}
     assert size["audio", "dynamic"] < 0.4 * size["audio", "float"]
 
 
-def test_int8_convolutions_have_whole_number_inputs(converted: Kinds) -> None:
+def test_int8_convolutions_have_integer_inputs(converted: Kinds) -> None:
     interpreter: Any = TfliteModel(converted["image", "int8"])._interpreter
     details = {entry["index"]: entry["dtype"] for entry in interpreter.get_tensor_details()}
     convolutions = [
@@ -129,12 +129,12 @@ def test_int8_convolutions_have_whole_number_inputs(converted: Kinds) -> None:
     assert all(details[entry["inputs"][0]] == np.int8 for entry in convolutions)
 
 
-def test_the_lstm_is_unrolled_for_int8_alone(converted: Kinds) -> None:
+def test_the_lstm_is_unrolled_for_int8_only(converted: Kinds) -> None:
     assert "WHILE" not in operators(converted["audio", "int8"])
     assert operators(converted["audio", "dynamic"]).count("WHILE") == 2  # both directions
 
 
-def test_calibration_data_of_each_tower_is_what_the_run_kept(run: Run) -> None:
+def test_the_inputs_of_each_tower_are_those_that_the_run_keeps(run: Run) -> None:
     assert tower_inputs(run, "image")["image"].shape == (12, 1, 16, 16, 3)
     assert tower_inputs(run, "audio")["audio"].shape == (
         9,
@@ -155,13 +155,13 @@ def test_calibration_data_that_is_not_finite_is_refused(value: float) -> None:
     inputs["audio"][1, 0, 2] = value
     with pytest.raises(
         InputError,
-        match="^calibration data of input audio holds values that are "
-        "no finite numbers; train the run again$",
+        match="^calibration data of input audio holds values that are not finite; "
+        "train the run again$",
     ):
         _representative(inputs)
 
 
-def test_calibration_data_is_given_by_name_a_row_at_a_time() -> None:
+def test_calibration_data_has_names_and_comes_row_by_row() -> None:
     inputs = {
         "b": np.arange(4.0).reshape(2, 1, 2).astype(np.float32),
         "a": np.ones((2, 1), np.float32),
@@ -172,14 +172,14 @@ def test_calibration_data_is_given_by_name_a_row_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "reported"),
     [
-        ("kill -SEGV $$", r"exit -11: it said nothing"),
+        ("kill -SEGV $$", r"exit -11: no message"),
         ("echo a line >&2; echo the last line >&2; exit 3", "exit 3: the last line"),
     ],
 )
-def test_a_converter_that_crashes_ends_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+def test_a_crash_of_the_converter_is_reported_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reported: str
 ) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
@@ -188,7 +188,7 @@ def test_a_converter_that_crashes_ends_in_a_sentence(
     with pytest.raises(
         InputError,
         match=f"RUN: the image tower cannot be converted at int8 "
-        rf"\({said}\)$",
+        rf"\({reported}\)$",
     ):
         convert(Path("RUN"), {"image": "int8"}, tmp_path)
 
@@ -207,7 +207,7 @@ def parity(precision: str, cosine: float, before: float = 1.0, after: float = 1.
         (0.99, 0.9, 0.95, True),
     ],
 )
-def test_a_tower_may_lose_one_point_and_fall_to_a_cosine_of_98(
+def test_a_tower_may_lose_one_percent_and_have_a_cosine_of_0_98(
     cosine: float, before: float, after: float, good: bool
 ) -> None:
     assert parity("int8", cosine, before, after).good is good
@@ -217,7 +217,7 @@ def test_a_tower_may_lose_one_point_and_fall_to_a_cosine_of_98(
     ("good_at", "tried"),
     [("int8", ["int8"]), ("dynamic", ["int8", "dynamic"]), ("float", ["int8", "dynamic", "float"])],
 )
-def test_a_tower_that_loses_too_much_is_redone_one_step_finer(
+def test_a_tower_that_loses_too_much_is_converted_again_at_a_finer_precision(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_at: str, tried: list[str]
 ) -> None:
     found: list[str] = []
@@ -233,20 +233,20 @@ def test_a_tower_that_loses_too_much_is_redone_one_step_finer(
     monkeypatch.setattr(pack, "TOWERS", ("image",))
     chosen = pack._export_towers(run, tmp_path, {"image": "int8"}, said.append)
     assert chosen["image"].precision == good_at and found == tried
-    assert [line.endswith("redone one step finer") for line in said] == [
+    assert [line.endswith("converted again at a finer precision") for line in said] == [
         precision != good_at for precision in tried
     ]
 
 
-def test_a_bundle_has_its_suffix(run: Run, tmp_path: Path) -> None:
+def test_another_suffix_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match="a bundle's name ends in .birdfield; call it toy.birdfield$"
+        UsageError, match="the name of a bundle ends in .birdfield; name it toy.birdfield$"
     ):
         export(run.folder, tmp_path / "toy")
 
 
 @pytest.mark.usefixtures("_exported")
-def test_an_existing_bundle_is_refused_and_a_failed_export_leaves_the_old_one(
+def test_an_existing_bundle_is_refused_and_survives_a_failed_export(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "toy.birdfield"
@@ -260,13 +260,13 @@ def test_an_existing_bundle_is_refused_and_a_failed_export_leaves_the_old_one(
 
     monkeypatch.setattr(pack, "convert", fail)
     with pytest.raises(InputError, match="no conversion today"):
-        export(run.folder, out, force=True)
+        export(run.folder, out, ExportConfig(force=True))
     assert [path.name for path in tmp_path.iterdir()] == ["toy.birdfield"]
     assert [path.name for path in out.iterdir()] == ["old"]
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no finished run"):
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a complete run"):
         export(tmp_path, tmp_path / "toy.birdfield")
     assert not (tmp_path / "toy.birdfield").exists()
 
@@ -281,21 +281,22 @@ def _quick_export(_exported: None, converted: Kinds, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("_quick_export")
-def test_a_yamnet_that_is_not_the_packaged_one_is_copied(
+def test_another_yamnet_than_the_packaged_one_is_copied(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pack, "PACKAGED_YAMNET_SHA256", "0" * 64)
-    out = export(run.folder, tmp_path / "tiny.birdfield", "float")
+    out = export(run.folder, tmp_path / "tiny.birdfield", FLOAT)
     assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST, YAMNET_FILE}
     assert load_bundle(out).yamnet == out / YAMNET_FILE
 
 
 @pytest.mark.usefixtures("_quick_export")
-def test_a_forced_export_replaces_the_bundle_with_a_whole_one(run: Run, tmp_path: Path) -> None:
+def test_a_forced_export_replaces_the_bundle(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "tiny.birdfield"
     out.mkdir()
     (out / "old").touch()
-    assert export(run.folder, out, "float", force=True, licence="of another") == out
+    config = replace(FLOAT, force=True, licence="of another")
+    assert export(run.folder, out, config) == out
     assert load_bundle(out).manifest.data_licence == "of another"
     assert {path.name for path in out.iterdir()} == {*FILES, MANIFEST}
     bundle = load_bundle(out)
@@ -315,14 +316,14 @@ def test_towers_of_the_toy_bundle_have_only_built_in_operators(exported_bundle: 
             assert_built_in(exported_bundle / name)
 
 
-def test_the_toy_bundle_holds_no_picture_and_no_sound(exported_bundle: Path) -> None:
+def test_the_toy_bundle_has_no_picture_and_no_sound(exported_bundle: Path) -> None:
     assert {path.name for path in exported_bundle.rglob("*")} == {*FILES, MANIFEST}
     with np.load(exported_bundle / "species.npz") as arrays:
         assert {*arrays.files} == {*ARRAYS}
         assert arrays["vectors"].shape == (18, 128)  # 6 species by image, audio and both
 
 
-def test_the_manifest_tells_parity_and_vouches_for_the_files(exported_bundle: Path) -> None:
+def test_the_manifest_records_the_parity_and_the_hashes_of_the_files(exported_bundle: Path) -> None:
     manifest = json.loads((exported_bundle / MANIFEST).read_text())
     assert manifest["files"] == {name: file_sha256(exported_bundle / name) for name in FILES}
     synthetic = {"image": {"black frame", "noise"}, "audio": {"silence", "noise"}, "fusion": set()}
@@ -340,10 +341,10 @@ def test_the_manifest_tells_parity_and_vouches_for_the_files(exported_bundle: Pa
     assert any("YAMNet" in line for line in manifest["licences"])
 
 
-def test_the_exported_towers_agree_with_keras_on_the_toys_kept_samples(
+def test_the_exported_towers_agree_with_keras_on_samples_that_the_run_keeps(
     toy_run: Path, exported_bundle: Path
 ) -> None:
-    """Once more than `verify` does it: through the bundle's own encoder, 6 pictures and sounds."""
+    """Unlike `verify`, this uses the encoder of the bundle, on 6 pictures and 6 sounds."""
     run, encoder = Run(toy_run), load_bundle(exported_bundle).encoder()
     with np.load(toy_run / "calibration.npz") as kept:
         pictures, sequences = kept["images"][:6], kept["sequences"][:6].astype(np.float32)

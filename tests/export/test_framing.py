@@ -1,17 +1,20 @@
-"""How far birds fill photographs, measured of birds whose size is known."""
-
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from birdfield_export.framing import WIDEST, crop_margin
+from birdfield_export.framing import MAX_MARGIN, crop_margin
 
 SIZE_PX = 224
 
 
 def photographs(fill: float, count: int = 12) -> NDArray[np.uint8]:
-    """Draw as many brown birds, so long of the picture's side, before leaves."""
+    """Draw brown birds in front of leaves.
+
+    Args:
+        fill: Length of a bird, as a share of the side.
+        count: Number of photographs.
+    """
     rng = np.random.default_rng(round(100 * fill))
     pictures = np.zeros((count, SIZE_PX, SIZE_PX, 3), np.uint8)
     for picture in pictures:
@@ -33,22 +36,22 @@ def photographs(fill: float, count: int = 12) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("fill", [0.55, 0.7, 0.9])
-def test_a_bird_is_cut_out_as_wide_as_photographs_show_birds(fill: float) -> None:
+def test_a_bird_fills_the_crop_as_it_fills_the_photographs(fill: float) -> None:
     assert crop_margin(photographs(fill)) == pytest.approx(1 / fill, rel=0.08)
 
 
-def test_half_of_the_photographs_may_be_framed_otherwise() -> None:
+def test_the_margin_is_that_of_most_photographs() -> None:
     mixed = np.concatenate([photographs(0.55, 5), photographs(0.8, 7)])
     assert crop_margin(mixed) == pytest.approx(1 / 0.8, rel=0.08)
 
 
-def test_a_speck_is_not_followed_into_the_hedge() -> None:
-    assert crop_margin(photographs(0.2)) == WIDEST
+def test_the_margin_has_a_maximum() -> None:
+    assert crop_margin(photographs(0.2)) == MAX_MARGIN
 
 
-def test_without_photographs_what_moves_is_cut_out_as_it_is() -> None:
+def test_without_photographs_there_is_no_margin() -> None:
     assert crop_margin(photographs(0.5, 0)) == 1
 
 
-def test_photographs_that_show_nothing_are_no_error() -> None:
-    assert 1 <= crop_margin(np.full((3, SIZE_PX, SIZE_PX, 3), 127, np.uint8)) <= WIDEST
+def test_empty_photographs_are_not_an_error() -> None:
+    assert 1 <= crop_margin(np.full((3, SIZE_PX, SIZE_PX, 3), 127, np.uint8)) <= MAX_MARGIN

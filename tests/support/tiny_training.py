@@ -1,6 +1,6 @@
-"""Tiny training: a run of seconds, with a tiny convolutional base and two folds of two epochs.
+"""Tiny training: runs in seconds, with a tiny base and two folds of two epochs.
 
-As a process that a test can kill: python tests/support/tiny_training.py DATA RUN [--resume]
+A test can start it as a process and kill it: python tests/support/tiny_training.py DATA RUN.
 """
 
 import sys
@@ -15,20 +15,23 @@ import tensorflow as tf
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.signals.image import ImageSpec
-from birdfield_train import background_data, crossval, run, run_encoder
+from birdfield_train import background_data, pipeline, run_encoder
 from birdfield_train.backbones import Backbone
+from birdfield_train.config import Reporter, TrainConfig
 from birdfield_train.fit import FitConfig
-from birdfield_train.run import Reporter, TrainConfig
+from birdfield_train.pipeline import train
+from birdfield_train.selection import Grid
 
 SPEC = ImageSpec(16, "RGB", (10.0, 20.0, 30.0), 2.0)
 CHANNELS = 6
 COLOURS = {"Blue Tit": (200, 120, 60), "Greenfinch": (70, 170, 90), "Robin": (40, 90, 210)}  # BGR
 PITCHES_HZ = (4000, 2500, 3200)
 SILENT = Reporter(lambda *_: None, lambda *_: None, lambda _: None)
+GRID = Grid(folds=2, epochs=(1, 2))
 
 
 def build_base() -> keras.Model:
-    """Return a base of one convolution with fixed weights."""
+    """Build a base of one convolution, always with the same weights."""
     image = keras.Input((SPEC.size_px, SPEC.size_px, 3))
     base = keras.Model(image, keras.layers.Conv2D(CHANNELS, 3, strides=2, activation="relu")(image))
     rng = np.random.default_rng(1)
@@ -37,21 +40,22 @@ def build_base() -> keras.Model:
 
 
 def tiny_backbone(name: str, weights: Path | None = None) -> Backbone:
-    return Backbone(name, SPEC, CHANNELS, build_base, "none: made up", "tiny")
+    return Backbone(name, SPEC, CHANNELS, build_base, "none: invented", "tiny")
 
 
 def quicken(patch: pytest.MonkeyPatch) -> None:
-    """Make training quick until the patch is undone; the caller must reset `tf.config`."""
-    for module in (run, run_encoder):
+    """Replace the base and generate less background, until the patch is undone.
+
+    The caller sets `tf.config.run_functions_eagerly` back.
+    """
+    for module in (pipeline, run_encoder):
         patch.setattr(module, "get_backbone", tiny_backbone)
-    patch.setattr(crossval, "FOLDS", 2)
-    patch.setattr(crossval, "EPOCH_GRID", (1, 2))
     patch.setattr(background_data, "COUNT", 6)
     tf.config.run_functions_eagerly(True)
 
 
 def write_data(folder: Path, photographs: int = 4, recordings: int = 3) -> None:
-    """Write three species that differ in colour and in pitch."""
+    """Write three species of different colour and pitch."""
     rng = np.random.default_rng(0)
     time_s = np.arange(YAMNET.rate_hz) / YAMNET.rate_hz
     for (label, colour), pitch_hz in zip(COLOURS.items(), PITCHES_HZ, strict=True):
@@ -78,21 +82,43 @@ def make_config(data: Path, folder: Path, strict: bool = False, seed: int = 0) -
         fit=FitConfig(
             margin=1.0, steps=1, species_per_batch=3, samples_per_species=2, semi_hard_epochs=1
         ),
+        grid=GRID,
     )
 
 
 def tiny_run(folder: Path) -> Path:
-    """Return the run that all modules of tests share, and train it at the first call."""
+    """Train one run for all test modules, beside its data and its cache."""
     home = folder / "tiny"
     if not home.exists():
         write_data(home / "data")
         with pytest.MonkeyPatch.context() as patch:
             quicken(patch)
             patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-            run.train(make_config(home / "data", home / "runs" / "run"), SILENT)
+            train(make_config(home / "data", home / "runs" / "run"), SILENT)
     return home / "runs" / "run"
+
+
+def interrupt(*_: object) -> None:
+    """End the training, as a callback or in place of a function."""
+    raise KeyboardInterrupt
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    """Check that two runs have the same weights, galleries, scores and history."""
+    for name in ("heads.npz", "species.npz", "calibration.npz"):
+        assert_same_arrays(one / name, two / name)
+    for name in ("cv.json", "run.json", "history.csv"):
+        assert (one / name).read_text() == (two / name).read_text()
+
+
+def assert_same_arrays(one: Path, two: Path) -> None:
+    """Check that two NPZ files have the same arrays."""
+    with np.load(one) as first, np.load(two) as second:
+        assert first.files == second.files
+        for key in first.files:
+            np.testing.assert_array_equal(first[key], second[key], err_msg=f"{one.name}: {key}")
 
 
 if __name__ == "__main__":
     quicken(pytest.MonkeyPatch())
-    run.train(make_config(Path(sys.argv[1]), Path(sys.argv[2])), SILENT, "--resume" in sys.argv)
+    train(make_config(Path(sys.argv[1]), Path(sys.argv[2])), SILENT)

@@ -5,7 +5,14 @@ from frames import scenery
 from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import Frame
 from birdfield_train import augment as module
-from birdfield_train.augment import DAMAGED, LEAST_AREA, LIGHT, SMALL, STRETCH, augment
+from birdfield_train.augment import (
+    DAMAGED_SHARE,
+    LIGHT_RANGE,
+    MAX_STRETCH,
+    MIN_CROP_AREA,
+    SMALL_SHARE,
+    augment,
+)
 
 FRAME = scenery(0)  # 96 x 128
 
@@ -16,13 +23,13 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Views that are only cropped, mirrored and lit."""
-    monkeypatch.setattr(module, "SMALL", 0)
-    monkeypatch.setattr(module, "DAMAGED", 0)
+    """Views that are only cropped, mirrored and in other light."""
+    monkeypatch.setattr(module, "SMALL_SHARE", 0)
+    monkeypatch.setattr(module, "DAMAGED_SHARE", 0)
     return monkeypatch
 
 
-def test_views_are_seeded_and_leave_the_photograph_alone() -> None:
+def test_views_are_seeded_and_do_not_change_the_photograph() -> None:
     before = FRAME.copy()
     for seed in range(20):
         view = augment(FRAME, rng(seed))
@@ -39,17 +46,17 @@ def test_one_generator_draws_another_view_each_time() -> None:
 
 
 def test_a_crop_keeps_most_of_the_photograph_and_about_its_shape(plain: pytest.MonkeyPatch) -> None:
-    """Each side is rounded to a pixel, and cut where a stretched crop would be larger."""
+    """Each side is rounded to a pixel, and limited to the photograph."""
     for seed in range(50):
         height, width, channels = augment(FRAME, rng(seed)).shape
         assert channels == 3 and height <= 96 and width <= 128
         area = height * width / (96 * 128)
-        assert area > LEAST_AREA * np.exp(-STRETCH) - 0.02
-        assert abs(np.log(height / width * 128 / 96)) <= 2 * STRETCH + 0.03
+        assert area > MIN_CROP_AREA * np.exp(-MAX_STRETCH) - 0.02
+        assert abs(np.log(height / width * 128 / 96)) <= 2 * MAX_STRETCH + 0.03
 
 
 def test_about_half_of_the_views_are_mirrored(plain: pytest.MonkeyPatch) -> None:
-    """A ramp that rises to the right falls to the right in them."""
+    """A ramp that rises to the right falls to the right in a mirrored view."""
     ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 80, axis=0)
     frame = np.repeat(ramp, 3, axis=2)
     rises = [
@@ -59,29 +66,29 @@ def test_about_half_of_the_views_are_mirrored(plain: pytest.MonkeyPatch) -> None
     assert 30 <= sum(rises) <= 70
 
 
-def test_light_changes_within_its_bounds(plain: pytest.MonkeyPatch) -> None:
-    """An even grey has no contrast and no colour: only its brightness changes, by LIGHT."""
+def test_light_changes_within_its_range(plain: pytest.MonkeyPatch) -> None:
+    """An even grey has neither contrast nor colour, so only its brightness changes."""
     grey = np.full((20, 20, 3), 120, np.uint8)
     levels = [augment(grey, rng(seed)) for seed in range(60)]
     assert all(view.std() == 0 for view in levels)
     means = np.array([view.mean() for view in levels])
-    assert means.min() >= 120 * (1 - LIGHT) - 1 and means.max() <= 120 * (1 + LIGHT)
-    assert np.ptp(means) > 120 * LIGHT
+    assert means.min() >= 120 * (1 - LIGHT_RANGE) - 1 and means.max() <= 120 * (1 + LIGHT_RANGE)
+    assert np.ptp(means) > 120 * LIGHT_RANGE
 
 
-def test_a_small_bird_stands_in_a_frame_of_the_same_size(plain: pytest.MonkeyPatch) -> None:
-    """The draws before it are the same, so the view has the shape that it has without."""
+def test_a_small_bird_is_in_a_frame_of_the_same_size(plain: pytest.MonkeyPatch) -> None:
+    """The crop is drawn first, so that it is the same with and without shrinking."""
     for seed in range(30):
-        plain.setattr(module, "SMALL", 0)
+        plain.setattr(module, "SMALL_SHARE", 0)
         whole = augment(FRAME, rng(seed))
-        plain.setattr(module, "SMALL", 1)
+        plain.setattr(module, "SMALL_SHARE", 1)
         small = augment(FRAME, rng(seed))
         assert small.shape == whole.shape
         assert not np.array_equal(small, whole)
 
 
 def test_all_kinds_of_views_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In 300 views each damage but "clean", and the small ones as often as they should be."""
+    """300 views have each damage but "clean", in the given shares."""
     damaged: list[str] = []
     small: list[Frame] = []
     shrink = module._shrink
@@ -99,14 +106,14 @@ def test_all_kinds_of_views_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(300):
         augment(FRAME[::4, ::4], rng(seed))
     assert set(damaged) == set(DAMAGES) - {"clean"}
-    assert len(damaged) / 300 == pytest.approx(DAMAGED, abs=0.1)
-    assert len(small) / 300 == pytest.approx(SMALL, abs=0.1)
+    assert len(damaged) / 300 == pytest.approx(DAMAGED_SHARE, abs=0.1)
+    assert len(small) / 300 == pytest.approx(SMALL_SHARE, abs=0.1)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 2), (3, 40)])
 def test_a_tiny_picture_has_views(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SMALL", 0.5)
-    monkeypatch.setattr(module, "DAMAGED", 0.8)
+    monkeypatch.setattr(module, "SMALL_SHARE", 0.5)
+    monkeypatch.setattr(module, "DAMAGED_SHARE", 0.8)
     frame = rng().integers(0, 256, (*shape, 3)).astype(np.uint8)
     for seed in range(40):
         view = augment(frame, rng(seed))

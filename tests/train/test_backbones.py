@@ -15,8 +15,8 @@ pytestmark = pytest.mark.train
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_a_base_turns_a_picture_into_seven_by_seven_maps(name: str) -> None:
-    """224 px and a stride of 32."""
+def test_a_base_has_maps_of_seven_by_seven(name: str) -> None:
+    """224 px at a stride of 32."""
     backbone = get_backbone(name)
     assert backbone.spec.size_px == 224
     base = backbone.build()
@@ -28,7 +28,7 @@ def test_a_base_turns_a_picture_into_seven_by_seven_maps(name: str) -> None:
     ]
     maps = np.asarray(base(np.stack(pictures)))
     assert np.isfinite(maps).all()
-    # Weights in the wrong order leave a network dead or blind: a mirrored bird is the same bird.
+    # With weights in a wrong order, a mirrored bird would not be the most similar one.
     pooled = unit(maps.mean(axis=(1, 2)))
     cosine = pooled[:3] @ pooled[3:].T
     assert np.diag(cosine).min() > cosine[~np.eye(3, dtype=bool)].max()
@@ -40,7 +40,7 @@ def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_depthwise_kernel_has_a_scale_for_each_channel() -> None:
-    """Channels 0 and 1 peak at 1 and 127: steps of 1/127 and 1, so both reach the level 127."""
+    """Channels 0 and 1 peak at 1 and 127; with steps of 1/127 and 1, both have the level 127."""
     kernel = np.zeros((3, 3, 2, 1), np.float32)
     kernel[0, 0, 0, 0], kernel[0, 0, 1, 0] = 1.0, 127.0
     levels, scale = quantise_kernel(kernel)
@@ -48,11 +48,11 @@ def test_a_depthwise_kernel_has_a_scale_for_each_channel() -> None:
     assert levels[0, 0].ravel().tolist() == [127, 127]
 
 
-def test_lite0_keeps_to_its_published_size() -> None:
+def test_lite0_has_its_published_size() -> None:
     """4.65 million parameters less the classifier's 1.28 million (1280 x 1000 + 1000).
 
-    Folding turns a normalisation's scale and shift into a bias: the count is of kernels and
-    biases, 3.36 million.
+    Folding replaces the scale and shift of a normalisation by a bias, so 3.36 million kernel
+    weights and biases remain.
     """
     base = get_backbone("efficientnet-lite0").build()
     assert base.count_params() == pytest.approx(3.36e6, rel=0.01)

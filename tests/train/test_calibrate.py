@@ -10,6 +10,7 @@ from fakes import factory
 
 from birdfield.evaluate.scores import EvaluationScores, SenseScores
 from birdfield.model.calibration import Calibration
+from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.recognise.decide import log_softmax
 from birdfield_train.calibrate import (
     OWN_WEIGHT,
@@ -27,13 +28,13 @@ pytestmark = pytest.mark.train
 
 def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer]) -> SenseScores:
     rows = np.arange(len(labels))
-    nothing = np.full(len(labels), np.nan)
+    unmeasured = np.full(len(labels), np.nan)
     return SenseScores(
         np.asarray(similarities, np.float32),
         np.asarray(labels, np.int64),
         (rows,),
-        nothing,
-        nothing,
+        unmeasured,
+        unmeasured,
         np.ones(len(labels), bool),
         np.ones(len(labels)),
         np.full(len(labels), -1, np.float32),
@@ -41,11 +42,11 @@ def make_scores(similarities: NDArray[np.floating], labels: NDArray[np.integer])
 
 
 def make_scored(image: SenseScores, audio: SenseScores, both: SenseScores) -> EvaluationScores:
-    """Take the pairs' own similarities from samples of the same rows."""
+    """Use the rows of both senses as the pairs."""
     return EvaluationScores(image, audio, both, image.similarities, audio.similarities, factory())
 
 
-def drawn(temperature: float, count: int, seed: int) -> SenseScores:
+def drawn_scores(temperature: float, count: int, seed: int) -> SenseScores:
     """Draw true species by the softmax of similarities at a known temperature."""
     rng = np.random.default_rng(seed)
     similarities = rng.uniform(-1, 1, (count, 6)).astype(np.float32)
@@ -55,7 +56,7 @@ def drawn(temperature: float, count: int, seed: int) -> SenseScores:
 
 
 def test_the_likelihood_is_that_of_the_true_species() -> None:
-    """Similarities 0.2 and 0 at temperature 0.1: p = e^2 / (e^2 + 1) = 0.8808, -ln p = 0.1269."""
+    """For 0.2 and 0 at a temperature of 0.1, p = e^2 / (e^2 + 1) = 0.8808 and -ln p = 0.1269."""
     similarities = np.array([[0.2, 0.0]], np.float32)
     assert negative_log_likelihood(similarities, np.array([0]), 0.1) == pytest.approx(
         0.1269, abs=1e-4
@@ -64,22 +65,22 @@ def test_the_likelihood_is_that_of_the_true_species() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.2])
-def test_the_temperature_that_made_the_samples_is_found(temperature: float) -> None:
+def test_the_temperature_of_the_samples_is_found(temperature: float) -> None:
     """Neighbours on the grid are 8 % apart."""
     assert TEMPERATURES[1] / TEMPERATURES[0] == pytest.approx(1.081, abs=1e-3)
-    parts = [drawn(temperature, 4000, seed) for seed in range(3)]
+    parts = [drawn_scores(temperature, 4000, seed) for seed in range(3)]
     assert fit_temperature(parts) == pytest.approx(temperature, rel=0.09)
 
 
 def test_without_samples_the_temperature_is_a_tenth() -> None:
-    assert fit_temperature([drawn(0.2, 0, 0)]) == 0.1
+    assert fit_temperature([drawn_scores(0.2, 0, 0)]) == 0.1
 
 
-def test_the_smallest_weight_with_the_most_right_answers_is_chosen() -> None:
-    """Two species, temperatures 1. Sight prefers the wrong one by 0.6; sound the right one by 1.
+def test_the_smallest_weight_with_the_most_correct_answers_is_chosen() -> None:
+    """The image favours the wrong one of two species by 0.6, and sound the true one by 1.
 
-    log-softmax differences are those of the logits, so the sum is right from weight 0.6 on: on the
-    grid of 0.05 strictly above it, 0.65 (0.6 itself is a tie).
+    At a temperature of 1, log-softmax keeps the differences, so the sum is correct for weights
+    above 0.6: on the grid of 0.05, for 0.65 and more (0.6 is a tie).
     """
     image = make_scores(np.array([[0.0, 0.6]]), np.array([0]))
     audio = make_scores(np.array([[1.0, 0.0]]), np.array([0]))
@@ -88,31 +89,32 @@ def test_the_smallest_weight_with_the_most_right_answers_is_chosen() -> None:
     )
 
 
-def test_sound_that_misleads_gets_no_weight() -> None:
+def test_misleading_sound_has_no_weight() -> None:
     image = make_scores(np.array([[0.6, 0.0], [0.6, 0.5]]), np.array([0, 0]))
     audio = make_scores(np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([0, 0]))
     assert fit_late_weight([make_scored(image, audio, image)], 1.0, 1.0) == 0
 
 
 def ladder(label: int, low: float, high: float, count: int = 101) -> SenseScores:
-    """Make right answers for a species whose similarities go up in even steps."""
+    """Make correct answers for a species, with evenly spaced similarities."""
     similarities = np.zeros((count, 3))
     similarities[:, label] = np.linspace(low, high, count)
     return make_scores(similarities, np.full(count, label))
 
 
-def test_a_threshold_lets_95_of_100_right_answers_through() -> None:
-    """Of 0.5, 0.504 ... 0.9 the 5 % quantile is 0.5 + 0.05 * 0.4 = 0.52; wrong ones don't count."""
+def test_95_of_100_correct_answers_exceed_the_threshold() -> None:
+    """The 5 % quantile of 0.5, 0.504 ... 0.9 is 0.5 + 0.05 * 0.4 = 0.52, without wrong answers."""
     right = ladder(0, 0.5, 0.9)
     wrong = make_scores(np.tile([[0.1, 0.0, 0.0]], (50, 1)), np.full(50, 1))
-    part, mistaken = (make_scored(scores, scores, scores) for scores in (right, wrong))
-    assert fit_calibration([part, mistaken]).threshold == pytest.approx((0.52, 0.52, 0.52))
+    folds = [make_scored(scores, scores, scores) for scores in (right, wrong)]
+    assert fit_calibration(folds).threshold == pytest.approx((0.52, 0.52, 0.52))
 
 
-def test_a_species_threshold_is_drawn_to_the_common_one_where_answers_are_few() -> None:
-    """Species 0 has 101 answers of quantile 0.52, species 1 has 5 answers all 0.9, 2 has none.
+def test_with_few_answers_a_threshold_is_close_to_the_common_one() -> None:
+    """Species 0 has 101 answers with a quantile of 0.52, species 1 has 5 of 0.9, and 2 has none.
 
-    From the common 0.6: 0.6 + 101/111 (0.52 - 0.6) = 0.5272 and 0.6 + 5/15 (0.9 - 0.6) = 0.7.
+    The common threshold is 0.6, so the thresholds are 0.6 + 101/111 (0.52 - 0.6) = 0.5272,
+    0.6 + 5/15 (0.9 - 0.6) = 0.7, and 0.6.
     """
     assert OWN_WEIGHT == 10
     parts = [
@@ -125,8 +127,8 @@ def test_a_species_threshold_is_drawn_to_the_common_one_where_answers_are_few() 
     np.testing.assert_allclose(thresholds[:, 0], [0.5272, 0.7, 0.6], atol=1e-4)
 
 
-def test_a_sense_without_a_right_answer_answers_nothing() -> None:
-    """By sound nothing passes; with both, what passes by sight does: its quantile."""
+def test_a_sense_without_a_correct_answer_accepts_none() -> None:
+    """No answer by sound is accepted; the threshold for both is that of the image."""
     none = make_scores(np.zeros((0, 3)), np.zeros(0, np.int64))
     right = ladder(0, 0.5, 0.9)
     calibration = fit_calibration(
@@ -137,14 +139,14 @@ def test_a_sense_without_a_right_answer_answers_nothing() -> None:
     assert calibration.temperature[1:] == (0.1, 0.1)
 
 
-def test_a_sense_that_could_not_be_tested_goes_by_the_other() -> None:
-    """As with one recording a species; by neither, half a cosine has to do."""
+def test_a_sense_that_no_fold_tests_has_the_threshold_of_the_other() -> None:
+    """This happens with one recording per species; if no sense is tested, UNTESTED is used."""
     none = make_scores(np.zeros((0, 3)), np.zeros(0, np.int64))
-    seen = EvaluationScores(
+    image_only = EvaluationScores(
         ladder(0, 0.5, 0.9), none, none, none.similarities, none.similarities, factory()
     )
-    calibration = fit_calibration([seen], ["audio"])
+    calibration = fit_calibration([image_only], [Sense.AUDIO])
     assert calibration.threshold[0] < 0.9 and calibration.late_weight == UNTESTED
     assert set(calibration.threshold) == {calibration.threshold[0]}
-    nothing = replace(seen, image=none)
-    assert fit_calibration([nothing], ["image", "audio"]).threshold == (UNTESTED,) * 3
+    untested = replace(image_only, image=none)
+    assert fit_calibration([untested], EACH_SENSE).threshold == (UNTESTED,) * 3

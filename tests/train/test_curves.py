@@ -1,5 +1,3 @@
-"""The pictures of a run."""
-
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +8,10 @@ from birdfield_train.curves import draw_confusion
 
 
 @pytest.mark.parametrize(("species", "side"), [(6, 4.0), (100, 26.0), (1000, 40.0)])
-def test_a_picture_of_very_many_species_stays_one_that_fits_into_memory(
+def test_the_picture_of_very_many_species_has_a_limited_size(
     species: int, side: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """0.24 inches a species and 2 around them, 4 at least: 1000 such would take some 26 GB."""
+    """0.24 inches per species and a margin of 2, at least 4; without a limit, 1000 need 26 GB."""
     sizes = []
     monkeypatch.setattr(
         Figure, "savefig", lambda figure, *_, **__: sizes.append(figure.get_size_inches())
@@ -23,17 +21,17 @@ def test_a_picture_of_very_many_species_stays_one_that_fits_into_memory(
     assert sizes[0] == pytest.approx([side + 1, side])
 
 
-def test_a_name_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:
-    """Between two `$` matplotlib reads mathematics; `\\frac{` is a fraction without its parts."""
+def test_dollar_signs_in_a_name_are_not_mathematics(tmp_path: Path) -> None:
+    """Matplotlib would parse the text between two `$`, and fail at `\\frac{`."""
     answers = np.arange(2)
     draw_confusion((answers, answers), ["Wren", "$\\frac{$"], tmp_path / "confusion.png")
     assert (tmp_path / "confusion.png").exists()
 
 
-def test_names_in_a_script_that_the_font_lacks_are_told_in_one_line(
+def test_missing_characters_are_logged_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """matplotlib warns of each character and each drawing of it; four differ here."""
+    """Matplotlib warns of each of the four different characters, each time it is drawn."""
     answers = np.arange(2)
     draw_confusion((answers, answers), ["雀", "四十雀鳥"], tmp_path / "confusion.png")
     assert caplog.messages == [

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,9 @@ from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import scan_dataset
 from birdfield.signals.image import ImageSpec, read_image
 from birdfield_train.backbones import Backbone
-from birdfield_train.features import FeatureSet, _PatchEmbeddings, extract
+from birdfield_train.extractors import extractors_of
+from birdfield_train.features import Feature, FeatureSet, extract
+from birdfield_train.sound_features import PatchEmbeddings
 
 pytestmark = pytest.mark.train
 
@@ -27,7 +30,7 @@ SPEC = ImageSpec(32, "BGR", (10.0, 20.0, 30.0))
 
 
 class Computed:
-    """Counts what the frozen parts were asked to compute."""
+    """Counts the bases that were built and the waveforms that were embedded."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bases = self.waveforms = 0
@@ -35,7 +38,7 @@ class Computed:
         monkeypatch.setattr(Yamnet, "embed", lambda yamnet, sound: self.embed(yamnet, sound))
 
     def build(self) -> keras.Model:
-        """Make a base of 3 channels that gives its input's 16 x 16 averages."""
+        """Build a base of 3 channels that averages squares of 16 x 16 pixels."""
         self.bases += 1
         image = keras.Input((32, 32, 3))
         return keras.Model(image, keras.layers.AveragePooling2D(16)(image))
@@ -65,7 +68,7 @@ def recording(path: Path, seconds: float = 1.0, level: float = 0.1) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A species of two photographs and two recordings."""
+    """A species with two photographs and two recordings."""
     for index in range(2):
         photograph(tmp_path / "images" / "Wren" / f"{index}.jpg", index)
         recording(tmp_path / "audio" / "Wren" / f"{index}.wav")
@@ -76,23 +79,22 @@ def run(
     data: Path,
     computed: Computed,
     key: str = "tiny",
-    told: list[tuple[str, int, int]] | None = None,
+    steps: list[tuple[str, int, int]] | None = None,
 ) -> FeatureSet:
     backbone = Backbone("tiny", SPEC, 3, computed.build, "none", key)
     return extract(
         scan_dataset(data / "images", data / "audio"),
-        backbone,
-        Yamnet(PACKAGED_YAMNET),
-        lambda *step: None if told is None else told.append(step),
+        extractors_of(backbone, Yamnet(PACKAGED_YAMNET)),
+        lambda *step: None if steps is None else steps.append(step),
     )
 
 
-def paths(features: Sequence[Any]) -> list[str]:
+def names(features: Sequence[Feature]) -> list[str]:
     return [feature.sample.path.name for feature in features]
 
 
-def test_equal_files_count_once_under_whatever_name(data: Path, computed: Computed) -> None:
-    """Else one copy would be trained on and the other tested."""
+def test_of_equal_files_one_is_used(data: Path, computed: Computed) -> None:
+    """Otherwise one copy would be in training and the other in the test."""
     (data / "images" / "Wren" / "copy.jpg").write_bytes(
         (data / "images" / "Wren" / "0.jpg").read_bytes()
     )
@@ -100,7 +102,7 @@ def test_equal_files_count_once_under_whatever_name(data: Path, computed: Comput
     (data / "audio" / "Zebra Finch").mkdir()
     (data / "audio" / "Zebra Finch" / "copy.wav").write_bytes(copied.read_bytes())
     features = run(data, computed)
-    assert "copy.jpg" not in paths(features.images) and "copy.wav" not in paths(features.audio)
+    assert "copy.jpg" not in names(features.images) and "copy.wav" not in names(features.audio)
     assert [problem.partition(": ")[2] for problem in features.problems] == [
         f"the same file as {data / 'images' / 'Wren' / '0.jpg'}; remove one of them",
         f"the same file as {copied}; remove one of them",
@@ -110,9 +112,9 @@ def test_equal_files_count_once_under_whatever_name(data: Path, computed: Comput
 def test_features_are_the_pooled_maps_and_the_patch_embeddings(
     data: Path, computed: Computed
 ) -> None:
-    """4 cells a channel: their mean, then their peak; 1 s of sound has 2 patches of 0.975 s."""
-    told: list[tuple[str, int, int]] = []
-    features = run(data, computed, told=told)
+    """Each channel has 4 cells, a mean and a peak; 1 s of sound has 2 patches of 0.975 s."""
+    steps: list[tuple[str, int, int]] = []
+    features = run(data, computed, steps=steps)
     assert features.problems == ()
     square = cv2.resize(
         read_image(data / "images" / "Wren" / "0.jpg"), (32, 32), interpolation=cv2.INTER_AREA
@@ -123,21 +125,21 @@ def test_features_are_the_pooled_maps_and_the_patch_embeddings(
     )
     assert features.audio[0].load().shape == (2, YAMNET.dim)
     assert features.audio[0].load().dtype == np.float32
-    assert told == [("photographs", 2, 2), ("recordings", 1, 2), ("recordings", 2, 2)]
+    assert steps == [("photographs", 2, 2), ("recordings", 1, 2), ("recordings", 2, 2)]
 
 
 def test_one_recording_is_in_memory_at_a_time(
     data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen of an hour, in four versions, were 15 GB."""
+    """Sixteen recordings of an hour, in four versions each, need 15 GB."""
     ahead: list[int] = []
-    read = _PatchEmbeddings.read
+    read = PatchEmbeddings.read
 
     def counted(self: Any, path: Path) -> Any:
         ahead.append(len(ahead) - computed.waveforms)
         return read(self, path)
 
-    monkeypatch.setattr(_PatchEmbeddings, "read", counted)
+    monkeypatch.setattr(PatchEmbeddings, "read", counted)
     run(data, computed)
     assert ahead == [0, 0]
 
@@ -150,7 +152,7 @@ def test_a_second_extraction_computes_nothing(data: Path, computed: Computed) ->
     assert second == first
 
 
-def test_a_renamed_file_is_known_and_changed_content_is_computed_again(
+def test_a_renamed_file_is_cached_and_changed_content_is_computed_again(
     data: Path, computed: Computed
 ) -> None:
     first = run(data, computed)
@@ -169,10 +171,10 @@ def test_another_base_has_a_cache_of_its_own(data: Path, computed: Computed) -> 
     assert (computed.bases, computed.waveforms) == (2, 2)
 
 
-def test_a_frontend_with_evidence_has_a_cache_of_its_own(
+def test_a_frontend_with_a_class_projection_has_a_cache_of_its_own(
     data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was cached before there was evidence is of another length."""
+    """Its embeddings are longer than those that the cache holds."""
     before = run(data, computed).audio[0].cached.parent.name
     assert before.endswith(f"-{YAMNET.hop}")
     monkeypatch.setattr(Yamnet, "spec", replace(YAMNET, class_dim=5))
@@ -181,12 +183,12 @@ def test_a_frontend_with_evidence_has_a_cache_of_its_own(
 
 
 def bad_files(data: Path) -> dict[str, str]:
-    """Write files that cannot be used; returns what is said of each, by name."""
+    """Write unusable files; return a pattern of the problem of each, by name."""
     images, audio = data / "images" / "Wren", data / "audio" / "Wren"
     whole = photograph(images / "truncated.jpg", 9)
     (images / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
     (images / "empty.jpg").touch()
-    (images / "text.jpg").write_text("This is no picture.")
+    (images / "text.jpg").write_text("This is not a picture.")
     cv2.imwrite(str(images / "black.png"), np.zeros((60, 80, 3), np.uint8))
     (images / "huge.png").write_bytes(
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -198,7 +200,7 @@ def bad_files(data: Path) -> dict[str, str]:
     soundfile.write(audio / "nan.wav", np.full(YAMNET.rate_hz, np.nan), YAMNET.rate_hz, "FLOAT")
     recording(audio / "short.wav", seconds=0.05)
     (audio / "empty.wav").touch()
-    (audio / "text.wav").write_text("This is no sound.")
+    (audio / "text.wav").write_text("This is not a sound.")
     soundfile.write(audio / "half.flac", 0.1 * RNG.normal(size=YAMNET.rate_hz), YAMNET.rate_hz)
     half = (audio / "half.flac").read_bytes()
     (audio / "half.flac").write_bytes(half[: len(half) // 2])
@@ -210,7 +212,7 @@ def bad_files(data: Path) -> dict[str, str]:
         "huge.png": "cannot be decoded as a picture of at most|not a picture",
         "notes.txt": "not a file of this data set",
         "silent.wav": "the recording is silent",
-        "nan.wav": "not finite numbers",
+        "nan.wav": "finite",
         "short.wav": "0.050 s of sound; expected at least",
         "empty.wav": "the file is empty",
         "text.wav": "not a recording",
@@ -218,32 +220,30 @@ def bad_files(data: Path) -> dict[str, str]:
     }
 
 
-def test_each_unusable_file_is_named_with_its_reason_and_the_others_are_used(
+def test_each_unusable_file_is_named_with_its_problem_and_the_others_are_used(
     data: Path, computed: Computed
 ) -> None:
-    import re
-
     expected = bad_files(data)
     features = run(data, computed)
-    assert paths(features.images) == ["0.jpg", "1.jpg"]
-    assert paths(features.audio) == ["0.wav", "1.wav"]
+    assert names(features.images) == ["0.jpg", "1.jpg"]
+    assert names(features.audio) == ["0.wav", "1.wav"]
     for name, reason in expected.items():
-        told = [problem for problem in features.problems if f"/{name}: " in problem]
-        assert len(told) == 1 and re.search(reason, told[0]), (name, features.problems)
-        assert "\n" not in told[0]
+        own = [problem for problem in features.problems if f"/{name}: " in problem]
+        assert len(own) == 1 and re.search(reason, own[0]), (name, features.problems)
+        assert "\n" not in own[0]
     assert len(features.problems) == len(expected)
 
 
-def test_numbers_beyond_those_of_16_bits_are_kept_as_the_greatest_of_these(
+def test_numbers_beyond_the_range_of_16_bits_are_clipped(
     data: Path, computed: Computed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The greatest is 65504."""
+    """The greatest float16 is 65504."""
     loud = np.array([[1e6, -1e6, 2.0]], np.float32)
     monkeypatch.setattr(computed, "embed", lambda yamnet, waveform: loud)
     np.testing.assert_array_equal(run(data, computed).audio[0].load(), [[65504, -65504, 2]])
 
 
-def test_nothing_unfinished_is_left_in_the_cache(data: Path, computed: Computed) -> None:
+def test_the_cache_has_complete_files_only(data: Path, computed: Computed) -> None:
     bad_files(data)
     features = run(data, computed)
     cached = {feature.cached for feature in (*features.images, *features.audio)}

@@ -20,14 +20,19 @@ from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET
 from birdfield.recognise.dataset import Sample, scan_dataset
 from birdfield.signals.image import preprocess, read_image
-from birdfield_train import crossval
-from birdfield_train import run as run_module
+from birdfield_train import pipeline
 from birdfield_train.backbones import Backbone, Tuning, get_backbone
+from birdfield_train.config import Reporter, TrainConfig
+from birdfield_train.extractors import extractors_of
 from birdfield_train.features import Feature, extract
 from birdfield_train.fine_tune import Tail, load_tail, tuned_tail
 from birdfield_train.fused_encoder import image_tower
-from birdfield_train.run import Reporter, train
+from birdfield_train.history import EpochMetrics
+from birdfield_train.manifest import FORMAT
+from birdfield_train.pipeline import train
 from birdfield_train.run_encoder import Run, RunEncoder
+from birdfield_train.samples import Split
+from birdfield_train.selection import Grid
 
 pytestmark = pytest.mark.train
 
@@ -40,7 +45,7 @@ ONCE = replace(TUNING, epochs=1)
 
 
 def build() -> keras.Model:
-    """Make a base whose layer "stage" gives the picture itself, and a convolution behind it."""
+    """Build a base whose layer "stage" returns the picture, with a convolution after it."""
     image = keras.Input(SHAPE)
     maps = keras.layers.Activation("linear", name="stage")(image)
     base = keras.Model(
@@ -61,10 +66,8 @@ BACKBONE = replace(
 )
 
 
-def make_views(
-    folder: Path, species: int = 2, photographs: int = 6, seed: int = 0
-) -> tuple[list[Feature], np.ndarray]:
-    """Make species that differ in how their columns lie, which no channel's mean tells."""
+def make_views(folder: Path, species: int = 2, photographs: int = 6, seed: int = 0) -> Split:
+    """Generate species that differ in the order of their columns, and in no channel's mean."""
     rng = np.random.default_rng(seed)
     images: list[Feature] = []
     for label in range(species):
@@ -74,17 +77,18 @@ def make_views(
             path = folder / f"{label}-{seed}-{index}.npy"
             np.save(path, views.astype(np.float16))
             images.append(Feature(Sample(path, str(label), Sense.IMAGE, str(index)), path))
-    return images, np.repeat(np.arange(species), photographs)
+    labels = np.repeat(np.arange(species), photographs)
+    return Split(images, [], labels, np.zeros(0, np.int64), species)
 
 
 def silent(*_: Any) -> None:
     pass
 
 
-def test_pooling_gives_the_mean_and_the_peak_of_what_the_tail_makes_of_the_plain_view(
+def test_pooling_returns_the_mean_and_the_peak_of_the_tails_maps_of_the_plain_view(
     tmp_path: Path,
 ) -> None:
-    images, _ = make_views(tmp_path)
+    images = make_views(tmp_path).images
     pooled = Tail(BACKBONE, TUNING).pool(images)
     maps = np.asarray(build()(np.stack([image.load_view(0) for image in images])))
     expected = np.concatenate([maps.mean(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
@@ -94,8 +98,8 @@ def test_pooling_gives_the_mean_and_the_peak_of_what_the_tail_makes_of_the_plain
     assert images[0].tuned is None and pooled[0].tuned is not None
 
 
-def test_other_views_are_pooled_when_they_are_asked_for(tmp_path: Path) -> None:
-    images, _ = make_views(tmp_path)
+def test_other_views_are_pooled_on_request(tmp_path: Path) -> None:
+    images = make_views(tmp_path).images
     pooled = Tail(BACKBONE, TUNING).pool(images, 2)
     for feature, plain in zip(pooled, images, strict=True):
         maps = np.asarray(build()(np.stack([plain.load_view(view) for view in range(3)])))
@@ -104,10 +108,10 @@ def test_other_views_are_pooled_when_they_are_asked_for(tmp_path: Path) -> None:
         np.testing.assert_array_equal(feature.load(), feature.load_pooled()[0])
 
 
-def test_pooling_takes_more_photographs_than_are_held_at_a_time(
+def test_more_photographs_than_a_chunk_are_pooled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, _ = make_views(tmp_path)
+    images = make_views(tmp_path).images
     tail = Tail(BACKBONE, TUNING)
     expected = [image.load() for image in tail.pool(images)]
     monkeypatch.setattr("birdfield_train.fine_tune.CHUNK", 5)
@@ -123,9 +127,10 @@ def test_a_view_is_read_by_its_number_as_32_bits(tmp_path: Path) -> None:
     assert feature.load_view(1).dtype == np.float32
 
 
-def apart(tail: Tail, images: list[Feature], labels: np.ndarray) -> float:
-    """Return how much nearer photographs are to their own species' mean than to the other's."""
-    vectors = np.stack([image.load() for image in tail.pool(images)])
+def separation(tail: Tail, split: Split) -> float:
+    """Return the mean cosine to the own species' mean, less that to the other species' mean."""
+    labels = split.image_labels
+    vectors = np.stack([image.load() for image in tail.pool(split.images)])
     vectors = unit(vectors - vectors.mean(axis=0))
     means = unit(np.stack([vectors[labels == label].mean(axis=0) for label in (0, 1)]))
     cosine = vectors @ means.T
@@ -133,29 +138,29 @@ def apart(tail: Tail, images: list[Feature], labels: np.ndarray) -> float:
     return float((cosine[rows, labels] - cosine[rows, 1 - labels]).mean())
 
 
-def test_tuning_lowers_the_loss_and_sets_species_apart_that_it_did_not_see(tmp_path: Path) -> None:
-    """As many photographs again, of the same two species, are only looked at."""
-    images, labels = make_views(tmp_path, photographs=24)
-    unseen, _ = make_views(tmp_path, photographs=24, seed=1)
+def test_tuning_lowers_the_loss_and_separates_species_on_other_photographs(tmp_path: Path) -> None:
+    """24 photographs of each species are fitted, and 24 others are only tested."""
+    split = make_views(tmp_path, photographs=24)
+    unseen = make_views(tmp_path, photographs=24, seed=1)
     tail = Tail(BACKBONE, TUNING)
-    before = apart(tail, unseen, labels)
-    rows: list[tuple[int, int, dict[str, float]]] = []
-    tail.tune(images, labels, 0, lambda *told: rows.append(told))
-    assert [told[:2] for told in rows] == [(epoch, 4) for epoch in (1, 2, 3, 4)]
-    measured = [told[2] for told in rows]
-    assert set(measured[0]) == {"epoch", "loss", "active", "d_ap", "d_an", "spread"}
-    assert all(np.isfinite(list(row.values())).all() for row in measured)
-    gaps = [row["d_an"] - row["d_ap"] for row in measured]
-    assert gaps[-1] > gaps[0] and measured[-1]["active"] < measured[0]["active"]
-    assert apart(tail, unseen, labels) > before + 0.1
+    before = separation(tail, unseen)
+    calls: list[tuple[int, EpochMetrics]] = []
+    tail.tune(split, 0, lambda epochs, metrics: calls.append((epochs, metrics)))
+    measured = [metrics for _, metrics in calls]
+    assert [epochs for epochs, _ in calls] == [4] * 4
+    assert [metrics.epoch for metrics in measured] == [1, 2, 3, 4]
+    assert all(np.isfinite(list(vars(metrics).values())).all() for metrics in measured)
+    gaps = [metrics.d_an - metrics.d_ap for metrics in measured]
+    assert gaps[-1] > gaps[0] and measured[-1].active < measured[0].active
+    assert separation(tail, unseen) > before + 0.1
 
 
 def test_tuning_is_seeded(tmp_path: Path) -> None:
-    images, labels = make_views(tmp_path)
+    split = make_views(tmp_path)
     weights = []
     for seed in (5, 5, 6):
         tail = Tail(BACKBONE, ONCE)
-        tail.tune(images, labels, seed, silent)
+        tail.tune(split, seed, silent)
         weights.append(tail.model.get_weights())
     for one, two in zip(weights[0], weights[1], strict=True):
         np.testing.assert_array_equal(one, two)
@@ -163,52 +168,49 @@ def test_tuning_is_seeded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("species", [0, 1])
-def test_fewer_than_two_species_leave_the_packaged_weights(tmp_path: Path, species: int) -> None:
-    images, labels = make_views(tmp_path, species)
-    told: list[Any] = []
+def test_fewer_than_two_species_keep_the_packaged_weights(tmp_path: Path, species: int) -> None:
+    calls: list[EpochMetrics] = []
     tail = Tail(BACKBONE, TUNING)
-    tail.tune(images, labels, 0, lambda *row: told.append(row))
-    assert not told
+    tail.tune(make_views(tmp_path, species), 0, lambda _, metrics: calls.append(metrics))
+    assert not calls
     for found, packaged in zip(tail.model.get_weights(), build().get_weights(), strict=True):
         np.testing.assert_array_equal(found, packaged)
 
 
 def test_a_base_without_tuning_is_frozen(tmp_path: Path) -> None:
-    images, labels = make_views(tmp_path)
-    path = tmp_path / "tail.npz"
-    assert tuned_tail(replace(BACKBONE, tuning=None), images, labels, 0, path, silent) is None
+    split, path = make_views(tmp_path), tmp_path / "tail.npz"
+    assert tuned_tail(replace(BACKBONE, tuning=None), split, 0, path, silent) is None
     assert not path.exists()
 
 
-def test_what_an_interrupted_run_left_is_taken_up_and_not_tuned_again(tmp_path: Path) -> None:
-    images, labels = make_views(tmp_path)
-    path = tmp_path / "tail.npz"
-    told: list[Any] = []
+def test_the_weights_of_an_interrupted_run_are_loaded_and_not_tuned_again(tmp_path: Path) -> None:
+    split, path = make_views(tmp_path), tmp_path / "tail.npz"
+    calls: list[EpochMetrics] = []
 
     def tune() -> Tail:
-        tail = tuned_tail(
-            replace(BACKBONE, tuning=ONCE), images, labels, 0, path, lambda *row: told.append(row)
-        )
+        backbone = replace(BACKBONE, tuning=ONCE)
+        tail = tuned_tail(backbone, split, 0, path, lambda _, metrics: calls.append(metrics))
         assert tail is not None
         return tail
 
     first = tune()
     second = tune()
-    assert len(told) == 1
+    assert len(calls) == 1
     for one, two, kept in zip(
         first.model.get_weights(), second.model.get_weights(), load_tail(path), strict=True
     ):
         np.testing.assert_array_equal(one, two)
         np.testing.assert_array_equal(one, kept)
-    for before, after in zip(first.pool(images), second.pool(images), strict=True):
+    for before, after in zip(first.pool(split.images), second.pool(split.images), strict=True):
         np.testing.assert_array_equal(before.load(), after.load())
 
 
-def test_weights_are_kept_in_the_order_of_the_layers(tmp_path: Path) -> None:
-    """Lite0's tail has more than ten: "weight10" does not come before "weight2"."""
+def test_weights_are_saved_in_the_order_of_the_layers(tmp_path: Path) -> None:
+    """Lite0's tail has more than ten weights, and "weight10" does not precede "weight2"."""
     backbone = get_backbone("efficientnet-lite0")
     path = tmp_path / "tail.npz"
-    tail = tuned_tail(backbone, [], np.zeros(0, np.int64), 0, path, silent)
+    labels = np.zeros(0, np.int64)
+    tail = tuned_tail(backbone, Split([], [], labels, labels, 0), 0, path, silent)
     assert tail is not None and len(load_tail(path)) > 10
     for found, kept in zip(tail.model.get_weights(), load_tail(path), strict=True):
         np.testing.assert_array_equal(found, kept)
@@ -223,7 +225,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build_two_stages() -> keras.Model:
-    """Make the tiny base in two: what is kept for every view, and what is fine-tuned."""
+    """Build the tiny base in two stages: the maps of its first are cached, its last is tuned."""
     first = build_base()
     stage = keras.layers.Activation("linear", name="stage")(first.output)
     last = keras.layers.Conv2D(6, 3, activation="relu", name="last")
@@ -242,12 +244,13 @@ def two_stages(name: str, weights: Path | None = None) -> Backbone:
     )
 
 
-def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
+def test_a_photograph_has_the_plain_view_and_others_which_are_always_the_same(
     data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     dataset = scan_dataset(data / "images", data / "audio", None, [Sense.IMAGE])
     backbone, frontend = two_stages("tiny"), Yamnet(PACKAGED_YAMNET)
-    features = extract(dataset, backbone, frontend, silent)
+    extractors = extractors_of(backbone, frontend)
+    features = extract(dataset, extractors, silent)
     views = np.load(features.images[0].cached)
     base = build_base()
     plain = preprocess(read_image(features.images[0].sample.path), backbone.spec)
@@ -257,29 +260,33 @@ def test_views_of_a_photograph_are_the_plain_one_and_others_the_same_each_time(
     )
     assert len({view.tobytes() for view in views}) == TUNING.views + 1
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    again = extract(dataset, backbone, frontend, silent)
+    again = extract(dataset, extractors, silent)
     np.testing.assert_array_equal(np.load(again.images[0].cached), views)
 
 
 @pytest.fixture
 def tuned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Train with a base that has a tail, one epoch of everything, and draw nothing."""
+    """Train with a base that has a tail, and draw no pictures."""
     quicken(monkeypatch)
-    for name in ("run", "run_encoder"):
+    for name in ("pipeline", "run_encoder"):
         monkeypatch.setattr(f"birdfield_train.{name}.get_backbone", two_stages)
-    monkeypatch.setattr(crossval, "EPOCH_GRID", (1,))
     for name in ("draw_curves", "draw_confusion"):
-        monkeypatch.setattr(run_module, name, silent)
+        monkeypatch.setattr(pipeline, name, silent)
     yield
     tf.config.run_functions_eagerly(False)
 
 
-def test_a_run_carries_its_tail_and_one_that_was_interrupted_the_same(
+def one_epoch(data: Path, folder: Path) -> TrainConfig:
+    """Configure a run of one epoch per fit."""
+    return replace(make_config(data, folder), grid=Grid(folds=2, epochs=(1,)))
+
+
+def test_a_run_has_its_tail_and_an_interrupted_run_has_the_same_one(
     tuned: None, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped as the first fold's base was tuned, after it, and after the final one."""
-    whole = train(make_config(data, tmp_path / "whole"), SILENT)
-    config, partial = make_config(data, tmp_path / "run"), tmp_path / "run.partial"
+    """The run stops while the first fold's base is tuned, after it, and after the final one."""
+    whole = train(one_epoch(data, tmp_path / "whole"), SILENT)
+    config, partial = one_epoch(data, tmp_path / "run"), tmp_path / "run.partial"
 
     def stop_at(stage: str) -> Reporter:
         def epoch(name: str, *_: Any) -> None:
@@ -309,19 +316,19 @@ def test_a_run_carries_its_tail_and_one_that_was_interrupted_the_same(
     for name in ("cv.json", "run.json", "history.csv"):
         assert (whole / name).read_text() == (run / name).read_text()
     assert "final base" in (run / "history.csv").read_text()
-    assert json.loads((run / "run.json").read_text())["format"] == run_module.FORMAT
+    assert json.loads((run / "run.json").read_text())["format"] == FORMAT
     check_tower(Run(run), data)
     (run / "tail.npz").unlink()
     with pytest.raises(
         InputError,
         match="run/tail.npz: cannot be read .No such file or directory."
-        "; the run is damaged, train it again",
+        "; the run is damaged, so train it again",
     ):
         Run(run)
 
 
 def check_tower(run: Run, data: Path) -> None:
-    """Check that a run's tower is the base with the tuned tail, as the heads were trained on it."""
+    """Check that a run's tower has the tuned tail, on which the heads were trained."""
     packaged = build_two_stages().get_layer("last").get_weights()
     found = run.image_tower().get_layer("last").get_weights()
     assert not np.array_equal(found[0], packaged[0])
@@ -341,7 +348,7 @@ def test_a_run_of_sound_alone_keeps_the_packaged_tail(
     tuned: None, data: Path, tmp_path: Path
 ) -> None:
     config = replace(
-        make_config(data, tmp_path / "run"), senses="audio", image_dir=tmp_path / "not there"
+        one_epoch(data, tmp_path / "run"), senses=Sense.AUDIO, image_dir=tmp_path / "not there"
     )
     run = Run(train(config, SILENT))
     packaged = build_two_stages().get_layer("last").get_weights()

@@ -1,8 +1,7 @@
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,18 +9,20 @@ import pytest
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
 
 import tensorflow as tf
-from fabricated import CHANNELS, make_features, make_split
+from fabricated import CHANNELS, Counts, make_features, make_split, setup
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
+from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield_train.features import FeatureSet
 from birdfield_train.fit import FitConfig, Fitter, load_heads
-from birdfield_train.heads import IMAGE_PEAK_WEIGHT, Heads, Split, weighted_discriminant
-from birdfield_train.history import History
+from birdfield_train.heads import IMAGE_PEAK_WEIGHT, weighted_discriminant
+from birdfield_train.history import EpochMetrics, History
+from birdfield_train.samples import Split
 
 pytestmark = pytest.mark.train
 
-# A wide margin, so that triplets of these well-behaved species stay active.
+# A wide margin, so that triplets of these well separated species stay active.
 CONFIG = FitConfig(
     margin=1.5,
     species_per_batch=3,
@@ -30,12 +31,14 @@ CONFIG = FitConfig(
     semi_hard_epochs=1,
     learning_rate=1e-3,
 )
+SETUP = setup(CONFIG)
+FEW = Counts(images=3, recordings=2)
 EPOCHS = 3
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _eager() -> Iterator[None]:
-    """Run step by step: a graph takes longer to be traced than these few steps take."""
+    """Run step by step, because tracing a graph takes longer than these few steps."""
     tf.config.experimental.enable_op_determinism()
     tf.config.run_functions_eagerly(True)
     yield
@@ -44,7 +47,7 @@ def _eager() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
-    return make_features(tmp_path_factory.mktemp("features"), "abc", images=3, recordings=2)
+    return make_features(tmp_path_factory.mktemp("features"), "abc", FEW)
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +57,11 @@ def split(features: FeatureSet) -> Split:
 
 @pytest.fixture(scope="module")
 def whole(split: Split) -> Fitter:
-    """A fit that nothing interrupted; read only."""
+    """A fit without an interruption; read only."""
     return fit(split)
 
 
-def silent(epoch: int, heads: Heads, row: dict[str, float]) -> None:
+def silent(*_: object) -> None:
     pass
 
 
@@ -69,23 +72,23 @@ def fit(
     config: FitConfig = CONFIG,
     seed: int = 0,
 ) -> Fitter:
-    fitter = Fitter(split, CHANNELS, YAMNET, config, seed, checkpoint)
+    fitter = Fitter(split, setup(config, seed), checkpoint)
     fitter.run(epochs, silent)
     return fitter
 
 
 @pytest.mark.parametrize("stop", range(1, EPOCHS))
-def test_a_fit_interrupted_at_any_epoch_is_taken_up_to_the_same_bits(
+def test_a_fit_that_is_interrupted_at_any_epoch_ends_with_the_same_bits(
     split: Split, whole: Fitter, tmp_path: Path, stop: int
 ) -> None:
-    def interrupt(epoch: int, *_: object) -> None:
-        if epoch == stop:
+    def interrupt(_: object, metrics: EpochMetrics) -> None:
+        if metrics.epoch == stop:
             raise KeyboardInterrupt
 
-    first = Fitter(split, CHANNELS, YAMNET, CONFIG, 0, tmp_path / "checkpoint.npz")
+    first = Fitter(split, SETUP, tmp_path / "checkpoint.npz")
     with pytest.raises(KeyboardInterrupt):
         first.run(EPOCHS, interrupt)
-    second = Fitter(split, CHANNELS, YAMNET, CONFIG, 0, tmp_path / "checkpoint.npz")
+    second = Fitter(split, SETUP, tmp_path / "checkpoint.npz")
     assert second.epoch == stop
     second.run(EPOCHS, silent)
     assert second.history == whole.history
@@ -93,7 +96,7 @@ def test_a_fit_interrupted_at_any_epoch_is_taken_up_to_the_same_bits(
         np.testing.assert_array_equal(one, two)
 
 
-def test_a_fit_that_is_done_is_not_gone_on_with(split: Split, tmp_path: Path) -> None:
+def test_a_complete_fit_is_not_continued(split: Split, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.npz"
     fit(split, checkpoint, epochs=1)
     content = checkpoint.read_bytes()
@@ -101,12 +104,12 @@ def test_a_fit_that_is_done_is_not_gone_on_with(split: Split, tmp_path: Path) ->
     assert again.epoch == 1 and len(again.history) == 1 and checkpoint.read_bytes() == content
 
 
-def test_another_seed_gives_another_fit(split: Split, whole: Fitter) -> None:
+def test_another_seed_leads_to_another_fit(split: Split, whole: Fitter) -> None:
     assert fit(split, epochs=1, seed=5).history[0] != whole.history[0]
 
 
-def test_training_lowers_the_loss_and_leaves_the_gain_alone(split: Split) -> None:
-    """Every batch is all species and most samples, so the losses of epochs can be compared."""
+def test_training_lowers_the_loss_and_keeps_the_gain(split: Split) -> None:
+    """Each batch has all species and most samples, so the losses of epochs can be compared."""
     fitter = fit(
         split,
         epochs=3,
@@ -119,29 +122,28 @@ def test_training_lowers_the_loss_and_leaves_the_gain_alone(split: Split) -> Non
             learning_rate=3e-3,
         ),
     )
-    losses = [row["loss"] for row in fitter.history]
+    losses = [metrics.loss for metrics in fitter.history]
     assert losses[2] < losses[0]
     assert fitter.heads.fusion_weights().gain == np.float32(0.3)
 
 
 def test_each_epoch_is_measured(whole: Fitter) -> None:
-    assert [row["epoch"] for row in whole.history] == [1, 2, 3]
-    for row in whole.history:
-        assert set(row) == {"epoch", "loss", "active", "d_ap", "d_an", "spread"}
-        assert row["loss"] > 0 and 0 < row["active"] <= 1 and 0 < row["spread"] <= 1
-        assert 0 <= row["d_ap"] <= 2 and 0 <= row["d_an"] <= 2
+    assert [metrics.epoch for metrics in whole.history] == [1, 2, 3]
+    for metrics in whole.history:
+        assert metrics.loss > 0 and 0 < metrics.active <= 1 and 0 < metrics.spread <= 1
+        assert 0 <= metrics.d_ap <= 2 and 0 <= metrics.d_an <= 2
 
 
 def test_mining_is_semi_hard_first_and_then_hard(split: Split) -> None:
-    fitter = Fitter(split, CHANNELS, YAMNET, CONFIG, 0)
+    fitter = Fitter(split, SETUP)
     mined: list[str] = []
 
-    def spy(name: str, step: Any) -> Any:
-        def told(*batch: Any) -> Any:
+    def spy(name: str, step: Callable[..., object]) -> Callable[..., object]:
+        def recorded(*batch: object) -> object:
             mined.append(name)
             return step(*batch)
 
-        return told
+        return recorded
 
     fitter._steps = {name: spy(name, step) for name, step in fitter._steps.items()}
     fitter.run(3, silent)
@@ -149,8 +151,8 @@ def test_mining_is_semi_hard_first_and_then_hard(split: Split) -> None:
 
 
 def test_heads_start_as_the_discriminant_with_the_senses_aligned(split: Split) -> None:
-    """Before any step each sample is nearest its own species' mean, by either sense."""
-    heads = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
+    """Before any step, each sample is nearest to its own species' mean, by either sense."""
+    heads = Fitter(split, SETUP).heads
     senses = (
         (heads.embed_images(split.images), split.image_labels),
         (heads.embed_audio(split.audio), split.audio_labels),
@@ -173,7 +175,7 @@ def test_the_image_projection_starts_on_all_pooled_views_and_the_rest_on_the_pla
         for image in features.images
     ]
     split = make_split(replace(features, images=tuple(images)))
-    heads = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
+    heads = Fitter(split, SETUP).heads
     views = np.concatenate([image.load_pooled() for image in images])
     assert len(views) == 3 * len(images)
     kernel, bias = weighted_discriminant(views, np.repeat(split.image_labels, 3), IMAGE_PEAK_WEIGHT)
@@ -182,8 +184,8 @@ def test_the_image_projection_starts_on_all_pooled_views_and_the_rest_on_the_pla
     )
 
 
-def test_the_image_projection_learns_by_its_share_of_the_rate(split: Split) -> None:
-    fresh = Fitter(split, CHANNELS, YAMNET, CONFIG, 0).heads
+def test_the_image_projection_learns_at_its_share_of_the_rate(split: Split) -> None:
+    fresh = Fitter(split, SETUP).heads
     moved = [
         [
             np.abs(now - before).max()
@@ -197,17 +199,17 @@ def test_the_image_projection_learns_by_its_share_of_the_rate(split: Split) -> N
         )
     ]
     image, audio, slow_image, slow_audio = moved
-    # The first step of Adam moves each weight by the rate, whatever its gradient.
+    # Whatever the gradient, the first step of Adam moves each weight by the rate.
     np.testing.assert_allclose(image, CONFIG.learning_rate, rtol=0.05)
     np.testing.assert_allclose(slow_image, 0.1 * CONFIG.learning_rate, rtol=0.05)
     np.testing.assert_allclose(slow_audio, audio, rtol=0.05)
 
 
-@pytest.mark.parametrize("sense", ["image", "audio"])
-def test_a_split_of_one_sense_is_fitted(features: FeatureSet, sense: str) -> None:
-    images, audio = (features.images, ()) if sense == "image" else ((), features.audio)
+@pytest.mark.parametrize("sense", EACH_SENSE)
+def test_a_split_of_one_sense_is_fitted(features: FeatureSet, sense: Sense) -> None:
+    images, audio = (features.images, ()) if sense == Sense.IMAGE else ((), features.audio)
     fitter = fit(make_split(FeatureSet(images, audio, ())), epochs=1)
-    assert np.isfinite(fitter.history[0]["loss"])
+    assert np.isfinite(fitter.history[0].loss)
     assert all(np.isfinite(weight).all() for weight in fitter.heads.get_weights())
     assert fitter.heads.embed_images(()).shape == fitter.heads.embed_audio(()).shape == (0, 128)
 
@@ -215,26 +217,28 @@ def test_a_split_of_one_sense_is_fitted(features: FeatureSet, sense: str) -> Non
 def test_a_collapse_is_logged_and_leaves_finite_weights(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Species whose features are all the same cannot be told apart: the loss is the margin."""
-    features = make_features(tmp_path, "abc", images=3, recordings=2)
+    """When all features are equal, no species can be separated, and the loss is the margin."""
+    features = make_features(tmp_path, "abc", FEW)
     for found in (features.images, features.audio):
         same = found[0].load()
         for feature in found:
             np.save(feature.cached, same)
     caplog.set_level(logging.WARNING)
     fitter = fit(make_split(features), epochs=1)
-    assert fitter.history[0]["loss"] == pytest.approx(CONFIG.margin, abs=1e-3)
+    assert fitter.history[0].loss == pytest.approx(CONFIG.margin, abs=1e-3)
     assert all(np.isfinite(weight).all() for weight in fitter.heads.get_weights())
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("the embedding is collapsing: loss 1.5000 at margin 1.5,")
+    assert caplog.messages[0].startswith(
+        "the embeddings collapse to one point: loss 1.5000 at margin 1.5,"
+    )
 
 
-def test_a_healthy_fit_is_not_alarmed_at(split: Split, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_normal_fit_logs_no_warning(split: Split, caplog: pytest.LogCaptureFixture) -> None:
     fit(split, epochs=1)
     assert not caplog.messages
 
 
-def test_weights_are_written_alone_and_read_again(whole: Fitter, tmp_path: Path) -> None:
+def test_the_weights_of_the_heads_are_written_and_read_again(whole: Fitter, tmp_path: Path) -> None:
     whole.save_weights(tmp_path / "heads.npz")
     loaded = load_heads(tmp_path / "heads.npz", CHANNELS, YAMNET)
     for one, two in zip(loaded.get_weights(), whole.heads.get_weights(), strict=True):
@@ -242,17 +246,17 @@ def test_weights_are_written_alone_and_read_again(whole: Fitter, tmp_path: Path)
     assert loaded.fusion_weights().gain == np.float32(0.3)
 
 
-ROW = {"epoch": 1.0, "loss": 0.25, "active": 0.5, "d_ap": 0.1, "d_an": 0.2, "spread": 0.9}
+METRICS = EpochMetrics(epoch=1, loss=0.25, active=0.5, d_ap=0.1, d_an=0.2, spread=0.9)
 
 
-def test_the_log_has_a_line_an_epoch_whatever_was_repeated(tmp_path: Path) -> None:
+def test_the_history_has_one_line_per_epoch_after_an_interruption(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     first = History(path)
-    first.add("fold 1/5", ROW)
-    first.add("final", ROW)
+    first.add("fold 1/5", METRICS)
+    first.add("final", METRICS)
     resumed = History(path)
-    resumed.add("fold 1/5", ROW | {"loss": 0.125})
-    resumed.add("final", ROW | {"epoch": 2.0})
+    resumed.add("fold 1/5", replace(METRICS, loss=0.125))
+    resumed.add("final", replace(METRICS, epoch=2))
     assert path.read_text().splitlines() == [
         "stage,epoch,loss,active,d_ap,d_an,spread",
         "fold 1/5,1,0.125000,0.500000,0.100000,0.200000,0.900000",

@@ -35,7 +35,7 @@ def base(encoder: keras.Model) -> dict[str, keras.layers.Layer]:
     return {layer.name: layer for layer in encoder.get_layer("image_tower").layers}
 
 
-def test_the_package_offers_the_two_names_and_no_others() -> None:
+def test_the_package_exports_two_functions_and_no_other() -> None:
     from birdfield_train.fused_encoder import create_fused_encoder
     from birdfield_train.triplets import prepare_triplets
 
@@ -45,7 +45,7 @@ def test_the_package_offers_the_two_names_and_no_others() -> None:
         getattr(birdfield_train, "create_encoder")  # noqa: B009
 
 
-def test_embeddings_are_unit_whichever_sense_is_absent(encoder: keras.Model) -> None:
+def test_embeddings_are_unit_with_either_sense_absent(encoder: keras.Model) -> None:
     assert {tensor.name: tensor.shape for tensor in encoder.inputs} == {
         "image": (None, 224, 224, 3),
         "audio": (None, YAMNET.patches_per_window, YAMNET.dim),
@@ -59,8 +59,8 @@ def test_embeddings_are_unit_whichever_sense_is_absent(encoder: keras.Model) -> 
 def test_an_absent_sense_has_no_influence(encoder: keras.Model) -> None:
     inputs = make_inputs()
     before = encoder.predict_on_batch(inputs)
-    inputs["audio"][1] = 7  # only seen
-    inputs["image"][2] = 7  # only heard
+    inputs["audio"][1] = 7  # image only
+    inputs["image"][2] = 7  # audio only
     np.testing.assert_allclose(encoder.predict_on_batch(inputs), before, atol=1e-6)
 
 
@@ -78,8 +78,8 @@ def test_early_blocks_are_frozen_and_the_last_one_is_trainable(
     }
 
 
-def test_every_trainable_weight_gets_a_gradient(encoder: keras.Model) -> None:
-    """The LSTM's projection is moved off the zeros that would hide the LSTM from the loss."""
+def test_every_trainable_weight_has_a_gradient(encoder: keras.Model) -> None:
+    """The LSTM's projection starts at zeros, with which the LSTM has no gradient."""
     kernel = encoder.get_layer("audio_tower").get_layer("order_projection").kernel
     kernel.assign(0.1 * RNG.normal(size=kernel.shape))
     directions = tf.constant(RNG.normal(size=(3, 128)), tf.float32)
@@ -105,7 +105,7 @@ def test_the_summary_names_the_parts(encoder: keras.Model) -> None:
         assert part in text
 
 
-def test_audio_of_any_length_is_taken_where_it_is_asked_for() -> None:
+def test_an_encoder_for_sound_of_any_length() -> None:
     encoder = birdfield_train.create_fused_encoder(frames=None, trainable_from=None)
     assert encoder.predict_on_batch(make_inputs(frames=3)).shape == (3, 128)
     names = [weight.path for weight in encoder.trainable_variables]

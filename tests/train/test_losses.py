@@ -42,13 +42,13 @@ def of_labels(
 @pytest.mark.parametrize(
     ("mining", "loss", "d_an"), [("hard", 0.6660, 0.1340), ("semi-hard", 0.0588, 0.7412)]
 )
-def test_hard_takes_the_nearest_negative_and_semi_hard_the_nearest_beyond_the_positive(
+def test_hard_mines_the_nearest_negative_and_semi_hard_the_nearest_beyond_the_positive(
     mining: str, loss: float, d_an: float
 ) -> None:
     """Anchor 0, positive 60 (cos 0.5), negatives 30 (0.8660), 75 (0.2588) and 150 (-0.8660).
 
-    Hard: 0.8660 - 0.5 + 0.3 = 0.6660. Semi-hard: only 75 and 150 are further than the positive,
-    and 75 is the nearer: 0.2588 - 0.5 + 0.3 = 0.0588.
+    Hard: 0.8660 - 0.5 + 0.3 = 0.6660. Semi-hard: only 75 and 150 are farther than the positive,
+    and 75 is nearer: 0.2588 - 0.5 + 0.3 = 0.0588.
     """
     measured = triplet_loss(
         at_angles(0, 60, 30, 75, 150),
@@ -63,7 +63,7 @@ def test_hard_takes_the_nearest_negative_and_semi_hard_the_nearest_beyond_the_po
     assert float(measured["d_an"]) == pytest.approx(d_an, abs=1e-4)
 
 
-def test_semi_hard_takes_the_furthest_negative_when_all_are_nearer_than_the_positive() -> None:
+def test_semi_hard_mines_the_farthest_negative_when_all_are_nearer_than_the_positive() -> None:
     """Anchor 0, positive 60, negatives 30 and 45: cos 45 - cos 60 + 0.3 = 0.5071."""
     measured = triplet_loss(
         at_angles(0, 60, 30, 45), pairs(4, (0, 1)), pairs(4, (0, 2), (0, 3)), MARGIN, "semi-hard"
@@ -71,11 +71,11 @@ def test_semi_hard_takes_the_furthest_negative_when_all_are_nearer_than_the_posi
     assert float(measured["loss"]) == pytest.approx(0.7071 - 0.5 + 0.3, abs=1e-4)
 
 
-def test_the_negative_is_chosen_for_each_positive_by_itself() -> None:
+def test_each_positive_has_its_own_negative() -> None:
     """Anchor 0, positives 20 (0.9397) and 60 (0.5), negatives 40 (0.7660) and 80 (0.1736).
 
     Semi-hard: 40 for the first, 0.7660 - 0.9397 + 0.3 = 0.1263; 80 for the second,
-    0.1736 - 0.5 + 0.3 < 0, inactive. So one of two is active and the mean is its own.
+    0.1736 - 0.5 + 0.3 < 0, inactive. One of two is active, and the mean is its loss.
     """
     measured = triplet_loss(
         at_angles(0, 20, 60, 40, 80),
@@ -88,11 +88,11 @@ def test_the_negative_is_chosen_for_each_positive_by_itself() -> None:
     assert float(measured["active"]) == 0.5
 
 
-def test_the_loss_is_the_mean_over_active_triplets_and_a_lone_anchor_is_dropped() -> None:
+def test_the_loss_is_the_mean_over_active_triplets_without_anchors_that_lack_a_positive() -> None:
     """Species A at 0 and 60, species B at 90 only, margin 0.1.
 
     Anchor 0: cos 90 - cos 60 + 0.1 = -0.4, inactive. Anchor 60: cos 30 - cos 60 + 0.1 = 0.4660.
-    Anchor 90 has no positive. So of 2 triplets 1 is active, d_ap = 1 - 0.5, and
+    Anchor 90 has no positive. So 1 of 2 triplets is active, d_ap = 1 - 0.5, and
     d_an = (1 - 0 + 1 - 0.8660) / 2 = 0.5670.
     """
     measured = of_labels([0, 60, 90], [0, 0, 1], margin=0.1)
@@ -106,7 +106,7 @@ def test_the_loss_is_the_mean_over_active_triplets_and_a_lone_anchor_is_dropped(
 def test_a_batch_without_a_triplet_has_loss_0_and_gradients_of_0(
     mining: str, labels: list[int]
 ) -> None:
-    """All labels unique: no positives. All labels equal: no negatives."""
+    """With unique labels there is no positive, and with equal labels no negative."""
     vectors = tf.Variable(at_angles(0, 40, 80, 120))
     masks = pair_masks(tf.constant(labels), tf.range(4))
     with tf.GradientTape() as tape:
@@ -121,8 +121,8 @@ def test_a_batch_without_a_triplet_has_loss_0_and_gradients_of_0(
 
 
 @pytest.mark.parametrize("mining", MINING)
-def test_equal_embeddings_give_the_margin_and_a_finite_gradient(mining: str) -> None:
-    """Every cosine is 1, so every triplet's loss is 1 - 1 + 0.3: what collapse looks like."""
+def test_equal_embeddings_have_the_margin_as_loss_and_a_finite_gradient(mining: str) -> None:
+    """Every cosine is 1, so every triplet has a loss of 1 - 1 + 0.3: the embeddings collapsed."""
     vectors = tf.Variable(at_angles(30, 30, 30, 30))
     masks = pair_masks(tf.constant([0, 0, 1, 1]), tf.range(4))
     with tf.GradientTape() as tape:
@@ -145,8 +145,8 @@ def test_a_step_against_the_gradient_lowers_the_loss() -> None:
     assert float(loss()) < float(before)
 
 
-def test_positives_are_other_recordings_where_the_species_has_any() -> None:
-    """Samples 0 and 1 are clips of one recording, 2 is another of the species, 3 another's."""
+def test_positives_are_other_recordings_if_the_species_has_any() -> None:
+    """Samples 0 and 1 are clips of one recording, 2 is of another, and 3 of another species."""
     positives, negatives = pair_masks(tf.constant([0, 0, 0, 1]), tf.constant([5, 5, 6, 7]))
     np.testing.assert_array_equal(
         positives, [[0, 0, 1, 0], [0, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
@@ -156,12 +156,12 @@ def test_positives_are_other_recordings_where_the_species_has_any() -> None:
     )
 
 
-def test_clips_of_one_recording_are_positives_when_they_are_alone() -> None:
+def test_clips_of_a_species_only_recording_are_positives() -> None:
     positives, _ = pair_masks(tf.constant([0, 0, 1]), tf.constant([5, 5, 6]))
     np.testing.assert_array_equal(positives, [[0, 1, 0], [1, 0, 0], [0, 0, 0]])
 
 
-def test_mining_by_another_name_is_refused() -> None:
+def test_an_unknown_mining_is_refused() -> None:
     masks = pair_masks(tf.constant([0, 0]), tf.range(2))
     with pytest.raises(ValueError, match="mining is 'soft'; expected one of semi-hard, hard"):
         triplet_loss(at_angles(0, 10), *masks, MARGIN, "soft")

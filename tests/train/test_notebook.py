@@ -10,9 +10,10 @@ pytestmark = pytest.mark.train
 
 NOTEBOOK = Path(__file__).parents[2] / "train" / "train.ipynb"
 
-# A tiny base in VGG16's place, fewer folds and epochs, and no process for each conversion; the
-# cells themselves are run as they stand.
+# Replaces VGG16 by a tiny base, trains fewer folds and epochs, and converts without a process of
+# its own. The cells themselves are unchanged.
 SHORTCUT = f"""
+import functools
 import sys
 
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
@@ -21,11 +22,12 @@ import tensorflow
 from tiny_training import quicken
 
 from birdfield_export import convert, pack
-from birdfield_train import crossval
+from birdfield_train import config
+from birdfield_train.selection import Grid
 
 quicken(pytest.MonkeyPatch())
 tensorflow.config.run_functions_eagerly(False)
-crossval.EPOCH_GRID = (1,)
+config.TrainConfig = functools.partial(config.TrainConfig, grid=Grid(folds=2, epochs=(1,)))
 pack.convert = lambda run, precisions, folder: convert._main(
     str(run), str(folder), *map("=".join, precisions.items()))
 """
@@ -43,7 +45,7 @@ def text_of(cell: Any) -> str:
     )
 
 
-def test_the_notebook_is_committed_without_outputs_and_with_words() -> None:
+def test_the_notebook_has_text_and_no_outputs() -> None:
     notebook = nbformat.read(NOTEBOOK, 4)
     nbformat.validate(notebook)
     assert all(
@@ -54,7 +56,7 @@ def test_the_notebook_is_committed_without_outputs_and_with_words() -> None:
 
 @pytest.fixture
 def few(toy_data: Path, tmp_path: Path) -> Path:
-    """Three of the toy species, the last two files of each kept for the test."""
+    """Three of the toy species, with the last two files of each as test files."""
     for place in sorted(toy_data.glob("*/*"))[::2]:
         files = sorted(place.iterdir())
         for part, own in (("train", files[:-2]), ("test", files[-2:])):
@@ -66,7 +68,7 @@ def few(toy_data: Path, tmp_path: Path) -> Path:
 
 
 def execute(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, first: str = "") -> Any:
-    """Run the notebook in a kernel of its own; returns it with its outputs."""
+    """Run the notebook in a kernel of its own; return it with its outputs."""
     pytest.importorskip("ipykernel", reason="ipykernel is not installed: group dev")
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed: group dev")
     monkeypatch.setenv("BIRDFIELD_NOTEBOOK_DATA", str(data))
@@ -83,7 +85,7 @@ def execute(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, first: str =
 
 
 def check(notebook: Any, data: Path, out: Path) -> str:
-    """Check what the cells printed; returns the last one's answer."""
+    """Check the output of the cells; return the answer of the last one."""
     trained, pictures, evaluated, exported, identified = (
         cell for cell in cells(notebook, "code")[-5:]
     )
@@ -93,7 +95,7 @@ def check(notebook: Any, data: Path, out: Path) -> str:
     assert "image tower at int8: cosine" in text_of(exported)
     assert (out / "birds.birdfield" / "manifest.json").exists()
     label = min((data / "test" / "images").iterdir()).name
-    assert text_of(identified).startswith(f"{label} is taken for:\n")
+    assert text_of(identified).startswith(f"{label} is identified as:\n")
     return text_of(identified).splitlines()[1]
 
 

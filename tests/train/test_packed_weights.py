@@ -11,12 +11,12 @@ from birdfield_train.packed_weights import LEVELS, load_packed, quantise_kernel,
 
 KERNEL = np.random.default_rng(0).normal(size=(3, 3, 4, 5)).astype(np.float32) * np.array(
     [1e-3, 0.1, 1, 10, 0], np.float32
-)  # channels of very different sizes, the last one empty
+)  # channels of very different sizes; the last one is zeros
 BIAS = np.linspace(-1, 1, 5).astype(np.float32)
 
 
-def test_a_kernel_comes_back_within_half_a_step_of_its_own_channel() -> None:
-    """A channel's step is its largest absolute value / 127."""
+def test_a_quantised_kernel_is_within_half_a_step_of_its_channel() -> None:
+    """The step of a channel is its largest absolute value / 127."""
     values, scale = quantise_kernel(KERNEL)
     assert values.dtype == np.int8 and values.shape == KERNEL.shape and scale.shape == (1, 1, 1, 5)
     step = np.abs(KERNEL).max(axis=(0, 1, 2)) / LEVELS
@@ -25,9 +25,9 @@ def test_a_kernel_comes_back_within_half_a_step_of_its_own_channel() -> None:
     assert np.abs(values).max(axis=(0, 1, 2)).tolist() == [LEVELS] * 4 + [0]
 
 
-def test_a_file_comes_back_in_order_with_biases_exact(tmp_path: Path) -> None:
+def test_a_file_is_read_in_order_with_exact_biases(tmp_path: Path) -> None:
     path = tmp_path / "weights.npz"
-    weights = [KERNEL, BIAS] * 6  # more than ten: the order is not that of "10" before "2"
+    weights = [KERNEL, BIAS] * 6  # more than ten, so that "10" must not precede "2"
     for row in range(0, 12, 2):
         weights[row] = KERNEL * (row + 1)
     save_packed(path, weights)
@@ -52,7 +52,7 @@ def test_a_damaged_file_is_refused_by_its_sha256(tmp_path: Path) -> None:
         load_packed(path, expected)
 
 
-def test_a_missing_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
         match="none.npz: cannot be read .No such file or directory.; install birdfield again",

@@ -10,7 +10,7 @@ SPECIES, EACH, WIDTH = 5, 40, 12
 def clouds(
     seed: int, each: int = EACH, width: int = WIDTH, spread: float = 1.0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Draw species around centres of their own, all with one covariance that is no sphere."""
+    """Draw species around centres of their own, with one covariance that is not a sphere."""
     rng = np.random.default_rng(seed)
     shape = rng.normal(size=(width, width)) / np.sqrt(width) + np.diag(np.linspace(0.2, 2, width))
     labels = np.repeat(np.arange(SPECIES), each)
@@ -26,15 +26,15 @@ def within(projected: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray
     return np.asarray(spread.T @ spread / (len(labels) - SPECIES))
 
 
-def test_each_direction_has_variance_1_within_species_and_none_covaries() -> None:
+def test_directions_have_variance_1_within_species_and_no_covariance() -> None:
     data, labels = clouds(0)
     kernel, bias = discriminant(data, labels, 8, shrinkage=1e-6)
     covariance = within(data @ kernel + bias, labels)[: SPECIES - 1, : SPECIES - 1]
     np.testing.assert_allclose(covariance, np.eye(SPECIES - 1), atol=2e-3)
 
 
-def test_the_means_of_the_species_are_centred_whatever_the_number_of_samples() -> None:
-    """Species 0 keeps 4 of its 40 samples: the centre is that of the means, not of the data."""
+def test_the_means_of_the_species_are_centred_for_unequal_numbers_of_samples() -> None:
+    """Species 0 has 4 samples, the others 40: the centre is the mean of means, not of samples."""
     data, labels = clouds(1)
     kept = np.arange(36, len(labels))
     data, labels = data[kept], labels[kept]
@@ -43,7 +43,7 @@ def test_the_means_of_the_species_are_centred_whatever_the_number_of_samples() -
     np.testing.assert_allclose(np.mean(means, axis=0), np.zeros(8), atol=1e-4)
 
 
-def test_directions_beyond_the_species_less_one_do_not_tell_them_apart() -> None:
+def test_directions_beyond_the_species_less_one_do_not_separate_species() -> None:
     data, labels = clouds(2)
     kernel, bias = discriminant(data, labels, 8, shrinkage=0.3)
     assert kernel.shape == (WIDTH, 8) and kernel.dtype == bias.dtype == np.float32
@@ -53,8 +53,8 @@ def test_directions_beyond_the_species_less_one_do_not_tell_them_apart() -> None
     assert means[:, : SPECIES - 1].std(axis=0).min() > 0.1
 
 
-def test_directions_beyond_the_species_show_what_no_species_differs_in() -> None:
-    """Two birds that no species of the training data resembles differ in the sixth feature."""
+def test_remaining_directions_separate_what_no_species_differs_in() -> None:
+    """Two birds of other species differ in the sixth feature, as no species of the data do."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(3), 40)
     data = rng.normal(0, [1, 1, 1, 1, 1, 5], (120, 6)).astype(np.float32)
@@ -64,14 +64,14 @@ def test_directions_beyond_the_species_show_what_no_species_differs_in() -> None
     assert np.linalg.norm(step[2:]) > 5 * np.linalg.norm(step[:2])
 
 
-def test_directions_that_the_samples_do_not_have_are_zero() -> None:
+def test_directions_without_samples_are_zero() -> None:
     data = np.array([[0, 0], [0, 1], [5, 0], [5, 1]], np.float32)
     kernel, bias = discriminant(data, np.array([0, 0, 1, 1]), 4, shrinkage=0.3)
     assert not kernel[:, 2:].any() and not bias[2:].any()
 
 
-def test_directions_are_cut_to_the_strongest_when_there_are_more_species() -> None:
-    """The between-species variance falls from direction to direction."""
+def test_the_strongest_directions_are_kept_when_there_are_more_species() -> None:
+    """The variance between species falls from one direction to the next."""
     data, labels = clouds(3)
     kernel, bias = discriminant(data, labels, 2, shrinkage=0.3)
     full, _ = discriminant(data, labels, 4, shrinkage=0.3)
@@ -85,10 +85,10 @@ def test_directions_are_cut_to_the_strongest_when_there_are_more_species() -> No
 def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(
     shrinkage: float, each: int
 ) -> None:
-    """With equally many samples a species, its covariance is ours up to one factor.
+    """With equal numbers of samples, both have the same covariance up to a factor.
 
-    Its class covariances are shrunk one by one to spheres of their own; the mean of those is
-    (1 - s) S + s tr(S) / F, since shrinking is linear. With 3 samples of 12 features S is singular
+    scikit-learn shrinks the covariance of each class to a sphere of its own; because shrinking is
+    linear, their mean is (1 - s) S + s tr(S) / F. With 3 samples of 12 features, S is singular
     before shrinkage.
     """
     discriminant_analysis = pytest.importorskip(
@@ -110,10 +110,10 @@ def test_decisions_are_those_of_scikit_learns_shrinkage_discriminant(
 
 @pytest.mark.parametrize(("each", "width"), [(40, 12), (8, 300)])
 @pytest.mark.parametrize("shrinkage", [0.05, 0.3])
-def test_by_the_gram_matrix_it_is_as_by_forming_the_covariance(
+def test_the_gram_matrix_and_the_covariance_have_the_same_result(
     each: int, width: int, shrinkage: float
 ) -> None:
-    """(1 - s) C + s tr(C) / F in float64, its inverse root, then the means' principal axes."""
+    """In float64: the inverse root of (1 - s) C + s tr(C) / F, then the means' principal axes."""
     data, labels = clouds(8, each, width, spread=0.7)
     means = np.stack([data[labels == row].mean(axis=0, dtype=np.float64) for row in range(SPECIES)])
     spread = data - means[labels]
@@ -125,12 +125,12 @@ def test_by_the_gram_matrix_it_is_as_by_forming_the_covariance(
     directions = np.linalg.svd((means - means.mean(axis=0)) @ root)[2][: SPECIES - 1]
     expected = root @ directions.T
     kernel, bias = discriminant(data, labels, SPECIES - 1, shrinkage)
-    expected *= np.sign((expected * kernel).sum(axis=0))  # a direction has no sign
+    expected *= np.sign((expected * kernel).sum(axis=0))  # the sign of a direction is arbitrary
     np.testing.assert_allclose(kernel, expected, atol=1e-4 * np.abs(expected).max())
     np.testing.assert_allclose(bias, -means.mean(axis=0) @ expected, atol=1e-3)
 
 
-def test_samples_without_spread_and_a_lone_sample_give_finite_directions() -> None:
+def test_samples_without_spread_and_a_lone_sample_have_finite_directions() -> None:
     data = np.array([[0, 0, 1], [0, 0, 1], [1, 0, 0]], np.float32)
     kernel, bias = discriminant(data, np.array([0, 0, 1]), 4, shrinkage=0.3)
     assert np.isfinite(kernel).all() and np.isfinite(bias).all()
@@ -151,7 +151,7 @@ def test_alignment_recovers_a_known_rotation() -> None:
     np.testing.assert_allclose(found, rotation, atol=1e-5)
 
 
-def test_alignment_keeps_angles_and_brings_noisy_vectors_nearer() -> None:
+def test_alignment_keeps_angles_and_moves_vectors_nearer_to_their_targets() -> None:
     rng = np.random.default_rng(7)
     targets = rng.normal(size=(4, 6)).astype(np.float32)  # fewer than dimensions
     vectors = rng.normal(size=(4, 6)).astype(np.float32)
@@ -160,8 +160,8 @@ def test_alignment_keeps_angles_and_brings_noisy_vectors_nearer() -> None:
     assert np.linalg.norm(vectors @ found - targets) < np.linalg.norm(vectors - targets)
 
 
-def test_mean_directions_are_those_of_the_means_then_of_what_the_samples_have_beside() -> None:
-    """Means (3, 0, 0, 0) and (0, 2, 0, 0); samples lie 1 to each side in the third feature."""
+def test_mean_directions_are_those_of_the_means_and_then_of_the_remainder() -> None:
+    """The means are (3, 0, 0, 0) and (0, 2, 0, 0); samples differ by 1 in the third feature."""
     data = np.array([[3, 0, 1, 0], [3, 0, -1, 0], [0, 2, 1, 0], [0, 2, -1, 0]], np.float32)
     found = mean_directions(data, np.array([4, 4, 7, 7]), 5)
     assert found.shape == (4, 5) and found.dtype == np.float32
@@ -171,5 +171,5 @@ def test_mean_directions_are_those_of_the_means_then_of_what_the_samples_have_be
     np.testing.assert_allclose(mean_directions(data, np.array([4, 4, 7, 7]), 1), found[:, :1])
 
 
-def test_mean_directions_of_nothing_are_zero() -> None:
+def test_mean_directions_of_zeros_are_zero() -> None:
     assert not mean_directions(np.zeros((4, 3), np.float32), np.array([0, 0, 1, 1]), 2).any()

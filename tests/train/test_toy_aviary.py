@@ -1,5 +1,3 @@
-"""The toy data set: seeded, laid out as `birdfield.dataset` reads it, and true to its script."""
-
 import json
 from pathlib import Path
 from typing import Any
@@ -60,7 +58,7 @@ def stretch(part: dict[str, Any], rate_hz: int) -> slice:
     return slice(round(part["start_s"] * rate_hz), round(part["end_s"] * rate_hz))
 
 
-def test_there_are_six_species_of_different_names() -> None:
+def test_there_are_six_species_with_different_names() -> None:
     assert len(SPECIES) == len(set(SPECIES)) == 6
 
 
@@ -74,7 +72,7 @@ def test_a_seed_decides_the_picture_and_another_seed_changes_it(species: int) ->
 
 @pytest.mark.parametrize("species", EVERY)
 def test_a_whole_bird_fits_its_canvas(species: int) -> None:
-    """Nothing may touch the canvas's edge, in any pose, else a tail or crest is cut off."""
+    """In no pose does the bird touch the edge of its canvas, where a tail or crest would be cut."""
     for seed in range(6):
         cover = sprite(species, rng(seed))[..., 3]
         assert 0.1 < cover.mean() < 0.6 and cover.min() >= 0 and cover.max() <= 1.0001
@@ -82,7 +80,7 @@ def test_a_whole_bird_fits_its_canvas(species: int) -> None:
 
 
 def test_species_of_one_colour_differ_in_pattern() -> None:
-    """Copper Wagtip and Bramble Speckle share a mean colour within 25 of 255, yet not a look."""
+    """Copper Wagtip and Bramble Speckle have mean colours within 25 of 255, but other patterns."""
     wagtip, speckle = (sprite(species, rng(3)) for species in (0, 1))
     colours = [bird[..., :3].sum(axis=(0, 1)) / bird[..., 3].sum() for bird in (wagtip, speckle)]
     assert np.abs(colours[0] - colours[1]).max() < 25
@@ -92,7 +90,7 @@ def test_species_of_one_colour_differ_in_pattern() -> None:
 
 
 @pytest.mark.parametrize("species", EVERY)
-def test_a_song_is_seeded_and_lies_in_its_band(species: int) -> None:
+def test_a_song_is_seeded_and_in_its_band(species: int) -> None:
     sung = song(species, rng(5), 4.0)
     np.testing.assert_array_equal(sung, song(species, rng(5), 4.0))
     assert len(sung) == 4 * YAMNET.rate_hz and sung.dtype == np.float32
@@ -116,14 +114,14 @@ def test_a_recording_is_finite_within_one_and_loudest_in_the_band(species: int) 
 
 
 def test_a_song_keeps_its_pitch_at_another_rate() -> None:
-    """The Wagtip whistles at 2600 to 4300 Hz, and no individual is 9 % (3.6 sigma) off that."""
+    """The Wagtip whistles at 2600 to 4300 Hz, and an individual within 9 % (3.6 sigma) of that."""
     for rate_hz in (16_000, 32_000):
         power = np.abs(np.fft.rfft(song(0, rng(7), 6.0, rate_hz))) ** 2
         assert 2350 < np.argmax(power) / 6.0 < 4700
 
 
 def test_two_trills_differ_in_tempo_and_pitch() -> None:
-    """Notes follow each other after 0.125 s and 0.055 s: at 8 Hz and 18.2 Hz, within 20 %."""
+    """Notes are 0.125 s and 0.055 s apart, at 8 Hz and 18.2 Hz, within 20 %."""
     for species, pulse_hz, centre_hz in ((2, 8.0, 3250), (3, 18.2, 5100)):
         sung = song(species, rng(8), 8.0)
         power = np.abs(np.fft.rfft(sung)) ** 2
@@ -132,12 +130,12 @@ def test_two_trills_differ_in_tempo_and_pitch() -> None:
         loudness = np.abs(sung).reshape(-1, 160).mean(axis=1)  # 100 Hz
         pulse = np.abs(np.fft.rfft(loudness - loudness.mean()))
         pulses_hz = np.fft.rfftfreq(len(loudness), 0.01)
-        pulse[pulses_hz < 4] = 0  # the phrases' own rhythm
+        pulse[pulses_hz < 4] = 0  # the rhythm of the phrases
         assert pulses_hz[np.argmax(pulse)] == pytest.approx(pulse_hz, rel=0.2)
 
 
-def test_the_dataset_is_laid_out_as_the_scanner_expects(tmp_path: Path) -> None:
-    """2 photographs and 2 recordings of 2 clips for each of 6 species: 12 and 24 files."""
+def test_the_scanner_reads_the_data_set(tmp_path: Path) -> None:
+    """6 species with 2 photographs and 2 recordings of 2 clips each have 12 and 24 files."""
     write_dataset(tmp_path, seed=1, photographs=2, recordings=2)
     found = scan_dataset(tmp_path / "images", tmp_path / "audio")
     assert found.labels == tuple(sorted(SPECIES)) and not found.misnamed
@@ -152,14 +150,14 @@ def test_the_dataset_is_laid_out_as_the_scanner_expects(tmp_path: Path) -> None:
     assert (tmp_path / "audio/Copper_Wagtip/recording_1_001__1.wav").is_file()
 
 
-def test_film_and_sound_are_of_one_length(scene: Path) -> None:
+def test_film_and_sound_have_the_same_length(scene: Path) -> None:
     entry, seen, sound = script_of(scene), frames(scene), soundfile.info(scene / "scene.wav")
     assert len(seen) / entry["frame_hz"] == sound.duration == entry["length_s"]
     assert seen[0].shape == (240, 320, 3) and sound.samplerate == entry["rate_hz"] == YAMNET.rate_hz
 
 
-def test_the_script_says_what_each_sense_can_tell(scene: Path) -> None:
-    """Three times gap, visit, gap, without a break, of 6 and 11 s within 0.8 s and half a frame."""
+def test_the_script_names_the_senses_that_record_each_visit(scene: Path) -> None:
+    """Each of three parts is a gap, a visit and a gap of 6, 11 and 6 s, within 0.91 s each."""
     entry = script_of(scene)
     senses = [visit["senses"] for visit in entry["visits"]]
     assert senses == [["image", "audio"], ["audio"], ["image"]]
@@ -179,8 +177,8 @@ def test_the_covered_part_is_black_and_the_muted_part_is_silent(scene: Path) -> 
         assert bool(sound[stretch(part, YAMNET.rate_hz)].any()) == ("audio" in part["senses"])
 
 
-def test_a_visit_moves_and_is_louder_than_a_gap(scene: Path) -> None:
-    """In a gap only noise changes from frame to frame, by a few levels; a bird changes by 100."""
+def test_a_visit_has_motion_and_is_louder_than_a_gap(scene: Path) -> None:
+    """From frame to frame, noise changes a gap by a few levels, and a bird changes 100 levels."""
     entry, seen, sound = script_of(scene), frames(scene), sound_of(scene)
     parts = entry["gaps"][0], entry["visits"][0]
     films = [np.array(seen[stretch(part, entry["frame_hz"])], np.int16) for part in parts]
@@ -190,7 +188,7 @@ def test_a_visit_moves_and_is_louder_than_a_gap(scene: Path) -> None:
     assert loud > 4 * quiet > 0
 
 
-def test_the_contact_sheet_is_as_wide_as_a_readme() -> None:
+def test_the_contact_sheet_is_about_1000_pixels_wide() -> None:
     sheet = contact_sheet(2)
     assert sheet.dtype == np.uint8 and 900 <= sheet.shape[1] <= 1100
 

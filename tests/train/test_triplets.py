@@ -19,12 +19,12 @@ from birdfield_train.triplets import RESAMPLERS, Triplet, _read, prepare_triplet
 
 pytestmark = pytest.mark.train
 
-TURN = 100  # degrees that a waveform of 1 is embedded at
+DEGREES = 100  # angle of the embedding of a waveform with level 1
 
 
 def by_level(waveform: NDArray[np.float32]) -> tuple[Any, Any, Any]:
-    """Stand in for a hub model: a level becomes a direction, so that cosines are known."""
-    angle = np.radians(TURN * np.abs(waveform).mean())
+    """Replace a hub model: the level of a sound becomes an angle, so that cosines are known."""
+    angle = np.radians(DEGREES * np.abs(waveform).mean())
     patches = 1 + max(0, -(-(len(waveform) - 15_600) // 7_680))
     embeddings = np.zeros((patches, 1024))
     embeddings[:, 0], embeddings[:, 1] = np.cos(angle), np.sin(angle)
@@ -32,13 +32,13 @@ def by_level(waveform: NDArray[np.float32]) -> tuple[Any, Any, Any]:
 
 
 def level_of(sequence: NDArray[np.float32]) -> float:
-    return float(np.degrees(np.arctan2(sequence[0, 1], sequence[0, 0])) / TURN)
+    return float(np.degrees(np.arctan2(sequence[0, 1], sequence[0, 0])) / DEGREES)
 
 
 def add_species(
     data: Path, label: str, levels: list[float], photographs: int = 3, clips: int = 1
 ) -> None:
-    """Write a species whose recordings are of one level each; its photographs are but names."""
+    """Write a species whose recordings have one level each; its photographs are empty files."""
     images, audio = data / "images" / label, data / "audio" / label
     images.mkdir(parents=True)
     audio.mkdir(parents=True)
@@ -56,7 +56,7 @@ def add_species(
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Wren and Tit sound alike, within 10 degrees; Owl is 60 degrees off."""
+    """Wren and Tit sound similar, within 10 degrees; Owl is 60 degrees away."""
     add_species(tmp_path, "Wren", [0.10, 0.12, 0.14], clips=2)
     add_species(tmp_path, "Tit", [0.18, 0.20])
     add_species(tmp_path, "Owl", [0.80, 0.82])
@@ -73,7 +73,7 @@ def species_of(path: Path) -> str:
     return path.parent.name
 
 
-def test_there_are_so_many_triplets_of_each_species_in_their_order(data: Path) -> None:
+def test_each_species_has_the_given_number_of_triplets(data: Path) -> None:
     triplets = prepare(data, 7)
     assert [species_of(triplet.anchor_image) for triplet in triplets] == (
         ["Owl"] * 7 + ["Tit"] * 7 + ["Wren"] * 7
@@ -89,11 +89,11 @@ def test_anchor_and_positive_are_different_samples_of_one_species(data: Path) ->
             == triplet.positive_audio.shape
             == (YAMNET.patches_per_window, 1024)
         )
-        # Of another recording: each recording has a level of its own.
+        # Another level means another recording.
         assert abs(level_of(triplet.anchor_audio) - level_of(triplet.positive_audio)) > 0.01
 
 
-def test_anchors_and_positives_are_of_every_recording(data: Path) -> None:
+def test_every_recording_is_an_anchor_and_a_positive(data: Path) -> None:
     wrens = [triplet for triplet in prepare(data, 60) if species_of(triplet.anchor_image) == "Wren"]
     for name in ("anchor_audio", "positive_audio"):
         levels = {round(level_of(getattr(triplet, name)), 2) for triplet in wrens}
@@ -105,8 +105,8 @@ def test_clips_of_a_lone_recording_are_each_others_positives(data: Path) -> None
     assert any(species_of(triplet.anchor_image) == "Robin" for triplet in prepare(data))
 
 
-def test_negatives_are_the_like_sounding_of_the_other_species(data: Path) -> None:
-    """A Wren's others are 2 Tits and 2 Owls: the nearest quarter is one, the Tit of 0.18."""
+def test_negatives_are_similar_sounding_recordings_of_other_species(data: Path) -> None:
+    """For a Wren, the others are 2 Tits and 2 Owls; the nearest quarter is the Tit of 0.18."""
     for triplet in prepare(data):
         own, other = species_of(triplet.anchor_image), species_of(triplet.negative_image)
         assert other == {"Wren": "Tit", "Tit": "Wren", "Owl": "Tit"}[own]
@@ -155,13 +155,13 @@ def test_an_unusable_recording_is_named(data: Path, resampler: str) -> None:
     with pytest.raises(InputError, match="bad.wav: not a recording that can be decoded"):
         prepare(data, resampler=resampler)
     soundfile.write(bad, np.full(YAMNET.rate_hz, np.nan), YAMNET.rate_hz, "FLOAT")
-    with pytest.raises(InputError, match="bad.wav: holds samples that are no finite numbers"):
+    with pytest.raises(InputError, match="bad.wav: holds samples that are .*finite"):
         prepare(data, resampler=resampler)
 
 
 @pytest.fixture
 def songs(tmp_path: Path) -> Path:
-    """Two toy species at rates that have to be resampled, a stereo one among them."""
+    """Two toy species at rates that need resampling; one recording is stereo."""
     for species, label in ((0, "Wagtip"), (3, "Trill")):
         add_species(tmp_path, label, [])
         for index, rate_hz in enumerate((22_050, 44_100)):
@@ -172,11 +172,11 @@ def songs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_yamnet_object_and_a_model_with_its_interface_give_the_same(songs: Path) -> None:
+def test_a_yamnet_object_and_a_hub_model_lead_to_the_same_triplets(songs: Path) -> None:
     yamnet = Yamnet(PACKAGED_YAMNET)
 
     def hub_model(waveform: NDArray[np.float32]) -> tuple[Any, Any, Any]:
-        """Give the whole frames, so that both draw alike."""
+        """Return all numbers of the embeddings, so that both draw the same."""
         heard = yamnet.extract_features(waveform)
         return heard.class_scores, heard.embeddings, np.zeros((96, 64), np.float32)
 
@@ -184,7 +184,7 @@ def test_a_yamnet_object_and_a_model_with_its_interface_give_the_same(songs: Pat
         np.testing.assert_array_equal(one.anchor_audio, two.anchor_audio)
 
 
-def test_soxr_and_resampy_give_nearly_the_same_embeddings(songs: Path) -> None:
+def test_soxr_and_resampy_lead_to_nearly_the_same_embeddings(songs: Path) -> None:
     pytest.importorskip("resampy", reason="resampy is not installed: birdfield[train]")
     yamnet = Yamnet(PACKAGED_YAMNET)
     for one, two in zip(

@@ -40,8 +40,8 @@ class EmbeddingAlone(tf.Module):  # type: ignore[misc]
 class TinyYamnet(tf.Module):  # type: ignore[misc]
     """The interface of google/yamnet/1, with four rectified maps of layer 5's shape in a row.
 
-    The maps are a patch's first 12288 samples, each twice, less 0.1, less another 0.1, and so on;
-    negative ones are zero.
+    Each map is the one before it less 0.1, and at least 0. The first is computed from the first
+    12288 samples of a patch, each repeated twice.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])  # type: ignore[untyped-decorator]
@@ -57,7 +57,7 @@ class TinyYamnet(tf.Module):  # type: ignore[misc]
         return tf.sigmoid(embeddings[:, :521]), embeddings, patches[:, :64]
 
 
-def test_the_packaged_file_is_provided_unchanged(tmp_path: Path) -> None:
+def test_the_packaged_file_is_copied(tmp_path: Path) -> None:
     provide_yamnet(None, tmp_path / "yamnet.tflite")
     assert (tmp_path / "yamnet.tflite").read_bytes() == PACKAGED_YAMNET.read_bytes()
 
@@ -73,15 +73,15 @@ def test_a_damaged_package_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that TinyYamnet is converted to."""
+    """The converted TinyYamnet."""
     folder = tmp_path_factory.mktemp("tiny_yamnet")
     tf.saved_model.save(TinyYamnet(), str(folder / "model"))
     provide_yamnet(str(folder / "model"), folder / "yamnet.tflite")
     return folder / "yamnet.tflite"
 
 
-def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tiny: Path) -> None:
-    """Patches of 0.1, 0.2 and 0.3 throughout have such averages."""
+def test_a_saved_model_is_converted_to_a_frontend(tiny: Path) -> None:
+    """Patches of constant 0.1, 0.2 and 0.3 have these averages."""
     yamnet = Yamnet(tiny)
     waveform = np.repeat(np.array([0.1, -0.2, 0.3], np.float32), 2 * HOP)
     heard = yamnet.extract_features(waveform)
@@ -92,11 +92,11 @@ def test_a_saved_model_is_converted_to_the_frontend_that_all_read(tiny: Path) ->
     np.testing.assert_allclose(scores[0, :521], 1 / (1 + np.exp(-0.1)), atol=1e-6)
 
 
-def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_first_such_map(tiny: Path) -> None:
+def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_first_map(tiny: Path) -> None:
     """Each of the 12 time steps is 1024 samples of one level: 0.2, 0.25, ... 0.75.
 
-    The first map is 0.1 less, of which the mean is 0.375 and the peak 0.65. The last frequency
-    band is at 0.1 throughout, which is nothing there.
+    The first map is 0.1 less, with a mean of 0.375 and a peak of 0.65. The last frequency band is
+    constant at 0.1, and 0 in the map.
     """
     maps = np.repeat(np.linspace(0.2, 0.75, 12), 8 * 128).reshape(12, 8, 128)
     maps[:, 7] = 0.1
@@ -107,7 +107,7 @@ def test_the_bands_are_the_mean_and_the_peak_over_time_of_the_first_such_map(tin
     assert not mean[7].any() and not peak[7].any()
 
 
-def test_a_model_without_such_maps_ends_in_one_sentence(tmp_path: Path) -> None:
+def test_a_model_without_maps_of_layer_5_is_refused_in_one_sentence(tmp_path: Path) -> None:
     tf.saved_model.save(EmbeddingAlone(), str(tmp_path / "model"))
     with pytest.raises(InputError) as caught:
         provide_yamnet(str(tmp_path / "model"), tmp_path / "yamnet.tflite")
@@ -120,8 +120,7 @@ def test_a_model_without_such_maps_ends_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_packaged_files_bands_are_pooled_from_its_own_layer_5(tmp_path: Path) -> None:
-    """The first pointwise convolution with maps [1, 12, 8, 256], read by an interpreter that
-    keeps all tensors."""
+    """An interpreter that keeps all tensors reads the first maps of [1, 12, 8, 256]."""
     litert = pytest.importorskip(
         "ai_edge_litert.interpreter", reason="ai-edge-litert is not installed"
     )
@@ -148,7 +147,7 @@ def test_the_packaged_files_bands_are_pooled_from_its_own_layer_5(tmp_path: Path
     )
 
 
-def test_a_folder_that_is_no_model_ends_in_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_refused_in_one_sentence(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError) as caught:

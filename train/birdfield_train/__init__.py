@@ -1,6 +1,6 @@
-"""Training on a workstation: data, towers, triplets, fitting and cross-validation."""
+"""Training on a workstation: data, towers, triplets, fits and cross-validation."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from birdfield_train.fused_encoder import create_fused_encoder
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 __all__ = ["Triplet", "create_fused_encoder", "prepare_triplets"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import on first use: the toy aviary needs no TensorFlow."""
+def __getattr__(name: str) -> object:
+    """Import a name on first use, because the toy aviary needs no TensorFlow."""
     if name == "create_fused_encoder":
         from birdfield_train.fused_encoder import create_fused_encoder
 

@@ -1,4 +1,4 @@
-"""Other views of a photograph: what a garden, its light and its weather make of the same bird."""
+"""Image augmentation: other views of a photograph, as a garden, its light and weather show it."""
 
 import cv2
 import numpy as np
@@ -6,38 +6,39 @@ import numpy as np
 from birdfield.signals.damage import DAMAGES, damage_image
 from birdfield.signals.image import Frame
 
-LEAST_AREA = 0.45  # of the photograph that a crop keeps
-STRETCH = 0.22  # natural logarithm of the most that a crop's shape changes
-LIGHT = 0.25  # most that brightness, contrast and colour change, as a share
-DAMAGED = 0.3  # of the views, by one of DAMAGES
-SMALL = 0.2  # of the views show the bird small in the frame
-LEAST_SIDE = 0.35  # of the frame's side that such a bird's photograph has
+MIN_CROP_AREA = 0.45  # of the photograph
+MAX_STRETCH = 0.22  # change of a crop's shape, natural logarithm
+LIGHT_RANGE = 0.25  # change of brightness, contrast and colour, as a share
+DAMAGED_SHARE = 0.3  # of the views are damaged by one of DAMAGES
+SMALL_SHARE = 0.2  # of the views show the bird small in the frame
+SMALL_SCALE = (0.35, 0.8)  # side of the photograph in such a view, of the frame's side
 
 
 def augment(image: Frame, rng: np.random.Generator) -> Frame:
-    """Draw one view: a crop, mirrored or not, in other light, small in the frame or damaged.
+    """Draw a view: cropped, mirrored or not, in other light, small in the frame or damaged.
 
     Args:
         image: uint8 [H, W, 3], BGR.
-        rng: Draws everything.
+        rng: Decides the view.
 
     Returns:
-        uint8 [h, w, 3].
+        uint8 [h, w, 3], BGR.
     """
     view = _crop(image, rng)
     if rng.random() < 0.5:
         view = view[:, ::-1]
     view = _light(view, rng)
-    if rng.random() < SMALL:
+    if rng.random() < SMALL_SHARE:
         view = _shrink(view, rng)
-    if rng.random() < DAMAGED:
+    if rng.random() < DAMAGED_SHARE:
         view = damage_image(view, DAMAGES[int(rng.integers(1, len(DAMAGES)))], rng)
     return np.ascontiguousarray(view)
 
 
 def _crop(image: Frame, rng: np.random.Generator) -> Frame:
     height, width = image.shape[:2]
-    side, shape = np.sqrt(rng.uniform(LEAST_AREA, 1.0)), np.exp(rng.uniform(-STRETCH, STRETCH))
+    side = np.sqrt(rng.uniform(MIN_CROP_AREA, 1.0))
+    shape = np.exp(rng.uniform(-MAX_STRETCH, MAX_STRETCH))
     rows = max(1, min(height, round(height * side * shape)))
     columns = max(1, min(width, round(width * side / shape)))
     top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
@@ -45,7 +46,8 @@ def _crop(image: Frame, rng: np.random.Generator) -> Frame:
 
 
 def _light(image: Frame, rng: np.random.Generator) -> Frame:
-    brightness, contrast, colour = rng.uniform(1 - LIGHT, 1 + LIGHT, 3)
+    """Change brightness, contrast and colour."""
+    brightness, contrast, colour = rng.uniform(1 - LIGHT_RANGE, 1 + LIGHT_RANGE, 3)
     pixels = image.astype(np.float32) * brightness
     grey = pixels.mean(axis=2, keepdims=True)
     pixels = grey + colour * (pixels - grey)
@@ -54,9 +56,9 @@ def _light(image: Frame, rng: np.random.Generator) -> Frame:
 
 
 def _shrink(image: Frame, rng: np.random.Generator) -> Frame:
-    """Set the picture small into a blurred, larger copy of itself."""
+    """Place a small copy of a picture in a blurred copy of it."""
     height, width = image.shape[:2]
-    scale = rng.uniform(LEAST_SIDE, 0.8)
+    scale = rng.uniform(*SMALL_SCALE)
     small = cv2.resize(
         image,
         (max(1, round(width * scale)), max(1, round(height * scale))),

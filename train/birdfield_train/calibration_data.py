@@ -1,4 +1,4 @@
-"""A few hundred inputs of each tower that a run keeps, for quantising without the data."""
+"""Calibration data: a few hundred inputs of each tower, kept in a run for its quantisation."""
 
 import io
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ class CalibrationData:
     """Real inputs and their species.
 
     Attributes:
-        images: uint8 [N, S, S, 3], BGR, squeezed to the tower's size.
-        image_labels: int64 [N].
+        images: uint8 [N, S, S, 3], BGR, resized to the size of the tower.
+        image_labels: int64 [N], species.
         sequences: float32 [M, frames, dim].
-        sequence_labels: int64 [M].
+        sequence_labels: int64 [M], species.
     """
 
     images: NDArray[np.uint8]
@@ -34,39 +34,21 @@ class CalibrationData:
     sequences: NDArray[np.float32]
     sequence_labels: NDArray[np.int64]
 
-
-def save_calibration_data(
-    path: Path,
-    features: FeatureSet,
-    labels: Sequence[str],
-    spec: ImageSpec,
-    audio_spec: AudioSpec,
-    seed: int,
-) -> None:
-    """Keep some photographs and windows, of all species about equally many."""
-    rng = np.random.default_rng(seed)
-    index = {label: row for row, label in enumerate(labels)}
-    images = _choose(features.images, PICTURES, rng)
-    audio = _choose(features.audio, SEQUENCES, rng)
-    square = np.zeros((len(images), spec.size_px, spec.size_px, 3), np.uint8)
-    for row, feature in enumerate(images):
-        square[row] = resize_to_square(read_image(feature.sample.path), spec)
-    sequences = np.zeros((len(audio), audio_spec.patches_per_window, audio_spec.dim), np.float16)
-    for row, feature in enumerate(audio):
-        sequences[row] = random_window(feature.load(), audio_spec.patches_per_window, rng)
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        images=square,
-        sequences=sequences,
-        image_labels=np.array([index[feature.sample.label] for feature in images], np.int64),
-        sequence_labels=np.array([index[feature.sample.label] for feature in audio], np.int64),
-    )
-    atomic.write_file(path, buffer.getvalue())
+    def save(self, path: Path) -> None:
+        """Write the inputs to a file; sequences are stored as float16."""
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            images=self.images,
+            sequences=self.sequences.astype(np.float16),
+            image_labels=self.image_labels,
+            sequence_labels=self.sequence_labels,
+        )
+        atomic.write_file(path, buffer.getvalue())
 
 
 def load_calibration_data(path: Path) -> CalibrationData:
-    """Read what `save_calibration_data` wrote."""
+    """Read the inputs that `CalibrationData.save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         return CalibrationData(
             arrays["images"],
@@ -76,15 +58,48 @@ def load_calibration_data(path: Path) -> CalibrationData:
         )
 
 
+def choose_calibration_data(
+    features: FeatureSet,
+    labels: Sequence[str],
+    image: ImageSpec,
+    audio: AudioSpec,
+    seed: int,
+) -> CalibrationData:
+    """Choose photographs and windows of sound, about equally many of each species.
+
+    Args:
+        features: The usable files.
+        labels: The species' labels, in the order of their numbers.
+        image: Spec of the image tower.
+        audio: Spec of the frontend.
+        seed: Seed of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    numbers = {label: row for row, label in enumerate(labels)}
+    photographs = _choose(features.images, PICTURES, rng)
+    recordings = _choose(features.audio, SEQUENCES, rng)
+    images = np.zeros((len(photographs), image.size_px, image.size_px, 3), np.uint8)
+    for row, feature in enumerate(photographs):
+        images[row] = resize_to_square(read_image(feature.sample.path), image)
+    sequences = np.zeros((len(recordings), audio.patches_per_window, audio.dim), np.float32)
+    for row, feature in enumerate(recordings):
+        sequences[row] = random_window(feature.load(), audio.patches_per_window, rng)
+    image_labels, sequence_labels = (
+        np.array([numbers[feature.sample.label] for feature in chosen], np.int64)
+        for chosen in (photographs, recordings)
+    )
+    return CalibrationData(images, image_labels, sequences, sequence_labels)
+
+
 def _choose(features: Sequence[Feature], count: int, rng: np.random.Generator) -> list[Feature]:
-    """Take species in turn, each in random order, until there are enough."""
+    """Take one file of each species in turn, in random order, until count are chosen."""
     groups: dict[str, list[Feature]] = {}
     for row in rng.permutation(len(features)):
         groups.setdefault(features[row].sample.label, []).append(features[row])
-    turns = [
+    in_turn = [
         group[turn]
         for turn in range(max(map(len, groups.values()), default=0))
         for group in groups.values()
         if turn < len(group)
     ]
-    return turns[:count]
+    return in_turn[:count]

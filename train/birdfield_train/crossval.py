@@ -1,7 +1,6 @@
-"""Seeded recording-wise cross-validation: what chooses epochs and gain, and what is reported."""
+"""Cross-validation: fits each fold, chooses epochs and gain, and reports held-out scores."""
 
-import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,129 +15,63 @@ from birdfield.evaluate.scores import EvaluationScores, late_fusion, score
 from birdfield.evaluate.scores import concatenate as concatenate_scored
 from birdfield.evaluate.summary import summarise
 from birdfield.model.calibration import Calibration
-from birdfield.model.sense import SENSES, Sense
-from birdfield.model.species import Species
-from birdfield.recognise.folds import NEVER_TESTED, assign_folds, fold_of
-from birdfield.signals.windows import AudioSpec
+from birdfield.model.sense import Sense
 from birdfield_train.backbones import Backbone
 from birdfield_train.background import with_background
 from birdfield_train.calibrate import fit_calibration, species_thresholds
-from birdfield_train.factory import build_gallery
-from birdfield_train.features import Feature, FeatureSet
-from birdfield_train.fine_tune import POOLED_VIEWS, pool_images, tuned_tail
-from birdfield_train.fit import FitConfig, Fitter
+from birdfield_train.config import StageEpoch
+from birdfield_train.factory import LabelledVectors, build_gallery
+from birdfield_train.features import Feature
+from birdfield_train.fine_tune import POOLED_VIEWS, TuneEpoch, pool_images, tuned_tail
+from birdfield_train.fit import FitSetup, Fitter
 from birdfield_train.fusion_weights import FusionWeights
-from birdfield_train.heads import Heads, Split
+from birdfield_train.heads import Heads
+from birdfield_train.history import EpochMetrics
+from birdfield_train.samples import IndexedSamples, Split
+from birdfield_train.selection import (
+    Correct,
+    Grid,
+    Option,
+    choose,
+    correct_answers,
+    nested_options,
+)
 
-FOLDS = 5
-EPOCH_GRID = (1, 2, 4, 8)
-GAIN_GRID = (0.1, 0.15, 0.2, 0.3, 0.45, 0.55, 0.7, 1.0, 1.5)
-UNTESTED_GAIN = 0.3  # where no fold holds a pair
-
-NONE = FeatureSet((), (), ())
-
-log = logging.getLogger(__name__)
-
-Option = tuple[int, float]  # epochs, gain
-Right = Mapping[str, NDArray[np.bool_]]  # by "image", "audio", "both": of each sample of a fold
-EpochDone = Callable[[str, int, int, Mapping[str, float]], None]
+Predictions = tuple[NDArray[np.int64], NDArray[np.int64]]  # true and predicted species
 
 
 @dataclass(frozen=True)
-class Indexed:
-    """The usable samples with their species, recordings and folds as numbers.
+class TrainingJob:
+    """What all fits of a run share.
 
     Attributes:
-        species: N species.
-        features: Photographs and recordings.
-        labels: By sense, int64, the species of each.
-        recordings: By sense, int64, unique over both.
-        folds: By sense, int64, the fold of each, or dataset.STAYS.
-        background: Photographs and recordings of no bird; in no fold.
+        samples: The samples, dealt to folds.
+        backbone: The convolutional base.
+        setup: How the heads are trained.
+        checkpoints: The folder of checkpoints; what it holds is not computed again.
     """
 
-    species: tuple[Species, ...]
-    features: Mapping[Sense, Sequence[Feature]]
-    labels: Mapping[Sense, NDArray[np.int64]]
-    recordings: Mapping[Sense, NDArray[np.int64]]
-    folds: Mapping[Sense, NDArray[np.int64]]
-    background: FeatureSet
+    samples: IndexedSamples
+    backbone: Backbone
+    setup: FitSetup
+    checkpoints: Path
 
-    def untested(self) -> list[Sense]:
-        """List the senses that are there and of which no file is ever left out."""
-        return [
-            sense
-            for sense, folds in self.folds.items()
-            if len(folds) and (folds == NEVER_TESTED).all()
-        ]
-
-    def split(self, fold: int | None) -> Split:
-        """Return what is trained on when a fold is tested, or everything."""
-        kept = {
-            sense: np.flatnonzero(self.folds[sense] != fold)
-            if fold is not None
-            else np.arange(len(self.folds[sense]))
-            for sense in self.features
-        }
-        images, audio = (
-            [self.features[sense][int(row)] for row in kept[sense]]
-            for sense in (Sense.IMAGE, Sense.AUDIO)
-        )
-        return Split(
-            images,
-            audio,
-            self.labels[Sense.IMAGE][kept[Sense.IMAGE]],
-            self.labels[Sense.AUDIO][kept[Sense.AUDIO]],
-            len(self.species),
-        )
-
-    def tested(self, sense: Sense, fold: int) -> NDArray[np.int64]:
-        """Return the rows of a sense that are tested in a fold."""
-        return np.flatnonzero(self.folds[sense] == fold)
-
-
-def index_samples(
-    features: FeatureSet, species: Sequence[Species], seed: int, background: FeatureSet = NONE
-) -> Indexed:
-    """Number the species and recordings of the usable samples and deal them to folds."""
-    labels = {entry.label: row for row, entry in enumerate(species)}
-    by_sense: dict[Sense, Sequence[Feature]] = {
-        Sense.IMAGE: features.images,
-        Sense.AUDIO: features.audio,
-    }
-    samples = {sense: [feature.sample for feature in found] for sense, found in by_sense.items()}
-    everything = [*samples[Sense.IMAGE], *samples[Sense.AUDIO]]
-    names: dict[tuple[str, str], int] = {}
-    for sample in everything:
-        names.setdefault((sample.label, sample.recording), len(names))
-    folds = assign_folds(everything, FOLDS, seed)
-    return Indexed(
-        tuple(species),
-        by_sense,
-        {
-            sense: np.array([labels[sample.label] for sample in found], np.int64)
-            for sense, found in samples.items()
-        },
-        {
-            sense: np.array([names[sample.label, sample.recording] for sample in found], np.int64)
-            for sense, found in samples.items()
-        },
-        {sense: fold_of(found, folds) for sense, found in samples.items()},
-        background,
-    )
+    def embeddings_path(self, fold: int, epoch: int) -> Path:
+        """Return the file of a fold's embeddings after an epoch."""
+        return self.checkpoints / f"fold{fold}-epoch{epoch:03d}.npz"
 
 
 @dataclass(frozen=True)
 class Selected:
-    """What cross-validation chose, and what it measured.
+    """The choices and the measurements of cross-validation.
 
     Attributes:
-        epochs: For the fit on all data.
-        gain: What hearing counts beside sight.
+        epochs: Epochs of the fit on all samples.
+        gain: Weight of sound in the fusion.
         calibration: Fitted on all folds.
-        thresholds: float32 [N, 3].
-        report: The figures, each fold scored with what the other folds chose.
-        predictions: The true and the given species by the pairs' joint embedding, int64 [P] each.
+        thresholds: float32 [N, 3], by species and SENSES.
+        report: The figures; each fold is scored with the choices of the others.
+        predictions: By the joint embedding of P pairs, int64 [P] each.
     """
 
     epochs: int
@@ -146,196 +79,158 @@ class Selected:
     calibration: Calibration
     thresholds: NDArray[np.float32]
     report: Figures
-    predictions: tuple[NDArray[np.int64], NDArray[np.int64]]
+    predictions: Predictions
 
 
-def cross_validate(
-    samples: Indexed,
-    backbone: Backbone,
-    audio: AudioSpec,
-    config: FitConfig,
-    seed: int,
-    folder: Path,
-    on_epoch: EpochDone,
-) -> Selected:
-    """Fit every fold, score every option, and choose.
+def cross_validate(job: TrainingJob, grid: Grid, on_epoch: StageEpoch) -> Selected:
+    """Fit each fold, score each option, and choose.
 
     Args:
-        samples: Dealt to folds.
-        backbone: The convolutional base; its tail is fine-tuned anew in each fold.
-        audio: Of the frontend.
-        config: Of the fits.
-        seed: Of the fits and the pairing.
-        folder: For checkpoints and fold outputs: what is there is not computed again.
-        on_epoch: Told after each epoch of each fold.
+        job: The samples, and how they are fitted.
+        grid: The options.
+        on_epoch: Called after each epoch of each fold.
     """
-    right: dict[Option, list[Right]] = {}
-    for fold in range(FOLDS):
-        _fit_fold(samples, fold, backbone, audio, config, seed, folder, on_epoch)
-        for option, result in _score_fold(samples, fold, folder, seed):
-            right.setdefault(option, []).append(right_answers(result))
-    chosen, nested = _choose(right, range(FOLDS)), _nested_options(right)
-    # Only these are kept whole: with hundreds of species, all options would fill the memory.
-    scored: dict[Option, list[EvaluationScores]] = {}
-    for fold in range(FOLDS):
-        for option, result in _score_fold(samples, fold, folder, seed, {chosen, *nested}):
-            scored.setdefault(option, []).append(result)
-    parts = scored[chosen]
-    calibration = fit_calibration(parts, samples.untested())
+    correct: dict[Option, list[Correct]] = {}
+    for fold in range(grid.folds):
+        _fit_fold(job, grid, fold, on_epoch)
+        for option, scored in _score_fold(job, grid, fold):
+            correct.setdefault(option, []).append(correct_answers(scored))
+    chosen, nested = choose(correct, grid, range(grid.folds)), nested_options(correct, grid)
+    # Only these scores stay in memory, which those of all options fill with hundreds of species.
+    kept: dict[Option, list[EvaluationScores]] = {}
+    for fold in range(grid.folds):
+        for option, scored in _score_fold(job, grid, fold, {chosen, *nested}):
+            kept.setdefault(option, []).append(scored)
+    species = len(job.samples.species)
+    calibration = fit_calibration(kept[chosen], job.samples.untested())
     return Selected(
         *chosen,
         calibration,
-        species_thresholds(parts, calibration, len(samples.species)),
-        *_nested_report(scored, nested, len(samples.species)),
+        species_thresholds(kept[chosen], calibration, species),
+        *nested_report(kept, nested, species),
     )
 
 
-def _output(folder: Path, fold: int, epoch: int) -> Path:
-    return folder / f"fold{fold}-epoch{epoch:03d}.npz"
+@dataclass(frozen=True)
+class _FoldInputs:
+    """The samples of one fold, with pooled features of the photographs."""
+
+    split: Split
+    tested_images: Sequence[Feature]
+    tested_audio: Sequence[Feature]
+    background_images: Sequence[Feature]
+    background_audio: Sequence[Feature]
+
+    def embed(self, heads: Heads) -> dict[str, NDArray[np.float32]]:
+        """Return the embeddings of all samples and the weights of the fusion, by name."""
+        return {
+            "train_images": heads.embed_images(self.split.images),
+            "train_audio": heads.embed_audio(self.split.audio),
+            "test_images": heads.embed_images(self.tested_images),
+            "test_audio": heads.embed_audio(self.tested_audio),
+            "nobird_images": heads.embed_images(self.background_images),
+            "nobird_audio": heads.embed_audio(self.background_audio),
+            **heads.fusion_weights().to_arrays(),
+        }
 
 
-def _fit_fold(
-    samples: Indexed,
-    fold: int,
-    backbone: Backbone,
-    audio: AudioSpec,
-    config: FitConfig,
-    seed: int,
-    folder: Path,
-    on_epoch: EpochDone,
-) -> None:
-    """Train without a fold; at each epoch of the grid, embed what was trained and tested on."""
-    if all(_output(folder, fold, epoch).exists() for epoch in EPOCH_GRID):
+def _fit_fold(job: TrainingJob, grid: Grid, fold: int, on_epoch: StageEpoch) -> None:
+    """Train on the samples outside a fold; at each epoch of the grid, embed all samples."""
+    if all(job.embeddings_path(fold, epoch).exists() for epoch in grid.epochs):
         return
-    split = samples.split(fold)
-    tested = {
-        sense: [samples.features[sense][int(row)] for row in samples.tested(sense, fold)]
-        for sense in (Sense.IMAGE, Sense.AUDIO)
-    }
+    stage = f"fold {fold + 1}/{grid.folds}"
+    setup = replace(job.setup, seed=job.setup.seed + 1 + fold)
+    inputs = _fold_inputs(
+        job, fold, lambda epochs, metrics: on_epoch(f"{stage} base", epochs, metrics)
+    )
 
-    stage = f"fold {fold + 1}/{FOLDS}"
+    def epoch_done(heads: Heads, metrics: EpochMetrics) -> None:
+        on_epoch(stage, max(grid.epochs), metrics)
+        path = job.embeddings_path(fold, metrics.epoch)
+        if metrics.epoch in grid.epochs and not path.exists():
+            atomic.write_file(path, dump_arrays(inputs.embed(heads)))
+
+    fitter = Fitter(inputs.split, setup, job.checkpoints / f"fold{fold}.npz")
+    if fitter.history:  # a kill may have come between the checkpoint and the callback
+        epoch_done(fitter.heads, fitter.history[-1])
+    fitter.run(max(grid.epochs), epoch_done)
+
+
+def _fold_inputs(job: TrainingJob, fold: int, on_epoch: TuneEpoch) -> _FoldInputs:
+    """Fine-tune the base without a fold, and pool the photographs with it."""
+    samples, split = job.samples, job.samples.split(fold)
     tail = tuned_tail(
-        backbone,
-        split.images,
-        split.image_labels,
-        seed + 1 + fold,
-        folder / f"fold{fold}-tail.npz",
-        lambda *told: on_epoch(f"{stage} base", *told),
+        job.backbone,
+        split,
+        job.setup.seed + 1 + fold,
+        job.checkpoints / f"fold{fold}-tail.npz",
+        on_epoch,
     )
-    split = replace(split, images=pool_images(tail, split.images, POOLED_VIEWS))
-    tested_images = pool_images(tail, tested[Sense.IMAGE])
-    background_images = pool_images(tail, samples.background.images)
-
-    def embed(epoch: int, heads: Heads) -> None:
-        path = _output(folder, fold, epoch)
-        if epoch in EPOCH_GRID and not path.exists():
-            atomic.write_file(
-                path,
-                dump_arrays(
-                    {
-                        "train_images": heads.embed_images(split.images),
-                        "train_audio": heads.embed_audio(split.audio),
-                        "test_images": heads.embed_images(tested_images),
-                        "test_audio": heads.embed_audio(tested[Sense.AUDIO]),
-                        "nobird_images": heads.embed_images(background_images),
-                        "nobird_audio": heads.embed_audio(samples.background.audio),
-                        **heads.fusion_weights().to_arrays(),
-                    }
-                ),
-            )
-
-    def epoch_done(epoch: int, heads: Heads, row: dict[str, float]) -> None:
-        on_epoch(stage, epoch, max(EPOCH_GRID), row)
-        embed(epoch, heads)
-
-    fitter = Fitter(
-        split, backbone.channels, audio, config, seed + 1 + fold, folder / f"fold{fold}.npz"
+    return _FoldInputs(
+        replace(split, images=pool_images(tail, split.images, POOLED_VIEWS)),
+        pool_images(tail, samples.tested_features(Sense.IMAGE, fold)),
+        samples.tested_features(Sense.AUDIO, fold),
+        pool_images(tail, samples.background.images),
+        samples.background.audio,
     )
-    if fitter.history:  # a kill may have come between checkpoint and what follows it
-        epoch_done(fitter.epoch, fitter.heads, fitter.history[-1])
-    fitter.run(max(EPOCH_GRID), epoch_done)
 
 
 def _score_fold(
-    samples: Indexed, fold: int, folder: Path, seed: int, wanted: Collection[Option] | None = None
+    job: TrainingJob, grid: Grid, fold: int, wanted: Collection[Option] | None = None
 ) -> Iterator[tuple[Option, EvaluationScores]]:
-    """Score a fold by each option, or by those that are wanted."""
-    split = samples.split(fold)
-    rows = {sense: samples.tested(sense, fold) for sense in (Sense.IMAGE, Sense.AUDIO)}
-    for epoch in EPOCH_GRID:
-        gains = [gain for gain in GAIN_GRID if wanted is None or (epoch, gain) in wanted]
-        if not gains:
-            continue
-        with np.load(_output(folder, fold, epoch), allow_pickle=False) as saved:
-            arrays = dict(saved)
-        trained, tested, background = (
-            [arrays.pop(f"{part}_{sense}") for sense in ("images", Sense.AUDIO)]
-            for part in ("train", "test", "nobird")
-        )
-        images, audio = (
-            LabelledEmbeddings(
-                vectors, samples.labels[sense][rows[sense]], samples.recordings[sense][rows[sense]]
-            )
-            for vectors, sense in zip(tested, (Sense.IMAGE, Sense.AUDIO), strict=True)
-        )
-        for gain in gains:
-            fusion = FusionWeights(**arrays).with_gain(gain)
-            gallery = build_gallery(
-                fusion.fuse,
-                samples.species,
-                trained[0],
-                split.image_labels,
-                trained[1],
-                split.audio_labels,
-            )
-            gallery = with_background(gallery, fusion.fuse, background[0], background[1], seed)
-            yield (epoch, gain), score(fusion.fuse, gallery, images, audio, seed)
+    """Score a fold with each option, or with the wanted ones."""
+    for epoch in grid.epochs:
+        gains = [gain for gain in grid.gains if wanted is None or (epoch, gain) in wanted]
+        if gains:
+            with np.load(job.embeddings_path(fold, epoch), allow_pickle=False) as saved:
+                arrays = dict(saved)
+            for gain in gains:
+                yield (epoch, gain), _score_option(job, fold, arrays, gain)
 
 
-def right_answers(scored: EvaluationScores) -> Right:
-    """Tell which samples of each sense were right."""
-    return {sense: scored.by_sense(sense).correct for sense in SENSES}
-
-
-def _nested_options(right: Mapping[Option, Sequence[Right]]) -> list[Option]:
-    """Return what the other folds choose for each fold."""
-    return [
-        _choose(right, [other for other in range(FOLDS) if other != fold]) for fold in range(FOLDS)
-    ]
-
-
-def _choose(right: Mapping[Option, Sequence[Right]], folds: Sequence[int]) -> Option:
-    """Choose by the right answers in some folds: of each sense first, then of both.
-
-    Epochs are chosen by the towers, whose scores do not depend on the gain; the gain by pairs.
-    """
-
-    def share(option: Option, sense: Sense) -> float:
-        found = np.concatenate([right[option][fold][sense] for fold in folds])
-        return float(found.mean()) if len(found) else 0.0
-
-    epoch = max(
-        EPOCH_GRID,
-        key=lambda value: (
-            share((value, GAIN_GRID[0]), Sense.IMAGE) + share((value, GAIN_GRID[0]), Sense.AUDIO)
-        ),
+def _score_option(
+    job: TrainingJob, fold: int, arrays: Mapping[str, NDArray[np.float32]], gain: float
+) -> EvaluationScores:
+    """Score the embeddings of a fold with one gain; the prototypes are of the other folds."""
+    samples, split, seed = job.samples, job.samples.split(fold), job.setup.seed
+    fuse = FusionWeights.from_arrays(arrays).with_gain(gain).fuse
+    gallery = build_gallery(
+        fuse,
+        samples.species,
+        LabelledVectors(arrays["train_images"], split.image_labels),
+        LabelledVectors(arrays["train_audio"], split.audio_labels),
     )
-    if not any(len(results[fold][Sense.BOTH]) for results in right.values() for fold in folds):
-        return epoch, UNTESTED_GAIN
-    return epoch, max(GAIN_GRID, key=lambda value: share((epoch, value), Sense.BOTH))
+    gallery = with_background(gallery, fuse, arrays["nobird_images"], arrays["nobird_audio"], seed)
+    images, audio = (
+        LabelledEmbeddings(vectors, samples.labels[sense][rows], samples.recordings[sense][rows])
+        for vectors, sense, rows in (
+            (arrays["test_images"], Sense.IMAGE, samples.tested(Sense.IMAGE, fold)),
+            (arrays["test_audio"], Sense.AUDIO, samples.tested(Sense.AUDIO, fold)),
+        )
+    )
+    return score(fuse, gallery, images, audio, seed)
 
 
-def _nested_report(
+def nested_report(
     scored: Mapping[Option, Sequence[EvaluationScores]], options: Sequence[Option], species: int
-) -> tuple[Figures, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Score each fold with the options, thresholds and weights that the other folds chose."""
+) -> tuple[Figures, Predictions]:
+    """Score each fold with the option, thresholds and weights that the other folds chose.
+
+    Args:
+        scored: By option, the scores of each fold.
+        options: The option of each fold.
+        species: Number of species.
+
+    Returns:
+        The figures, and the predictions for the pairs.
+    """
     results: list[EvaluationScores] = []
     late: list[NDArray[np.bool_]] = []
     for fold, option in enumerate(options):
-        parts = [scored[option][other] for other in range(FOLDS) if other != fold]
-        calibration = fit_calibration(parts)
+        others = [scored[option][other] for other in range(len(options)) if other != fold]
+        calibration = fit_calibration(others)
         result = scored[option][fold].with_calibration(
-            calibration, species_thresholds(parts, calibration, species)
+            calibration, species_thresholds(others, calibration, species)
         )
         results.append(result)
         late.append(late_fusion(result, calibration))

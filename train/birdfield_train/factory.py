@@ -1,6 +1,7 @@
-"""The factory gallery: the prototypes of every species of the training data."""
+"""Factory gallery: the prototypes of all species in the training data."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +16,50 @@ from birdfield.model.species import Species
 UNCALIBRATED = Calibration((0.1, 0.1, 0.1), (-1.0, -1.0, -1.0), 0.5)
 
 
+@dataclass(frozen=True)
+class LabelledVectors:
+    """The vectors of one tower, and the species of each.
+
+    Attributes:
+        vectors: float32 [N, 128], unit.
+        labels: int64 [N], species.
+    """
+
+    vectors: Vectors
+    labels: NDArray[np.int64]
+
+
 def build_gallery(
     fuse: Fuse,
     species: Sequence[Species],
-    images: Vectors,
-    image_labels: NDArray[np.int64],
-    audio: Vectors,
-    audio_labels: NDArray[np.int64],
+    images: LabelledVectors,
+    audio: LabelledVectors,
     calibration: Calibration = UNCALIBRATED,
 ) -> Gallery:
-    """Make the gallery of all species from the tower vectors of their samples."""
+    """Build the gallery of all species from the tower vectors of their samples.
+
+    Args:
+        fuse: Joins tower vectors.
+        species: The species, in the order of their numbers.
+        images: Photographs by the image tower; may be empty.
+        audio: Recordings by the audio tower; may be empty.
+        calibration: Supplies one threshold per sense for all species.
+    """
     vectors: list[Vector] = []
     owner: list[int] = []
     senses: list[int] = []
     for row in range(len(species)):
-        made = prototypes_of(fuse, images[image_labels == row], audio[audio_labels == row])
-        vectors += [vector for _, vector in made]
-        senses += [SENSES.index(sense) for sense, _ in made]
-        owner += [row] * len(made)
-    thresholds = np.tile(np.array(calibration.threshold, np.float32), (len(species), 1))
+        prototypes = prototypes_of(
+            fuse, images.vectors[images.labels == row], audio.vectors[audio.labels == row]
+        )
+        vectors += [vector for _, vector in prototypes]
+        senses += [SENSES.index(sense) for sense, _ in prototypes]
+        owner += [row] * len(prototypes)
     return Gallery(
         tuple(species),
         np.array(vectors, np.float32).reshape(-1, DIM),
         np.array(owner, np.int32),
         np.array(senses, np.uint8),
-        thresholds,
+        np.tile(np.array(calibration.threshold, np.float32), (len(species), 1)),
         calibration,
     )

@@ -1,7 +1,7 @@
-"""Fine-tuning the last stage of a convolutional base on the photographs of one split.
+"""Fine-tuning: fits the last stage of a convolutional base to the photographs of one split.
 
-The base's own features are fitted to the species first, over several views of every photograph;
-the heads then start on what the tuned base makes of the plain photographs.
+The base's own features are fitted to the species first, on several views of every photograph; the
+heads then start on the fine-tuned features of the plain photographs.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,21 +19,24 @@ from birdfield.model.encoder import unit
 from birdfield_train.backbones import Backbone, Tuning
 from birdfield_train.features import Feature
 from birdfield_train.heads import IMAGE_PEAK_WEIGHT, weighted_discriminant
+from birdfield_train.history import EpochMetrics
 from birdfield_train.losses import pair_masks, triplet_loss
 from birdfield_train.packed_weights import quantise_kernel
+from birdfield_train.samples import Split
 from birdfield_train.towers import pool_features
 
-CHUNK = 64  # photographs at a time
-POOLED_VIEWS = 3  # of a training photograph that the projection starts on, beside the plain one
+CHUNK = 64  # photographs pooled at once
+POOLED_VIEWS = 3  # of a training photograph for the start of the projection, beside the plain one
+HEAD_RATE = 3  # learning rate of the temporary head, as a multiple of the base's
 
-TuneEpoch = Callable[[int, int, dict[str, float]], None]
+TuneEpoch = Callable[[int, EpochMetrics], None]  # number of epochs, metrics
 
 
 class Tail:
     """The last stage of a base: from cached maps to pooled features."""
 
     def __init__(self, backbone: Backbone, tuning: Tuning) -> None:
-        """Make it with the packaged weights."""
+        """Build it with the packaged weights."""
         base = backbone.build()
         self._tuning = tuning
         maps = base.get_layer(tuning.after).output
@@ -45,108 +48,53 @@ class Tail:
         )
 
     def pool(self, images: Sequence[Feature], views: int = 0) -> list[Feature]:
-        """Run it over the plain view of photographs and so many others.
+        """Compute the pooled features of photographs.
 
-        `load` and `load_pooled` then give the tuned features.
+        Args:
+            images: Photographs with cached views.
+            views: Other views to pool beside the plain one.
+
+        Returns:
+            The photographs; `load` and `load_pooled` now return the pooled features.
         """
         pooled: list[Feature] = []
         for start in range(0, len(images), CHUNK):
-            some = images[start : start + CHUNK]
-            looks = [
+            chunk = images[start : start + CHUNK]
+            by_view = [
                 self._forward(
-                    tf.constant(np.stack([feature.load_view(view) for feature in some]))
+                    tf.constant(np.stack([feature.load_view(view) for feature in chunk]))
                 ).numpy()
                 for view in range(views + 1)
             ]
             pooled += [
                 replace(feature, tuned=values)
-                for feature, values in zip(some, np.stack(looks, axis=1), strict=True)
+                for feature, values in zip(chunk, np.stack(by_view, axis=1), strict=True)
             ]
         return pooled
 
-    def tune(
-        self, images: Sequence[Feature], labels: NDArray[np.int64], seed: int, on_epoch: TuneEpoch
-    ) -> None:
-        """Fit it to the species of these photographs, by hard triplets and a normalised softmax.
+    def tune(self, split: Split, seed: int, on_epoch: TuneEpoch) -> None:
+        """Fit the tail to the species of a split's photographs.
+
+        With fewer than two species, it keeps the packaged weights.
 
         Args:
-            images: Photographs with their cached views.
-            labels: int64 [N], species; with fewer than two of them there is nothing to fit.
-            seed: Of the batches.
-            on_epoch: Told after each epoch.
+            split: Photographs with cached views; recordings are not used.
+            seed: Seed of the batches.
+            on_epoch: Called after each epoch.
         """
-        config = self._tuning
-        species, classes = np.unique(labels, return_inverse=True)
-        if len(species) < 2:
+        if len(np.unique(split.image_labels)) < 2:
             return
-        features = np.stack([entry.load() for entry in self.pool(images)])
-        kernel, bias = (
-            tf.Variable(part)
-            for part in weighted_discriminant(features, classes, IMAGE_PEAK_WEIGHT)
-        )
-        vectors = unit(features @ kernel.numpy() + bias.numpy())
-        proxies = tf.Variable(
-            unit(np.stack([vectors[classes == row].mean(axis=0) for row in range(len(species))]))
-        )
-        base, head = self.model.trainable_variables, [kernel, bias, proxies]
-        steps = -(-len(images) // (config.species_per_batch * config.samples_per_species))
-        optimizers = [
-            keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(
-                    rate * config.learning_rate, steps * config.epochs
-                )
-            )
-            for rate in (1, 3)
-        ]
-        optimizers[0].build(base)
-        optimizers[1].build(head)
-
-        @tf.function(reduce_retracing=True)
-        def step(maps: tf.Tensor, rows: tf.Tensor, owners: tf.Tensor) -> dict[str, tf.Tensor]:
-            with tf.GradientTape() as tape:
-                embedded = tf.math.l2_normalize(self.model(maps, training=True) @ kernel + bias, 1)
-                cosine = embedded @ tf.transpose(tf.math.l2_normalize(proxies, 1))
-                softmax = tf.reduce_mean(
-                    tf.nn.sparse_softmax_cross_entropy_with_logits(
-                        owners, cosine / config.temperature
-                    )
-                )
-                measured = triplet_loss(embedded, *pair_masks(owners, rows), config.margin, "hard")
-                loss = softmax + measured["loss"]
-            gradients = tape.gradient(loss, base + head)
-            optimizers[0].apply(gradients[: len(base)], base)
-            optimizers[1].apply(gradients[len(base) :], head)
-            spread = tf.norm(embedded - tf.reduce_mean(embedded, 0, keepdims=True), axis=1)
-            return {**measured, "spread": tf.reduce_mean(spread)}
-
-        groups = [np.flatnonzero(classes == row) for row in range(len(species))]
-        for epoch in range(config.epochs):
-            rng = np.random.default_rng([seed, epoch])
-            totals: dict[str, list[float]] = {}
-            for _ in range(steps):
-                rows = _draw(groups, config, rng)
-                maps = np.stack(
-                    [images[row].load_view(int(rng.integers(config.views + 1))) for row in rows]
-                )
-                for name, value in step(
-                    tf.constant(maps), tf.constant(rows), tf.constant(classes[rows])
-                ).items():
-                    totals.setdefault(name, []).append(float(value))
-            on_epoch(
-                epoch + 1,
-                config.epochs,
-                {
-                    "epoch": epoch + 1,
-                    **{name: float(np.mean(values)) for name, values in totals.items()},
-                },
-            )
+        fitter = _TailFitter(self, self._tuning, split)
+        for epoch in range(self._tuning.epochs):
+            metrics = fitter.run_epoch(epoch, np.random.default_rng([seed, epoch]))
+            on_epoch(self._tuning.epochs, metrics)
         self._round()
 
     def _round(self) -> None:
-        """Round the kernels to the 8 bits that they are exported at.
+        """Round the kernels to the 8 bits of their export.
 
-        The heads then start on what will be there: rounding afterwards moved the embeddings of
-        139 species to a cosine of 0.993 (docs/decisions/0012-fine-tuning.md).
+        The heads then start on the features of the exported base: rounding later moved the
+        embeddings of 139 species to a cosine of 0.993 (docs/decisions/0012-fine-tuning.md).
         """
         for weight in self.model.trainable_variables:
             if len(weight.shape) > 1:
@@ -154,23 +102,90 @@ class Tail:
                 weight.assign(levels * scale)
 
 
+class _TailFitter:
+    """Fits a tail by hard triplets and a normalised softmax, with a temporary head.
+
+    The head is a projection to the embedding space, and one proxy for each species.
+    """
+
+    def __init__(self, tail: Tail, tuning: Tuning, split: Split) -> None:
+        """Start the head from the discriminant of the packaged features."""
+        self._model, self._tuning, self._images = tail.model, tuning, split.images
+        species, self._classes = np.unique(split.image_labels, return_inverse=True)
+        self._groups = [np.flatnonzero(self._classes == row) for row in range(len(species))]
+        features = np.stack([entry.load() for entry in tail.pool(split.images)])
+        self._kernel, self._bias = (
+            tf.Variable(part)
+            for part in weighted_discriminant(features, self._classes, IMAGE_PEAK_WEIGHT)
+        )
+        vectors = unit(features @ self._kernel.numpy() + self._bias.numpy())
+        self._proxies = tf.Variable(
+            unit(np.stack([vectors[own].mean(axis=0) for own in self._groups]))
+        )
+        batch = tuning.species_per_batch * tuning.samples_per_species
+        self._steps = -(-len(split.images) // batch)
+        self._weights = [
+            self._model.trainable_variables,
+            [self._kernel, self._bias, self._proxies],
+        ]
+        self._optimizers = [self._optimizer(rate) for rate in (1, HEAD_RATE)]
+        for optimizer, weights in zip(self._optimizers, self._weights, strict=True):
+            optimizer.build(weights)
+        self._step = tf.function(self._train_step, reduce_retracing=True)
+
+    def _optimizer(self, rate: int) -> keras.optimizers.Optimizer:
+        steps = self._steps * self._tuning.epochs
+        schedule = keras.optimizers.schedules.CosineDecay(rate * self._tuning.learning_rate, steps)
+        return keras.optimizers.Adam(schedule)
+
+    def run_epoch(self, epoch: int, rng: np.random.Generator) -> EpochMetrics:
+        """Train on as many batches as cover the photographs once; epochs count from 0."""
+        batches = []
+        for _ in range(self._steps):
+            rows = _draw(self._groups, self._tuning, rng)
+            views = [int(rng.integers(self._tuning.views + 1)) for _ in rows]
+            maps = np.stack(
+                [self._images[row].load_view(view) for row, view in zip(rows, views, strict=True)]
+            )
+            measured = self._step(
+                tf.constant(maps), tf.constant(rows), tf.constant(self._classes[rows])
+            )
+            batches.append({name: float(value) for name, value in measured.items()})
+        return EpochMetrics.mean_of(epoch + 1, batches)
+
+    def _train_step(
+        self, maps: tf.Tensor, rows: tf.Tensor, classes: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        tuning = self._tuning
+        with tf.GradientTape() as tape:
+            projected = self._model(maps, training=True) @ self._kernel + self._bias
+            embedded = tf.math.l2_normalize(projected, 1)
+            cosine = embedded @ tf.transpose(tf.math.l2_normalize(self._proxies, 1))
+            softmax = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(classes, cosine / tuning.temperature)
+            )
+            measured = triplet_loss(embedded, *pair_masks(classes, rows), tuning.margin, "hard")
+            loss = softmax + measured["loss"]
+        gradients = tape.gradient(loss, self._weights)
+        for optimizer, found, weights in zip(
+            self._optimizers, gradients, self._weights, strict=True
+        ):
+            optimizer.apply(found, weights)
+        spread = tf.norm(embedded - tf.reduce_mean(embedded, 0, keepdims=True), axis=1)
+        return {**measured, "spread": tf.reduce_mean(spread)}
+
+
 def tuned_tail(
-    backbone: Backbone,
-    images: Sequence[Feature],
-    labels: NDArray[np.int64],
-    seed: int,
-    path: Path,
-    on_epoch: TuneEpoch,
+    backbone: Backbone, split: Split, seed: int, path: Path, on_epoch: TuneEpoch
 ) -> Tail | None:
-    """Fine-tune a base's tail and keep its weights in a file, or take them from there.
+    """Fine-tune a base's tail and save its weights, or load saved weights.
 
     Args:
-        backbone: One without tuning is frozen, and None is returned.
-        images: Photographs with their cached views.
-        labels: int64 [N], species.
-        seed: Of the batches.
-        path: For the weights; a file that exists is what an interrupted run left.
-        on_epoch: Told after each epoch.
+        backbone: A base; for one that is not fine-tuned, the function returns None.
+        split: Photographs with cached views; recordings are not used.
+        seed: Seed of the batches.
+        path: The file of the weights; if it exists, an interrupted run has written it.
+        on_epoch: Called after each epoch.
     """
     if backbone.tuning is None:
         return None
@@ -179,28 +194,29 @@ def tuned_tail(
         tail.model.set_weights(load_tail(path))
         return tail
     keras.utils.set_random_seed(seed)
-    tail.tune(images, labels, seed, on_epoch)
+    tail.tune(split, seed, on_epoch)
     weights = enumerate(tail.model.get_weights())
     atomic.write_file(path, dump_arrays({f"weight{row:03d}": weight for row, weight in weights}))
     return tail
 
 
 def pool_images(tail: Tail | None, images: Sequence[Feature], views: int = 0) -> Sequence[Feature]:
-    """Run a tuned tail over photographs; without one they are what the frozen base made."""
+    """Pool photographs with a fine-tuned tail; without one, return them unchanged."""
     return images if tail is None else tail.pool(images, views)
 
 
 def load_tail(path: Path) -> list[NDArray[np.float32]]:
-    """Read a tuned tail's weights, in the order of its layers."""
+    """Read the weights of a fine-tuned tail, in the order of its layers."""
     with np.load(path, allow_pickle=False) as arrays:
         return [arrays[name] for name in sorted(arrays.files)]
 
 
 def _draw(
-    groups: Sequence[NDArray[np.intp]], config: Tuning, rng: np.random.Generator
+    groups: Sequence[NDArray[np.intp]], tuning: Tuning, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    count = config.samples_per_species
-    chosen = rng.choice(len(groups), min(config.species_per_batch, len(groups)), replace=False)
+    """Draw the rows of one batch: photographs of several species."""
+    count = tuning.samples_per_species
+    chosen = rng.choice(len(groups), min(tuning.species_per_batch, len(groups)), replace=False)
     return np.concatenate(
         [rng.choice(groups[row], count, replace=len(groups[row]) < count) for row in chosen]
     ).astype(np.int64)

@@ -1,41 +1,46 @@
-"""Fitting the heads of one split by batch-mined triplets, checkpointed after each epoch."""
+"""Fit: trains the heads on one split with triplets mined in each batch, and saves each epoch."""
 
 import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from birdfield import atomic
 from birdfield.arrays import dump_arrays
 from birdfield.signals.windows import AudioSpec
 from birdfield_train.batches import Batch, BatchMaker
-from birdfield_train.heads import Heads, Split
+from birdfield_train.heads import Heads
+from birdfield_train.history import EpochMetrics
 from birdfield_train.losses import pair_masks, triplet_loss
+from birdfield_train.samples import Split
 
-COLLAPSE_SPREAD = 0.05  # mean distance of embeddings from their mean; 0 when all are equal
+COLLAPSE_SPREAD = 0.05  # mean distance of the embeddings from their mean
+COLLAPSE_LOSS = 1e-3  # distance of the loss from the margin
+COLLAPSE_ACTIVE = 0.99  # share of active triplets
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How the heads are trained.
+    """The options of a fit.
 
     Attributes:
         margin: Of the triplet loss, in cosine.
-        species_per_batch: P.
-        samples_per_species: K.
-        steps: Batches in an epoch.
-        semi_hard_epochs: Epochs of semi-hard mining before hard mining.
+        species_per_batch: Species in a batch.
+        samples_per_species: Samples of each species in a batch.
+        steps: Batches per epoch.
+        semi_hard_epochs: Epochs with semi-hard mining; hard mining follows.
         learning_rate: Of Adam.
-        image_rate: Share of it that the image's projection learns by, `Backbone.head_rate`.
+        image_rate: Learning rate of the image head, as a share of `learning_rate`; from
+            `Backbone.head_rate`.
     """
 
     margin: float = 0.1
@@ -47,40 +52,45 @@ class FitConfig:
     image_rate: float = 1.0
 
 
-EpochEnd = Callable[[int, Heads, dict[str, float]], None]
+@dataclass(frozen=True)
+class FitSetup:
+    """What the heads are built and trained with.
+
+    Attributes:
+        channels: Channels of the base's last maps.
+        audio: Spec of the frontend.
+        config: The options of the fit.
+        seed: Seed of the initial weights and of the batches.
+    """
+
+    channels: int
+    audio: AudioSpec
+    config: FitConfig
+    seed: int
+
+
+EpochEnd = Callable[[Heads, EpochMetrics], None]
 
 
 class Fitter:
-    """Trains one set of heads; its state after each epoch can be saved and taken up again."""
+    """Trains the heads on one split; a checkpoint after each epoch lets a later fitter continue."""
 
-    def __init__(
-        self,
-        split: Split,
-        channels: int,
-        audio: AudioSpec,
-        config: FitConfig,
-        seed: int,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Start from the discriminant projections, or from the checkpoint where it exists."""
-        self._config = config
-        self._seed = seed
+    def __init__(self, split: Split, setup: FitSetup, checkpoint: Path | None = None) -> None:
+        """Start from the checkpoint if it exists, else from the discriminant projections."""
+        self._config, self._seed = setup.config, setup.seed
         self._checkpoint = checkpoint
         self._maker = BatchMaker(
-            split, config.species_per_batch, config.samples_per_species, channels, audio
+            split,
+            setup.config.species_per_batch,
+            setup.config.samples_per_species,
+            setup.channels,
+            setup.audio,
         )
-        keras.utils.set_random_seed(seed)
-        self.heads = Heads(channels, audio)
-        sight = self.heads.image.trainable_variables
-        self._groups = [sight, self.heads.trainable[len(sight) :]]
-        self._optimizers = [
-            keras.optimizers.Adam(rate)
-            for rate in (config.image_rate * config.learning_rate, config.learning_rate)
-        ]
-        for optimizer, weights in zip(self._optimizers, self._groups, strict=True):
-            optimizer.build(weights)
+        keras.utils.set_random_seed(setup.seed)
+        self.heads = Heads(setup.channels, setup.audio)
+        self._optimize_heads(setup.config)
         self.epoch = 0
-        self.history: list[dict[str, float]] = []
+        self.history: list[EpochMetrics] = []
         self._steps = {
             mining: tf.function(
                 lambda *batch, mining=mining: self._step(mining, *batch), reduce_retracing=True
@@ -92,27 +102,42 @@ class Fitter:
         else:
             self.heads.start(split)
 
+    def _optimize_heads(self, config: FitConfig) -> None:
+        """Create an optimizer for the image head and one for all other weights."""
+        image = self.heads.image.trainable_variables
+        self._groups = [image, self.heads.trainable[len(image) :]]
+        self._optimizers = [
+            keras.optimizers.Adam(rate)
+            for rate in (config.image_rate * config.learning_rate, config.learning_rate)
+        ]
+        for optimizer, weights in zip(self._optimizers, self._groups, strict=True):
+            optimizer.build(weights)
+
     def run(self, epochs: int, on_epoch: EpochEnd) -> None:
-        """Train until so many epochs are done; on_epoch is told after each new one."""
+        """Train until the given number of epochs is complete.
+
+        Args:
+            epochs: The number, including epochs that are complete already.
+            on_epoch: Called with the heads and the metrics after each new epoch.
+        """
         while self.epoch < epochs:
-            row = self._run_epoch()
-            self.history.append(row)
+            metrics = self._run_epoch()
+            self.history.append(metrics)
             self.epoch += 1
             if self._checkpoint is not None:
                 self._save(self._checkpoint)
-            on_epoch(self.epoch, self.heads, row)
+            on_epoch(self.heads, metrics)
 
-    def _run_epoch(self) -> dict[str, float]:
+    def _run_epoch(self) -> EpochMetrics:
         rng = np.random.default_rng([self._seed, self.epoch])
-        mining = "semi-hard" if self.epoch < self._config.semi_hard_epochs else "hard"
-        totals: dict[str, list[float]] = {}
-        for _ in range(self._config.steps):
-            batch = self._maker.draw(rng)
-            for name, value in self._steps[mining](*_tensors(batch)).items():
-                totals.setdefault(name, []).append(float(value))
-        row = {name: float(np.mean(values)) for name, values in totals.items()}
-        _alarm(row, self._config.margin)
-        return {"epoch": self.epoch + 1, **row}
+        step = self._steps["semi-hard" if self.epoch < self._config.semi_hard_epochs else "hard"]
+        batches = [
+            {name: float(value) for name, value in step(*_tensors(self._maker.draw(rng))).items()}
+            for _ in range(self._config.steps)
+        ]
+        metrics = EpochMetrics.mean_of(self.epoch + 1, batches)
+        _warn_of_collapse(metrics, self._config.margin)
+        return metrics
 
     def _step(
         self,
@@ -123,6 +148,7 @@ class Fitter:
         labels: tf.Tensor,
         recordings: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
+        """Train on one batch, given as the arrays of `Batch`; return its metrics."""
         positives, negatives = pair_masks(labels, recordings)
         with tf.GradientTape() as tape:
             embeddings = self.heads(pooled, sequences, presence)
@@ -136,16 +162,17 @@ class Fitter:
         return {**measured, "spread": tf.reduce_mean(tf.norm(embeddings - centre, axis=1))}
 
     def save_weights(self, path: Path) -> None:
-        """Write the heads' weights alone, for `load_heads`."""
+        """Write the weights of the heads alone, for `load_heads`."""
         atomic.write_file(path, dump_arrays(self._weight_arrays()))
 
-    def _weight_arrays(self) -> dict[str, NDArray[Any]]:
+    def _weight_arrays(self) -> dict[str, NDArray[np.generic]]:
         return {f"weight{row:03d}": value for row, value in enumerate(self.heads.get_weights())}
 
     def _optimizer_state(self) -> list[keras.Variable]:
         return [value for optimizer in self._optimizers for value in optimizer.variables]
 
     def _save(self, path: Path) -> None:
+        """Write a checkpoint: the weights, the optimizers' state and the history."""
         arrays = self._weight_arrays()
         arrays |= {
             f"optimizer{row:03d}": np.asarray(value)
@@ -154,7 +181,7 @@ class Fitter:
         state = json.dumps(
             {
                 "epoch": self.epoch,
-                "history": self.history,
+                "history": [asdict(metrics) for metrics in self.history],
                 "config": asdict(self._config),
                 "seed": self._seed,
             }
@@ -164,14 +191,16 @@ class Fitter:
         atomic.write_file(path, dump_arrays(arrays))
 
     def _load(self, path: Path) -> None:
+        """Continue from a checkpoint."""
         with np.load(path, allow_pickle=False) as arrays:
-            state: dict[str, Any] = json.loads(arrays["state"].tobytes())
+            state = json.loads(arrays["state"].tobytes())
             self.heads.set_weights(_ordered(arrays, "weight"))
             for variable, value in zip(
                 self._optimizer_state(), _ordered(arrays, "optimizer"), strict=True
             ):
                 variable.assign(value)
-        self.epoch, self.history = state["epoch"], state["history"]
+        self.epoch = int(state["epoch"])
+        self.history = [EpochMetrics(**row) for row in state["history"]]
 
 
 def load_heads(path: Path, channels: int, audio: AudioSpec) -> Heads:
@@ -182,7 +211,7 @@ def load_heads(path: Path, channels: int, audio: AudioSpec) -> Heads:
     return heads
 
 
-def _ordered(arrays: Any, prefix: str) -> list[NDArray[np.float32]]:
+def _ordered(arrays: NpzFile, prefix: str) -> list[NDArray[np.float32]]:
     return [arrays[name] for name in sorted(arrays.files) if name.startswith(prefix)]
 
 
@@ -193,13 +222,14 @@ def _tensors(batch: Batch) -> list[tf.Tensor]:
     ]
 
 
-def _alarm(row: dict[str, float], margin: float) -> None:
-    collapsed = abs(row["loss"] - margin) < 1e-3 and row["active"] > 0.99
-    if collapsed or row["spread"] < COLLAPSE_SPREAD:
+def _warn_of_collapse(metrics: EpochMetrics, margin: float) -> None:
+    """Log a warning when the embeddings of all samples approach one point."""
+    at_margin = abs(metrics.loss - margin) < COLLAPSE_LOSS and metrics.active > COLLAPSE_ACTIVE
+    if at_margin or metrics.spread < COLLAPSE_SPREAD:
         log.warning(
-            "the embedding is collapsing: loss %.4f at margin %g, spread %.4f; "
+            "the embeddings collapse to one point: loss %.4f at margin %g, spread %.4f; "
             "lower the learning rate or check the data",
-            row["loss"],
+            metrics.loss,
             margin,
-            row["spread"],
+            metrics.spread,
         )

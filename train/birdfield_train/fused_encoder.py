@@ -1,4 +1,4 @@
-"""The fused encoder: a photograph and a recording, or one of them, to one unit vector."""
+"""Fused encoder: the network from a photograph, a recording, or both to one unit vector."""
 
 from collections.abc import Sequence
 
@@ -22,14 +22,17 @@ def create_fused_encoder(
     """Build the whole network, with the packaged ImageNet weights in its convolutional base.
 
     Args:
-        image_backbone: A name of `birdfield_train.backbones`.
-        frames: Patches in a recording's window; None for any number.
+        image_backbone: A name in `birdfield_train.backbones.BACKBONES`.
+        frames: Patches in a window of sound; None for any number.
         trainable_from: The first layer of the base that may be fine-tuned; None for none.
-        dim: Numbers in a patch's embedding, by its frontend.
+        dim: Numbers in the embedding of a patch.
 
     Returns:
-        A model of {"image": [B, 224, 224, 3] (preprocessed, see `birdfield.image`),
+        A model of {"image": [B, 224, 224, 3] (preprocessed, see `birdfield.signals.image`),
         "audio": [B, frames, dim], "presence": [B, 2] (1 or 0)} to unit vectors [B, 128].
+
+    Raises:
+        UsageError: When there is no backbone of that name.
     """
     backbone = get_backbone(image_backbone)
     size = backbone.spec.size_px
@@ -65,7 +68,7 @@ def image_tower(
         backbone: The base.
         head: From `towers.image_head`.
         trainable_from: The first layer of the base that may be fine-tuned; None for none.
-        tail: Weights of the backbone's last stage, when it was fine-tuned.
+        tail: Weights of the base's fine-tuned last stage, or None.
     """
     base = backbone.build()
     if tail is not None and backbone.tuning is not None:

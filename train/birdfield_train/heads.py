@@ -1,7 +1,6 @@
-"""The trainable part on top of cached features: projections, BiLSTM, fusion."""
+"""Heads: the part of the encoder that is trained on cached features."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -11,9 +10,11 @@ from numpy.typing import NDArray
 from birdfield.model.encoder import DIM, Vectors, pool, unit
 from birdfield.model.sense import Sense
 from birdfield.signals.windows import AudioSpec, repeat_patches, window_starts
+from birdfield_train.factory import LabelledVectors
 from birdfield_train.features import Feature
 from birdfield_train.fusion_weights import FusionWeights
 from birdfield_train.projection import alignment, discriminant, mean_directions
+from birdfield_train.samples import Split
 from birdfield_train.towers import (
     BLOCK,
     audio_tower,
@@ -24,39 +25,26 @@ from birdfield_train.towers import (
 )
 
 SHRINKAGE = 0.7
-# Of a channel's peak beside its mean, before the discriminant: docs/decisions/0011 and 0013.
+# Weight of a channel's peak beside its mean in the discriminant: docs/decisions/0011 and 0013.
 IMAGE_PEAK_WEIGHT, AUDIO_PEAK_WEIGHT = 0.3, 2.0
-CHUNK = 512  # pictures embedded at a time
-RECORDINGS = 32  # embedded at a time, with all their windows
-
-
-@dataclass(frozen=True)
-class Split:
-    """The training samples of one fit; a species may be in one sense only.
-
-    Attributes:
-        images: Cached photographs.
-        audio: Cached recordings.
-        image_labels: int64 [N], species.
-        audio_labels: int64 [M], species.
-        species: Number of species.
-    """
-
-    images: Sequence[Feature]
-    audio: Sequence[Feature]
-    image_labels: NDArray[np.int64]
-    audio_labels: NDArray[np.int64]
-    species: int
+IMAGE_CHUNK = 512  # photographs embedded at once
+AUDIO_CHUNK = 32  # recordings embedded at once, each with all its windows
 
 
 class Heads:
-    """The image head, the audio tower and the fusion, with one optimiser's set of weights."""
+    """The image head, the audio tower and the fusion."""
 
     def __init__(self, channels: int, audio: AudioSpec, gain: float = 0.3) -> None:
-        """Make them for a base of so many channels and a frontend, with fresh weights."""
-        self._frames, self._evidence = audio.patches_per_window, audio.class_dim
+        """Build them with fresh weights.
+
+        Args:
+            channels: Channels of the base's last maps.
+            audio: Spec of the frontend.
+            gain: Weight of sound in the fusion.
+        """
+        self._frames, self._class_dim = audio.patches_per_window, audio.class_dim
         self.image = image_head(channels)
-        self.audio = audio_tower(audio.patches_per_window, audio.dim, evidence=audio.class_dim)
+        self.audio = audio_tower(audio.patches_per_window, audio.dim, class_dim=audio.class_dim)
         self.fusion = fusion_tower(gain)
 
     @property
@@ -66,11 +54,11 @@ class Heads:
 
     @property
     def trainable(self) -> list[tf.Variable]:
-        """All trainable weights, the image head's first."""
+        """All trainable weights; those of the image head come first."""
         return [weight for model in self.models for weight in model.trainable_variables]
 
     def get_weights(self) -> list[NDArray[np.float32]]:
-        """Return all weights, also those that are not trained."""
+        """Return all weights, including those that are not trained."""
         return [weight for model in self.models for weight in model.get_weights()]
 
     def set_weights(self, weights: Sequence[NDArray[np.float32]]) -> None:
@@ -82,7 +70,7 @@ class Heads:
             start += count
 
     def set_gain(self, gain: float) -> None:
-        """Set what hearing counts beside sight."""
+        """Set the weight of sound in the fusion."""
         self.fusion.get_layer("sense_fusion").gain.assign(gain)
 
     def __call__(self, pooled: tf.Tensor, sequences: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
@@ -93,35 +81,40 @@ class Heads:
         return tf.math.l2_normalize(self.fusion([image, audio, presence], training=True), axis=1)
 
     def start(self, split: Split) -> None:
-        """Set the projections by discriminant analysis, the senses aligned with each other.
+        """Set the projections by discriminant analysis, and align sound with images.
 
-        A sense that fewer than two species have keeps its random projection.
+        A sense with fewer than two species keeps its random projection.
         """
-        by_sight = None
-        if len(np.unique(split.image_labels)) > 1:
-            views = [feature.load_pooled() for feature in split.images]
-            kernel, bias = weighted_discriminant(
-                np.concatenate(views),
-                np.repeat(split.image_labels, [len(some) for some in views]),
-                IMAGE_PEAK_WEIGHT,
+        by_image = self._start_image(split) if len(np.unique(split.image_labels)) > 1 else None
+        if len(np.unique(split.audio_labels)) < 2:
+            return
+        summaries, rows = _summaries(split.audio, self._frames)
+        labels = split.audio_labels[rows]
+
+        def rotation(by_sound: Vectors) -> NDArray[np.float32]:
+            if by_image is None:
+                return np.eye(DIM, dtype=np.float32)
+            return _align(
+                LabelledVectors(by_sound, labels), LabelledVectors(by_image, split.image_labels)
             )
-            set_projection(self.image, Sense.IMAGE, kernel, bias)
-            by_sight = unit(np.stack([some[0] for some in views]) @ kernel + bias)
-        if len(np.unique(split.audio_labels)) > 1:
-            summaries, rows = _summaries(split.audio, self._frames)
-            labels = split.audio_labels[rows]
 
-            def rotation(by_sound: Vectors) -> NDArray[np.float32]:
-                if by_sight is None:
-                    return np.eye(DIM, dtype=np.float32)
-                return _align(by_sound, labels, by_sight, split.image_labels)
+        if self._class_dim:
+            self._start_blocks(summaries, labels, rotation)
+        else:
+            kernel, bias = weighted_discriminant(summaries, labels, AUDIO_PEAK_WEIGHT)
+            turned = rotation(unit(summaries @ kernel + bias))
+            set_projection(self.audio, Sense.AUDIO, kernel @ turned, bias @ turned)
 
-            if self._evidence:
-                self._start_blocks(summaries, labels, rotation)
-            else:
-                kernel, bias = weighted_discriminant(summaries, labels, AUDIO_PEAK_WEIGHT)
-                turned = rotation(unit(summaries @ kernel + bias))
-                set_projection(self.audio, Sense.AUDIO, kernel @ turned, bias @ turned)
+    def _start_image(self, split: Split) -> Vectors:
+        """Set the projection of the image head; return the plain views by it."""
+        views = [feature.load_pooled() for feature in split.images]
+        kernel, bias = weighted_discriminant(
+            np.concatenate(views),
+            np.repeat(split.image_labels, [len(own) for own in views]),
+            IMAGE_PEAK_WEIGHT,
+        )
+        set_projection(self.image, Sense.IMAGE, kernel, bias)
+        return unit(np.stack([own[0] for own in views]) @ kernel + bias)
 
     def _start_blocks(
         self,
@@ -129,46 +122,54 @@ class Heads:
         labels: NDArray[np.int64],
         rotation: Callable[[Vectors], NDArray[np.float32]],
     ) -> None:
-        """Start the projections of an embedding and of its classes' evidence.
+        """Set the projections of an embedding and of its class projection.
 
-        Turned, they are as long as the embedding's projection was: beside the LSTM's part, and
-        against the learning rate, they weigh what a projection in one block does.
+        The rotated blocks have the length of the embedding's projection, so that they have the
+        weight of a projection in one block, beside the LSTM and against the learning rate.
         """
         mean, peak = np.split(summaries, 2, axis=1)
-        size = mean.shape[1] - self._evidence
-        pooled, told = np.concatenate([mean[:, :size], peak[:, :size]], axis=1), mean[:, size:]
+        size = mean.shape[1] - self._class_dim
+        pooled = np.concatenate([mean[:, :size], peak[:, :size]], axis=1)
+        classes = mean[:, size:]
         kernel, bias = weighted_discriminant(pooled, labels, AUDIO_PEAK_WEIGHT, BLOCK)
-        directions = mean_directions(told, labels, BLOCK)
+        directions = mean_directions(classes, labels, BLOCK)
         embedded = pooled @ kernel + bias
-        blocks = np.concatenate([unit(embedded), unit(told @ directions)], axis=1)
+        blocks = np.concatenate([unit(embedded), unit(classes @ directions)], axis=1)
         length = np.linalg.norm(embedded, axis=1).mean() / np.sqrt(2)
         set_projection(self.audio, Sense.AUDIO, kernel, bias)
         set_blocks(self.audio, directions, length * rotation(unit(blocks)))
 
     def embed_images(self, images: Sequence[Feature]) -> Vectors:
-        """Embed photographs by the image tower; returns unit [N, 128]."""
+        """Embed N photographs with the image head; return unit [N, 128]."""
         pieces = [np.zeros((0, DIM), np.float32)]
-        for start in range(0, len(images), CHUNK):
-            pooled = np.stack([feature.load() for feature in images[start : start + CHUNK]])
+        for start in range(0, len(images), IMAGE_CHUNK):
+            pooled = np.stack([feature.load() for feature in images[start : start + IMAGE_CHUNK]])
             half = pooled.shape[1] // 2
             pieces.append(self.image.predict_on_batch([pooled[:, :half], pooled[:, half:]]))
         return unit(np.concatenate(pieces))
 
     def embed_audio(self, audio: Sequence[Feature]) -> Vectors:
-        """Embed recordings by the audio tower, all windows of each pooled; unit [N, 128]."""
+        """Embed N recordings with the audio tower, as means of their windows; unit [N, 128]."""
         vectors: list[Vectors] = []
-        for start in range(0, len(audio), RECORDINGS):
+        for start in range(0, len(audio), AUDIO_CHUNK):
             windows = [
                 _windows(feature.load(), self._frames)
-                for feature in audio[start : start + RECORDINGS]
+                for feature in audio[start : start + AUDIO_CHUNK]
             ]
-            ends = np.cumsum([len(some) for some in windows])
+            ends = np.cumsum([len(own) for own in windows])
             embedded = unit(self.audio.predict_on_batch(np.concatenate(windows)))
             vectors += [pool(list(own)) for own in np.split(embedded, ends[:-1])]
         return np.array(vectors, np.float32).reshape(len(audio), DIM)
 
+    def embed_split(self, split: Split) -> tuple[LabelledVectors, LabelledVectors]:
+        """Embed the photographs and the recordings of a split."""
+        return (
+            LabelledVectors(self.embed_images(split.images), split.image_labels),
+            LabelledVectors(self.embed_audio(split.audio), split.audio_labels),
+        )
+
     def fusion_weights(self) -> FusionWeights:
-        """Copy the fusion's weights out of the model."""
+        """Return a copy of the fusion's weights."""
         layer = self.fusion.get_layer("sense_fusion")
         return FusionWeights(
             *(
@@ -190,32 +191,39 @@ def weighted_discriminant(
     peak_weight: float,
     dim: int = DIM,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Find where a projection starts: kernel [2 C, dim] and bias [dim] for pooled [N, 2 C].
+    """Compute the initial projection of pooled features.
 
-    Of photographs the peaks are on a larger scale than the means, and noisier; of sound they are
-    what a short call leaves.
+    The peaks of photographs are larger than the means, and noisier; the peaks of a sound are what
+    remains of a short call.
+
+    Args:
+        pooled: float32 [N, 2 C], means and then peaks.
+        labels: int64 [N], species.
+        peak_weight: Weight of the peaks; the means have 1.
+        dim: Directions.
+
+    Returns:
+        Kernel float32 [2 C, dim] and bias float32 [dim].
     """
     weights = np.repeat(np.array([1.0, peak_weight], np.float32), pooled.shape[1] // 2)
     kernel, bias = discriminant(pooled * weights, labels, dim, SHRINKAGE)
     return kernel * weights[:, None], bias
 
 
-def _align(
-    by_sound: Vectors,
-    sound_labels: NDArray[np.int64],
-    by_sight: Vectors,
-    sight_labels: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    shared = np.intersect1d(sound_labels, sight_labels)
-    heard = [unit(by_sound[sound_labels == label].mean(axis=0)) for label in shared]
-    seen = [unit(by_sight[sight_labels == label].mean(axis=0)) for label in shared]
+def _align(sound: LabelledVectors, images: LabelledVectors) -> NDArray[np.float32]:
+    """Compute the rotation that moves the species' means by sound to those by image."""
+    shared = np.intersect1d(sound.labels, images.labels)
     if not len(shared):
         return np.eye(DIM, dtype=np.float32)
-    return alignment(np.stack(heard), np.stack(seen))
+    by_sound, by_image = (
+        np.stack([unit(found.vectors[found.labels == label].mean(axis=0)) for label in shared])
+        for found in (sound, images)
+    )
+    return alignment(by_sound, by_image)
 
 
 def _windows(frames: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Cut a recording [T, dim] into windows of so many patches, float32 [W, count, dim]."""
+    """Cut a recording [T, dim] into windows of count patches, float32 [W, count, dim]."""
     return np.stack(
         [
             repeat_patches(frames[start : start + count], count)

@@ -1,4 +1,4 @@
-"""The triplet loss over a batch: semi-hard and hard negatives, by cosine similarity."""
+"""Losses: the triplet loss of a batch, with semi-hard or hard negatives by cosine similarity."""
 
 import tensorflow as tf
 
@@ -6,17 +6,17 @@ MINING = ("semi-hard", "hard")
 
 
 def pair_masks(labels: tf.Tensor, recordings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Tell which pairs of a batch are positives and which are negatives.
+    """Return which pairs of a batch are positives and which are negatives.
 
-    A positive is the same species in another recording; an own-recording positive counts only
-    for a clip whose species shows no other recording in the batch.
+    A positive is a sample of the same species in another recording. Samples of the same recording
+    are positives only when the batch has no other recording of the species.
 
     Args:
         labels: int [B], species.
-        recordings: int [B], recording, unique over species.
+        recordings: int [B], recordings, unique over species.
 
     Returns:
-        Two bool [B, B]: positives (never a sample with itself) and negatives.
+        Positives and negatives, bool [B, B] each; no sample is its own positive.
     """
     same_species = labels[:, None] == labels[None, :]
     same_recording = recordings[:, None] == recordings[None, :]
@@ -32,9 +32,9 @@ def triplet_loss(
 ) -> dict[str, tf.Tensor]:
     """Compute the mean loss over the active triplets of a batch (FaceNet, arXiv 1503.03832, 3.2).
 
-    For each positive pair, "semi-hard" takes the most similar negative that is still less
-    similar than the positive, and the least similar negative where there is none such; "hard"
-    takes the most similar negative. Anchors without a positive or a negative are dropped.
+    For each positive pair, "semi-hard" mines the most similar negative that is less similar than
+    the positive, or the least similar negative if there is no such one; "hard" mines the most
+    similar negative. Anchors without a positive or a negative are ignored.
 
     Args:
         embeddings: float [B, D], unit.
@@ -44,8 +44,8 @@ def triplet_loss(
         mining: One of MINING.
 
     Returns:
-        Scalars: loss, active (the fraction of triplets with a loss), d_ap and d_an (mean cosine
-        distance to the positives and to the mined negatives).
+        Scalars: loss, active (the share of triplets with a loss above 0), d_ap and d_an (mean
+        cosine distance to the positives and to the mined negatives).
 
     Raises:
         ValueError: When mining is none of MINING.
@@ -72,7 +72,7 @@ def triplet_loss(
 
 
 def _semi_hard(cosine: tf.Tensor, negatives: tf.Tensor) -> tf.Tensor:
-    """Pick a negative's cosine for each anchor (row) and positive (column), [B, B]."""
+    """Return the cosine of the mined negative for each anchor (row) and positive (column)."""
     candidates = tf.where(negatives, cosine, -2.0)[:, None, :]
     further = candidates < cosine[:, :, None]
     semi = tf.reduce_max(tf.where(further, candidates, -2.0), axis=2)

@@ -1,15 +1,14 @@
-"""Convolution kernels stored as 8-bit integers with a scale for each output channel."""
+"""Packed weights: kernels stored as 8-bit integers with a scale for each output channel."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from birdfield.paths import check_sha256
 
-LEVELS = 127
+LEVELS = 127  # of a quantised kernel, on each side of zero
 
 Weights = list[NDArray[np.float32]]
 
@@ -31,22 +30,25 @@ def quantise_kernel(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDAr
 
 
 def save_packed(path: Path, weights: Sequence[NDArray[np.float32]]) -> None:
-    """Write kernels (more than one dimension) as 8-bit and everything else as float32."""
+    """Write kernels, which have more than one dimension, as 8-bit; all else as float32."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for row, weight in enumerate(weights):
         if weight.ndim > 1:
             arrays[f"{row:03d}.int8"], arrays[f"{row:03d}.scale"] = quantise_kernel(weight)
         else:
             arrays[f"{row:03d}.float"] = weight.astype(np.float32)
-    savez: Any = np.savez_compressed
-    savez(path, **arrays)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # NumPy also types allow_pickle
 
 
 def load_packed(path: Path, sha256: str) -> Weights:
-    """Read such a file as float32 weights, in their order.
+    """Read a packed file as float32 weights, in their order.
+
+    Args:
+        path: The file.
+        sha256: Its expected SHA-256.
 
     Raises:
-        InputError: When the file is missing or is not the one that was packaged.
+        InputError: When the file is missing or has another SHA-256.
     """
     check_sha256(path, sha256)
     with np.load(path, allow_pickle=False) as arrays:

@@ -1,35 +1,35 @@
-"""Where a tower's projection starts: shrinkage linear discriminant analysis."""
+"""Projection: the start of a tower's projection by shrinkage linear discriminant analysis."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-GRAM_PRECISION = 1e-7  # of float32 products, of the greatest eigenvalue
-BEYOND = 1.5  # what the samples' other directions count beside those that spread the species
+GRAM_PRECISION = 1e-7  # of float32 products, relative to the greatest eigenvalue
+BEYOND = 1.5  # weight of the other directions, relative to those that separate the species
 
 
 def discriminant(
     features: NDArray[np.float32], labels: NDArray[np.int64], dim: int, shrinkage: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Find the directions that spread species and not the samples of a species.
+    """Find the directions that separate species but not the samples of one species.
 
-    Whitens the covariance within species, then takes the principal directions of the species'
-    means (Fisher's criterion; shrinkage as in Ledoit and Wolf, 2004, at a fixed weight). The
-    directions that are left over are the principal ones of the whitened samples: no species of
-    the training data needs them, but one that is enrolled later may
+    The covariance within species is whitened; the first directions are the principal ones of the
+    species' means (Fisher's criterion; shrinkage as in Ledoit and Wolf, 2004, at a fixed weight).
+    The remaining directions are the principal ones of the whitened samples: they separate no
+    species of the training data, but they may separate one that is enrolled later
     (docs/decisions/0011-directions-beyond-the-species.md).
 
     Args:
         features: float32 [N, F].
-        labels: int64 [N].
-        dim: Directions; as many as the number of species less one spread them.
+        labels: int64 [N], species.
+        dim: Number of directions; at most the number of species less one separate species.
         shrinkage: Weight of a sphere in the covariance within species, 0..1.
 
     Returns:
-        Kernel float32 [F, dim] and bias float32 [dim], so that `features @ kernel + bias` has
-        zero mean over species and unit variance within; BEYOND times that in the directions left.
+        Kernel float32 [F, dim] and bias float32 [dim]. `features @ kernel + bias` has a mean of 0
+        over species and a variance of 1 within species, and BEYOND times that deviation in the
+        remaining directions.
     """
     data = features.astype(np.float64)
     species, index = np.unique(labels, return_inverse=True)
@@ -37,7 +37,7 @@ def discriminant(
     whiten = _whitening(data - means[index], len(species), shrinkage)
     centre = means.mean(axis=0)
     whitened = whiten(data)
-    # Samples that do not differ leave rounding errors, which are no directions.
+    # Below this, a direction consists of rounding errors.
     least = GRAM_PRECISION * float((whitened**2).mean(axis=0).sum())
     _, strength, directions = np.linalg.svd(whiten(means - centre), full_matrices=False)
     kernel = np.zeros((data.shape[1], dim))
@@ -48,7 +48,7 @@ def discriminant(
         rest -= (rest @ directions[:count].T) @ directions[:count]
         squared, axes = _principal_axes(rest.astype(np.float32))
         axes = axes[squared > least * len(data)]
-        beyond = axes[::-1][: dim - count]  # eigenvalues ascend: the last are the principal ones
+        beyond = axes[::-1][: dim - count]  # eigenvalues ascend, so the last are principal
         kernel[:, count : count + len(beyond)] = BEYOND * whiten(beyond).T
     return kernel.astype(np.float32), (-centre @ kernel).astype(np.float32)
 
@@ -56,19 +56,19 @@ def discriminant(
 def mean_directions(
     features: NDArray[np.float32], labels: NDArray[np.int64], dim: int
 ) -> NDArray[np.float32]:
-    """Find the directions in which the species' means lie, as seen from zero.
+    """Find the directions from zero to the species' means.
 
-    Nothing is whitened and nothing taken away: numbers that are near zero unless something was
-    recognised keep their cosines. What is left over of dim are the principal directions of what
-    the samples have beside.
+    Features are neither whitened nor centred, so those that are near zero unless something is
+    recognised keep their cosines. The remaining directions are the principal ones of what the
+    samples have beside the means' directions.
 
     Args:
         features: float32 [N, F].
-        labels: int64 [N].
-        dim: Directions.
+        labels: int64 [N], species.
+        dim: Number of directions.
 
     Returns:
-        float32 [F, dim], orthonormal columns, and columns of zeros where there are no more.
+        float32 [F, dim]: orthonormal columns, then columns of zeros if there are no more.
     """
     data = features.astype(np.float32)
     means = np.stack([data[labels == label].mean(axis=0) for label in np.unique(labels)])
@@ -79,8 +79,8 @@ def mean_directions(
     return np.pad(found, ((0, dim - len(found)), (0, 0))).T.astype(np.float32)
 
 
-def _strongest(rows: NDArray[Any], count: int, least: float) -> NDArray[np.float64]:
-    """Find the right singular vectors [<= count, F] of rows whose squared values exceed least."""
+def _strongest(rows: NDArray[np.float32], count: int, least: float) -> NDArray[np.float64]:
+    """Return at most count right singular vectors [K, F] whose squared values exceed least."""
     squared, axes = _principal_axes(rows)
     return axes[squared > least][::-1][:count]
 
@@ -88,14 +88,19 @@ def _strongest(rows: NDArray[Any], count: int, least: float) -> NDArray[np.float
 def _whitening(
     spread: NDArray[np.float64], species: int, shrinkage: float
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Make the map of rows [K, F] by the inverse square root of the shrunk covariance [F, F].
+    """Return the map of rows [K, F] by the inverse square root of the shrunk covariance [F, F].
 
-    The covariance is never formed: beyond the samples' own span it is the sphere alone.
+    The covariance is never formed, because outside the span of the samples it is a sphere.
+
+    Args:
+        spread: float64 [N, F], samples less the mean of their species.
+        species: Number of species.
+        shrinkage: Weight of the sphere, 0..1.
     """
     degrees = max(1, len(spread) - species)
     squared, axes = _principal_axes(spread.astype(np.float32))
     values = squared / degrees
-    # Where every species has one sample there is no covariance to whiten.
+    # When every species has one sample, there is no covariance.
     sphere = shrinkage * (float(values.sum()) / spread.shape[1] or 1.0)
     outside = 1 / np.sqrt(sphere)
     inside = 1 / np.sqrt((1 - shrinkage) * values + sphere)
@@ -107,11 +112,11 @@ def _whitening(
 
 
 def _principal_axes(rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the squared singular values [K] and right singular vectors [K, F] of rows [N, F].
+    """Return the squared singular values [K] and right singular vectors [K, F] of rows [N, F].
 
-    By the smaller of the two Gram matrices: of thousands of features, some hundred times faster
-    than their decomposition. What lies below its precision is left out, as the shrinkage is far
-    above it.
+    The smaller of the two Gram matrices is decomposed: with thousands of features, this is about a
+    hundred times as fast as the decomposition of the rows. Values below its precision are left
+    out, because the shrinkage is far above them.
     """
     wide = len(rows) <= rows.shape[1]
     gram = (rows @ rows.T if wide else rows.T @ rows).astype(np.float64)
@@ -124,14 +129,16 @@ def _principal_axes(rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDA
 
 
 def alignment(vectors: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Find the rotation that brings vectors nearest to targets (orthogonal Procrustes).
+    """Find the rotation of vectors with the least squared error to targets.
+
+    Solves the orthogonal Procrustes problem.
 
     Args:
-        vectors: float32 [N, D], for instance species' means by sound.
-        targets: float32 [N, D], the same species' means by sight.
+        vectors: float32 [N, D], such as the species' means by sound.
+        targets: float32 [N, D], such as the same species' means by image.
 
     Returns:
-        float32 [D, D]; `vectors @ rotation` is nearest to targets in the least-squares sense.
+        float32 [D, D], for `vectors @ rotation`.
     """
     left, _, right = np.linalg.svd(vectors.T.astype(np.float64) @ targets)
     return np.asarray(left @ right, np.float32)

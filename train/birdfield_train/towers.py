@@ -1,4 +1,4 @@
-"""The two towers and the fusion, as Keras models: each is exported by itself."""
+"""Towers: the image head, the audio tower and the fusion as Keras models."""
 
 import keras
 import numpy as np
@@ -6,10 +6,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from birdfield.model.encoder import DIM
+from birdfield.model.sense import Sense
 
 LSTM_UNITS = 64
-FRAME_UNITS = 128  # what the BiLSTM reads of each patch's embedding
-BLOCK = DIM // 2  # of the embedding, and of its classes' evidence
+FRAME_UNITS = 128  # numbers of each patch that the BiLSTM reads
+BLOCK = DIM // 2  # numbers of the embedding, and of its class projection, in the audio vector
 
 
 def pool_features(maps: tf.Tensor) -> list[tf.Tensor]:
@@ -21,14 +22,14 @@ def pool_features(maps: tf.Tensor) -> list[tf.Tensor]:
 
 
 def image_head(channels: int) -> keras.Model:
-    """Make the projection of pooled convolutional features: 2 x [B, channels] -> [B, 128]."""
+    """Build the projection of pooled maps: mean and peak [B, channels] each -> [B, 128]."""
     mean = keras.Input((channels,), name="mean")
     peak = keras.Input((channels,), name="peak")
-    return keras.Model([mean, peak], _project(mean, peak, "image"), name="image_head")
+    return keras.Model([mean, peak], _project(mean, peak, Sense.IMAGE), name="image_head")
 
 
-def _project(mean: tf.Tensor, peak: tf.Tensor, sense: str, units: int = DIM) -> tf.Tensor:
-    """Project two poolings and add: each keeps its own range when it is quantised."""
+def _project(mean: tf.Tensor, peak: tf.Tensor, sense: Sense, units: int = DIM) -> tf.Tensor:
+    """Project two poolings and add them; each keeps its own range when it is quantised."""
     return keras.layers.Add(name=f"{sense}_summary")(
         [
             keras.layers.Dense(units, name=f"{sense}_mean_projection")(mean),
@@ -38,24 +39,24 @@ def _project(mean: tf.Tensor, peak: tf.Tensor, sense: str, units: int = DIM) -> 
 
 
 class Unit(keras.layers.Layer):
-    """Scales [B, D] to length 1, zeros to zeros; becomes one operator of TFLite."""
+    """A layer that scales rows [B, D] to length 1, and keeps rows of zeros; one TFLite operator."""
 
     def call(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Scale each row."""
+        """Scale each row of vectors [B, D]."""
         return tf.math.l2_normalize(vectors, axis=1)
 
 
-def _two_blocks(mean: tf.Tensor, peak: tf.Tensor, evidence: int) -> tf.Tensor:
-    """Project a frontend's poolings to an embedding's unit vector and its classes' beside it.
+def _two_blocks(mean: tf.Tensor, peak: tf.Tensor, class_dim: int) -> tf.Tensor:
+    """Project poolings to two unit vectors: of the embedding, and of its class projection.
 
-    The cosine of two sounds is then the mean of the two blocks' cosines, whatever their scales
-    (docs/decisions/0019-class-evidence.md). The last layer turns them to where sight has them.
+    The cosine of two sounds is then the mean of the cosines of both blocks, whatever their scales
+    (docs/decisions/0019-class-evidence.md). The last layer aligns the blocks with the images.
     """
-    size = mean.shape[1] - evidence
-    embedded = _project(mean[:, :size], peak[:, :size], "audio", BLOCK)
-    told = keras.layers.Dense(BLOCK, use_bias=False, name="evidence_projection")(mean[:, size:])
+    size = mean.shape[1] - class_dim
+    embedded = _project(mean[:, :size], peak[:, :size], Sense.AUDIO, BLOCK)
+    classes = keras.layers.Dense(BLOCK, use_bias=False, name="class_projection")(mean[:, size:])
     joined = keras.layers.Concatenate(name="audio_blocks")(
-        [Unit(name="audio_unit")(embedded), Unit(name="evidence_unit")(told)]
+        [Unit(name="audio_unit")(embedded), Unit(name="class_unit")(classes)]
     )
     return keras.layers.Dense(DIM, use_bias=False, name="audio_rotation")(joined)
 
@@ -65,19 +66,20 @@ def audio_tower(
     dim: int,
     batch_size: int | None = None,
     unroll: bool = False,
-    evidence: int = 0,
+    class_dim: int = 0,
 ) -> keras.Model:
-    """Make the audio tower: a frontend's embeddings [B, T, dim] -> [B, 128].
+    """Build the audio tower: a frontend's embeddings [B, T, dim] -> [B, 128].
 
-    A bidirectional LSTM reads the order of the patches; beside it, a linear projection reads
-    their mean and peak, which is where training starts. The LSTM's part starts at zero.
+    A bidirectional LSTM reads the order of the patches, and a linear projection reads their mean
+    and peak. Training starts with the projection alone, because the LSTM's part starts at zero.
 
     Args:
-        frames: T; None for any length.
-        dim: Of the frontend.
-        batch_size: Fixed for export; None while training.
-        unroll: Whether the LSTM is unrolled, as full-integer conversion needs.
-        evidence: Of the frontend; without any, mean and peak are projected as one block.
+        frames: Patches, T; None for any number.
+        dim: Numbers in the embedding of a patch.
+        batch_size: Fixed for export; None for training.
+        unroll: Whether the LSTM is unrolled, as full-integer conversion requires.
+        class_dim: The last numbers of `dim`, which are a projection of class scores; with 0, mean
+            and peak are projected as one block.
     """
     sequence = keras.Input((frames, dim), batch_size=batch_size, name="audio")
     narrow = keras.layers.Dense(FRAME_UNITS, activation="relu", name="frame_projection")(sequence)
@@ -90,23 +92,23 @@ def audio_tower(
     )(order)
     mean = keras.layers.GlobalAveragePooling1D(name="mean_over_time")(sequence)
     peak = keras.layers.GlobalMaxPooling1D(name="peak_over_time")(sequence)
-    summary = _two_blocks(mean, peak, evidence) if evidence else _project(mean, peak, "audio")
+    summary = _two_blocks(mean, peak, class_dim) if class_dim else _project(mean, peak, Sense.AUDIO)
     return keras.Model(
         sequence, keras.layers.Add(name="audio_embedding")([summary, ordered]), name="audio_tower"
     )
 
 
 class SenseFusion(keras.layers.Layer):
-    """Adds the senses' unit vectors in one space; a learned token stands for an absent one.
+    """A layer that adds the senses' unit vectors; a learned token replaces an absent one.
 
-    `image A + gain * audio B`, where A and B start as the identity: the joint embedding starts
-    as late fusion of its own towers. The gain, what hearing counts beside sight, is not learnt on
-    training data, which both towers know by heart, but chosen out of fold.
+    It computes `image A + gain * audio B`. A and B start as the identity, so that the joint
+    embedding starts as late fusion of its own towers. The gain, the weight of sound, is not
+    trained, because both towers fit the training data too well; cross-validation chooses it.
     """
 
-    def __init__(self, gain: float = 0.3, **kwargs: object) -> None:
-        """Start with a gain >= 0."""
-        super().__init__(**kwargs)
+    def __init__(self, gain: float = 0.3, name: str | None = None) -> None:
+        """Start with a gain of 0 or more."""
+        super().__init__(name=name)
         self._initial_gain = gain
 
     def build(self, input_shape: object) -> None:
@@ -128,14 +130,18 @@ class SenseFusion(keras.layers.Layer):
 
     def call(self, image: tf.Tensor, audio: tf.Tensor, presence: tf.Tensor) -> tf.Tensor:
         """Fuse unit vectors [B, 128] and [B, 128] by presence [B, 2], 1 or 0, to [B, 128]."""
-        seen, heard = presence[:, :1], presence[:, 1:]
-        sight = seen * tf.matmul(image, self.image_kernel) + (1.0 - seen) * self.image_token
-        sound = heard * tf.matmul(audio, self.audio_kernel) + (1.0 - heard) * self.audio_token
-        return sight + self.gain * sound
+        has_image, has_audio = presence[:, :1], presence[:, 1:]
+        by_image = (
+            has_image * tf.matmul(image, self.image_kernel) + (1.0 - has_image) * self.image_token
+        )
+        by_audio = (
+            has_audio * tf.matmul(audio, self.audio_kernel) + (1.0 - has_audio) * self.audio_token
+        )
+        return by_image + self.gain * by_audio
 
 
 def fusion_tower(gain: float = 0.3, batch_size: int | None = None) -> keras.Model:
-    """Make the fusion: image [B, 128], audio [B, 128], presence [B, 2] -> [B, 128]."""
+    """Build the fusion: image [B, 128], audio [B, 128], presence [B, 2] -> [B, 128]."""
     image = keras.Input((DIM,), batch_size=batch_size, name="image")
     audio = keras.Input((DIM,), batch_size=batch_size, name="audio")
     presence = keras.Input((2,), batch_size=batch_size, name="presence")
@@ -144,9 +150,16 @@ def fusion_tower(gain: float = 0.3, batch_size: int | None = None) -> keras.Mode
 
 
 def set_projection(
-    model: keras.Model, sense: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]
+    model: keras.Model, sense: Sense, kernel: NDArray[np.float32], bias: NDArray[np.float32]
 ) -> None:
-    """Start the projection of a sense's mean and peak, one above the other as [2 C, D]."""
+    """Set the projection of a sense's mean and peak.
+
+    Args:
+        model: The image head or the audio tower.
+        sense: The sense of the model.
+        kernel: float32 [2 C, D], the mean's rows and then the peak's.
+        bias: float32 [D].
+    """
     half = len(kernel) // 2
     model.get_layer(f"{sense}_mean_projection").set_weights([kernel[:half], bias])
     model.get_layer(f"{sense}_peak_projection").set_weights([kernel[half:]])
@@ -155,6 +168,12 @@ def set_projection(
 def set_blocks(
     model: keras.Model, directions: NDArray[np.float32], rotation: NDArray[np.float32]
 ) -> None:
-    """Start the projection of the evidence, [E, BLOCK], and what turns both blocks, [128, 128]."""
-    model.get_layer("evidence_projection").set_weights([directions])
+    """Set the class projection's directions and the rotation of both blocks.
+
+    Args:
+        model: An audio tower with a class projection.
+        directions: float32 [class_dim, BLOCK].
+        rotation: float32 [128, 128].
+    """
+    model.get_layer("class_projection").set_weights([directions])
     model.get_layer("audio_rotation").set_weights([rotation])

@@ -1,12 +1,12 @@
-"""Explicit triplets of photographs and recordings, with negatives that sound alike."""
+"""Triplets: explicit triplets of photographs and recordings, with similar-sounding negatives."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from birdfield.errors import InputError, UsageError
 from birdfield.model.audio_specs import YAMNET
@@ -17,17 +17,19 @@ from birdfield.signals.audio import Waveform, read_audio, to_mono
 from birdfield.signals.windows import repeat_patches
 
 RESAMPLERS = ("soxr", "resampy")
-HARD_SHARE = 0.25  # of the other species' recordings: the most similar are hard negatives
+HARD_SHARE = 0.25  # of the recordings of other species; the most similar are hard negatives
 SEED = 0
 
 Embed = Callable[[Waveform], NDArray[np.float32]]
+# The interface of google/yamnet/1: waveform -> scores, embeddings, log-mel.
+HubModel = Callable[[Waveform], tuple[ArrayLike, ArrayLike, ArrayLike]]
 
 
 class Triplet(NamedTuple):
-    """An anchor, another sample of its species, and a like-sounding sample of another species.
+    """An anchor, another sample of its species, and a similar-sounding one of another species.
 
-    Images are paths; audio is float32 [10, D], a window of YAMNet patches: 5120 numbers
-    each by a `Yamnet`, 1024 by a hub model.
+    Images are paths. Audio is float32 [10, D], a window of YAMNet patches; D is 5120 with a
+    `Yamnet` and 1024 with a hub model.
     """
 
     anchor_image: Path
@@ -41,22 +43,22 @@ class Triplet(NamedTuple):
 def prepare_triplets(
     image_dir: str | Path,
     audio_dir: str | Path,
-    yamnet_model: Any,
+    yamnet_model: Yamnet | HubModel,
     num_triplets_per_class: int = 100,
     resampler: str = "soxr",
 ) -> list[Triplet]:
-    """Draw triplets from the species that have photographs and recordings.
+    """Draw triplets from the species that have two photographs and two recordings.
 
-    Anchor and positive are different photographs, and different recordings where the species
-    has them. The negative's recording is among those of other species with the highest cosine
-    similarity of mean embedding to the anchor's. The draw is seeded.
+    Anchor and positive are different photographs, and different recordings if the species has
+    them. The recording of the negative is among those of other species whose mean embedding has
+    the highest cosine similarity to the anchor's. The draw is seeded.
 
     Args:
-        image_dir: Photographs, a folder a species.
-        audio_dir: Recordings, a folder a species.
-        yamnet_model: A `birdfield.frontend.Yamnet`, or any callable with the interface of
+        image_dir: Photographs, one folder per species.
+        audio_dir: Recordings, one folder per species.
+        yamnet_model: A `birdfield.model.yamnet.Yamnet`, or a callable with the interface of
             google/yamnet/1: waveform -> (scores, embeddings, log-mel).
-        num_triplets_per_class: How many for each species.
+        num_triplets_per_class: Triplets of each species.
         resampler: "soxr" or "resampy".
 
     Returns:
@@ -64,7 +66,7 @@ def prepare_triplets(
 
     Raises:
         UsageError: When the resampler is unknown.
-        InputError: When a file cannot be read, or fewer than two species have what is needed.
+        InputError: When a file cannot be read, or fewer than two species have enough files.
     """
     if resampler not in RESAMPLERS:
         raise UsageError(f"resampler is {resampler!r}; expected one of {', '.join(RESAMPLERS)}")
@@ -87,7 +89,7 @@ def prepare_triplets(
     return _draw(usable, images, audio, sequences, num_triplets_per_class)
 
 
-def _embedder(model: Any) -> Embed:
+def _embedder(model: Yamnet | HubModel) -> Embed:
     if isinstance(model, Yamnet):
         return model.embed
     return lambda waveform: np.asarray(model(waveform)[1], np.float32)
@@ -103,12 +105,12 @@ def _read(path: Path, resampler: str) -> Waveform:
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path}: not a recording that can be decoded") from error
     if not np.isfinite(sound).all():
-        raise InputError(f"{path}: holds samples that are no finite numbers; expected -1..1")
+        raise InputError(f"{path}: holds samples that are not finite; expected -1..1")
     mono = to_mono(sound)
     if rate_hz == YAMNET.rate_hz or not len(mono):
         return mono
-    # The default filter fades out from 7.3 kHz on, which YAMNet hears: on real recordings a cosine
-    # to soxr down to 0.9955. This one gives 1.0000.
+    # The default filter attenuates sound above 7.3 kHz, which YAMNet reads: on real recordings,
+    # embeddings have a cosine to soxr's down to 0.9955. With this filter it is 1.0000.
     return np.asarray(
         resampy.resample(
             mono, rate_hz, YAMNET.rate_hz, filter="sinc_window", num_zeros=64, rolloff=0.95
@@ -135,15 +137,15 @@ def _draw(
             anchor = int(rng.choice(own))
             positive = int(rng.choice(_positives(audio, own, anchor)))
             negative = int(rng.choice(_hard_negatives(cosine[anchor], owners != row)))
-            seen, again = rng.choice(len(images[label]), 2, replace=False)
-            other = images[audio[negative].label]
+            anchor_image, positive_image = rng.choice(len(images[label]), 2, replace=False)
+            negative_images = images[audio[negative].label]
             triplets.append(
                 Triplet(
-                    images[label][seen].path,
+                    images[label][anchor_image].path,
                     _window(sequences[anchor], rng),
-                    images[label][again].path,
+                    images[label][positive_image].path,
                     _window(sequences[positive], rng),
-                    other[int(rng.integers(len(other)))].path,
+                    negative_images[int(rng.integers(len(negative_images)))].path,
                     _window(sequences[negative], rng),
                 )
             )
@@ -151,18 +153,20 @@ def _draw(
 
 
 def _positives(audio: Sequence[Sample], own: NDArray[np.intp], anchor: int) -> list[int]:
-    """Choose from the species' other recordings; from other clips where there is only one."""
-    elsewhere = [int(row) for row in own if audio[row].recording != audio[anchor].recording]
-    return elsewhere or [int(row) for row in own if row != anchor]
+    """Return the clips of the species' other recordings, or of its only one."""
+    others = [int(row) for row in own if audio[row].recording != audio[anchor].recording]
+    return others or [int(row) for row in own if row != anchor]
 
 
 def _hard_negatives(cosine: NDArray[np.float32], others: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the rows among others with the highest cosine to the anchor."""
     rows = np.flatnonzero(others)
     count = max(1, round(HARD_SHARE * len(rows)))
     return rows[np.argsort(-cosine[rows], kind="stable")[:count]]
 
 
 def _window(sequence: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Cut a window of patches out of a recording, at a random place."""
     start = int(rng.integers(max(1, len(sequence) - YAMNET.patches_per_window + 1)))
     return repeat_patches(
         sequence[start : start + YAMNET.patches_per_window], YAMNET.patches_per_window

@@ -1,10 +1,10 @@
-"""Any model with TF-Hub's google/yamnet/1 interface, converted once to the float frontend."""
+"""YAMNet conversion: any model with the interface of google/yamnet/1 to the file that all read."""
 
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any  # tensors and graphs of TensorFlow, which has no types
 
 from birdfield import atomic
 from birdfield.errors import InputError
@@ -12,26 +12,26 @@ from birdfield.model.audio_specs import BAND_MAPS, YAMNET
 from birdfield.model.yamnet import Yamnet
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, check_sha256
 
-# Layer 5's pointwise convolution and layer 6's depthwise and pointwise ones end in maps of this
-# shape (Plakal and Ellis, 2020): the first is wanted.
+# Layer 5's pointwise convolution and layer 6's depthwise and pointwise ones have maps of the shape
+# BAND_MAPS (Plakal and Ellis, 2020); this is the index of the first.
 LAYER_5 = 0
 
 
 def provide_yamnet(source: str | None, path: Path) -> None:
-    """Write the run's YAMNet: the packaged one, or a conversion of another.
+    """Write the YAMNet of a run: the packaged one, or another one converted.
 
     Args:
         source: A SavedModel folder or a TF-Hub URL; None for the packaged weights.
         path: The TFLite file to write.
 
     Raises:
-        InputError: When the source cannot be loaded or is no YAMNet.
+        InputError: When the source cannot be loaded or is not a YAMNet.
     """
     if source is None:
         check_sha256(PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256)
         atomic.write_file(path, PACKAGED_YAMNET.read_bytes())
         return
-    # In a process of its own: a converter that crashes must end in a sentence.
+    # In a process of its own, so that a crash of the converter becomes an error message.
     done = subprocess.run(
         [sys.executable, "-m", "birdfield_train.yamnet", source, str(path)],
         capture_output=True,
@@ -50,13 +50,13 @@ def provide_yamnet(source: str | None, path: Path) -> None:
 def convert_yamnet(source: str) -> bytes:
     """Convert a YAMNet to TFLite: waveform [15600] -> embeddings, scores and bands.
 
-    One patch at a time: its log-mel frames are those of the same samples in a longer waveform.
-    `embeddings` [1, 1024] and `scores` [1, 521] are the model's own. `bands` [1, 4096] are the
-    maps [12, 8, 256] (time, frequency, channels) of its layer 5, first their mean over time, then
-    their maximum: what is averaged away on the way to the embedding is, above all, pitch.
+    The file reads one patch at a time, whose log-mel frames equal those of the same samples in a
+    longer waveform. `embeddings` [1, 1024] and `scores` [1, 521] are the model's own. `bands`
+    [1, 4096] are the maps [12, 8, 256] (time, frequency, channels) of layer 5: their mean over
+    time, then their maximum. They keep the pitch, which the embedding averages out.
 
     Raises:
-        ValueError: When the model has no such maps.
+        ValueError: When the model has no maps of that shape.
     """
     import tensorflow as tf
     import tensorflow_hub
@@ -66,19 +66,19 @@ def convert_yamnet(source: str) -> bytes:
 
     model = tensorflow_hub.load(source)
     waveform = tf.TensorSpec([YAMNET.patch], tf.float32, name="waveform")
-    # Constants in one flat graph: what is within the model's own functions cannot be read.
+    # With constants, in one flat graph, because tensors inside the model's functions are hidden.
     whole = convert_variables_to_constants_v2(
         tf.function(lambda waveform: model(waveform)[:2]).get_concrete_function(waveform)
     )
     read = whole.prune(whole.inputs, [*whole.outputs, _layer_5(whole.graph)])
 
     class Patch(tf.Module):
-        """One patch of the loaded model, under a signature."""
+        """The loaded model for one patch, with a signature."""
 
         @tf.function(input_signature=[waveform])
         def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
             scores, embeddings, maps = read(waveform)
-            # Pools, and not reductions, so that every runtime's delegate takes them.
+            # Pools instead of reductions, because the delegate of every runtime supports pools.
             size = [BAND_MAPS[0], 1]
             bands = tf.concat(
                 [
@@ -100,7 +100,7 @@ def convert_yamnet(source: str) -> bytes:
 
 
 def _layer_5(graph: Any) -> Any:
-    """Find the maps of YAMNet's layer 5, by their shape and by how many such go before them."""
+    """Find the maps of YAMNet's layer 5: the first rectified ones of the shape BAND_MAPS."""
     found = [
         op.outputs[0]
         for op in graph.get_operations()
@@ -119,7 +119,7 @@ def _layer_5(graph: Any) -> Any:
 
 
 def _ancestors(tensor: Any) -> int:
-    """Count the operations that a tensor is made by: fewer than any that is made of it."""
+    """Count the operations that a tensor depends on; a later tensor depends on more."""
     seen, waiting = set(), [tensor.op]
     while waiting:
         operation = waiting.pop()

@@ -1,4 +1,4 @@
-"""Convolutional bases behind one small interface, a file each."""
+"""Backbones: the convolutional bases of the image tower, with one interface."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ class Tuning:
     """How the last stage of a base is fine-tuned.
 
     Attributes:
-        after: The layer whose maps are cached; what follows is fitted.
-        views: Cached of each photograph, beside the plain one.
-        epochs: Passes over the photographs, in other views each time.
-        learning_rate: Of Adam, for the base, falling to 0 by a cosine; the projection learns
-            three times as fast.
+        after: The layer whose maps are cached; the layers after it are fitted.
+        views: Views of each photograph to cache, beside the plain one.
+        epochs: Passes over the photographs, each with other views.
+        learning_rate: Of Adam, for the base, with a cosine decay to 0; the temporary head learns
+            faster (`fine_tune.HEAD_RATE`).
         temperature: Of the normalised softmax (Zhai and Wu, arXiv 1811.12649), beside the triplets.
         margin: Of the triplet loss, in cosine.
-        species_per_batch: P.
-        samples_per_species: K.
+        species_per_batch: Species in a batch.
+        samples_per_species: Photographs of each species in a batch.
     """
 
     after: str
@@ -41,15 +41,16 @@ class Backbone:
     """A convolutional base.
 
     Attributes:
-        name: As on the command line.
+        name: One of BACKBONES.
         spec: How its input is preprocessed.
-        channels: Of its last convolutional maps.
-        build: Makes the base, with its weights: [B, size, size, 3] -> [B, h, w, channels].
-        licence: The weights' origin and licence.
+        channels: Channels of its last maps.
+        build: Builds the base, with its weights: [B, size, size, 3] -> [B, h, w, channels].
+        licence: Origin and licence of the weights.
         key: Identifies the weights, for caches.
-        tuning: How its last stage is fine-tuned; None: it is frozen as a whole.
-        head_rate: What its projection learns by, as a share of the heads' rate. A step of Adam
-            moves an embedding by the rate times the pooled maps: the larger these, the smaller.
+        tuning: How its last stage is fine-tuned; None when all of the base is frozen.
+        head_rate: Learning rate of the image head, as a share of the heads' rate. A step of Adam
+            moves an embedding by the rate times the pooled maps, so larger maps need a smaller
+            rate.
     """
 
     name: str
@@ -66,15 +67,15 @@ BACKBONES = ("vgg16", "efficientnet-lite0")
 
 
 def get_backbone(name: str, weights: Path | None = None) -> Backbone:
-    """Find a backbone by name.
+    """Return a backbone by its name.
 
     Args:
         name: One of BACKBONES.
-        weights: A Keras weights file in place of the packaged weights.
+        weights: A Keras weights file that replaces the packaged weights, or None.
 
     Raises:
-        UsageError: When there is none of that name.
-        InputError: When the weights do not fit.
+        UsageError: When no backbone has that name, or it accepts no other weights.
+        InputError: When the file of weights cannot be read.
     """
     from birdfield_train.backbones import efficientnet_lite0, vgg16
 

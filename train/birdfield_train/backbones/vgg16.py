@@ -1,4 +1,4 @@
-"""VGG16's convolutional base (Simonyan and Zisserman, arXiv 1409.1556), ImageNet weights."""
+"""VGG16: its convolutional base (Simonyan and Zisserman, arXiv 1409.1556), ImageNet weights."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ PACKED = Path(__file__).parents[1] / "weights" / "vgg16_imagenet_int8.npz"
 PACKED_SHA256 = "6e9b152447ea774acc98e54b774c76db4e50f3640526e8035527617e7a2626a4"
 SPEC = ImageSpec(size_px=224, order="BGR", mean=(103.939, 116.779, 123.68))
 CHANNELS = 512
-HEAD_RATE = 0.1  # its maps are some ten times as large as EfficientNet-Lite0's
+HEAD_RATE = 0.1  # its maps are about ten times as large as EfficientNet-Lite0's
 LICENCE = "VGG16 ImageNet weights: Visual Geometry Group, University of Oxford, CC BY 4.0"
 
 
 def backbone(weights: Path | None = None) -> Backbone:
-    """Describe the base, with the packaged 8-bit weights or a Keras weights file.
+    """Describe the base, with the packaged 8-bit weights or with a Keras weights file.
 
     Raises:
         InputError: When the given file cannot be read.
