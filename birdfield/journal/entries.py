@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from birdfield.capture.latency import NO_LATENCY, Latency
+from birdfield.model.sense import Sense
+from birdfield.recognise.decide import Agreement
+from birdfield.signals.boxes import Box
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class EvidenceFile:
     score: float
     start_s: float
     end_s: float
-    box: tuple[int, int, int, int] | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,11 @@ class VisitEntry:
         start_s: Its start, in seconds of the scene.
         end_s: Its end, in seconds of the scene.
         score: The score of its best window, 0..1.
-        senses: "image", "audio" or "both".
-        agreement: "agree", "single" or "disagree".
+        senses: The sense, or both.
+        agreement: Whether the senses agree; for an undecided visit they disagree.
         windows: The number of its windows.
         candidates: Species and their shares of the support, 0..1, the largest first.
-        embeddings: The pooled vector of each tower, float32 little endian, by "image" and "audio".
+        embeddings: The pooled vector of each tower, float32 little endian, by sense.
         evidence: The files that were kept.
     """
 
@@ -78,9 +81,9 @@ class VisitEntry:
     start_s: float
     end_s: float
     score: float
-    senses: str
-    agreement: str
+    senses: Sense
+    agreement: Agreement
     windows: int
     candidates: tuple[tuple[str, float], ...]
-    embeddings: Mapping[str, bytes] = field(default_factory=dict)
+    embeddings: Mapping[Sense, bytes] = field(default_factory=dict)
     evidence: tuple[EvidenceFile, ...] = ()

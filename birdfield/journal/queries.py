@@ -15,6 +15,7 @@ from birdfield.journal.records import UNDECIDED, Candidate, EventRecord, VisitRe
 from birdfield.journal.times import utc_text
 from birdfield.model.sense import Sense
 from birdfield.model.species import fold
+from birdfield.recognise.decide import Agreement
 from birdfield.recognise.observation import DECIMALS
 from birdfield.signals.boxes import Box
 
@@ -143,7 +144,7 @@ def _visit(row: sqlite3.Row) -> VisitRecord:
         first_species=row["first_species"],
         score=round(row["score"], DECIMALS),
         senses=Sense(row["senses"]),
-        agreement=row["agreement"],
+        agreement=Agreement(row["agreement"]),
         windows=row["windows"],
         candidates=tuple(
             Candidate(species, round(share, DECIMALS))

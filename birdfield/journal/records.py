@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from birdfield.model.sense import Sense
+from birdfield.recognise.decide import Agreement
 
 VISIT_COLUMNS = (
     "id",
@@ -59,7 +60,7 @@ class VisitRecord:
         first_species: The label of the first answer, which a rescore does not change.
         score: The score of its best window, 0..1.
         senses: The sense, or both.
-        agreement: "agree", "single" or "disagree".
+        agreement: Whether the senses agree; for an undecided visit they disagree.
         windows: The number of its windows.
         candidates: Species and their shares of the support, the largest first.
         clock_shift_s: The sum of later corrections of its times, in seconds.
@@ -81,7 +82,7 @@ class VisitRecord:
     first_species: str | None
     score: float
     senses: Sense
-    agreement: str
+    agreement: Agreement
     windows: int
     candidates: tuple[Candidate, ...]
     clock_shift_s: float
@@ -98,7 +99,7 @@ class VisitRecord:
         entry = {name: getattr(self, name) for name in VISIT_COLUMNS}
         entry["started"] = self.started.isoformat(timespec="milliseconds")
         entry["ended"] = self.ended.isoformat(timespec="milliseconds")
-        entry["senses"] = self.senses.value
+        entry["senses"], entry["agreement"] = self.senses.value, self.agreement.value
         entry["candidates"] = [
             {"species": each.species, "share": each.share} for each in self.candidates
         ]

@@ -8,6 +8,7 @@ import numpy as np
 from birdfield.journal.media import BestMedia
 from birdfield.model.encoder import DIM, Vector, unit
 from birdfield.model.sense import Sense
+from birdfield.recognise.decide import Agreement
 from birdfield.watch.claims import Claim
 from birdfield.watch.window import WINDOW_STEP_S, Window
 
@@ -47,11 +48,11 @@ class Visit:
     media: BestMedia = field(default_factory=BestMedia)
 
     @property
-    def agreement(self) -> str:
-        """Whether both senses support the visit: "agree", "single", or "disagree" if undecided."""
+    def agreement(self) -> Agreement:
+        """Whether both senses support the visit; those of an undecided one disagree."""
         if self.species is None:
-            return "disagree"
-        return "agree" if len(self.senses) > 1 else "single"
+            return Agreement.DISAGREE
+        return Agreement.AGREE if len(self.senses) > 1 else Agreement.SINGLE
 
     @property
     def candidates(self) -> tuple[tuple[str, float], ...]:

@@ -46,6 +46,7 @@ def test_visits_are_selected(journal: Journal) -> None:
         "score = 'high'",
         "utc_offset_min = 999999",
         "senses = 7",
+        "agreement = 'agre\x05'",
     ],
 )
 def test_a_damaged_row_is_left_out_and_logged(

@@ -21,6 +21,7 @@ from birdfield.journal.database import Journal
 from birdfield.journal.entries import EvidenceFile, SessionEntry
 from birdfield.journal.opening import open_journal
 from birdfield.journal.retention import DiskGuard, Retention
+from birdfield.recognise.decide import Agreement
 from birdfield.watch.recorder import RecorderSettings
 
 NOW = datetime(2026, 5, 31, tzinfo=UTC)
@@ -40,7 +41,7 @@ def add(
     days_ago: float,
     score: float = 0.9,
     species: str | None = "Robin",
-    agreement: str = "single",
+    agreement: Agreement = Agreement.SINGLE,
     size: int = 1000,
 ) -> int:
     """Write a visit with one file of evidence, and return its id."""
@@ -95,7 +96,7 @@ def test_the_oldest_evidence_is_deleted_above_the_size(journal: Journal) -> None
 
 
 def test_agreeing_senses_are_better_than_a_higher_score(journal: Journal) -> None:
-    both = add(journal, 9, 0.8, agreement="agree")
+    both = add(journal, 9, 0.8, agreement=Agreement.AGREE)
     add(journal, 8, 0.99)
     assert DiskGuard(journal, Retention(max_days=1, min_free_bytes=0, best=1)).purge(NOW) == 1
     assert with_evidence(journal) == {both}

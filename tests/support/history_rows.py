@@ -10,15 +10,17 @@ from birdfield.journal.database import Journal
 from birdfield.journal.entries import SessionEntry, VisitEntry
 from birdfield.journal.media import BestMedia, Sound, write_evidence
 from birdfield.model.names import Names
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species
+from birdfield.recognise.decide import Agreement
 
 FIRST = datetime(2026, 5, 1, 6, 30).astimezone()  # local time
 JAY = replace(
     ROBIN,
     species="Jay",
     scientific="Garrulus glandarius",
-    senses="both",
-    agreement="agree",
+    senses=Sense.BOTH,
+    agreement=Agreement.AGREE,
     evidence=(),
 )
 
@@ -55,13 +57,13 @@ def with_media(journal: Journal, entry: VisitEntry) -> VisitEntry:
 def add_garden(journal: Journal) -> None:
     """Add a Robin, heard on the first and the third day; on the second two Jays, one undecided."""
     journal.start_session(SessionEntry("a1b2", FIRST))
-    heard = replace(ROBIN, senses="audio", agreement="single")
+    heard = replace(ROBIN, senses=Sense.AUDIO, agreement=Agreement.SINGLE)
     for entry in (
         visit_on(heard, 0, 6),
         visit_on(heard, 2, 6, 0.7),
         with_media(journal, visit_on(JAY, 1, 7, 0.95)),
         visit_on(JAY, 1, 7),
-        visit_on(replace(JAY, species=None, agreement="disagree"), 1, 9),
+        visit_on(replace(JAY, species=None, agreement=Agreement.DISAGREE), 1, 9),
     ):
         journal.add_visit(entry, "a1b2")
     journal.add_events(

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from birdfield.journal.entries import EvidenceFile, SessionEntry, VisitEntry
 from birdfield.journal.opening import FILE, open_journal
+from birdfield.model.sense import Sense
+from birdfield.recognise.decide import Agreement
 
 MAX_DELAY_S = 0.15  # from the first committed visit of a writer to its end
 
@@ -53,11 +55,11 @@ def write_until_killed(folder: Path, first: int) -> None:
             float(number),
             number + 9.0,
             0.9,
-            "image",
-            "single",
+            Sense.IMAGE,
+            Agreement.SINGLE,
             4,
             (("Robin", 1.0),),
-            {"image": bytes(512)},
+            {Sense.IMAGE: bytes(512)},
         )
         journal.add_visit(
             replace(entry, evidence=(EvidenceFile("picture", path, 2000, 0.9, 0.0, 5.0),)), "a1b2"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from birdfield.journal.database import Journal
 from birdfield.journal.entries import EvidenceFile, VisitEntry
+from birdfield.model.sense import Sense
+from birdfield.recognise.decide import Agreement
 
 # Opens a folder's journal by open_journal or read_journal, and closes it after the test.
 Opener = Callable[[Callable[[Path], Journal], Path], Journal]
@@ -19,10 +21,10 @@ ROBIN = VisitEntry(
     3.0,
     15.0,
     0.97,
-    "both",
-    "agree",
+    Sense.BOTH,
+    Agreement.AGREE,
     4,
     (("Robin", 0.9), ("Jay", 0.1)),
-    {"image": bytes(512), "audio": bytes(512)},
+    {Sense.IMAGE: bytes(512), Sense.AUDIO: bytes(512)},
     (EvidenceFile("picture", "evidence/a.jpg", 9, 0.9, 3.0, 8.3, (1, 2, 30, 40)),),
 )

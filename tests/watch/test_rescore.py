@@ -19,6 +19,7 @@ from birdfield.journal.listing import visit_line
 from birdfield.journal.opening import open_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.model.gallery import Gallery
+from birdfield.model.sense import Sense
 from birdfield.model.species import Species
 from birdfield.settings.rules import LiveRules, Rules
 from birdfield.watch.recogniser import Recogniser
@@ -61,9 +62,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     with closing(open_journal(tmp_path / "journal")) as opened:
         opened.start_session(SessionEntry("a1b2", DAWN))
         plain = replace(ROBIN, evidence=(), embeddings={})
-        opened.add_visit(replace(plain, embeddings={"image": vector(60)}), "a1b2")
+        opened.add_visit(replace(plain, embeddings={Sense.IMAGE: vector(60)}), "a1b2")
         opened.add_visit(
-            replace(plain, embeddings={"image": vector(35), "audio": vector(35)}), "a1b2"
+            replace(plain, embeddings={Sense.IMAGE: vector(35), Sense.AUDIO: vector(35)}), "a1b2"
         )
         opened.add_visit(plain, "a1b2")
         opened.add_visit(
@@ -71,7 +72,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
                 plain,
                 species=None,
                 candidates=(("Robin", 0.5), ("Jay", 0.5)),
-                embeddings={"image": vector(29)},
+                embeddings={Sense.IMAGE: vector(29)},
             ),
             "a1b2",
         )
@@ -116,7 +117,7 @@ def test_an_unchanged_store_changes_nothing(journal: Journal) -> None:
 def test_an_uncertain_visit_keeps_its_species(journal: Journal) -> None:
     """At 120 + 65 degrees the cosine to the Wren is 0.42, below its threshold of 0.5."""
     journal.add_visit(
-        replace(ROBIN, species="Wren", evidence=(), embeddings={"image": vector(185)}), "a1b2"
+        replace(ROBIN, species="Wren", evidence=(), embeddings={Sense.IMAGE: vector(185)}), "a1b2"
     )
     assert changes(journal, factory()) == []
 
@@ -175,8 +176,8 @@ def test_the_visits_of_a_renamed_species_get_its_new_name(journal: Journal) -> N
 
     The undecided visit between Robin and Jay stays undecided.
     """
-    journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-2)}), "a1b2")
-    journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(-10)}), "a1b2")
+    journal.add_visit(replace(ROBIN, evidence=(), embeddings={Sense.IMAGE: vector(-2)}), "a1b2")
+    journal.add_visit(replace(ROBIN, evidence=(), embeddings={Sense.IMAGE: vector(-10)}), "a1b2")
     known = factory()
     renamed = replace(
         known,
@@ -221,7 +222,7 @@ def test_another_model_is_refused_with_both_ids(journal: Journal) -> None:
 
 
 def test_visits_of_another_model_are_listed_and_unchanged(journal: Journal) -> None:
-    journal.add_visit(replace(ROBIN, evidence=(), embeddings={"image": vector(35)}), "c3d4")
+    journal.add_visit(replace(ROBIN, evidence=(), embeddings={Sense.IMAGE: vector(35)}), "c3d4")
     assert check_models(journal, "c3d4") == [("a1b2", 3)]
     changed = list(rescore(journal, Recogniser(ENCODER, with_dunnock(), "c3d4")))
     assert [each.visit for each in changed] == [5]
