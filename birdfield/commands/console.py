@@ -77,9 +77,7 @@ def check_output(file: Path | None, to_stdout: bool = False) -> None:
     if file == Path("-"):
         if to_stdout:
             return
-        raise UsageError(
-            "the output is -, but this command cannot write to stdout; expected a file name"
-        )
+        raise UsageError("this command cannot write to -; expected a file name")
     if file:
         from birdfield.atomic import check_writable
 

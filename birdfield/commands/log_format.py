@@ -63,7 +63,7 @@ def set_up_log(form: str, level: int) -> None:
         UsageError: When there is no such format.
     """
     if form not in FORMATS:
-        raise UsageError(f"log format is {form!r}; expected one of {', '.join(FORMATS)}")
+        raise UsageError(f"--log is {form!r}; expected one of {', '.join(FORMATS)}")
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATS[form]())
     logging.basicConfig(level=level, handlers=[handler])

@@ -131,9 +131,7 @@ def _systemctl(*arguments: str) -> str:
         ) from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[0]
-        raise InputError(
-            f"systemctl {' '.join(arguments)}: {reason}; see: sudo journalctl -u birdfield"
-        )
+        raise InputError(f"systemctl {arguments[0]}: {reason}; see: sudo journalctl -u birdfield")
     return done.stdout
 
 

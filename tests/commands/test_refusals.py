@@ -67,10 +67,10 @@ TABLE = [
     (
         "identify TEXT --model MODEL --csv -",
         2,
-        "the output is -, but this command cannot write to stdout",
+        "this command cannot write to -; expected a file name",
     ),
-    ("visits JOURNAL --csv -", 2, "the output is -, but this command cannot write to stdout"),
-    ("export-visits JOURNAL -o -", 2, "the output is -, but this command cannot write to stdout"),
+    ("visits JOURNAL --csv -", 2, "this command cannot write to -; expected a file name"),
+    ("export-visits JOURNAL -o -", 2, "this command cannot write to -; expected a file name"),
     ("visits JOURNAL --last 99999999999999999999", 2, None),
     (
         "visits JOURNAL --events --species Jay",
@@ -100,7 +100,7 @@ TABLE = [
     ("watch --config FOLDER", 2, "FOLDER: no such file; birdfield config init writes one"),
     ("doctor --camera none --microphone none --model MODEL --log x", 2, None),
     ("service install --config GONE --user daemon --dry-run", 2, "GONE: no such file; birdfield"),
-    ("--log loud devices", 2, "log format is 'loud'; expected one of plain, systemd, json"),
+    ("--log loud devices", 2, "--log is 'loud'; expected one of plain, systemd, json"),
 ]
 
 
