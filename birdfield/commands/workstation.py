@@ -17,7 +17,6 @@ from birdfield.model.sense import SENSES, Sense
 if TYPE_CHECKING:
     from birdfield.model.encoder import Encoder
     from birdfield.model.gallery import Gallery
-    from birdfield_train.config import Reporter
 
 PACKAGES = ("tensorflow", "matplotlib", "sklearn")
 LicenceOption = Annotated[
@@ -131,6 +130,7 @@ def train(
     if senses not in SENSES:
         raise UsageError(f"--senses is {senses!r}; expected one of {', '.join(SENSES)}")
     require_tensorflow()
+    from birdfield.commands.training_progress import training_progress
     from birdfield_train.config import TrainConfig
     from birdfield_train.pipeline import train as train_run
     from birdfield_train.run_folder import RunConflict
@@ -151,63 +151,12 @@ def train(
         licence=licence,
     )
     try:
-        with _reporter() as reporter:
+        with training_progress() as reporter:
             train_run(config, reporter, resume, force)
     except RunConflict as conflict:
         options = ", ".join(f"--{remedy}" for remedy in conflict.remedies)
         raise InputError(f"{conflict} ({options})") from conflict
     print(run)
-
-
-@contextmanager
-def _reporter() -> "Iterator[Reporter]":
-    """Show a progress bar for each stage on stderr; print lines if it is not a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    from birdfield_train.config import Reporter
-    from birdfield_train.history import EpochMetrics
-
-    console = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description:<11}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[figures]}"),
-        console=console,
-    )
-    tasks: dict[str, TaskID] = {}
-
-    def step(name: str, done: int, total: int, figures: str = "") -> None:
-        if name not in tasks:
-            tasks[name] = bars.add_task(name, total=total, figures="")
-        bars.update(tasks[name], completed=done, figures=figures)
-        if not console.is_terminal and done == total:
-            print(f"{name}: {done}/{total} {figures}", file=sys.stderr)
-
-    def epoch(stage: str, epochs: int, metrics: EpochMetrics) -> None:
-        step(
-            stage,
-            metrics.epoch,
-            epochs,
-            f"loss {metrics.loss:.3f}  active {metrics.active:.2f}  "
-            f"d_ap {metrics.d_ap:.2f}  d_an {metrics.d_an:.2f}  spread {metrics.spread:.2f}",
-        )
-
-    def say(sentence: str) -> None:
-        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
-
-    bars.disable = not console.is_terminal
-    with bars:
-        yield Reporter(step, epoch, say)
 
 
 def export(

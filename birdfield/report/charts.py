@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from sklearn.metrics import roc_curve
 
 from birdfield.evaluate.figures import Figures, NoiseFigures
@@ -49,12 +50,12 @@ def draw_reliability(figures: Figures) -> list[tuple[Sense, str]]:
             clip_on=False,
         )
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
-        said = "; ".join(f"score {row.score:.2f}: {row.accuracy:.2f} of {row.n}" for row in bins)
+        text = "; ".join(f"score {row.score:.2f}: {row.accuracy:.2f} of {row.n}" for row in bins)
         charts.append(
             (
                 sense,
                 to_svg(
-                    axes, f"reliability-{sense}", f"Reliability of {NAMES[sense].lower()}. {said}."
+                    axes, f"reliability-{sense}", f"Reliability of {NAMES[sense].lower()}. {text}."
                 ),
             )
         )
@@ -64,7 +65,7 @@ def draw_reliability(figures: Figures) -> list[tuple[Sense, str]]:
 def draw_rejection(evaluation: Evaluation) -> str:
     """Draw the accuracy of accepted answers while all thresholds move together."""
     axes = new_axes("share of test files answered", "share of answers that are right")
-    said = []
+    texts = []
     for sense in evaluation.measured():
         scores = evaluation.scores.by_sense(sense)
         kept = scores.correct[np.argsort(-evaluation.scores.margins(sense), kind="stable")]
@@ -88,13 +89,13 @@ def draw_rejection(evaluation: Evaluation) -> str:
             markersize=8,
             markeredgecolor=INK,
         )
-        said.append(
+        texts.append(
             f"{NAMES[sense]}: at the model's thresholds {share:.2f} are answered, of "
             f"which {right:.2f} are right"
         )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
     add_legend(axes)
-    return to_svg(axes, "rejection", "Accuracy of accepted answers. " + "; ".join(said) + ".")
+    return to_svg(axes, "rejection", "Accuracy of accepted answers. " + "; ".join(texts) + ".")
 
 
 def draw_roc(separations: Mapping[Sense, Separation], name: str, what: str) -> str | None:
@@ -151,45 +152,50 @@ def draw_noise(rows: Sequence[NoiseFigures]) -> str | None:
     clean = [None] if any(row.snr_db is None for row in rows) else []
     ticks: list[int | None] = [*levels, *clean]
     axes = new_axes("signal-to-noise ratio, dB", "top-1")
-    said = []
+    texts = []
     for sense in SENSES:
-        found = [
-            [top1 for row in rows if row.snr_db == level and (top1 := row.top1(sense)) is not None]
-            for level in ticks
-        ]
+        found = [_top1_at(rows, level, sense) for level in ticks]
         places = [place for place, values in enumerate(found) if values]
         if not places:
             continue
-        means = [float(np.mean(found[place])) for place in places]
-        axes.fill_between(
-            places,
-            [min(found[place]) for place in places],
-            [max(found[place]) for place in places],
-            color=COLOURS[sense],
-            alpha=0.15,
-            linewidth=0,
+        _draw_band(axes, sense, places, [found[place] for place in places])
+        means = ", ".join(
+            f"{_level(ticks[row])} {float(np.mean(found[row])):.2f}" for row in places
         )
-        axes.plot(
-            places,
-            means,
-            color=COLOURS[sense],
-            marker=MARKERS[sense],
-            markersize=5,
-            linestyle=LINES[sense],
-            linewidth=WIDTHS[sense],
-            label=LEGEND[sense],
-        )
-        said.append(
-            f"{NAMES[sense]}: "
-            + ", ".join(
-                f"{_level(ticks[place])} {mean:.2f}"
-                for place, mean in zip(places, means, strict=True)
-            )
-        )
+        texts.append(f"{NAMES[sense]}: {means}")
     axes.set_xticks(range(len(ticks)), [_level(level) for level in ticks])
     axes.set_ylim(-0.02, 1.05)
     add_legend(axes)
-    return to_svg(axes, "noise", "Top-1 by signal-to-noise ratio in dB. " + "; ".join(said) + ".")
+    return to_svg(axes, "noise", "Top-1 by signal-to-noise ratio in dB. " + "; ".join(texts) + ".")
+
+
+def _top1_at(rows: Sequence[NoiseFigures], level: int | None, sense: Sense) -> list[float]:
+    """Return top-1 of each kind of noise at a level."""
+    return [top1 for row in rows if row.snr_db == level and (top1 := row.top1(sense)) is not None]
+
+
+def _draw_band(
+    axes: Axes, sense: Sense, places: Sequence[int], found: Sequence[Sequence[float]]
+) -> None:
+    """Draw the mean at each place as a line, and the range as a band."""
+    axes.fill_between(
+        places,
+        [min(values) for values in found],
+        [max(values) for values in found],
+        color=COLOURS[sense],
+        alpha=0.15,
+        linewidth=0,
+    )
+    axes.plot(
+        places,
+        [float(np.mean(values)) for values in found],
+        color=COLOURS[sense],
+        marker=MARKERS[sense],
+        markersize=5,
+        linestyle=LINES[sense],
+        linewidth=WIDTHS[sense],
+        label=LEGEND[sense],
+    )
 
 
 def _level(level: int | None) -> str:

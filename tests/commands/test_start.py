@@ -19,8 +19,8 @@ finally:
 """
 HELP = {
     "": "birdfield commands errors model paths settings",
-    "commands": "app bench config console doctor evaluate identify info journal options service "
-    "species watch workstation",
+    "commands": "app bench config console doctor evaluate identify info options report rescore "
+    "service species visits watch workstation",
     "model": "sense",
     "settings": "bounds",
 }
