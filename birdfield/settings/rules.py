@@ -55,7 +55,7 @@ class Rules:
             return False
         return score >= self.thresholds.get(species, self.threshold)
 
-    def judge(self, decision: Decision, now: datetime) -> Decision:
+    def apply(self, decision: Decision, now: datetime) -> Decision:
         """Return a decision, or *unknown* in its place if its answer is not wanted.
 
         The next species does not replace an answer that is not wanted: it would be wrong.
@@ -77,19 +77,19 @@ class LiveRules:
         """Start with these rules."""
         self.current = rules
         self.notes: deque[tuple[str, str]] = deque(maxlen=MAX_NOTES)
-        self._weighed: tuple[Rules, Gallery, int, Gallery] | None = None
+        self._gallery_of_week: tuple[Rules, Gallery, int, Gallery] | None = None
 
-    def weigh(self, gallery: Gallery, now: datetime) -> Gallery:
+    def with_prior(self, gallery: Gallery, now: datetime) -> Gallery:
         """Return a gallery with the prior of the week; for the scene's thread only."""
         rules, week = self.current, week_of(now)
         if rules.log_prior is None:
             return gallery
-        kept = self._weighed
+        kept = self._gallery_of_week
         # Compare by identity: a new gallery sorts its prototypes, which is slow, so that is done
         # once a week.
         if kept is None or kept[0] is not rules or kept[1] is not gallery or kept[2] != week:
             kept = rules, gallery, week, replace(gallery, log_prior=rules.log_prior(week))
-            self._weighed = kept
+            self._gallery_of_week = kept
         return kept[3]
 
 

@@ -28,4 +28,4 @@ class Recogniser:
 
     def gallery_at(self, now: datetime) -> Gallery:
         """Return the gallery with the prior of the week of a time."""
-        return self.rules.weigh(self.gallery, now)
+        return self.rules.with_prior(self.gallery, now)

@@ -155,7 +155,7 @@ class SceneWatcher:
             window.time,
             window.start_s,
             window.end_s,
-            self._recogniser.rules.current.judge(decision, window.time),
+            self._recogniser.rules.current.apply(decision, window.time),
             info.camera,
             info.microphone,
         )

@@ -71,8 +71,8 @@ def test_rules_allow_the_answers_that_are_wanted(text: str, allowed: str, tmp_pa
 
 def test_an_answer_that_is_not_wanted_becomes_unknown() -> None:
     decision = decide(BluePitch(), factory(), at(2), None)
-    judged = Rules(exclude=frozenset({"Jay"})).judge(decision, NOON)
-    assert decision.species == "Jay" and judged == replace(decision, species=None)
+    applied = Rules(exclude=frozenset({"Jay"})).apply(decision, NOON)
+    assert decision.species == "Jay" and applied == replace(decision, species=None)
 
 
 def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:
@@ -96,29 +96,29 @@ def test_a_checklist_is_a_prior(tmp_path: Path) -> None:
     """
     path = tmp_path / "list.csv"
     path.write_text("species,weeks\nEichelhäher,\nROBIN,1-10\n", encoding="utf-8")
-    weigh = weekly_prior(read_checklist(path), SPECIES, 0.1)
-    assert weigh(5).tolist() == [0.0, 0.0, np.log(0.1)]
-    live, gallery = LiveRules(Rules(log_prior=weigh)), factory()
+    log_prior = weekly_prior(read_checklist(path), SPECIES, 0.1)
+    assert log_prior(5).tolist() == [0.0, 0.0, np.log(0.1)]
+    live, gallery = LiveRules(Rules(log_prior=log_prior)), factory()
     winter, summer = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
     assert week_of(winter) == 5 and week_of(summer) == 27
-    then = decide(BluePitch(), live.weigh(gallery, winter), at(31), None)
-    now = decide(BluePitch(), live.weigh(gallery, summer), at(31), None)
+    then = decide(BluePitch(), live.with_prior(gallery, winter), at(31), None)
+    now = decide(BluePitch(), live.with_prior(gallery, summer), at(31), None)
     assert (then.species, now.species) == ("Robin", "Jay")
     odds = [dict(each.top)["Jay"] / dict(each.top)["Robin"] for each in (then, now)]
     assert odds[1] / odds[0] == pytest.approx(10, rel=1e-3)
-    assert live.weigh(gallery, summer) is live.weigh(gallery, summer + timedelta(days=1))
-    assert LiveRules().weigh(gallery, summer) is gallery
+    assert live.with_prior(gallery, summer) is live.with_prior(gallery, summer + timedelta(days=1))
+    assert LiveRules().with_prior(gallery, summer) is gallery
 
 
 def test_an_unexpected_species_needs_a_higher_similarity(tmp_path: Path) -> None:
     """At 50 degrees from the Wren the cosine is 0.643, over 0.5; less 0.230 it is 0.413."""
     listed = read_checklist_of(tmp_path, "species,weeks\n,\nJay,\n , \nRobin,\n,\n")
-    weigh = weekly_prior(listed, SPECIES, 0.1)
+    log_prior = weekly_prior(listed, SPECIES, 0.1)
     gallery = factory()
     assert decide(BluePitch(), gallery, at(170), None).species == "Wren"
-    weighed = LiveRules(Rules(log_prior=weigh)).weigh(gallery, NOON)
-    assert decide(BluePitch(), weighed, at(170), None).species is None
-    assert decide(BluePitch(), weighed, at(125), None).species == "Wren"
+    with_prior = LiveRules(Rules(log_prior=log_prior)).with_prior(gallery, NOON)
+    assert decide(BluePitch(), with_prior, at(170), None).species is None
+    assert decide(BluePitch(), with_prior, at(125), None).species == "Wren"
 
 
 def test_lists_may_use_the_names_of_the_users_csv(tmp_path: Path) -> None:
