@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from birdfield.doctor.findings import Finding
     from birdfield.settings.resolve import ResolvedSettings
 
-DEVICES_HINT = "`birdfield devices` lists the devices"
+DEVICES_HINT = "to list the devices, run: birdfield devices"
 
 
 def doctor(

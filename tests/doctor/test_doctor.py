@@ -72,6 +72,16 @@ def test_a_missing_camera_fails(spec: str, words: str, todo: str) -> None:
     assert (found.state, found.found) == ("fail", words) and todo in found.todo
 
 
+def test_the_command_names_the_list_of_devices_for_a_missing_camera(tmp_path: Path) -> None:
+    config = tmp_path / "birdfield.toml"
+    config.write_text('[watch]\nmodel = "gone"\ncamera = "97"\nmicrophone = "none"\n')
+    lines = run("doctor", "--config", config).stdout.splitlines()
+    assert (
+        "fail  camera: /dev/video97 does not exist; plug the camera in, or choose another one; "
+        "to list the devices, run: birdfield devices"
+    ) in lines
+
+
 LISTEN = """
 import json
 from birdfield.doctor.sources import check_microphone
