@@ -1,6 +1,5 @@
 """Evaluation: the data of a report, of which its JSON form holds only the figures."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from birdfield.evaluate.scores import EvaluationScores
 from birdfield.model.gallery import Gallery
 from birdfield.model.sense import SENSES, Sense
 from birdfield.recognise.decide import log_softmax
+from birdfield.report.summary import ModelSummary
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Evaluation:
         audio_paths: The file behind each row of `audio`.
         gallery: The gallery of the model.
         command: The command line.
-        manifest: The manifest of the bundle, or the summary of the run; empty when unreadable.
+        model: Facts about the model.
         problems: A sentence for each test file that cannot be used.
         unknown: The margins behind `figures.unknown`, by sense.
         background: The margins behind `figures.background`, by sense.
@@ -45,7 +45,7 @@ class Evaluation:
     audio_paths: tuple[Path, ...]
     gallery: Gallery
     command: str
-    manifest: Mapping[str, object] = field(default_factory=dict)
+    model: ModelSummary = field(default_factory=ModelSummary)
     problems: tuple[str, ...] = ()
     unknown: Separations = field(default_factory=dict)
     background: Separations = field(default_factory=dict)

@@ -1,7 +1,6 @@
 """Facts: lists what a report states of the model and of the test files."""
 
 import hashlib
-from collections.abc import Mapping
 
 from birdfield.report.evaluation import Evaluation
 
@@ -9,34 +8,23 @@ Fact = tuple[str, str]  # a name and a text
 
 
 def model_facts(evaluation: Evaluation) -> list[Fact]:
-    """List the facts in the manifest, or in the run's summary, leaving out the missing ones."""
-    manifest = evaluation.manifest
-    image, sound = _entry(manifest, "image"), _entry(manifest, "audio")
-    trained = _entry(manifest, "data") or _entry(_entry(manifest, "training"), "data")
-    licences = manifest.get("licences")
+    """List the facts about the model, leaving out the missing ones."""
+    model = evaluation.model
+    precisions = ", ".join(f"{name} {precision}" for name, precision in model.precisions.items())
     facts = [
         ("Model", evaluation.figures.model),
-        ("Made by birdfield", manifest.get("birdfield")),
-        ("Image backbone", image.get("backbone") or manifest.get("image_backbone")),
-        ("Image size", f"{image['size_px']} px" if "size_px" in image else None),
-        ("Sound frontend", _entry(manifest, "frontend").get("name")),
-        ("Sample rate", f"{sound['rate_hz']} Hz" if "rate_hz" in sound else None),
-        (
-            "Precision of towers",
-            ", ".join(
-                f"{name} {tower['precision']}"
-                for name, tower in _entry(manifest, "towers").items()
-                if isinstance(tower, Mapping) and "precision" in tower
-            ),
-        ),
+        ("Made by birdfield", model.birdfield),
+        ("Image backbone", model.backbone),
+        ("Image size", f"{model.size_px} px" if model.size_px is not None else None),
+        ("Sound frontend", model.frontend),
+        ("Sample rate", f"{model.rate_hz} Hz" if model.rate_hz is not None else None),
+        ("Precision of towers", precisions),
         (
             "Trained on",
-            ", ".join(
-                f"{value:,} {name}" for name, value in trained.items() if isinstance(value, int)
-            ),
+            ", ".join(f"{value:,} {name}" for name, value in model.trained_on.items()),
         ),
         ("Species it can answer", evaluation.figures.gallery),
-        ("Licences", "; ".join(map(str, licences)) if isinstance(licences, list) else None),
+        ("Licences", "; ".join(model.licences)),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
 
@@ -64,8 +52,3 @@ def data_id(evaluation: Evaluation) -> str:
         for path in (*evaluation.image_paths, *evaluation.audio_paths)
     ]
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
-
-
-def _entry(manifest: Mapping[str, object], name: str) -> Mapping[str, object]:
-    entry = manifest.get(name)
-    return entry if isinstance(entry, Mapping) else {}

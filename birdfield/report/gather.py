@@ -1,16 +1,15 @@
 """Gathering: collects the data of a report while the evaluated model is open."""
 
-import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from birdfield.evaluate.evaluation import Measurement
 from birdfield.evaluate.pairs import fuse_rows
 from birdfield.model.prototypes import Fuse
-from birdfield.paths import resolve_model
 from birdfield.report.evaluation import Evaluation
+from birdfield.report.summary import read_summary
 
 
 def gather(fuse: Fuse, measurement: Measurement, model: Path, argv: Sequence[str]) -> Evaluation:
@@ -32,21 +31,8 @@ def gather(fuse: Fuse, measurement: Measurement, model: Path, argv: Sequence[str
         files.audio_paths,
         measurement.scores.gallery,
         shlex.join([Path(argv[0]).name, *argv[1:]]),
-        read_manifest(model),
+        read_summary(model),
         files.problems,
         measurement.unknown,
         measurement.background,
     )
-
-
-def read_manifest(model: Path) -> Mapping[str, object]:
-    """Read the manifest of a bundle, or the summary of a run; empty when unreadable."""
-    folder = resolve_model(model)
-    for name in ("manifest.json", "run.json"):
-        try:
-            entry = json.loads((folder / name).read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(entry, dict):
-            return entry
-    return {}

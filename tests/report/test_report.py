@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import CALIBRATION, BluePitch, factory, picture, tone
+from fakes import CALIBRATION, BluePitch, factory, manifest_entries, picture, tone
 from pages import HOSTILE, browse, console_lines, photograph, section
 from toy_scene import write_known_species
 from typer.testing import CliRunner
@@ -31,11 +31,12 @@ from birdfield.evaluate.metrics import ReliabilityBin
 from birdfield.evaluate.rejection import Separation
 from birdfield.evaluate.scores import late_fusion, score
 from birdfield.evaluate.summary import summarise
+from birdfield.model.bundle import FILES
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.report import Evaluation, check_report, gather, write_report
-from birdfield.report.gather import read_manifest
 from birdfield.report.noise import worst_kinds
+from birdfield.report.summary import ModelSummary, read_summary
 
 for package in ("jinja2", "matplotlib", "sklearn"):
     pytest.importorskip(package, reason=f"{package} is not installed: birdfield[report]")
@@ -114,12 +115,13 @@ def everything(evaluation: Evaluation) -> Evaluation:
         figures=figures,
         unknown={Sense.IMAGE: found},
         background={Sense.AUDIO: found},
-        manifest={
-            "birdfield": "0.1.0",
-            "image": {"backbone": "blue", "size_px": 224},
-            "frontend": {"name": "pitch", "sha256": "0a1b"},
-            "licences": ["of the <air>"],
-        },
+        model=ModelSummary(
+            birdfield="0.1.0",
+            backbone="blue",
+            size_px=224,
+            frontend="pitch",
+            licences=("of the <air>",),
+        ),
         problems=("b<a>d.png: not a picture",),
     )
 
@@ -305,7 +307,6 @@ def test_all_measurements_are_shown(full_page: str) -> None:
         "birdfield evaluate &#39;my model&#39; &#39;a&lt;b&#39;",
     ):
         assert text in section(full_page, "model")
-    assert "0a1b" not in section(full_page, "model")
 
 
 def test_the_starter_has_a_manifest_by_its_name(
@@ -316,8 +317,27 @@ def test_the_starter_has_a_manifest_by_its_name(
     (folder / "manifest.json").write_text('{"licences": ["mine"]}')
     monkeypatch.setattr(paths, "STARTER", folder)
     monkeypatch.chdir(tmp_path)
-    assert read_manifest(Path("starter")) == read_manifest(folder) == {"licences": ["mine"]}
-    assert read_manifest(tmp_path) == {}
+    expected = ModelSummary(licences=("mine",))
+    assert read_summary(Path("starter")) == read_summary(folder) == expected
+    assert read_summary(tmp_path) == ModelSummary()
+
+
+def test_a_summary_has_what_the_manifest_states_and_leaves_out_what_is_malformed(
+    tmp_path: Path,
+) -> None:
+    entries = manifest_entries(dict.fromkeys(FILES, ""))
+    entries["training"] = {"data": {"species": 3, "photographs": 40}}
+    entries["licences"] = 3
+    (tmp_path / "manifest.json").write_text(json.dumps(entries))
+    assert read_summary(tmp_path) == ModelSummary(
+        birdfield="0",
+        backbone="blue",
+        size_px=224,
+        frontend="yamnet",
+        rate_hz=16_000,
+        precisions={"image": "float"},
+        trained_on={"species": 3, "photographs": 40},
+    )
 
 
 @pytest.mark.parametrize("sense", [Sense.IMAGE, Sense.AUDIO])
