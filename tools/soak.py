@@ -40,17 +40,11 @@ from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.recorder import Recorder, RecorderSettings
 from birdfield.watch.scene import SceneWatcher
 from birdfield.watch.sources import Sources
-from birdfield_train.toy_aviary.plumage import PLUMAGES, sprite
-from birdfield_train.toy_aviary.scene import (
-    AIR_LEVEL,
-    FILM_FOOT,
-    FILM_PX,
-    FILM_SCALE,
-    backdrop,
-    perch,
-    place,
-)
+from birdfield_train.toy_aviary.plumage import PLUMAGES
+from birdfield_train.toy_aviary.scene import AIR_LEVEL, FILM_FOOT, FILM_PX, FILM_SCALE
+from birdfield_train.toy_aviary.scenery import Pose, backdrop, perch, place
 from birdfield_train.toy_aviary.songs import RATE_HZ, air, song
+from birdfield_train.toy_aviary.sprite import sprite
 
 PERIOD_S = 120.0  # a visit begins every two minutes
 VISIT_S = 20.0
@@ -96,7 +90,7 @@ def pose(garden: Frame, guest: Guest, step: int) -> NDArray[np.float32]:
     """Return the garden with a guest in its pose at a step of the scene."""
     rng = np.random.default_rng(step)
     foot = (FILM_FOOT[0] + rng.normal(0, 8), FILM_FOOT[1])
-    return place(garden, guest.bird, foot, FILM_SCALE, rng.uniform(-6, 6))
+    return place(garden, guest.bird, Pose(foot, FILM_SCALE, rng.uniform(-6, 6)))
 
 
 def known_share(encoder: Encoder, gallery: Gallery, garden: Frame, guest: Guest) -> float:

@@ -20,7 +20,8 @@ from birdfield_train.toy_aviary import (
     write_scene,
 )
 from birdfield_train.toy_aviary.__main__ import main
-from birdfield_train.toy_aviary.plumage import CANVAS_PX, sprite
+from birdfield_train.toy_aviary.canvas import CANVAS_PX
+from birdfield_train.toy_aviary.sprite import sprite
 
 EVERY = range(len(SPECIES))
 
@@ -39,10 +40,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def frames(folder: Path) -> list[NDArray[np.uint8]]:
     capture = cv2.VideoCapture(str(folder / "scene.avi"))
-    seen = []
+    found = []
     while (answer := capture.read())[0]:
-        seen.append(np.asarray(answer[1], np.uint8))
-    return seen
+        found.append(np.asarray(answer[1], np.uint8))
+    return found
 
 
 def sound_of(folder: Path) -> NDArray[np.int16]:
@@ -103,13 +104,13 @@ def test_a_song_is_seeded_and_in_its_band(species: int) -> None:
 def test_a_recording_is_finite_within_one_and_loudest_in_the_band(species: int) -> None:
     levels = set()
     for seed in range(4):
-        heard = sing(species, rng(seed, 6), 3.0)
-        assert len(heard) == 3 * YAMNET.rate_hz and heard.dtype == np.float32
-        assert np.isfinite(heard).all() and 0.01 < np.abs(heard).max() <= 1
-        power = np.abs(np.fft.rfft(heard)) ** 2
-        peak_hz = np.argmax(power) * YAMNET.rate_hz / len(heard)
+        recording = sing(species, rng(seed, 6), 3.0)
+        assert len(recording) == 3 * YAMNET.rate_hz and recording.dtype == np.float32
+        assert np.isfinite(recording).all() and 0.01 < np.abs(recording).max() <= 1
+        power = np.abs(np.fft.rfft(recording)) ** 2
+        peak_hz = np.argmax(power) * YAMNET.rate_hz / len(recording)
         assert 1500 < peak_hz < 7000
-        levels.add(round(float(np.abs(heard).max()), 3))
+        levels.add(round(float(np.abs(recording).max()), 3))
     assert len(levels) > 1
 
 
@@ -151,9 +152,9 @@ def test_the_scanner_reads_the_data_set(tmp_path: Path) -> None:
 
 
 def test_film_and_sound_have_the_same_length(scene: Path) -> None:
-    entry, seen, sound = script_of(scene), frames(scene), soundfile.info(scene / "scene.wav")
-    assert len(seen) / entry["frame_hz"] == sound.duration == entry["length_s"]
-    assert seen[0].shape == (240, 320, 3) and sound.samplerate == entry["rate_hz"] == YAMNET.rate_hz
+    entry, film, sound = script_of(scene), frames(scene), soundfile.info(scene / "scene.wav")
+    assert len(film) / entry["frame_hz"] == sound.duration == entry["length_s"]
+    assert film[0].shape == (240, 320, 3) and sound.samplerate == entry["rate_hz"] == YAMNET.rate_hz
 
 
 def test_the_script_names_the_senses_that_record_each_visit(scene: Path) -> None:
@@ -170,18 +171,18 @@ def test_the_script_names_the_senses_that_record_each_visit(scene: Path) -> None
 
 
 def test_the_covered_part_is_black_and_the_muted_part_is_silent(scene: Path) -> None:
-    entry, seen, sound = script_of(scene), frames(scene), sound_of(scene)
+    entry, film, sound = script_of(scene), frames(scene), sound_of(scene)
     for part in (*entry["visits"], *entry["gaps"]):
-        brightness = {int(frame.max()) for frame in seen[stretch(part, entry["frame_hz"])]}
+        brightness = {int(frame.max()) for frame in film[stretch(part, entry["frame_hz"])]}
         assert min(brightness) > 60 if "image" in part["senses"] else brightness == {0}
         assert bool(sound[stretch(part, YAMNET.rate_hz)].any()) == ("audio" in part["senses"])
 
 
 def test_a_visit_has_motion_and_is_louder_than_a_gap(scene: Path) -> None:
     """From frame to frame, noise changes a gap by a few levels, and a bird changes 100 levels."""
-    entry, seen, sound = script_of(scene), frames(scene), sound_of(scene)
+    entry, film, sound = script_of(scene), frames(scene), sound_of(scene)
     parts = entry["gaps"][0], entry["visits"][0]
-    films = [np.array(seen[stretch(part, entry["frame_hz"])], np.int16) for part in parts]
+    films = [np.array(film[stretch(part, entry["frame_hz"])], np.int16) for part in parts]
     still, moving = (np.abs(np.diff(film, axis=0)).max() for film in films)
     quiet, loud = (sound[stretch(part, YAMNET.rate_hz)].std() for part in parts)
     assert still < 50 < 100 < moving

@@ -1,4 +1,4 @@
-"""Write the toy data set: `python -m birdfield_train.toy_aviary FOLDER`."""
+"""Command that writes the toy data: python -m birdfield_train.toy_aviary FOLDER."""
 
 import argparse
 from pathlib import Path
@@ -12,18 +12,18 @@ TEST_RECORDINGS = 3
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write train/, test/, scene/ and contact_sheet.png; no two of them share an individual."""
+    """Write train/, test/, scene/ and contact_sheet.png, with other individuals in each folder."""
     parser = argparse.ArgumentParser(
         prog="python -m birdfield_train.toy_aviary",
-        description="Make a data set of six invented bird species.",
+        description="Write a data set of six invented bird species.",
     )
-    parser.add_argument("folder", type=Path, help="where train/, test/ and scene/ are written")
-    parser.add_argument("--seed", type=int, default=0, help="decides every bird in it (default: 0)")
+    parser.add_argument("folder", type=Path, help="the folder for train/, test/ and scene/")
+    parser.add_argument("--seed", type=int, default=0, help="decides all individuals (default: 0)")
     parser.add_argument(
         "--visits",
         type=int,
         default=10,
-        help="visits in each of the scene's three parts (default: 10)",
+        help="visits in each of the three parts of the scene (default: 10)",
     )
     options = parser.parse_args(arguments)
     if options.seed < 0 or options.visits < 1:

@@ -1,4 +1,4 @@
-"""Invented songs: six repertoires of whistles, trills and buzzes, and the air they carry in."""
+"""Songs: the songs of six invented species, and the sounds of wind and air around them."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,12 @@ import numpy as np
 
 from birdfield.signals.audio import Waveform
 
-RATE_HZ = 16_000  # of every sound that is made here
+RATE_HZ = 16_000  # default sample rate
 
 ECHO_S = 0.12  # reverberation among trees
-WIND_HZ = 300.0  # wind at a microphone has its energy below this
-GUST_S = 1.5  # from one turn of the wind to the next
+WIND_HZ = 300.0  # wind at a microphone is mostly below this frequency
+MARGIN_S = 3.0  # beyond the end, for the last note
+GUST_S = 1.5  # from one change of the wind to the next
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,12 @@ class Note:
     """One kind of note.
 
     Attributes:
-        contour_hz: The pitch at equal steps from its beginning to its end.
-        length_s: How long it sounds.
+        contour_hz: Pitch at equal steps from start to end.
+        length_s: Length.
         rest_s: Silence after it.
-        repeats: How often it is sung in a phrase.
-        overtones: Amplitudes of the second, third ... harmonic; the first has 1.
-        buzz_hz: Rate at which its loudness is chopped; 0 for a clear tone.
+        repeats: Repetitions in a phrase.
+        overtones: Amplitudes of the second, third ... harmonic, relative to the first.
+        buzz_hz: Rate at which the sound is switched on and off; 0 for a clear tone.
     """
 
     contour_hz: tuple[float, ...]
@@ -36,13 +37,13 @@ class Note:
 
 @dataclass(frozen=True)
 class Song:
-    """A phrase that is sung again and again.
+    """A repeated phrase.
 
     Attributes:
-        notes: In the order of singing.
+        notes: The notes of a phrase, in order.
         rest_s: Silence between phrases.
-        drift: Pitch at the phrase's end over that at its beginning.
-        hurry: Tempo at the phrase's end over that at its beginning.
+        drift: Pitch at the end of a phrase, relative to its start.
+        hurry: Tempo at the end of a phrase, relative to its start.
     """
 
     notes: tuple[Note, ...]
@@ -51,8 +52,8 @@ class Song:
     hurry: float = 1.0
 
 
-# In the order of plumage.PLUMAGES. The third and fourth share a type, the trill, and differ in
-# pitch and tempo alone, as their bearers share a colour and differ in pattern.
+# In the order of plumage.PLUMAGES. The third and the fourth are trills that differ in pitch and
+# tempo only; these species also have the same colours, and differ in pattern.
 SONGS = (
     Song(
         (
@@ -80,47 +81,51 @@ SONGS = (
 def song(
     species: int, rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ
 ) -> Waveform:
-    """Let one individual sing in silence.
+    """Generate the song of an individual, without other sounds.
 
     Args:
         species: Index in SONGS.
-        rng: Decides the individual's pitch and tempo, and each note's.
-        length_s: How long to sing; the last note may be cut.
-        rate_hz: Samples a second.
+        rng: Decides the pitch and tempo of the individual and of each note.
+        length_s: Length; the last note may be cut.
+        rate_hz: Sample rate.
 
     Returns:
-        float32 [length_s rate_hz], its peak at 1.
+        float32 [length_s * rate_hz], with a peak of 1.
     """
     total = round(length_s * rate_hz)
-    sung = np.zeros(total + round(3 * rate_hz), np.float32)
-    pitch, tempo = rng.normal(1, 0.025), rng.normal(1, 0.06)
+    sung = np.zeros(total + round(MARGIN_S * rate_hz), np.float32)
+    singer = _Singer(SONGS[species], rng.normal(1, 0.025), rng.normal(1, 0.06))
     start_s = rng.uniform(0, 0.4)
     while start_s < length_s:
-        start_s = _sing_phrase(sung, start_s, length_s, SONGS[species], pitch, tempo, rng)
-        start_s += SONGS[species].rest_s * rng.uniform(0.7, 1.3)
-    heard = _echo(sung, rng, rate_hz)[:total]
-    return np.asarray(heard / max(1e-6, float(np.abs(heard).max())), np.float32)
+        start_s = _sing_phrase(sung, start_s, length_s, singer, rng)
+        start_s += singer.song.rest_s * rng.uniform(0.7, 1.3)
+    echoed = _echo(sung, rng, rate_hz)[:total]
+    return np.asarray(echoed / max(1e-6, float(np.abs(echoed).max())), np.float32)
+
+
+@dataclass(frozen=True)
+class _Singer:
+    """An individual: its song, and its pitch and tempo relative to the species."""
+
+    song: Song
+    pitch: float
+    tempo: float
 
 
 def _sing_phrase(
-    sung: Waveform,
-    start_s: float,
-    end_s: float,
-    phrase: Song,
-    pitch: float,
-    tempo: float,
-    rng: np.random.Generator,
+    sung: Waveform, start_s: float, end_s: float, singer: _Singer, rng: np.random.Generator
 ) -> float:
-    """Add a phrase to sung, which is 3 s longer than end_s; return when it is over."""
-    rate_hz = len(sung) / (end_s + 3)
-    line = [
+    """Add a phrase to a sound that is MARGIN_S longer than end_s; return the end of the phrase."""
+    phrase, rate_hz = singer.song, len(sung) / (end_s + MARGIN_S)
+    notes = [
         note
         for note in phrase.notes
         for _ in range(max(1, round(note.repeats * rng.uniform(0.85, 1.15))))
     ]
-    for note, done in zip(line, np.linspace(0, 1, len(line)), strict=True):
-        pace = tempo * phrase.hurry**done
-        sound = _sound(note, pitch * phrase.drift**done * rng.normal(1, 0.008), pace, rate_hz)
+    for note, done in zip(notes, np.linspace(0, 1, len(notes)), strict=True):
+        pace = singer.tempo * phrase.hurry**done
+        pitch = singer.pitch * phrase.drift**done * rng.normal(1, 0.008)
+        sound = _sound(note, pitch, pace, rate_hz)
         first = round(start_s * rate_hz)
         if start_s < end_s:
             sung[first : first + len(sound)] += sound * np.float32(rng.uniform(0.75, 1))
@@ -129,34 +134,41 @@ def _sing_phrase(
 
 
 def _sound(note: Note, pitch: float, pace: float, rate_hz: float) -> Waveform:
+    """Generate a note at a pitch and a pace relative to its own."""
     count = round(note.length_s / pace * rate_hz)
     t = np.linspace(0, 1, count)
     hz = pitch * np.interp(t, np.linspace(0, 1, len(note.contour_hz)), note.contour_hz)
     phase = 2 * np.pi * np.cumsum(hz) / rate_hz
     wave = np.sin(phase)
     for place, amplitude in enumerate(note.overtones, 2):
-        if place * float(hz.max()) < rate_hz / 2:  # above half the rate it would fold back
+        if place * float(hz.max()) < rate_hz / 2:  # a harmonic above half the rate would alias
             wave += amplitude * np.sin(place * phase)
     if note.buzz_hz:
         wave *= 0.5 + 0.5 * np.sign(np.sin(2 * np.pi * note.buzz_hz * np.arange(count) / rate_hz))
-    # A soft rise and a longer fall, without which each note would click.
+    # A soft start and a longer end prevent clicks.
     return np.asarray(wave * np.clip(np.minimum(t / 0.15, (1 - t) / 0.3), 0, 1), np.float32)
 
 
 def _echo(sung: Waveform, rng: np.random.Generator, rate_hz: int) -> Waveform:
+    """Add reverberation."""
     count = round(ECHO_S * rate_hz)
     tail = rng.normal(0, 0.02, count) * np.exp(-np.linspace(0, 5, count))
     tail[0] = 1
     size = 1 << (len(sung) + count).bit_length()  # a transform of a prime length is slow
-    heard = np.fft.irfft(np.fft.rfft(sung, size) * np.fft.rfft(tail, size), size)
-    return np.asarray(heard[: len(sung)], np.float32)
+    echoed = np.fft.irfft(np.fft.rfft(sung, size) * np.fft.rfft(tail, size), size)
+    return np.asarray(echoed[: len(sung)], np.float32)
 
 
 def air(rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ) -> Waveform:
-    """Make the sound of an empty place: pink noise, and gusts of wind.
+    """Generate pink noise and gusts of wind.
+
+    Args:
+        rng: Decides the sound.
+        length_s: Length.
+        rate_hz: Sample rate.
 
     Returns:
-        float32 [length_s rate_hz], with a root mean square of about 1.
+        float32 [length_s * rate_hz], with a root mean square of about 1.
     """
     count = round(length_s * rate_hz)
     size = 1 << count.bit_length()
@@ -165,8 +177,8 @@ def air(rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ) -> Wa
         np.fft.irfft(np.fft.rfft(rng.normal(0, 1, size)) * shape, size)[:count]
         for shape in (hz**-0.5, np.exp(-hz / WIND_HZ))
     )
-    turns_s = np.arange(0, length_s + GUST_S, GUST_S)
-    gusts = np.interp(np.arange(count) / rate_hz, turns_s, rng.uniform(0, 1, len(turns_s)) ** 2)
+    changes_s = np.arange(0, length_s + GUST_S, GUST_S)
+    gusts = np.interp(np.arange(count) / rate_hz, changes_s, rng.uniform(0, 1, len(changes_s)) ** 2)
     mixed = pink / pink.std() + wind / wind.std() * gusts * rng.uniform(0, 1.2)
     return np.asarray(mixed / mixed.std(), np.float32)
 
@@ -174,20 +186,20 @@ def air(rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ) -> Wa
 def sing(
     species: int, rng: np.random.Generator, length_s: float, rate_hz: int = RATE_HZ
 ) -> Waveform:
-    """Make a field recording of one individual, near or far, on a still or a windy day.
+    """Generate a field recording of an individual, with wind and sometimes another bird.
 
     Args:
         species: Index in SONGS.
-        rng: Decides the individual, the level, the background and who else sings far away.
-        length_s: Its length.
-        rate_hz: Samples a second.
+        rng: Decides the individual, the level, the wind and the other bird.
+        length_s: Length.
+        rate_hz: Sample rate.
 
     Returns:
-        float32 [length_s rate_hz], -1..1.
+        float32 [length_s * rate_hz], -1..1.
     """
-    heard = song(species, rng, length_s, rate_hz)
+    recording = song(species, rng, length_s, rate_hz)
     other = song(int(rng.integers(len(SONGS))), rng, length_s, rate_hz)
-    heard += other * np.float32(rng.choice((0, 0.03, 0.06)))
-    heard += air(rng, length_s, rate_hz) * np.float32(10 ** rng.uniform(-2.6, -1.5))
+    recording += other * np.float32(rng.choice((0, 0.03, 0.06)))
+    recording += air(rng, length_s, rate_hz) * np.float32(10 ** rng.uniform(-2.6, -1.5))
     level = 10 ** rng.uniform(-1.1, -0.1)
-    return np.asarray(heard * (level / np.abs(heard).max()), np.float32)
+    return np.asarray(recording * (level / np.abs(recording).max()), np.float32)
