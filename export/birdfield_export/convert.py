@@ -140,7 +140,7 @@ def _main(run: str, folder: str, *wanted: str) -> None:
     """Convert each TOWER=PRECISION that is wanted."""
     opened = Run(Path(run))
     for entry in wanted:
-        print(entry, flush=True)  # tells the parent process which conversion crashed
+        print(entry, flush=True)  # so that the parent process can name a conversion that crashes
         tower, precision = entry.split("=")
         atomic.write_file(Path(folder) / f"{tower}.tflite", convert_here(opened, tower, precision))
 

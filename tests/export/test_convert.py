@@ -229,11 +229,11 @@ def test_a_tower_that_loses_too_much_is_converted_again_at_a_finer_precision(
         "verify",
         lambda run, tower, precision, *_: parity(precision, 0.99 if precision == good_at else 0.9),
     )
-    said: list[str] = []
+    lines: list[str] = []
     monkeypatch.setattr(pack, "TOWERS", ("image",))
-    chosen = pack._export_towers(run, tmp_path, {"image": "int8"}, said.append)
+    chosen = pack._export_towers(run, tmp_path, {"image": "int8"}, lines.append)
     assert chosen["image"].precision == good_at and found == tried
-    assert [line.endswith("converted again at a finer precision") for line in said] == [
+    assert [line.endswith("converted again at a finer precision") for line in lines] == [
         precision != good_at for precision in tried
     ]
 
@@ -356,7 +356,7 @@ def test_the_exported_towers_agree_with_keras_on_samples_that_the_run_keeps(
     )
     by_bundle = np.stack([encoder.image_vector(picture) for picture in pictures])
     assert (by_keras * by_bundle).sum(axis=1).min() >= 0.98
-    heard = unit(run.heads.audio.predict_on_batch(sequences))
-    assert (heard * np.stack([encoder.audio_vector(frames) for frames in sequences])).sum(
+    audio = unit(run.heads.audio.predict_on_batch(sequences))
+    assert (audio * np.stack([encoder.audio_vector(frames) for frames in sequences])).sum(
         axis=1
     ).min() >= 0.98

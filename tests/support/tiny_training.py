@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from birdfield.model.audio_specs import YAMNET
 from birdfield.signals.image import ImageSpec
-from birdfield_train import background_data, pipeline, run_encoder
+from birdfield_train import background_data, inputs, run_encoder
 from birdfield_train.backbones import Backbone
 from birdfield_train.config import Reporter, TrainConfig
 from birdfield_train.fit import FitConfig
@@ -48,7 +48,7 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
 
     The caller sets `tf.config.run_functions_eagerly` back.
     """
-    for module in (pipeline, run_encoder):
+    for module in (inputs, run_encoder):
         patch.setattr(module, "get_backbone", tiny_backbone)
     patch.setattr(background_data, "COUNT", 6)
     tf.config.run_functions_eagerly(True)

@@ -123,13 +123,13 @@ def make_scores(correct_parts: list[bool], samples: int = 4) -> SenseScores:
     correct = np.repeat(correct_parts, samples)
     similarities = np.where(correct[:, None], [[0.9, 0.1]], [[0.1, 0.9]]).astype(np.float32)
     count = len(correct)
-    rows, nothing = np.arange(count), np.full(count, np.nan)
+    rows, unmeasured = np.arange(count), np.full(count, np.nan)
     return SenseScores(
         similarities,
         np.zeros(count, np.int64),
         (rows,),
-        nothing,
-        nothing,
+        unmeasured,
+        unmeasured,
         np.ones(count, bool),
         np.ones(count),
         np.full(count, -1, np.float32),

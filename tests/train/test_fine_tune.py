@@ -268,7 +268,7 @@ def test_a_photograph_has_the_plain_view_and_others_which_are_always_the_same(
 def tuned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Train with a base that has a tail, and draw no pictures."""
     quicken(monkeypatch)
-    for name in ("pipeline", "run_encoder"):
+    for name in ("inputs", "run_encoder"):
         monkeypatch.setattr(f"birdfield_train.{name}.get_backbone", two_stages)
     for name in ("draw_curves", "draw_confusion"):
         monkeypatch.setattr(pipeline, name, silent)

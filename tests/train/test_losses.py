@@ -1,4 +1,4 @@
-"""Embeddings lie at known angles on the unit circle, so each cosine is that of a difference."""
+"""Embeddings are at known angles on the unit circle; a cosine is that of their difference."""
 
 import numpy as np
 import pytest

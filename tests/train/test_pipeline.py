@@ -67,12 +67,12 @@ def test_a_run_has_all_files_for_export_and_no_other(whole: Path) -> None:
 def test_one_recording_per_species_is_enough_for_the_audio_tower(tmp_path: Path) -> None:
     """No fold can test it, so the threshold by image holds for audio."""
     write_data(tmp_path / "data", recordings=1)
-    said: list[str] = []
+    lines: list[str] = []
     train(
         make_config(tmp_path / "data", tmp_path / "run"),
-        Reporter(SILENT.step, SILENT.epoch, said.append),
+        Reporter(SILENT.step, SILENT.epoch, lines.append),
     )
-    assert [line for line in said if line.startswith("no species has two recordings, so ")]
+    assert [line for line in lines if line.startswith("no species has two recordings, so ")]
     gallery = Run(tmp_path / "run").gallery()
     np.testing.assert_array_equal(gallery.thresholds[:, 1], gallery.calibration.threshold[0])
     assert gallery.calibration.threshold[0] < 1
@@ -90,7 +90,7 @@ def test_a_run_of_one_sense_reads_and_reports_only_that_sense(data: Path, tmp_pa
     background = tmp_path / "images", tmp_path / "not there"
     background[0].mkdir()
     shutil.copy(data / "images/Robin/0.png", background[0])
-    said: list[str] = []
+    lines: list[str] = []
     config = replace(
         make_config(data, tmp_path / "run"),
         audio_dir=tmp_path / "not there",
@@ -98,12 +98,12 @@ def test_a_run_of_one_sense_reads_and_reports_only_that_sense(data: Path, tmp_pa
         background=background,
         licence="my own photographs",
     )
-    run = Run(train(config, Reporter(SILENT.step, SILENT.epoch, said.append)))
+    run = Run(train(config, Reporter(SILENT.step, SILENT.epoch, lines.append)))
     assert run.manifest.data == DataCounts(species=3, photographs=12, recordings=0, skipped=0)
     assert run.manifest.senses == Sense.IMAGE
     assert run.manifest.data_licence == "my own photographs"
     assert {*run.gallery().senses} == {0} and run.gallery().background_senses.tolist() == [0]
-    table = said[-1].splitlines()
+    table = lines[-1].splitlines()
     assert any(line.startswith("image ") for line in table)
     assert not any(line.startswith(("audio ", "both ")) for line in table)
 
@@ -119,11 +119,11 @@ def test_a_run_with_birdnet_is_trained_and_exported(data: Path, tmp_path: Path) 
     with np.load(run.folder / "calibration.npz") as kept:
         assert kept["sequences"].shape == (9, *window)
     encoder = RunEncoder(run)
-    heard = encoder.extract_features(
+    features = encoder.extract_features(
         read_audio(data / "audio" / "Robin" / "0.wav", BIRDNET.rate_hz)
     )
-    assert heard.embeddings.shape == (1, BIRDNET.dim) and heard.class_scores.shape == (2, 521)
-    fused = encoder.fuse(None, encoder.audio_vector(heard.embeddings))
+    assert features.embeddings.shape == (1, BIRDNET.dim) and features.class_scores.shape == (2, 521)
+    fused = encoder.fuse(None, encoder.audio_vector(features.embeddings))
     nearest = run.gallery().similarities(fused[None], Sense.AUDIO).argmax()
     assert run.gallery().labels[nearest] == "Robin"
     tower = convert_here(run, Sense.AUDIO, "dynamic")
@@ -191,18 +191,18 @@ def spoil(data: Path) -> None:
 
 def test_unusable_files_are_named_and_counted(own_data: Path, tmp_path: Path) -> None:
     spoil(own_data)
-    said: list[str] = []
+    lines: list[str] = []
 
     def say(line: str) -> None:
-        said.append(line)
-        if len(said) == 3:  # the test needs no more
+        lines.append(line)
+        if len(lines) == 3:  # the test needs no more
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(make_config(own_data, tmp_path / "run"), Reporter(SILENT.step, SILENT.epoch, say))
-    assert said[0].startswith("skipped ") and "notes.txt: not a file of this data set" in said[0]
-    assert "3.png: not a picture that can be decoded" in said[1]
-    assert said[2] == "2 of the files cannot be used; training skips them"
+    assert lines[0].startswith("skipped ") and "notes.txt: not a file of this data set" in lines[0]
+    assert "3.png: not a picture that can be decoded" in lines[1]
+    assert lines[2] == "2 of the files cannot be used; training skips them"
 
 
 def assert_refused(data: Path, folder: Path, match: str, strict: bool = False) -> None:

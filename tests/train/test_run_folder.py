@@ -18,7 +18,7 @@ from tiny_training import SILENT, assert_same_run, interrupt, make_config, tiny_
 
 from birdfield.errors import ExistsError, InputError
 from birdfield.model.audio_specs import BIRDNET
-from birdfield_train import pipeline, run_folder
+from birdfield_train import inputs, pipeline, run_folder
 from birdfield_train.config import Reporter
 from birdfield_train.history import History
 from birdfield_train.pipeline import train
@@ -114,7 +114,7 @@ def test_a_run_is_not_resumed_with_other_weights_of_the_same_name(
     with pytest.raises(KeyboardInterrupt):
         train(config, Reporter(SILENT.step, interrupt, SILENT.say))
     monkeypatch.setattr(
-        pipeline, "get_backbone", lambda *name: replace(tiny_backbone(*name), key="tiny-changed")
+        inputs, "get_backbone", lambda *name: replace(tiny_backbone(*name), key="tiny-changed")
     )
     with pytest.raises(RunConflict, match="the data or the weights changed after"):
         train(config, SILENT, resume=True)
@@ -144,9 +144,9 @@ def test_an_existing_run_is_refused_or_complete_or_replaced(
     config = make_config(data, run, seed=3)
     with pytest.raises(ExistsError, match="run exists already; choose another name$"):
         train(config, SILENT)
-    said: list[str] = []
-    train(config, Reporter(SILENT.step, SILENT.epoch, said.append), resume=True)
-    assert said == [f"{run} is complete; nothing is left to do"]
+    lines: list[str] = []
+    train(config, Reporter(SILENT.step, SILENT.epoch, lines.append), resume=True)
+    assert lines == [f"{run} is complete; nothing is left to do"]
     assert_same_run(run, whole)
     (tmp_path / "run.partial").mkdir()
     (tmp_path / "run.partial" / "old").touch()
@@ -193,7 +193,7 @@ def test_only_a_run_is_replaced(tmp_path: Path, data: Path, kind: str) -> None:
 def test_the_working_folder_cannot_become_a_run(
     tmp_path: Path, data: Path, option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The partial folder lies beside the run and has its name, and `.` has no name."""
+    """The name of the partial folder is made from that of the run, and `.` has no name."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(

@@ -177,8 +177,8 @@ def test_a_yamnet_object_and_a_hub_model_lead_to_the_same_triplets(songs: Path) 
 
     def hub_model(waveform: NDArray[np.float32]) -> tuple[Any, Any, Any]:
         """Return all numbers of the embeddings, so that both draw the same."""
-        heard = yamnet.extract_features(waveform)
-        return heard.class_scores, heard.embeddings, np.zeros((96, 64), np.float32)
+        features = yamnet.extract_features(waveform)
+        return features.class_scores, features.embeddings, np.zeros((96, 64), np.float32)
 
     for one, two in zip(prepare(songs, 3, yamnet), prepare(songs, 3, hub_model), strict=True):
         np.testing.assert_array_equal(one.anchor_audio, two.anchor_audio)

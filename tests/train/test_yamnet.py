@@ -84,8 +84,8 @@ def test_a_saved_model_is_converted_to_a_frontend(tiny: Path) -> None:
     """Patches of constant 0.1, 0.2 and 0.3 have these averages."""
     yamnet = Yamnet(tiny)
     waveform = np.repeat(np.array([0.1, -0.2, 0.3], np.float32), 2 * HOP)
-    heard = yamnet.extract_features(waveform)
-    embeddings, scores = heard.embeddings, heard.class_scores
+    features = yamnet.extract_features(waveform)
+    embeddings, scores = features.embeddings, features.class_scores
     assert embeddings.shape == (5, YAMNET.dim) and scores.shape == (5, 521)
     np.testing.assert_allclose(embeddings[0, :1000], 0.1, atol=1e-6)
     np.testing.assert_allclose(embeddings[2, :1000], 0.2, atol=1e-6)

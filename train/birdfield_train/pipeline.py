@@ -1,76 +1,34 @@
 """Training pipeline: from a folder of photographs and one of recordings to a complete run."""
 
-import hashlib
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
 
 from birdfield import atomic
-from birdfield.errors import InputError, shorten_list
 from birdfield.evaluate.table import to_table
 from birdfield.model.audio_specs import BIRDNET
 from birdfield.model.birdnet import BIRDNET_LICENCE
 from birdfield.model.frontend import Frontend
-from birdfield.model.open_frontend import open_frontend
 from birdfield.model.sense import SENSES, Sense
-from birdfield.model.species import read_names
-from birdfield.recognise.dataset import MEDIA_NAMES, Dataset, scan_background, scan_dataset
+from birdfield.recognise.dataset import MEDIA_NAMES
 from birdfield_train import manifest
-from birdfield_train.backbones import Backbone, get_backbone
-from birdfield_train.background_data import write_background
 from birdfield_train.calibration_data import choose_calibration_data
 from birdfield_train.config import Reporter, TrainConfig
 from birdfield_train.crossval import Selected, TrainingJob, cross_validate
 from birdfield_train.curves import draw_confusion, draw_curves
-from birdfield_train.extractors import extractors_of
-from birdfield_train.features import FeatureSet, extract
 from birdfield_train.final_fit import fit_all
 from birdfield_train.fit import FitSetup
 from birdfield_train.history import EpochMetrics, History
+from birdfield_train.inputs import TrainingInputs, read_inputs
 from birdfield_train.manifest import DataCounts, FitRecord, FrontendId, RunManifest
 from birdfield_train.run_folder import is_complete, partial_run, pin_data
 from birdfield_train.samples import IndexedSamples, index_samples
-from birdfield_train.sound_features import sound_extractor
-from birdfield_train.yamnet import provide_yamnet
 
 LICENCES = ("YAMNet weights: Google, Apache-2.0",)
-MIN_SAMPLES = 2  # of a species, over both senses
-
-
-@dataclass(frozen=True)
-class TrainingInputs:
-    """The data of a run and the networks that read it.
-
-    Attributes:
-        dataset: The files with a bird.
-        backbone: The convolutional base.
-        frontend: The frontend.
-        features: Of the usable files of the dataset.
-        background: Of usable files without a bird.
-    """
-
-    dataset: Dataset
-    backbone: Backbone
-    frontend: Frontend
-    features: FeatureSet
-    background: FeatureSet
-
-    def digest(self) -> str:
-        """Return a SHA-256 that changes with the files, the labels and the weights."""
-        files = [
-            [feature.sample.label, feature.sample.recording, feature.cached.name]
-            for found in (self.features, self.background)
-            for feature in (*found.images, *found.audio)
-        ]
-        content = json.dumps([[self.backbone.key, self.frontend.sha256], files])
-        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def train(
@@ -97,75 +55,9 @@ def train(
         reporter.say(f"{config.run} is complete; nothing is left to do")
         return config.run
     with partial_run(config.run, config.fingerprint(), resume, force) as folder:
-        inputs = _read_inputs(folder, config, reporter)
-        _require_samples(inputs.dataset, inputs.features)
+        inputs = read_inputs(folder, config, reporter)
         _train_into(folder, config, inputs, reporter)
     return config.run
-
-
-def _read_inputs(folder: Path, config: TrainConfig, reporter: Reporter) -> TrainingInputs:
-    """Scan the data, and extract the features of background and of birds."""
-    dataset = scan_dataset(
-        config.image_dir,
-        config.audio_dir,
-        read_names(config.names) if config.names else None,
-        config.each_sense,
-    )
-    backbone = get_backbone(config.image_backbone, config.image_weights)
-    frontend = _open_frontend(folder, config)
-    extractors = extractors_of(backbone, frontend)
-    with _background_files(config) as files:
-        background = extract(files, extractors, reporter.step)
-        _report_problems(background, config, reporter)
-        noises = [feature.sample.path for feature in background.audio]
-        extractors[Sense.AUDIO] = sound_extractor(frontend, noises)
-        features = extract(dataset, extractors, reporter.step)
-        _report_problems(features, config, reporter)
-    return TrainingInputs(dataset, backbone, frontend, features, background)
-
-
-def _open_frontend(folder: Path, config: TrainConfig) -> Frontend:
-    """Open the frontend; the run keeps its YAMNet, whose classes every frontend reports."""
-    yamnet = folder / manifest.YAMNET_FILE
-    if not yamnet.exists():
-        provide_yamnet(config.yamnet, yamnet)
-    return open_frontend(config.frontend, yamnet, os.cpu_count() or 1)
-
-
-@contextmanager
-def _background_files(config: TrainConfig) -> Iterator[Dataset]:
-    """List the files without a bird; when none are named, generate the same ones in every run."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield scan_background(
-            *(config.background or write_background(Path(folder))), config.each_sense
-        )
-
-
-def _report_problems(features: FeatureSet, config: TrainConfig, reporter: Reporter) -> None:
-    """Name the unusable files; raise InputError when the run is strict."""
-    for problem in features.problems:
-        reporter.say(f"skipped {problem}")
-    if features.problems:
-        count = f"{len(features.problems)} of the files cannot be used"
-        if config.strict:
-            raise InputError(f"{count}, and a strict run needs all of them; repair or remove them")
-        reporter.say(f"{count}; training skips them")
-
-
-def _require_samples(dataset: Dataset, features: FeatureSet) -> None:
-    counts = dict.fromkeys(dataset.labels, 0)
-    for feature in (*features.images, *features.audio):
-        counts[feature.sample.label] += 1
-    few = [f"{label} ({count})" for label, count in counts.items() if count < MIN_SAMPLES]
-    if few:
-        raise InputError(
-            f"too few usable files: {shorten_list(few)}; expected at least {MIN_SAMPLES} per "
-            "species; add files or remove the folder"
-        )
-    if len(counts) < 2:
-        raise InputError(
-            f"only one species, {dataset.labels[0]}; expected at least 2; add a folder of another"
-        )
 
 
 def _train_into(

@@ -78,8 +78,8 @@ class NoisyVersions(PatchEmbeddings):
 def _frontend_key(frontend: Frontend) -> str:
     """Identify a frontend by its weights and by all that its embeddings depend on."""
     spec = frontend.spec
-    evidence = f"-evidence{spec.class_dim}" if spec.class_dim else ""
-    return f"{frontend.sha256[:16]}-{spec.hop}{evidence}{'' if spec.padded else '-whole'}"
+    classes = f"-evidence{spec.class_dim}" if spec.class_dim else ""  # the name in old caches
+    return f"{frontend.sha256[:16]}-{spec.hop}{classes}{'' if spec.padded else '-whole'}"
 
 
 def _noise_key(noises: Sequence[Path]) -> str:
