@@ -28,6 +28,7 @@ def rescore(
     Run it after enrol, species rename or species remove. A visit keeps its species if the
     configuration excludes the new one, or its score is below the threshold.
     """
+    from birdfield.journal.entries import EventEntry
     from birdfield.journal.opening import open_journal, reading
     from birdfield.model.open_model import open_model
     from birdfield.model.store_file import load_store
@@ -58,7 +59,6 @@ def rescore(
                 f"{each.score:.2f}"
             )
         if count and not dry_run:
-            opened.add_events(
-                [(datetime.now(UTC), "rescored", f"{count} visits have another species now")]
-            )
+            detail = f"{count} visits have another species now"
+            opened.add_events([EventEntry(datetime.now(UTC), "rescored", detail)])
     print(f"{count} visits {'would have' if dry_run else 'have'} another species")

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from birdfield.journal.entries import EvidenceFile, SessionEntry, VisitEntry
+from birdfield.journal.entries import EventEntry, EvidenceFile, SessionEntry, VisitEntry
 from birdfield.journal.times import local_offset_min, utc_text
 
 BUSY_S = 10.0  # the time for which a reader or a writer waits for another
@@ -101,8 +101,8 @@ class Journal:
             )
         return visit
 
-    def add_events(self, events: Sequence[tuple[datetime, str, str]]) -> None:
-        """Write events, each with its aware time, kind and detail."""
+    def add_events(self, events: Sequence[EventEntry]) -> None:
+        """Write events."""
         with self.transaction() as database:
             database.executemany(
                 "INSERT INTO events (session, time, kind, detail) VALUES (?, ?, ?, ?)",

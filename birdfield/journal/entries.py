@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from birdfield.capture.latency import NO_LATENCY, Latency
 from birdfield.model.sense import Sense
@@ -29,6 +30,20 @@ class SessionEntry:
     microphone: str | None = None
     boot: str | None = None
     latency: Latency = NO_LATENCY
+
+
+class EventEntry(NamedTuple):
+    """Something that happened to the station.
+
+    Attributes:
+        time: The aware time of the event.
+        kind: The kind, such as "camera lost".
+        detail: The detail, as text.
+    """
+
+    time: datetime
+    kind: str
+    detail: str
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
+from birdfield.model.sense import Sense
 from birdfield.service.process import is_running
 from birdfield.watch.sources import SourceInfo
 
@@ -30,7 +31,7 @@ class LastAnswer:
 
     species: str
     score: float
-    senses: tuple[str, ...]
+    senses: tuple[Sense, ...]
     time: datetime
 
 
@@ -94,8 +95,35 @@ def initial_status(
     return Status(model_id, sources.camera, sources.microphone, folder, pid, born)
 
 
-def to_json(status: Status) -> dict[str, Any]:
-    """Return the form of a status file; its keys are public."""
+class LastAnswerEntry(TypedDict):
+    """JSON form of the last answer."""
+
+    species: str
+    score: float
+    senses: list[Sense]
+    time: str
+
+
+class StatusEntry(TypedDict):
+    """JSON form of a status, in its file and on the command line."""
+
+    started: str
+    windows: int
+    skipped: int
+    visits: int
+    last: LastAnswerEntry | None
+    faults: dict[str, str | None]
+    model: str
+    camera: str | None
+    microphone: str | None
+    journal: str | None
+    updated: str
+    pid: int
+    born: int | None
+
+
+def to_json(status: Status) -> StatusEntry:
+    """Return the JSON form of a status."""
     last = status.last
     return {
         "started": status.started.isoformat(),
@@ -121,15 +149,15 @@ def to_json(status: Status) -> dict[str, Any]:
     }
 
 
-def from_json(entry: Mapping[str, Any]) -> Status:
-    """Return the status of a status file.
+def from_json(entry: Mapping[str, object]) -> Status:
+    """Return the status in a status file.
 
     Raises:
         KeyError: When a key is missing.
         TypeError: When a value has another type.
         ValueError: When a time or the number of a process is malformed.
     """
-    last, faults = entry["last"], entry["faults"]
+    last = entry["last"]
     return Status(
         model=_text(entry["model"]),
         camera=_optional_text(entry["camera"]),
@@ -142,14 +170,26 @@ def from_json(entry: Mapping[str, Any]) -> Status:
         windows=_count(entry["windows"]),
         dropped=_count(entry["skipped"]),
         visits=_count(entry["visits"]),
-        faults={_text(name): _optional_text(fault) for name, fault in dict(faults).items()},
-        last=None if last is None else _last_answer(last),
+        faults={name: _optional_text(fault) for name, fault in _object(entry["faults"]).items()},
+        last=None if last is None else _last_answer(_object(last)),
     )
 
 
-def _last_answer(entry: Mapping[str, Any]) -> LastAnswer:
-    senses = tuple(_text(sense) for sense in entry["senses"])
-    return LastAnswer(_text(entry["species"]), float(entry["score"]), senses, _time(entry["time"]))
+def _last_answer(entry: Mapping[str, object]) -> LastAnswer:
+    score, senses = entry["score"], entry["senses"]
+    if not isinstance(score, int | float):
+        raise TypeError(f"{score!r} is not a number")
+    if not isinstance(senses, list):
+        raise TypeError(f"{senses!r} is not a list")
+    return LastAnswer(
+        _text(entry["species"]), score, tuple(map(Sense, senses)), _time(entry["time"])
+    )
+
+
+def _object(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not an object")
+    return value
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from birdfield.errors import InputError
 from birdfield.journal.clock import correct_times, last_offset_s, note_offset
 from birdfield.journal.database import Journal
-from birdfield.journal.entries import SessionEntry, VisitEntry
+from birdfield.journal.entries import EventEntry, SessionEntry, VisitEntry
 from birdfield.journal.media import BestMedia, remove_evidence, remove_orphans, write_evidence
 from birdfield.journal.novelty import mark_next
 from birdfield.journal.retention import DiskGuard, Retention
@@ -22,8 +22,6 @@ from birdfield.watch.wall_clock import JUMP_S
 MAX_WAITING = 1000  # visits, and events, that wait for a full disk
 
 log = logging.getLogger(__name__)
-
-Event = tuple[datetime, str, str]  # time, kind and detail
 
 
 class JournalWriter:
@@ -49,7 +47,7 @@ class JournalWriter:
         self._boot = boot_id() if sources.live else None
         self._refused = False  # whether the journal could not be written at the last attempt
         self._visits: deque[VisitEntry] = deque(maxlen=MAX_WAITING)
-        self._events: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._events: deque[EventEntry] = deque(maxlen=MAX_WAITING)
         self.written = 0
 
     @property
@@ -111,9 +109,9 @@ class JournalWriter:
 
     def add_event(self, now: datetime, kind: str, detail: str) -> None:
         """Add an event for the next `write`."""
-        self._events.append((now, kind, detail))
+        self._events.append(EventEntry(now, kind, detail))
 
-    def add_events(self, events: Iterable[Event]) -> None:
+    def add_events(self, events: Iterable[EventEntry]) -> None:
         """Add events for the next `write`."""
         self._events += events
 
@@ -201,8 +199,8 @@ class JournalWriter:
             self._visits[index] = replace(
                 entry, started=entry.started + moved, ended=entry.ended + moved
             )
-        for index, (time, kind, detail) in enumerate(self._events):
-            self._events[index] = time + moved, kind, detail
+        for index, event in enumerate(self._events):
+            self._events[index] = event._replace(time=event.time + moved)
         try:
             correct_times(self._journal, self._boot, jump_s)
         except sqlite3.Error as error:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from birdfield.journal.entries import EventEntry
+
 # The kinds of events, as journals store them.
 SOUND_OVERRUN, DROPPED, THROTTLED = "sound overrun", "windows skipped", "windows rested"
 DETAILS = {
@@ -29,9 +31,7 @@ class EventCoalescer:
         self._counts: dict[str, int] = {}
         self._open: dict[str, _Series] = {}
 
-    def update(
-        self, counts: Mapping[str, int], now: datetime, scene_s: float
-    ) -> list[tuple[datetime, str, str]]:
+    def update(self, counts: Mapping[str, int], now: datetime, scene_s: float) -> list[EventEntry]:
         """Compare the counts with those of the last update.
 
         Args:
@@ -40,7 +40,7 @@ class EventCoalescer:
             scene_s: The scene time, which does not jump.
 
         Returns:
-            The events of the series that have ended: start, kind and detail of each.
+            The events of the series that have ended, with the start of each as its time.
         """
         for kind, count in counts.items():
             added = count - self._counts.get(kind, 0)
@@ -53,13 +53,14 @@ class EventCoalescer:
         ]
         return [self._close(kind, now, scene_s) for kind in ended]
 
-    def close(self, now: datetime, scene_s: float) -> list[tuple[datetime, str, str]]:
+    def close(self, now: datetime, scene_s: float) -> list[EventEntry]:
         """Return the events of all open series, at the end of the scene."""
         return [self._close(kind, now, scene_s) for kind in list(self._open)]
 
-    def _close(self, kind: str, now: datetime, scene_s: float) -> tuple[datetime, str, str]:
+    def _close(self, kind: str, now: datetime, scene_s: float) -> EventEntry:
         series = self._open.pop(kind)
         # From the present time back, so that the start is right after a jump of the clock, too.
         began = now - timedelta(seconds=scene_s - series.began_s)
         length_s = series.last_s - series.began_s
-        return began, kind, f"{series.count} {DETAILS[kind]}, within {length_s:.0f} s"
+        detail = f"{series.count} {DETAILS[kind]}, within {length_s:.0f} s"
+        return EventEntry(began, kind, detail)

@@ -10,7 +10,7 @@ from journal_rows import DAWN, ROBIN, Opener
 
 from birdfield.capture.latency import Latency
 from birdfield.journal.database import BUSY_S, Journal
-from birdfield.journal.entries import SessionEntry
+from birdfield.journal.entries import EventEntry, SessionEntry
 from birdfield.journal.opening import FILE, read_journal
 from birdfield.journal.queries import Selection, visits_of
 from birdfield.journal.records import Candidate
@@ -83,7 +83,7 @@ def test_a_reader_that_stays_open_does_not_block_the_writer(
         journal.add_visit(replace(ROBIN, evidence=()), "a1b2")
     reader = visits_of(opened(read_journal, journal.folder), Selection())
     next(reader)
-    journal.add_events([(DAWN, "started", "")])
+    journal.add_events([EventEntry(DAWN, "started", "")])
     began_s = time.monotonic()
     journal.shrink()
     assert time.monotonic() - began_s < BUSY_S / 2, "it did not wait for the reader"

@@ -7,7 +7,7 @@ import numpy as np
 from journal_rows import ROBIN
 
 from birdfield.journal.database import Journal
-from birdfield.journal.entries import SessionEntry, VisitEntry
+from birdfield.journal.entries import EventEntry, SessionEntry, VisitEntry
 from birdfield.journal.media import BestMedia, Sound, write_evidence
 from birdfield.model.names import Names
 from birdfield.model.sense import Sense
@@ -67,5 +67,8 @@ def add_garden(journal: Journal) -> None:
     ):
         journal.add_visit(entry, "a1b2")
     journal.add_events(
-        [(FIRST, "camera lost", "dark"), (FIRST + timedelta(hours=1), "camera lost", "dark")]
+        [
+            EventEntry(FIRST, "camera lost", "dark"),
+            EventEntry(FIRST + timedelta(hours=1), "camera lost", "dark"),
+        ]
     )

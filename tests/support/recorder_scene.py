@@ -128,6 +128,11 @@ def visits(folder: Path) -> list[VisitRecord]:
         return list(visits_of(journal, Selection()))
 
 
+def evidence_suffixes(folder: Path) -> list[str]:
+    """Return the suffixes of all evidence files of a journal, sorted."""
+    return sorted(path.suffix for path in (folder / "evidence").rglob("*") if path.is_file())
+
+
 def events(folder: Path) -> list[tuple[str, str]]:
     """Return the kind and the detail of each event of a journal."""
     with closing(read_journal(folder)) as journal:

@@ -1,0 +1,100 @@
+"""Commands of the service: install, status and remove."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+from command_line import assert_refused, run
+
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >> "{folder}/calls"
+[ "$1" = show ] && printf 'ActiveState=active\\nSubState=running\\n'
+[ "$1" = show ] && printf 'NRestarts=2\\nExecMainStatus=4\\n'
+[ -e "{folder}/fails" ] && {{ echo "Unit is masked" >&2; exit 1; }}
+exit 0
+"""
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a program that records its arguments in place of systemctl; return its folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "systemctl").write_text(SYSTEMCTL.format(folder=folder))
+    (folder / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "birdfield.toml"
+    path.write_text('[journal]\nfolder = "garden"')
+    return path
+
+
+def test_a_service_is_installed_shown_and_removed(
+    systemctl: Path, config: Path, tmp_path: Path
+) -> None:
+    units = tmp_path / "units"
+    units.mkdir()
+    done = run("service", "install", "--user", "daemon", "--config", config, "--unit-dir", units)
+    assert done.exit_code == 0 and "runs as daemon" in done.stdout, done.output
+    text = (units / "birdfield.service").read_text()
+    assert f'ReadWritePaths=-"{tmp_path}/garden"' in text and "User=daemon\n" in text
+    assert (tmp_path / "garden").stat().st_mode & 0o777 == 0o700
+    assert run("service", "status").stdout.startswith(
+        "birdfield.service: active (running), restarts: 2, last exit code 4"
+    )
+    assert run("service", "remove", "--unit-dir", units).exit_code == 0
+    assert not list(units.iterdir()) and (tmp_path / "garden").is_dir()
+    assert (systemctl / "calls").read_text().splitlines() == [
+        "daemon-reload",
+        "enable birdfield.service",
+        "restart birdfield.service",
+        "show birdfield.service --property=ActiveState,SubState,NRestarts,ExecMainStatus",
+        "disable --now birdfield.service",
+        "daemon-reload",
+    ]
+
+
+def test_the_parents_of_the_journal_belong_to_the_user(
+    systemctl: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each folder that root creates gets the user and the user's primary group."""
+    config.write_text('[journal]\nfolder = "birds/garden"')
+    owners: list[tuple[Path, str, int]] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.chown", lambda *arguments: owners.append(arguments))
+    done = run("service", "install", "--user", "daemon", "--config", config, "--unit-dir", tmp_path)
+    assert done.exit_code == 0, done.output
+    group = pwd.getpwnam("daemon").pw_gid
+    assert owners == [
+        (tmp_path / "birds", "daemon", group),
+        (tmp_path / "birds" / "garden", "daemon", group),
+    ]
+    assert (tmp_path / "birds" / "garden").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_service_that_cannot_be_installed_is_refused(
+    systemctl: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = tmp_path / "units"
+    units.mkdir()
+    install = ("service", "install", "--config", config, "--unit-dir", units, "--user")
+    assert_refused(run(*install, "root"), 2, "a station does not run as root")
+    assert_refused(run(*install, "nobody-here"), 2, "no user 'nobody-here'")
+    assert_refused(run("service", "remove", "--unit-dir", units), 1, "the service is not installed")
+    (units / "birdfield.service").write_text("[Unit]\n")
+    assert_refused(run(*install, "daemon"), 1, "birdfield did not write it; move it away")
+    (units / "birdfield.service").unlink()
+    (systemctl / "fails").touch()
+    assert_refused(run(*install, "daemon"), 1, "systemctl daemon-reload: Unit is masked")
+    config.write_text("")
+    assert_refused(run(*install, "daemon"), 2, "journal.folder is missing")
+    config.write_text("[journal]\nfolder = 3")
+    assert_refused(run(*install, "daemon"), 2, "line 2: journal.folder is 3")
+    config.write_text('[journal]\nfolder = "g"')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert_refused(run(*install, "daemon"), 3, "this machine has no systemd")
