@@ -35,4 +35,4 @@ def test_the_log_has_three_formats(form: str, line: str, monkeypatch: pytest.Mon
 
 
 def test_an_unknown_log_format_is_refused() -> None:
-    assert_refused(run("--log", "xml", "devices"), 2, "log format is 'xml'; expected one of plain")
+    assert_refused(run("--log", "xml", "devices"), 2, "--log is 'xml'; expected one of plain")
