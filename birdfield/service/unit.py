@@ -65,7 +65,7 @@ def unit_text(service: Service) -> str:
 Description=birdfield: birds by sight and by sound
 Wants=network-online.target
 After=network-online.target time-sync.target sound.target
-# Nobody attends a station, so that it restarts without a limit.
+# A station runs unattended, so it restarts without a limit.
 StartLimitIntervalSec=0
 
 [Service]
