@@ -18,6 +18,8 @@ from birdfield.model.bundle import (
     model_id,
 )
 from birdfield.model.json_fields import JsonFields
+from birdfield.model.manifest import Accuracy, Tower
+from birdfield.model.sense import Sense
 from birdfield.paths import PACKAGED_YAMNET, PACKAGED_YAMNET_SHA256, file_sha256
 
 
@@ -301,3 +303,15 @@ def test_the_crop_margin_is_1_where_the_manifest_has_none(
     entries = manifest_of(folder)
     write_manifest(folder, {**entries, "image": {**entries["image"], **image}})
     assert load_bundle(folder).crop_margin == margin
+
+
+def test_a_manifest_has_typed_fields_and_keeps_unknown_ones_for_display(folder: Path) -> None:
+    entries = manifest_of(folder)
+    image = {**entries["image"], "later": [1]}
+    scores = {"image": {"n": 9, "top1": 0.5, "top1_ci95": [0.2, 0.8]}, "audio": {"n": 0}}
+    write_manifest(folder, {**entries, "image": image, "cross_validation": scores, "later": {}})
+    manifest = load_bundle(folder).manifest
+    assert (manifest.image_backbone, manifest.licences) == ("blue", ("CC0",))
+    assert manifest.towers == {"image": Tower("float", 1.0, 1.0, 5)}
+    assert manifest.accuracy == {Sense.IMAGE: Accuracy(9, 0.5, (0.2, 0.8))}
+    assert manifest.document["image"] == image and manifest.document["later"] == {}

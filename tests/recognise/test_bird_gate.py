@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fakes import BluePitch, at, factory, tone
 
+from birdfield.model.audio_specs import YAMNET
 from birdfield.model.frontend import SoundFeatures
 from birdfield.model.yamnet import CLASSES
 from birdfield.recognise.bird_gate import (
@@ -12,10 +13,11 @@ from birdfield.recognise.bird_gate import (
     MIN_BIRD_SCORE,
     MIN_BIRD_SCORE_BESIDE_VOICE,
     VOICE_CLASSES,
+    BirdGate,
     is_background,
 )
 from birdfield.recognise.decide import Signal, decide
-from birdfield.recognise.embed import EmbeddedSample, embed_file, pool_samples
+from birdfield.recognise.embed import EmbeddedSample, embed_file, embed_window, pool_samples
 from birdfield.recognise.identify import identify_file
 
 BACKGROUND = Signal(background=True)
@@ -77,3 +79,21 @@ def test_a_pooled_sample_is_background_when_all_samples_are() -> None:
         EmbeddedSample(None, at(0), 5, 10),
     )
     assert pool_samples([mute, mute]).background and not pool_samples([mute, song]).background
+
+
+@pytest.mark.parametrize(
+    ("gate", "background", "embedded", "scored"),
+    [
+        (BirdGate.OFF, False, True, False),
+        (BirdGate.MARK, True, True, True),
+        (BirdGate.DROP, True, False, True),
+    ],
+)
+def test_the_gate_decides_what_happens_to_a_window_without_a_bird(
+    gate: BirdGate, background: bool, embedded: bool, scored: bool
+) -> None:
+    waveform = np.sin(np.arange(YAMNET.window)).astype(np.float32)
+    sample = embed_window(NoBirds(), waveform, 0.0, YAMNET.window_s, gate)
+    assert (sample.background, sample.audio is not None) == (background, embedded)
+    assert sample.features is not None
+    assert ("class_scores" in vars(sample.features)) == scored

@@ -8,8 +8,7 @@ import pytest
 from birdfield.errors import InputError
 from birdfield.model.sense import Sense
 from birdfield.model.species import Species
-from birdfield.recognise.dataset import Sample, recording_of, scan_dataset, scan_flat
-from birdfield.recognise.folds import NEVER_TESTED, assign_folds, fold_of
+from birdfield.recognise.dataset import recording_of, scan_dataset, scan_flat
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -18,10 +17,6 @@ def touch(folder: Path, *names: str) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-
-
-def samples(label: str, sense: Sense, *names: str) -> list[Sample]:
-    return [Sample(Path(name), label, sense, recording_of(Path(name), sense)) for name in names]
 
 
 def test_a_species_may_have_photographs_or_recordings_or_both(tmp_path: Path) -> None:
@@ -141,45 +136,6 @@ def test_a_recording_and_its_clips_are_one(tmp_path: Path) -> None:
 
 def test_a_photograph_and_a_recording_of_one_name_are_two_samples() -> None:
     assert recording_of(Path("1.png"), Sense.IMAGE) != recording_of(Path("1.png"), Sense.AUDIO)
-
-
-def test_no_recording_is_in_two_folds() -> None:
-    clips = samples(
-        "Jay",
-        Sense.AUDIO,
-        *[f"{recording}__{clip}.wav" for recording in range(11) for clip in range(4)],
-    )
-    folds = assign_folds(clips, 5, seed=3)
-    rows = fold_of(clips, folds)
-    assert len(folds) == 11 and set(folds.values()) == set(range(5))
-    assert rows.reshape(11, 4).std(axis=1).max() == 0
-    assert sorted(list(folds.values()).count(fold) for fold in range(5)) == [2, 2, 2, 2, 3]
-
-
-def test_a_lone_recording_is_never_tested() -> None:
-    both = [
-        *samples("Jay", Sense.AUDIO, "one__0.wav", "one__1.wav"),
-        *samples("Jay", Sense.IMAGE, "a.png", "b.png"),
-    ]
-    folds = assign_folds(both, 5, seed=0)
-    assert folds["Jay", "one"] == NEVER_TESTED
-    assert NEVER_TESTED not in fold_of(both[2:], folds) and len(set(fold_of(both[2:], folds))) == 2
-
-
-def test_a_recording_with_a_picture_of_it_is_dealt_once() -> None:
-    """A film's stills and its sound carry the same name, and must be tested together."""
-    both = [
-        *samples("Jay", Sense.AUDIO, "film__0.wav", "other__0.wav"),
-        *samples("Jay", Sense.IMAGE, "film__1.png", "still.png"),
-    ]
-    folds = assign_folds(both, 2, seed=1)
-    assert len(folds) == 3 and fold_of(both, folds)[0] == fold_of(both, folds)[2]
-
-
-def test_the_deal_is_seeded_and_does_not_depend_on_the_order() -> None:
-    clips = samples("Jay", Sense.AUDIO, *[f"{recording}__0.wav" for recording in range(20)])
-    assert assign_folds(clips, 5, 7) == assign_folds(clips[::-1], 5, 7)
-    assert assign_folds(clips, 5, 7) != assign_folds(clips, 5, 8)
 
 
 def test_labels_in_a_flat_folder_are_kinds(tmp_path: Path) -> None:

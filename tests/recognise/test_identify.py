@@ -1,5 +1,4 @@
 import csv
-import io
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.names import LABELS_ONLY
 from birdfield.recognise.embed import embed_file, pool_samples, sense_from_suffix
 from birdfield.recognise.identify import identify_file, identify_pair, list_files
-from birdfield.recognise.observation import COLUMNS, Observation, to_csv, to_json, to_line
+from birdfield.recognise.observation import Observation
 
 STRIDE_S = YAMNET.stride / YAMNET.rate_hz  # 4.8 s
 
@@ -189,61 +188,6 @@ def test_a_pooled_vector_has_the_direction_of_the_sum(tmp_path: Path) -> None:
     pooled = pool_samples([parts[0], parts[-1]])
     assert pooled.audio is not None and pooled.image is None
     assert np.allclose(pooled.audio, at(62), atol=0.02)
-
-
-def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
-    path = picture(tmp_path / "robin.png", 60)
-    entry = to_json(identify(path)[0], "model id")
-    assert list(entry) == [
-        "time",
-        "file",
-        "start_s",
-        "end_s",
-        "species",
-        "score",
-        "similarity",
-        "margin",
-        "unknown",
-        "senses",
-        "agreement",
-        "quality",
-        "top",
-        "model",
-    ]
-    assert entry["file"] == {"image": str(path), "audio": None}
-    assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)
-    assert [list(row) for row in entry["top"]] == [["species", "score"]] * 3
-    quality = entry["quality"]
-    assert quality["image"] is not None and 0 <= quality["image"] <= 1 and quality["audio"] is None
-    assert datetime.fromisoformat(entry["time"]).utcoffset() is not None
-
-
-def test_the_line_says_when_the_senses_disagree(tmp_path: Path) -> None:
-    """The sound at 60 degrees is a robin; the picture at 10 is a jay, and that at 60 a robin."""
-    lines = []
-    for seen in (10, 60):
-        image, audio = picture(tmp_path / "a.png", seen), tone(tmp_path / "a.wav", 60)
-        found = identify_pair(BluePitch(), factory(), image, audio)
-        entry = to_json(found, "m")
-        lines.append(to_line(found))
-        quality = entry["quality"]
-        assert f",{entry['agreement']},{quality['image']},{quality['audio']}," in to_csv([entry])
-    assert lines[0].endswith("; sight and sound disagree") and "sight and" not in lines[1]
-
-
-def test_an_observation_is_a_line_and_a_row_of_csv(tmp_path: Path) -> None:
-    """The line has the path as given, since cameras use the same names in several folders."""
-    [seen] = identify(picture(tmp_path / "robin.png", 60))
-    [far] = identify(picture(tmp_path / "far.png", 230))
-    heard = identify(two_tones(tmp_path / "song.wav", (60, 60), 4.0))
-    entries = [to_json(row, "m") for row in (seen, far, *heard)]
-    assert to_line(seen).startswith(f"{tmp_path}/robin.png  [image]  Robin 0.9")
-    assert to_line(far).startswith(f"{tmp_path}/far.png  [image]  unknown (nearest: Wren")
-    assert to_line(heard[0]).startswith(f"{tmp_path}/song.wav  0.0-5.3 s  [audio]  Robin")
-    rows = list(csv.DictReader(io.StringIO(to_csv(entries))))
-    assert tuple(rows[0]) == COLUMNS and len(rows) == len(entries)
-    assert (rows[0]["species"], rows[0]["senses"], rows[0]["start_s"]) == ("Robin", "image", "")
-    assert (rows[1]["species"], rows[1]["unknown"], rows[1]["top1"]) == ("", "True", "Wren")
 
 
 def test_observations_before_an_interruption_are_in_the_csv(tmp_path: Path) -> None:
