@@ -33,7 +33,8 @@ GRID = Grid(folds=2, epochs=(1, 2))
 def build_base() -> keras.Model:
     """Build a base of one convolution, always with the same weights."""
     image = keras.Input((SPEC.size_px, SPEC.size_px, 3))
-    base = keras.Model(image, keras.layers.Conv2D(CHANNELS, 3, strides=2, activation="relu")(image))
+    maps = keras.layers.Conv2D(CHANNELS, 3, strides=2, activation="relu", name="maps")(image)
+    base = keras.Model(image, maps)
     rng = np.random.default_rng(1)
     base.set_weights([0.05 * rng.normal(size=weight.shape) for weight in base.get_weights()])
     return base
