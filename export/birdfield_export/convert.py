@@ -137,7 +137,7 @@ def _representative(inputs: Inputs) -> Callable[[], Iterator[dict[str, NDArray[n
 
 
 def _main(run: str, folder: str, *wanted: str) -> None:
-    """Convert each TOWER=PRECISION that is wanted."""
+    """Convert towers, each named as TOWER=PRECISION."""
     opened = Run(Path(run))
     for entry in wanted:
         print(entry, flush=True)  # so that the parent process can name a conversion that crashes

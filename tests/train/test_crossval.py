@@ -245,10 +245,10 @@ def test_cross_validation_recognises_separable_species_and_fits_each_fold_once(
         job, grid, lambda stage, epochs, metrics: calls.append((stage, epochs, metrics.epoch))
     )
     assert calls == [("fold 1/2", 1, 1), ("fold 2/2", 1, 1)]
-    assert first.report.image.top1 == first.report.audio.top1 == 1.0
-    assert first.report.image.n == 12 and first.report.audio.n == 18
-    assert first.report.both.n == 3 * 2 * 6  # 2 photographs and 2 or 4 clips per fold
+    assert first.figures.image.top1 == first.figures.audio.top1 == 1.0
+    assert first.figures.image.n == 12 and first.figures.audio.n == 18
+    assert first.figures.both.n == 3 * 2 * 6  # 2 photographs and 2 or 4 clips per fold
     assert first.epochs == 1 and first.thresholds.shape == (3, 3)
     monkeypatch.setattr(crossval, "Fitter", None)  # a second fit would fail
     second = cross_validate(job, grid, lambda *_: None)
-    assert second.report == first.report and second.calibration == first.calibration
+    assert second.figures == first.figures and second.calibration == first.calibration

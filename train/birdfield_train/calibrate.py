@@ -100,7 +100,7 @@ def fit_calibration(
 def species_thresholds(
     folds: Sequence[EvaluationScores], calibration: Calibration, species: int
 ) -> NDArray[np.float32]:
-    """Fit a threshold for each species and sense; few answers move it to the common threshold.
+    """Fit a threshold for each species and sense, closer to the common one with fewer answers.
 
     Args:
         folds: Held-out scores.

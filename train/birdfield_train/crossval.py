@@ -42,13 +42,13 @@ Predictions = tuple[NDArray[np.int64], NDArray[np.int64]]  # true and predicted 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What all fits of a run share.
+    """The samples, the base and the settings that all fits of a run share.
 
     Attributes:
         samples: The samples, dealt to folds.
         backbone: The convolutional base.
         setup: How the heads are trained.
-        checkpoints: The folder of checkpoints; what it holds is not computed again.
+        checkpoints: The folder of checkpoints; files in it are not computed again.
     """
 
     samples: IndexedSamples
@@ -70,7 +70,7 @@ class Selected:
         gain: Weight of sound in the fusion.
         calibration: Fitted on all folds.
         thresholds: float32 [N, 3], by species and SENSES.
-        report: The figures; each fold is scored with the choices of the others.
+        figures: Top-1 and other measurements; each fold is scored with the choices of the others.
         predictions: By the joint embedding of P pairs, int64 [P] each.
     """
 
@@ -78,7 +78,7 @@ class Selected:
     gain: float
     calibration: Calibration
     thresholds: NDArray[np.float32]
-    report: Figures
+    figures: Figures
     predictions: Predictions
 
 
@@ -96,7 +96,7 @@ def cross_validate(job: TrainingJob, grid: Grid, on_epoch: StageEpoch) -> Select
         for option, scored in _score_fold(job, grid, fold):
             correct.setdefault(option, []).append(correct_answers(scored))
     chosen, nested = choose(correct, grid, range(grid.folds)), nested_options(correct, grid)
-    # Only these scores stay in memory, which those of all options fill with hundreds of species.
+    # With hundreds of species, the scores of all options would fill the memory.
     kept: dict[Option, list[EvaluationScores]] = {}
     for fold in range(grid.folds):
         for option, scored in _score_fold(job, grid, fold, {chosen, *nested}):

@@ -123,7 +123,7 @@ def _report_untested(samples: IndexedSamples, reporter: Reporter) -> None:
 def _report(config: TrainConfig, selected: Selected) -> dict[str, object]:
     """Return the content of cv.json."""
     return {
-        **selected.report.to_json(),
+        **selected.figures.to_json(),
         "seed": config.seed,
         "epochs": selected.epochs,
         "gain": selected.gain,
@@ -169,5 +169,5 @@ def _report_selected(config: TrainConfig, selected: Selected, reporter: Reporter
     senses = SENSES if config.senses == Sense.BOTH else (config.senses,)
     reporter.say(
         f"cross-validation, {config.grid.folds} folds by recording, chose {selected.epochs} "
-        f"epochs and a gain of {selected.gain:g}:\n{to_table(selected.report, senses)}"
+        f"epochs and a gain of {selected.gain:g}:\n{to_table(selected.figures, senses)}"
     )

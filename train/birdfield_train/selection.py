@@ -1,4 +1,4 @@
-"""Selection: the choice of the epochs and the gain by the right answers in held-out folds."""
+"""Selection: the choice of epochs and gain by the correct answers in held-out folds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""YAMNet conversion: any model with the interface of google/yamnet/1 to the file that all read."""
+"""YAMNet conversion: any model with the interface of google/yamnet/1 to the TFLite frontend."""
 
 import subprocess
 import sys
