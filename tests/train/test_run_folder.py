@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
 
+from command_line import run as run_command
 from tiny_training import SILENT, assert_same_run, interrupt, make_config, tiny_backbone
 
 from birdfield.errors import ExistsError, InputError
@@ -239,3 +240,15 @@ def test_a_kill_during_a_replacement_leaves_a_complete_run(
     (partial / "next").touch()
     run_folder._replace(partial, run)
     assert os.listdir(tmp_path) == ["run"] and (run / "next").exists()
+
+
+def test_the_command_names_the_options_that_help(data: Path, tmp_path: Path) -> None:
+    arguments = ("train", data / "images", data / "audio", "-o", tmp_path / "run")
+    (tmp_path / "run.partial").mkdir()
+    result = run_command(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("resume the run or start again (--resume, --force)\n")
+    (tmp_path / "run.partial").rename(tmp_path / "run")
+    result = run_command(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("run exists already; choose another name or add --force\n")
