@@ -74,7 +74,10 @@ class NetworkMicrophone(LiveSource):
                     return "sends no sound"
                 self._read_sound(container, attempt)
             return "sends no more sound"
-        except (OSError, ValueError) as error:  # not its whole text, which may contain the URL
+        except self._av.error.ExitError:
+            return f"sent nothing for {READ_TIMEOUT_S:g} s"
+        except (OSError, ValueError, self._av.error.FFmpegError) as error:
+            # Not its whole text, which contains the URL.
             return f"cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"
 
     def _read_sound(self, container: _Container, attempt: ReadAttempt) -> None:

@@ -163,7 +163,10 @@ class SourceSupervisor:
             reason = self._read(attempt)
             if not attempt.cancelled:
                 attempt.reason = reason
-        finally:  # also after an unexpected error: the next attempt follows all the same
+        except Exception as error:  # of a library; the next attempt follows all the same
+            attempt.reason = f"cannot be read ({type(error).__name__})"
+            log.debug("unexpected error in the %s", self._kind, exc_info=error)
+        finally:
             attempt.finished.set()
 
     def close(self) -> None:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from birdfield.commands.log_format import log_for_programs
 from birdfield.errors import BirdfieldError, UsageError
+from birdfield.redaction import mask_text
 
 if TYPE_CHECKING:
     from birdfield.model.names import Names
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def print_error(sentence: str) -> None:
-    """Print an error to stderr."""
-    print(f"birdfield: {sentence}", file=sys.stderr)
+    """Print an error to stderr, in the format of the log, without the passwords of URLs."""
+    if not log_for_programs(sentence):
+        print(f"birdfield: {mask_text(sentence)}", file=sys.stderr)
 
 
 def progress(stage: str, done: int, total: int) -> None:

@@ -87,7 +87,8 @@ def run_station(choice: ResolvedSettings, fast: bool, json_lines: bool) -> None:
         json_lines: Whether to print JSON lines; else a terminal shows a view.
     """
     # Lost and recovered sources are logged as INFO, and a person at the terminal needs them.
-    logging.getLogger("birdfield").setLevel(logging.INFO)
+    if not log.isEnabledFor(logging.INFO):
+        logging.getLogger("birdfield").setLevel(logging.INFO)
     settings, folder = recorder_settings(choice), choice.settings.journal.folder
     bundle, encoder, gallery = open_model(choice.model)
     names = choice.names(gallery.species)

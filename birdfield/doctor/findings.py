@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from birdfield.errors import BirdfieldError
+from birdfield.redaction import mask_text
 
 State = Literal["ok", "warn", "fail"]
 
@@ -41,12 +42,12 @@ def run_check(name: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except BirdfieldError as error:
-        found, _, todo = str(error).rpartition("; ")
+        found, _, todo = mask_text(str(error)).rpartition("; ")
         return Finding(name, "fail", found or todo, todo if found else "correct this")
     except OSError as error:
         return Finding(
             name,
             "fail",
-            f"{error.filename or 'the system'}: {error.strerror or error}",
+            mask_text(f"{error.filename or 'the system'}: {error.strerror or error}"),
             "see the system's log: dmesg",
         )

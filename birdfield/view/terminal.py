@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from birdfield.recognise.observation import Observation
+from birdfield.redaction import MaskingFormatter
 from birdfield.view.state import View
 
 if TYPE_CHECKING:  # Rich takes a while to import
@@ -47,7 +48,11 @@ def end_with_terminal(stop: Callable[[], None]) -> None:
 
 
 def _has_terminal() -> bool:
-    return any(os.isatty(descriptor) for descriptor in range(3))  # no longer, once it has closed
+    """Return whether a standard stream is a terminal; none is, once it has closed."""
+    descriptors = {0, 1, 2}
+    with suppress(AttributeError, OSError, ValueError):  # Python's stderr may have its own
+        descriptors.add(sys.stderr.fileno())
+    return any(os.isatty(each) for each in descriptors)
 
 
 def show_view(view: View, observations: Iterator[Observation]) -> None:
@@ -103,7 +108,7 @@ class _ViewHandler(logging.Handler):
     def __init__(self, view: View) -> None:
         super().__init__()
         self._view = view
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        self.setFormatter(MaskingFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
 
     def emit(self, record: logging.LogRecord) -> None:
         self._view.messages.append(self.format(record))
