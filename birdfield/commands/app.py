@@ -37,6 +37,8 @@ from birdfield.errors import (
     NoModelError,
 )
 
+log = logging.getLogger(__name__)
+
 
 def _with_option(error: BirdfieldError) -> str:
     """Return an error's sentence and the option that helps: no other package knows options."""
@@ -104,7 +106,7 @@ def _options(
 ) -> None:
     from birdfield.commands.log_format import set_up_log
 
-    set_up_log(log, logging.INFO if verbose else logging.WARNING)
+    set_up_log(log, verbose)
 
 
 app.add_typer(species.app, name="species")
@@ -134,7 +136,21 @@ for command in (
 
 def main() -> None:
     """Run the command line."""
+    from birdfield.commands.log_format import describe, log_uncaught_errors
+    from birdfield.commands.native_output import divert_native_output, open_standard_streams
+
+    open_standard_streams()
+    divert_native_output()
+    log_uncaught_errors()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name may contain bytes that are not UTF-8; JSON writes them as \udcXX.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app()
+    try:
+        app()
+    except Exception as error:
+        log.debug("unexpected error", exc_info=error)
+        print_error(
+            f"unexpected error, {describe(error)}; run it again with birdfield --verbose, "
+            "and report what that prints"
+        )
+        sys.exit(EXIT_INPUT)
