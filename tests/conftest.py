@@ -16,6 +16,8 @@ from birdfield.journal.entries import SessionEntry
 from birdfield.journal.opening import open_journal
 
 GOLDEN = Path(__file__).parent / "golden"
+# Files of tests that take longest, after those on real data.
+LONG = ("test_exported_bundle.py", "test_notebook.py", "test_pipeline.py", "test_convert.py")
 REQUIRE = os.environ.get("BIRDFIELD_REQUIRE") == "1"  # a skip is a failure
 DATA = os.environ.get("BIRDFIELD_DATA")  # the development data, for tests marked `real`
 
@@ -23,19 +25,23 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 not_run = pytest.StashKey[int]()
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests on real data out where there is none; group the tests that train."""
-    for item in items:
-        if {"toy_run", "exported_bundle"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("toy_run"))  # trained once, by one worker
-        elif item.get_closest_marker("train"):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    """Leave out the tests on real data where there is none; start with the files that train.
+
+    Two workers share the files one by one: the longest come first.
+    """
+    items.sort(key=_start_order)
     real = [] if DATA else [item for item in items if item.get_closest_marker("real")]
     config.stash[not_run] = len(real)
     if real:
         config.hook.pytest_deselected(items=real)
         items[:] = [item for item in items if item not in real]
+
+
+def _start_order(item: pytest.Item) -> int:
+    if item.get_closest_marker("real"):
+        return 0
+    return 1 if item.path.name in LONG else 2
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,3 @@
-import json
 import shutil
 import stat
 import sys
@@ -12,22 +11,18 @@ import pytest
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: birdfield[train]")
 
 import tensorflow as tf
+from operators import assert_built_in, operators
 from tiny_training import quicken, tiny_run
 
 from birdfield.errors import ExistsError, InputError, UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.bundle import FILES, MANIFEST, YAMNET_FILE, load_bundle
-from birdfield.model.encoder import unit
-from birdfield.model.gallery import ARRAYS
 from birdfield.model.tflite import TfliteModel
-from birdfield.paths import file_sha256
-from birdfield.signals.image import preprocess
 from birdfield_export import pack
 from birdfield_export.convert import (
     PRECISIONS,
     TOWERS,
     _representative,
-    build_tower,
     convert,
     convert_here,
 )
@@ -74,18 +69,6 @@ def converted(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Kinds:
             path.write_bytes(convert_here(run, tower, precision))
             paths[tower, precision] = path
     return paths
-
-
-def operators(path: Path) -> list[str]:
-    interpreter: Any = TfliteModel(path)._interpreter
-    return [entry["op_name"] for entry in interpreter._get_ops_details()]
-
-
-def assert_built_in(path: Path) -> None:
-    found = operators(path)
-    assert found and not [
-        name for name in found if "flex" in name.lower() or "custom" in name.lower()
-    ], found
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -308,55 +291,3 @@ def test_a_forced_export_replaces_the_bundle(run: Run, tmp_path: Path) -> None:
         fused = encoder.fuse(image, audio)
         np.testing.assert_allclose(fused, expected.fuse(image, audio), atol=1e-5)
         assert np.linalg.norm(fused) == pytest.approx(1, abs=1e-5)
-
-
-def test_towers_of_the_toy_bundle_have_only_built_in_operators(exported_bundle: Path) -> None:
-    for name in FILES:
-        if name.endswith(".tflite"):
-            assert_built_in(exported_bundle / name)
-
-
-def test_the_toy_bundle_has_no_picture_and_no_sound(exported_bundle: Path) -> None:
-    assert {path.name for path in exported_bundle.rglob("*")} == {*FILES, MANIFEST}
-    with np.load(exported_bundle / "species.npz") as arrays:
-        assert {*arrays.files} == {*ARRAYS}
-        assert arrays["vectors"].shape == (18, 128)  # 6 species by image, audio and both
-
-
-def test_the_manifest_records_the_parity_and_the_hashes_of_the_files(exported_bundle: Path) -> None:
-    manifest = json.loads((exported_bundle / MANIFEST).read_text())
-    assert manifest["files"] == {name: file_sha256(exported_bundle / name) for name in FILES}
-    synthetic = {"image": {"black frame", "noise"}, "audio": {"silence", "noise"}, "fusion": set()}
-    for tower in TOWERS:
-        entry = manifest["towers"][tower]
-        assert entry["precision"] in PRECISIONS
-        assert 0.98 <= entry["min_cosine"] <= entry["mean_cosine"] <= 1.00001
-        assert set(entry["synthetic_cosine"]) == synthetic[tower]
-        assert entry["size_bytes"] == (exported_bundle / f"{tower}.tflite").stat().st_size
-        if tower != "fusion":
-            assert 0 <= entry["top1_before"] - 0.01 <= entry["top1_after"] <= 1
-    assert manifest["towers"]["image"]["precision"] == "int8"
-    assert manifest["minimum_runtime"] == {"ai-edge-litert": "1.0", "tflite-runtime": "2.14"}
-    assert any("Oxford" in line for line in manifest["licences"])
-    assert any("YAMNet" in line for line in manifest["licences"])
-
-
-def test_the_exported_towers_agree_with_keras_on_samples_that_the_run_keeps(
-    toy_run: Path, exported_bundle: Path
-) -> None:
-    """Unlike `verify`, this uses the encoder of the bundle, on 6 pictures and 6 sounds."""
-    run, encoder = Run(toy_run), load_bundle(exported_bundle).encoder()
-    with np.load(toy_run / "calibration.npz") as kept:
-        pictures, sequences = kept["images"][:6], kept["sequences"][:6].astype(np.float32)
-    image = build_tower(run, "image", "float")
-    by_keras = unit(
-        image.predict_on_batch(
-            np.stack([preprocess(picture, run.backbone.spec) for picture in pictures])
-        )
-    )
-    by_bundle = np.stack([encoder.image_vector(picture) for picture in pictures])
-    assert (by_keras * by_bundle).sum(axis=1).min() >= 0.98
-    audio = unit(run.heads.audio.predict_on_batch(sequences))
-    assert (audio * np.stack([encoder.audio_vector(frames) for frames in sequences])).sum(
-        axis=1
-    ).min() >= 0.98
