@@ -36,7 +36,7 @@ def identify(
     names: NamesOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
-    """Name the bird in photographs and recordings.
+    """Name the birds in photographs and recordings.
 
     If a whole photograph is unknown, its parts are also examined: the bird may be small.
     """

@@ -53,7 +53,7 @@ NamesOption = Annotated[
     ),
 ]
 JournalArgument = Annotated[
-    Path, typer.Argument(metavar="JOURNAL", help="The folder of watch --journal.")
+    Path, typer.Argument(metavar="JOURNAL", help="The folder given to watch --journal.")
 ]
 SinceOption = Annotated[
     str | None,

@@ -59,7 +59,7 @@ QuietOption = Annotated[
     str | None,
     typer.Option(
         metavar="HOURS",
-        help="Record no visits in these local hours, such as 22:00-05:00, or at night, which "
+        help="Record no visits in these local hours, such as 22:00-05:00, or night, which "
         "needs --location.",
     ),
 ]
@@ -128,7 +128,7 @@ def watch(
 ) -> None:
     """Watch a camera, listen to a microphone, and name birds.
 
-    Video and sound files can replace both.
+    Video and sound files can replace the camera and the microphone.
     """
     from birdfield.commands.station import run_station
     from birdfield.settings.configuration import find_config, load_config

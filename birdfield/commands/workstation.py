@@ -170,7 +170,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     licence: LicenceOption = None,
 ) -> None:
-    """Quantise a training run and pack it as a bundle."""
+    """Quantise a trained model and pack it as a bundle."""
     precisions = ("int8", "dynamic", "float")
     if image_precision not in precisions:
         raise UsageError(

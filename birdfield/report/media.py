@@ -20,7 +20,7 @@ EXCERPT_S = 10.0  # drawn of a recording
 
 
 def picture_uri(path: Path, box: Box | None = None) -> str | None:
-    """Return a photograph as a `data:` URI; None when it cannot be read.
+    """Return a photograph, or its subject, as a small JPEG `data:` URI; None when unreadable.
 
     Args:
         path: The photograph.
