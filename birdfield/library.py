@@ -33,6 +33,7 @@ from birdfield.recognise.embed import (
     sense_from_suffix,
 )
 from birdfield.recognise.enrol import FileReport
+from birdfield.recognise.reason import Figure, Reason
 from birdfield.signals.audio import Resampler, Waveform, read_blocks
 from birdfield.signals.image import Frame
 
@@ -58,6 +59,8 @@ class Answer:
         agreement: "agree" when each sense alone is nearest to the same species, "disagree" when
             not, "single" when there was one sense only.
         top: The three nearest species with their probabilities.
+        reason: Why the answer is *unknown*; None for a species.
+        figure: The figure on which the answer hangs, with the least value of a known answer.
         start_s: Where the window starts in the recording, in seconds; None without sound.
         end_s: Where it ends.
     """
@@ -70,6 +73,8 @@ class Answer:
     senses: tuple[Sense, ...]
     agreement: str
     top: tuple[tuple[str, float], ...]
+    reason: Reason | None = None
+    figure: Figure | None = None
     start_s: float | None = None
     end_s: float | None = None
 
@@ -216,7 +221,7 @@ class Model:
         return seen, heard
 
     def _answer(self, seen: EmbeddedSample, heard: EmbeddedSample) -> Answer:
-        signal = Signal(seen.quality, heard.quality, heard.background)
+        signal = Signal(seen.quality, heard.quality, heard.bird)
         decision = decide(self._encoder, self._gallery, seen.image, heard.audio, signal)
         names = {entry.label: entry.scientific for entry in self._gallery.species}
         return Answer(
@@ -228,6 +233,8 @@ class Model:
             decision.senses,
             decision.agreement,
             decision.top,
+            decision.reason,
+            decision.figure,
             heard.start_s,
             heard.end_s,
         )

@@ -48,6 +48,23 @@ def test_a_pair_is_answered_as_by_the_command(model: birdfield.Model, toy_bundle
     )
 
 
+def test_an_unknown_answer_has_a_reason(model: birdfield.Model) -> None:
+    """Grey noise of little contrast is no bird of the toy model's; the wagtip is one."""
+    known = model.identify(image=BIRD)
+    assert known.reason is None and known.figure is not None and known.figure.margin >= 0
+    noise = np.random.default_rng(0).integers(90, 160, (240, 320, 3)).astype(np.uint8)
+    answer = model.identify(image=noise)
+    assert answer.unknown and answer.reason in ("unlike", "background")
+    assert answer.figure is not None
+    assert answer.figure.margin == answer.margin_over_unknown < 0
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(16_000 * 6).astype(np.float32)
+    answer = model.identify(audio=(hiss, 16_000))
+    assert (answer.reason, answer.figure and answer.figure.measure) == (
+        "no_bird_class",
+        "bird class",
+    )
+
+
 def test_a_recording_has_an_answer_for_each_window(model: birdfield.Model) -> None:
     long = GOLDEN / "long.ogg"
     answers = list(model.identify_file(long))

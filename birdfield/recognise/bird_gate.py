@@ -5,6 +5,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from birdfield.recognise.reason import Figure, Measure
+
 # Indices of AudioSet classes. Bird; Bird vocalization, bird call, bird song; Chirp, tweet; Squawk;
 # Pigeon, dove; Coo; Crow; Caw; Owl; Hoot; Bird flight, flapping wings. Then fowl: Fowl; Chicken,
 # rooster; Cluck; Crowing, cock-a-doodle-doo; Turkey; Gobble; Duck; Quack; Goose; Honk.
@@ -27,12 +29,19 @@ class BirdGate(Enum):
     DROP = "drop"  # mark it, and do not run the audio tower
 
 
-def is_background(class_scores: NDArray[np.float32]) -> bool:
-    """Return whether a window is without a bird, or has only a faint one beside a loud voice.
+def bird_class(class_scores: NDArray[np.float32]) -> Figure:
+    """Return the best score of a class of birds, and the least one of a window with a bird.
+
+    Beside a loud voice, which can be mistaken for a bird, it must be higher.
 
     Args:
         class_scores: float32 [T, 521], 0..1, from `SoundFeatures.class_scores`.
     """
     loud_voice = class_scores[:, VOICE_CLASSES].max() >= LOUD_VOICE_SCORE
     least = MIN_BIRD_SCORE_BESIDE_VOICE if loud_voice else MIN_BIRD_SCORE
-    return bool(class_scores[:, BIRD_CLASSES].max() < least)
+    return Figure(Measure.BIRD_CLASS, float(class_scores[:, BIRD_CLASSES].max()), least)
+
+
+def is_background(class_scores: NDArray[np.float32]) -> bool:
+    """Return whether a window with these class scores is without a bird."""
+    return bird_class(class_scores).margin < 0

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from birdfield.errors import InputError
 from birdfield.model.encoder import Encoder, Vector
-from birdfield.model.gallery import Gallery, margin_over_unknown
+from birdfield.model.gallery import Gallery
 from birdfield.model.sense import SENSES, Sense
+from birdfield.recognise.judgement import Match, judge
+from birdfield.recognise.reason import Figure, Reason
 
 TOP = 3  # species that a decision lists
 
@@ -29,12 +31,13 @@ class Signal:
     Attributes:
         image_quality: Quality of the picture, 0..1; reported, not used in the decision.
         audio_quality: Quality of the sound, 0..1, likewise.
-        background: Whether the sound is without a bird; then sound alone is *unknown*.
+        bird: The best score of a class of birds in the sound; below the least one, sound alone is
+            *unknown*. None where it decides nothing.
     """
 
     image_quality: float = 1.0
     audio_quality: float = 1.0
-    background: bool = False
+    bird: Figure | None = None
 
 
 PERFECT_SIGNAL = Signal()
@@ -55,6 +58,10 @@ class Decision:
         image_quality: Quality of the picture, 0..1; None without a picture.
         audio_quality: Quality of the sound, 0..1; None without a sound.
         margin_over_unknown: Result of `gallery.margin_over_unknown`; below 0 means *unknown*.
+        reason: Why the answer is *unknown*; None for a species.
+        refused: Label of the species that would be the answer without the reason; None for a
+            species, and where none is near enough.
+        figure: The figure on which the decision hangs; None where a list of the user decides.
     """
 
     species: str | None
@@ -67,6 +74,9 @@ class Decision:
     image_quality: float | None
     audio_quality: float | None
     margin_over_unknown: float = 0.0
+    reason: Reason | None = None
+    refused: str | None = None
+    figure: Figure | None = None
 
     @property
     def unknown(self) -> bool:
@@ -111,16 +121,16 @@ def decide(
     sense = combined_sense(image, audio)
     fused = encoder.fuse(image, audio)[None]
     temperature = gallery.calibration.temperature[SENSES.index(sense)]
-    rows = _with_prior(gallery.similarities(fused, sense), gallery, temperature)
-    similarities = rows[0]
+    plain = gallery.similarities(fused, sense)[0]
+    similarities = _with_prior(plain, gallery, temperature)
+    background = float(gallery.background_similarity(fused, sense)[0])
+    match = Match(gallery, sense, plain, similarities, background)
+    judgement = judge(match, signal.bird)
     probabilities = np.exp(log_softmax(similarities / temperature))
     order = np.argsort(-similarities, kind="stable")[: max(TOP, 2)]
     best, similarity = int(order[0]), float(similarities[order[0]])
-    background = gallery.background_similarity(fused, sense)
-    over_unknown = float(margin_over_unknown(rows, background, gallery, sense)[0])
-    known = over_unknown >= 0 and not (signal.background and sense == Sense.AUDIO)
     return Decision(
-        species=gallery.labels[best] if known else None,
+        species=None if judgement.reason else gallery.labels[best],
         score=float(probabilities[best]),
         similarity=min(similarity, 1.0),  # more than 1 for a prototype that is longer than 1
         margin=similarity - float(similarities[order[1]]) if len(order) > 1 else similarity + 1.0,
@@ -129,7 +139,10 @@ def decide(
         agreement=_agreement(encoder, gallery, image, audio),
         image_quality=None if image is None else signal.image_quality,
         audio_quality=None if audio is None else signal.audio_quality,
-        margin_over_unknown=over_unknown,
+        margin_over_unknown=match.figure(best, similarities).margin,
+        reason=judgement.reason,
+        refused=None if judgement.refused is None else gallery.labels[judgement.refused],
+        figure=judgement.figure,
     )
 
 

@@ -10,7 +10,8 @@ from birdfield.errors import InputError
 from birdfield.model.encoder import Encoder, Vector, unit
 from birdfield.model.frontend import SoundFeatures
 from birdfield.model.sense import Sense
-from birdfield.recognise.bird_gate import BirdGate, is_background
+from birdfield.recognise.bird_gate import BirdGate, bird_class
+from birdfield.recognise.reason import Figure, clearest
 from birdfield.signals.audio import AUDIO_SUFFIXES, MIN_S, Waveform, read_blocks
 from birdfield.signals.image import IMAGE_SUFFIXES, Frame, read_image
 from birdfield.signals.signal_quality import picture_quality, sound_quality
@@ -28,7 +29,8 @@ class EmbeddedSample:
         start_s: Start of the window in the recording; None for a photograph.
         end_s: End of the window, likewise.
         quality: Signal quality, 0..1, by `birdfield.signals.signal_quality`.
-        background: Whether it is sound without a bird, by `birdfield.recognise.bird_gate`.
+        bird: YAMNet's best score of a class of birds in the sound, by
+            `birdfield.recognise.bird_gate`; None for a photograph, and where it decides nothing.
         features: Output of the frontend for the sound; None for a photograph.
     """
 
@@ -37,8 +39,13 @@ class EmbeddedSample:
     start_s: float | None = None
     end_s: float | None = None
     quality: float = 1.0
-    background: bool = False
+    bird: Figure | None = None
     features: SoundFeatures | None = None
+
+    @property
+    def background(self) -> bool:
+        """Whether it is sound without a bird."""
+        return self.bird is not None and self.bird.margin < 0
 
     @property
     def vector(self) -> Vector | None:
@@ -141,11 +148,11 @@ def embed_window(
         The sample; without a vector where the gate dropped the window.
     """
     features = encoder.extract_features(waveform)
-    background = gate is not BirdGate.OFF and is_background(features.class_scores)
-    dropped = background and gate is BirdGate.DROP
+    bird = None if gate is BirdGate.OFF else bird_class(features.class_scores)
+    dropped = gate is BirdGate.DROP and bird is not None and bird.margin < 0
     vector = None if dropped else encoder.audio_vector(features.embeddings)
     quality = sound_quality(waveform, encoder.audio_spec.rate_hz)
-    return EmbeddedSample(None, vector, start_s, end_s, quality, background, features)
+    return EmbeddedSample(None, vector, start_s, end_s, quality, bird, features)
 
 
 def pool_samples(samples: Iterable[EmbeddedSample]) -> EmbeddedSample:
@@ -153,20 +160,20 @@ def pool_samples(samples: Iterable[EmbeddedSample]) -> EmbeddedSample:
 
     Returns:
         The unit vector along the sum of the vectors, the mean quality, and the time from the first
-        start to the last end; background when all samples are.
+        start to the last end, with the clearest bird class: background when all samples are.
 
     Raises:
         InputError: When there is no sample.
     """
     total: Vector | None = None
-    quality, count, background = 0.0, 0, True
+    quality, count = 0.0, 0
+    bird: Figure | None = None
     first = last = NO_SAMPLE
     for last in samples:
         assert last.vector is not None  # samples of files are embedded without BirdGate.DROP
-        first = last if total is None else first
+        first, bird = (last, last.bird) if total is None else (first, clearest(bird, last.bird))
         total = last.vector if total is None else np.asarray(total + last.vector, np.float32)
         quality, count = quality + last.quality, count + 1
-        background = background and last.background
     if total is None:
         raise InputError("no window to pool; expected at least one")
     vector = unit(total)
@@ -177,5 +184,5 @@ def pool_samples(samples: Iterable[EmbeddedSample]) -> EmbeddedSample:
         first.start_s,
         last.end_s,
         quality / count,
-        background,
+        bird,
     )

@@ -66,7 +66,7 @@ def identify_file(
     if pooled:
         samples = [pool_samples(samples)]
     for sample in samples:
-        signal = Signal(sample.quality, sample.quality, sample.background)
+        signal = Signal(sample.quality, sample.quality, sample.bird)
         yield Observation(
             datetime.now(UTC),
             sample.start_s,

@@ -9,6 +9,7 @@ from typing import TypedDict, TypeVar
 
 from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.recognise.decide import Agreement, Decision
+from birdfield.recognise.reason import Figure, explain
 
 DECIMALS = 4  # of the numbers in JSON and CSV
 COLUMNS = (
@@ -30,6 +31,10 @@ COLUMNS = (
     "top2",
     "top3",
     "model",
+    "reason",
+    "figure",
+    "value",
+    "needed",
 )
 
 Cell = TypeVar("Cell")
@@ -56,6 +61,14 @@ class TopSpecies(TypedDict):
     score: float
 
 
+class DecidingFigure(TypedDict):
+    """The figure on which a decision hangs, and the least value of a known answer."""
+
+    figure: str
+    value: float
+    needed: float
+
+
 class ObservationEntry(TypedDict):
     """JSON form of an observation."""
 
@@ -73,6 +86,8 @@ class ObservationEntry(TypedDict):
     quality: Qualities
     top: list[TopSpecies]
     model: str
+    reason: str | None
+    decided_by: DecidingFigure | None
 
 
 @dataclass(frozen=True)
@@ -119,7 +134,16 @@ def to_json(observation: Observation, model_id: str) -> ObservationEntry:
             {"species": species, "score": round(score, DECIMALS)} for species, score in decision.top
         ],
         "model": model_id,
+        "reason": decision.reason,
+        "decided_by": _deciding(decision.figure),
     }
+
+
+def _deciding(figure: Figure | None) -> DecidingFigure | None:
+    if figure is None:
+        return None
+    value, needed = round(figure.value, DECIMALS), round(figure.needed, DECIMALS)
+    return {"figure": figure.measure, "value": value, "needed": needed}
 
 
 def to_line(observation: Observation, names: Names = LABELS_ONLY) -> str:
@@ -131,10 +155,19 @@ def to_line(observation: Observation, names: Names = LABELS_ONLY) -> str:
         if observation.start_s is None
         else f"  {observation.start_s:.1f}-{observation.end_s:.1f} s"
     )
-    top = ", ".join(f"{names.full(species)} {score:.2f}" for species, score in decision.top)
-    answer = f"unknown (nearest: {top})" if decision.unknown else top
+    answer = answer_text(decision, names)
     doubt = "; sight and sound disagree" if decision.agreement == Agreement.DISAGREE else ""
     return f"{files}{window}  [{'+'.join(decision.senses)}]  {answer}{doubt}"
+
+
+def answer_text(decision: Decision, names: Names) -> str:
+    """Return the answer with the figure on which it hangs, and why it is *unknown*."""
+    top = ", ".join(f"{names.full(species)} {score:.2f}" for species, score in decision.top)
+    figure = f" ({decision.figure})" if decision.figure else ""
+    if decision.reason is None:
+        return f"{top}{figure}"
+    refused = names.full(decision.refused or decision.top[0][0])
+    return f"unknown: {explain(decision.reason, refused)}{figure}; nearest: {top}"
 
 
 def to_csv(entries: Iterable[ObservationEntry]) -> str:
@@ -164,6 +197,7 @@ def _csv_row(entry: ObservationEntry) -> dict[str, object]:
         "audio_quality": entry["quality"]["audio"],
         **{f"top{rank}": top["species"] for rank, top in enumerate(entry["top"], 1)},
         "senses": "+".join(entry["senses"]),
+        **(entry["decided_by"] or {}),
     }
 
 

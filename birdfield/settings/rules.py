@@ -14,6 +14,7 @@ from birdfield.errors import InputError
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import Species, fold
 from birdfield.recognise.decide import Decision
+from birdfield.recognise.reason import Figure, Measure, Reason
 from birdfield.settings.checklist import Checklist, read_checklist, week_of
 from birdfield.settings.configuration import StationConfig
 from birdfield.settings.quiet_hours import QuietHours
@@ -49,20 +50,32 @@ class Rules:
 
     def allow(self, species: str, score: float, now: datetime) -> bool:
         """Return whether an answer is wanted at an aware time."""
+        return self.refusal(species, score, now) is None
+
+    def refusal(self, species: str, score: float, now: datetime) -> Reason | None:
+        """Return why an answer is not wanted at an aware time; None for one that is."""
         if self.include is not None and species not in self.include or species in self.exclude:
-            return False
+            return Reason.EXCLUDED
         if species in self.snoozed and now < self.snoozed[species]:
-            return False
-        return score >= self.thresholds.get(species, self.threshold)
+            return Reason.SNOOZED
+        return Reason.BELOW_THRESHOLD if score < self.least_score(species) else None
+
+    def least_score(self, species: str) -> float:
+        """Return the least score of an answer of a species."""
+        return self.thresholds.get(species, self.threshold)
 
     def apply(self, decision: Decision, now: datetime) -> Decision:
         """Return a decision, or *unknown* in its place if its answer is not wanted.
 
         The next species does not replace an answer that is not wanted: it would be wrong.
         """
-        if decision.species is None or self.allow(decision.species, decision.score, now):
+        species, score = decision.species, decision.score
+        if species is None or (reason := self.refusal(species, score, now)) is None:
             return decision
-        return replace(decision, species=None)
+        figure = None
+        if reason == Reason.BELOW_THRESHOLD:
+            figure = Figure(Measure.SCORE, score, self.least_score(species))
+        return replace(decision, species=None, reason=reason, refused=species, figure=figure)
 
 
 class LiveRules:

@@ -21,6 +21,7 @@ from rich.text import Text
 from birdfield.model.names import Names
 from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Decision
+from birdfield.recognise.reason import WORDS
 from birdfield.view.sound_meter import BANDS, COLUMN_S, FLOOR_DB, Level
 from birdfield.view.state import Health, Sighting, View
 
@@ -181,8 +182,12 @@ class _Name:
 
 def _answer(decision: Decision, names: Names) -> RenderableType:
     if decision.species is None:
-        return Text("unknown; nearest are", "bold yellow", no_wrap=True, overflow="ellipsis")
+        return Text(_unknown(decision), "bold yellow", no_wrap=True, overflow="ellipsis")
     return _Name(names, decision.species, style="bold green")
+
+
+def _unknown(decision: Decision) -> str:
+    return f"unknown: {WORDS[decision.reason]}" if decision.reason else "unknown"
 
 
 def _top(decision: Decision, names: Names) -> Table:

@@ -19,8 +19,10 @@ from birdfield.recognise.bird_gate import (
 from birdfield.recognise.decide import Signal, decide
 from birdfield.recognise.embed import EmbeddedSample, embed_file, embed_window, pool_samples
 from birdfield.recognise.identify import identify_file
+from birdfield.recognise.reason import Figure, Measure
 
-BACKGROUND = Signal(background=True)
+NO_BIRD = Figure(Measure.BIRD_CLASS, 0.1, MIN_BIRD_SCORE)
+BACKGROUND = Signal(bird=NO_BIRD)
 
 
 def scores(bird: float, voice: float = 0.0) -> np.ndarray:
@@ -75,7 +77,7 @@ def test_a_recording_without_a_bird_is_unknown(tmp_path: Path) -> None:
 
 def test_a_pooled_sample_is_background_when_all_samples_are() -> None:
     mute, song = (
-        EmbeddedSample(None, at(0), 0, 5, background=True),
+        EmbeddedSample(None, at(0), 0, 5, bird=NO_BIRD),
         EmbeddedSample(None, at(0), 5, 10),
     )
     assert pool_samples([mute, mute]).background and not pool_samples([mute, song]).background

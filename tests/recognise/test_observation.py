@@ -31,6 +31,8 @@ def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
         "quality",
         "top",
         "model",
+        "reason",
+        "decided_by",
     ]
     assert entry["file"] == {"image": str(path), "audio": None}
     assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)
@@ -60,9 +62,14 @@ def test_an_observation_is_a_line_and_a_row_of_csv(tmp_path: Path) -> None:
     heard = identify(tone(tmp_path / "song.wav", 60, 8.0))
     entries = [to_json(row, "m") for row in (seen, far, *heard)]
     assert to_line(seen).startswith(f"{tmp_path}/robin.png  [image]  Robin 0.9")
-    assert to_line(far).startswith(f"{tmp_path}/far.png  [image]  unknown (nearest: Wren")
+    assert to_line(far).startswith(
+        f"{tmp_path}/far.png  [image]  unknown: too unlike any species ("
+    )
+    assert "needs 0.50); nearest: Wren 0.95, " in to_line(far)
     assert to_line(heard[0]).startswith(f"{tmp_path}/song.wav  0.0-5.3 s  [audio]  Robin")
     rows = list(csv.DictReader(io.StringIO(to_csv(entries))))
     assert tuple(rows[0]) == COLUMNS and len(rows) == len(entries)
     assert (rows[0]["species"], rows[0]["senses"], rows[0]["start_s"]) == ("Robin", "image", "")
+    assert (rows[0]["reason"], rows[1]["reason"]) == ("", "unlike")
+    assert (rows[1]["figure"], rows[1]["needed"]) == ("similarity", "0.5")
     assert (rows[1]["species"], rows[1]["unknown"], rows[1]["top1"]) == ("", "True", "Wren")

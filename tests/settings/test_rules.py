@@ -12,6 +12,7 @@ from recorder_scene import NOON, start_recorder, visits, window
 from birdfield.errors import InputError
 from birdfield.model.species import Species
 from birdfield.recognise.decide import decide
+from birdfield.recognise.reason import Reason
 from birdfield.settings.checklist import Checklist, read_checklist, week_of
 from birdfield.settings.configuration import load_config
 from birdfield.settings.resolve import ResolvedSettings
@@ -72,7 +73,9 @@ def test_rules_allow_the_answers_that_are_wanted(text: str, allowed: str, tmp_pa
 def test_an_answer_that_is_not_wanted_becomes_unknown() -> None:
     decision = decide(BluePitch(), factory(), at(2), None)
     applied = Rules(exclude=frozenset({"Jay"})).apply(decision, NOON)
-    assert decision.species == "Jay" and applied == replace(decision, species=None)
+    assert decision.species == "Jay" and applied == replace(
+        decision, species=None, reason=Reason.EXCLUDED, refused="Jay", figure=None
+    )
 
 
 def test_an_excluded_species_has_no_visit(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import Species
 from birdfield.recognise.decide import Agreement, Decision
 from birdfield.recognise.observation import Observation
+from birdfield.recognise.reason import Reason
 from birdfield.view.layout import draw
 from birdfield.view.sound_meter import MeteredMicrophone
 from birdfield.view.state import View
@@ -81,6 +82,7 @@ def decision(
         agreement,
         1.0,
         1.0,
+        reason=None if species else Reason.UNLIKE,
     )
 
 
@@ -146,7 +148,9 @@ def test_an_old_answer_is_shown_as_past(
     assert has(drawn, "Before: Jay, 10 s ago") and not has(drawn, "disagree")
     assert has(drawn, "camera dark", "microphone ok")
     view.add(window(decision(None, Sense.AUDIO, agreement=Agreement.SINGLE), 17))
-    assert has(lines(view), "unknown; nearest are") and has(lines(view), "by sound alone")
+    assert has(lines(view), "unknown: too unlike any species") and has(
+        lines(view), "by sound alone"
+    )
 
 
 def test_the_view_lists_the_visits_of_today_in_the_journal(

@@ -298,6 +298,8 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
         "agreement": "single",
         "model": "a1b2",
         "top": [{"species": "Robin", "score": 1.0}, {"species": "Jay", "score": 0.0}],
+        "reason": None,
+        "decided_by": {"figure": "similarity", "value": 1.0, "needed": 0.5},
     }
 
 
