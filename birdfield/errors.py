@@ -37,6 +37,10 @@ class UsageError(BirdfieldError):
     exit_code = EXIT_USAGE
 
 
+class AmbiguousNameError(UsageError):
+    """A name that several species have."""
+
+
 class ConfigError(BirdfieldError):
     """A configuration file with an error; a restart does not help."""
 

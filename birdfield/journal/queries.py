@@ -31,7 +31,7 @@ class Selection:
     """The visits to read; None selects all.
 
     Attributes:
-        species: A label, in any case; UNDECIDED for undecided visits.
+        species: A label or a scientific name, in any spelling; UNDECIDED for undecided visits.
         since: The aware time from which visits may start.
         until: The aware time before which they must start.
         last: The number of visits, the newest ones.
@@ -126,9 +126,14 @@ def _conditions(journal: Journal, selection: Selection) -> tuple[list[str], list
 
 
 def _labels(journal: Journal, name: str) -> list[str]:
-    """Return the labels in a journal that are equal to a name but for case."""
-    rows = journal.database.execute("SELECT DISTINCT species FROM visits WHERE species IS NOT NULL")
-    return [row["species"] for row in rows if fold(row["species"]) == fold(name)]
+    """Return the labels in a journal of the species with this label or scientific name."""
+    rows = journal.database.execute(
+        "SELECT DISTINCT species, scientific FROM visits WHERE species IS NOT NULL"
+    )
+    wanted = fold(name)
+    return sorted(
+        {label for label, scientific in rows if wanted in (fold(label), fold(scientific or label))}
+    )
 
 
 def _visit(row: sqlite3.Row) -> VisitRecord:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from birdfield.errors import UsageError
+from birdfield.errors import InputError, UsageError
 from birdfield.model.species import Species, fold, read_names
+from birdfield.model.species_index import SpeciesIndex
 
 
 def sort_key(name: str) -> tuple[str, str]:
@@ -33,24 +34,39 @@ class Names:
         Raises:
             UsageError: When no species has a name in the language.
         """
-        self._species = {each.label: each for each in species}
-        self._lang = _find_language(self._species.values(), lang) if lang else None
+        known = tuple(species)
+        self._species = {each.label: each for each in known}
+        self._folded = {fold(each.label): each for each in reversed(known)}
+        self._index = SpeciesIndex(known)
+        self._lang = _find_language(known, lang) if lang else None
+
+    def _known(self, label: str) -> Species | None:
+        """Return the species with this label, in any spelling."""
+        if label in self._species:
+            return self._species[label]
+        try:
+            return self._folded.get(fold(label))
+        except InputError:  # a label in a damaged row of a journal
+            return None
 
     def common(self, label: str) -> str:
         """Return the name in the language, or else the label."""
-        known = self._species.get(label)
+        known = self._known(label)
         return known.names.get(self._lang or "", label) if known else label
 
     def label(self, name: str) -> str:
-        """Return the label of the species with this label or name, in any case; else the name."""
-        for label, species in self._species.items():
-            if fold(name) in map(fold, (label, species.scientific or label, self.common(label))):
-                return label
-        return name
+        """Return the label of the species with this name, in any spelling; else the name.
+
+        Raises:
+            AmbiguousNameError: When several species have the name.
+            InputError: When the name is not usable.
+        """
+        found = self._index.find(name)
+        return found.label if found else name
 
     def scientific(self, label: str) -> str | None:
         """Return the scientific name, or None where it is unknown."""
-        known = self._species.get(label)
+        known = self._known(label)
         return known.scientific if known else None
 
     def full(self, label: str, scientific: str | None = None) -> str:
@@ -138,4 +154,4 @@ def names_for(species: Iterable[Species], lang: str | None, path: Path | None) -
         UsageError: When no species has a name in the language.
     """
     merged = merge_names(species, path)
-    return Names(merged, lang) if lang else LABELS_ONLY
+    return Names(merged, lang) if merged or lang else LABELS_ONLY

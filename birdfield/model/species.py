@@ -4,6 +4,7 @@ import csv
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -14,6 +15,19 @@ MAX_NAME = 200  # characters
 # Characters that change the direction of text; a name with one could disguise another.
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 COLUMNS = frozenset({"label", "scientific", "lang", "name"})
+ACCENTS = ("\u0300", "\u036f")  # combining marks of Latin, Greek and Cyrillic; not of kana
+# Letters with a stroke and ligatures, which Unicode does not decompose.
+PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+APOSTROPHES_AND_STOPS = frozenset("'`‘’‛′´ʹʻʼʽ＇.−")  # and the minus sign, which is no dash
+SEPARATORS = frozenset({"Zs", "Pd", "Cf"})  # categories: blanks, dashes, and invisible characters
+BRITISH_AND_AMERICAN = (
+    ("grey", "gray"),
+    ("colour", "color"),
+    ("moustach", "mustach"),
+    ("sulphur", "sulfur"),
+)
 
 
 class SpeciesEntry(TypedDict):
@@ -79,9 +93,32 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
+@lru_cache(maxsize=50_000)
 def fold(name: str) -> str:
-    """Return the form of a name that is equal for all its cases and Unicode forms."""
-    return unicodedata.normalize("NFKC", clean_name(name)).casefold()
+    """Return the form of a name that all its spellings share.
+
+    Two spellings are one name if they differ in case, blanks, hyphens, apostrophes, full stops,
+    accents, Unicode form, or British and American spelling: "Henslow's Sparrow" is "henslows
+    sparrow", and "Grey-headed Gull" is "Gray headed Gull".
+
+    Raises:
+        InputError: If the name is not usable, as `clean_name` raises it.
+    """
+    whole = unicodedata.normalize("NFKD", clean_name(name)).casefold()
+    letters = "".join(each for each in unicodedata.normalize("NFKD", whole) if _counts(each))
+    folded = unicodedata.normalize("NFKC", letters.translate(PLAIN_LETTERS))
+    for british, american in BRITISH_AND_AMERICAN:
+        folded = folded.replace(british, american)
+    return folded or whole  # a name of hyphens alone keeps them
+
+
+def _counts(character: str) -> bool:
+    """Return whether a character distinguishes names."""
+    return not (
+        character in APOSTROPHES_AND_STOPS
+        or ACCENTS[0] <= character <= ACCENTS[1]
+        or unicodedata.category(character) in SEPARATORS
+    )
 
 
 def read_names(path: Path) -> dict[str, Species]:

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from birdfield.errors import InputError
 from birdfield.model.encoder import DIM, Vectors
 from birdfield.model.json_fields import JsonFields
 from birdfield.model.sense import EACH_SENSE, Sense
-from birdfield.model.species import Species
+from birdfield.model.species import Species, fold
 
 MAGIC = b"birdfield-store 1 "
 ARRAYS = {"entries": ("uint8", 1), "vectors": ("float32", 2)}
@@ -38,6 +38,16 @@ class Enrolled:
     def of_sense(self, sense: Sense) -> Vectors:
         """Return the vectors of the files of one sense, [n, 128]."""
         return self.vectors[[row for row, own in enumerate(self.senses) if own == sense]]
+
+    def joined_with(self, other: "Enrolled") -> "Enrolled":
+        """Return the samples of both, without repeats, under this species."""
+        new = [row for row, digest in enumerate(other.hashes) if digest not in self.hashes]
+        return replace(
+            self,
+            hashes=(*self.hashes, *(other.hashes[row] for row in new)),
+            senses=(*self.senses, *(other.senses[row] for row in new)),
+            vectors=np.concatenate([self.vectors, other.vectors[new]]),
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the entry in the store's file; the vectors are beside it."""
@@ -81,6 +91,34 @@ class Store:
             }
         )
         return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def respelled(store: Store, factory: Sequence[str]) -> Store:
+    """Return a store in which each species has the label that the bundle has for it.
+
+    The store may be older than the present spelling of the bundle's labels, and may hold a second
+    species that differs from one of the bundle by a hyphen alone: both become one species.
+
+    Args:
+        store: The store.
+        factory: Labels of the bundle.
+    """
+    spelled = {fold(label): label for label in reversed(factory)}
+
+    def now(label: str) -> str:
+        return label if label in factory else spelled.get(fold(label), label)
+
+    renamed = {now(old): new for old, new in store.renamed.items()}
+    current = [renamed.get(label, label) for label in factory]
+    shown = {fold(label): label for label in reversed(current)}
+    enrolled: dict[str, Enrolled] = {}
+    for label, entry in store.enrolled.items():
+        own = label if label in current else shown.setdefault(fold(label), label)
+        entry = replace(entry, species=replace(entry.species, label=own))
+        enrolled[own] = enrolled[own].joined_with(entry) if own in enrolled else entry
+    return replace(
+        store, enrolled=enrolled, removed=frozenset(map(now, store.removed)), renamed=renamed
+    )
 
 
 def parse_store(data: bytes, name: str) -> Store:

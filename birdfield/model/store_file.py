@@ -11,7 +11,7 @@ from birdfield.errors import InputError
 from birdfield.model.bundle import Bundle
 from birdfield.model.gallery import Gallery
 from birdfield.model.species import fold
-from birdfield.model.store import Store, parse_store
+from birdfield.model.store import Store, parse_store, respelled
 
 FILE = "species.store"
 STARTER_FOLDER = "starter-{}"  # folder of a starter's store in the user's data, by the model's id
@@ -79,7 +79,7 @@ def load_store(bundle: Bundle) -> Store:
             f"{path}: holds vectors of model {store.model}, but the bundle is model "
             f"{bundle.model_id}; move the store away and enrol its species again"
         )
-    return store
+    return respelled(store, bundle.factory_gallery().labels)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from birdfield.model.gallery import Gallery
 from birdfield.model.merged_gallery import merged_gallery
 from birdfield.model.sense import Sense
 from birdfield.model.species import Species, fold
+from birdfield.model.species_index import SpeciesIndex
 from birdfield.model.store import Enrolled, Store
 from birdfield.model.store_file import StoreEditor, edit_store, load_store
 from birdfield.recognise.embed import embed_file, sense_from_suffix
@@ -196,9 +197,9 @@ def rename_species(bundle: Bundle, old: str, new: str) -> None:
     """
     with edit_store(bundle) as editor:
         store = editor.store
-        labels = current_labels(bundle, store)
-        old = _find(old, labels)
-        if new == old or fold(new) in [fold(label) for label in labels if label != old]:
+        known = _current(bundle, store)
+        old = _find(old, known)
+        if new == old or fold(new) in [fold(entry.label) for entry in known if entry.label != old]:
             raise InputError(
                 f"species {new!r} exists already; remove it first or choose another name"
             )
@@ -221,7 +222,7 @@ def remove_species(bundle: Bundle, label: str) -> None:
     """
     with edit_store(bundle) as editor:
         store = editor.store
-        label = _find(label, current_labels(bundle, store))
+        label = _find(label, _current(bundle, store))
         editor.store = replace(
             store,
             enrolled={name: entry for name, entry in store.enrolled.items() if name != label},
@@ -231,12 +232,18 @@ def remove_species(bundle: Bundle, label: str) -> None:
 
 def current_labels(bundle: Bundle, store: Store) -> list[str]:
     """Return the labels of all species that the model has now, sorted."""
-    factory = (
-        store.current_label(label)
-        for label in bundle.factory_gallery().labels
-        if label not in store.removed
-    )
-    return sorted({*factory, *store.enrolled})
+    return sorted(species.label for species in _current(bundle, store))
+
+
+def _current(bundle: Bundle, store: Store) -> list[Species]:
+    """Return all species that the model has now."""
+    factory = {
+        label: replace(species, label=label)
+        for species in bundle.factory_gallery().species
+        if species.label not in store.removed
+        for label in [store.current_label(species.label)]
+    }
+    return [*({label: entry.species for label, entry in store.enrolled.items()} | factory).values()]
 
 
 def _factory_labels(bundle: Bundle, store: Store, label: str) -> list[str]:
@@ -250,19 +257,23 @@ def _factory_labels(bundle: Bundle, store: Store, label: str) -> list[str]:
 
 def _known_as(bundle: Bundle, store: Store, species: Species) -> Species:
     """Return a species with the model's spelling; a removed one regains its factory names."""
-    spelling = {fold(label): label for label in current_labels(bundle, store)}
-    factory = {}
-    for entry in bundle.factory_gallery().species:
-        current = replace(entry, label=store.current_label(entry.label))
-        factory[fold(current.label)] = current
-    folded = fold(species.label)
-    entry = factory.get(folded, species)
-    return replace(entry, label=spelling.get(folded, entry.label))
+    found = SpeciesIndex(_current(bundle, store)).find(species.label)
+    if found is not None:
+        return found
+    removed = (
+        replace(entry, label=store.current_label(entry.label))
+        for entry in bundle.factory_gallery().species
+        if entry.label in store.removed
+    )
+    return SpeciesIndex(removed).find(species.label) or species
 
 
-def _find(label: str, labels: Sequence[str]) -> str:
-    """Return the label that equals this one in all but case and Unicode form."""
-    for known in labels:
-        if fold(known) == fold(label):
-            return known
-    raise InputError(f"no species {label!r}; the model has {len(labels)}: {shorten_list(labels)}")
+def _find(name: str, species: Sequence[Species]) -> str:
+    """Return the label of the species with this name, in any spelling."""
+    found = SpeciesIndex(species).find(name)
+    if found is None:
+        labels = sorted(entry.label for entry in species)
+        raise InputError(
+            f"no species {name!r}; the model has {len(labels)}: {shorten_list(labels)}"
+        )
+    return found.label

@@ -28,7 +28,10 @@ def test_visits_are_selected(journal: Journal) -> None:
 
     assert species(Selection()) == ["Robin", None, "Žluna \u2605", "Robin"]
     assert species(Selection("Robin")) == species(Selection("rObIn")) == ["Robin", "Robin"]
-    assert species(Selection("žluna \u2605")) == ["Žluna \u2605"]
+    for name in ("žluna \u2605", "ZLUNA\u2605"):
+        assert species(Selection(name)) == ["Žluna \u2605"]
+    for name in ("Erithacus rubecula", "erithacus-RUBECULA"):
+        assert len(species(Selection(name))) == 3
     assert species(Selection("undecided")) == [None]
     assert species(Selection(since=DAWN + timedelta(hours=1), until=DAWN + timedelta(hours=3))) == [
         None,

@@ -5,7 +5,7 @@ import pytest
 
 from birdfield.errors import InputError
 from birdfield.model.names import merge_names
-from birdfield.model.species import MAX_NAME, Species, clean_name, read_names
+from birdfield.model.species import MAX_NAME, Species, clean_name, fold, read_names
 from birdfield.recognise.dataset import scan_dataset
 
 NAMES = """label,scientific,lang,name
@@ -48,6 +48,41 @@ def test_an_unusable_name_is_refused(given: str, words: str) -> None:
         clean_name(given)
 
 
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("Black-capped Chickadee", "Black capped Chickadee", "black_capped_chickadee"),
+        ("Henslow's Sparrow", "Henslows Sparrow", "Henslow’s  sparrow", "HENSLOWʼS SPARROW"),
+        ("Grey-headed Gull", "Gray headed Gull", "Grey‑headed Gull", "Grey−headed Gull"),
+        ("Many-colored Rush Tyrant", "Many-coloured Rush-Tyrant"),
+        ("Sulphur-crested Cockatoo", "sulfur crested cockatoo"),
+        ("Rüppell's Vulture", "Ruppells Vulture", "Ru\u0308ppell’s Vulture"),
+        ("Løvsanger", "lovsanger"),
+        ("Łabędź", "labedz"),
+        ("Häher", "HÄHER", "Haher"),
+        ("St. Helena Plover", "St Helena Plover"),
+        ("Sparrow Hawk", "Sparrowhawk"),
+        ("Jay\u200b", "Jay"),
+    ],
+)
+def test_the_spellings_of_a_name_are_one_name(spellings: tuple[str, ...]) -> None:
+    assert len({fold(spelling) for spelling in spellings}) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Black-capped Chickadee", "Black-capped Chickadees"),
+        ("Coal Tit", "Great Tit"),
+        ("カケス", "ガケス"),  # the mark of a kana makes another letter
+        ("Tree Swallow", "Wood Swallow"),
+        ("-", "'"),  # of what is ignored alone, everything counts
+    ],
+)
+def test_other_names_stay_apart(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
+
+
 def test_a_species_is_the_same_after_json() -> None:
     for species in (Species("Jay"), Species("Jay", "Garrulus glandarius", {"de": "Eichelhäher"})):
         assert Species.from_json(species.to_json()) == species
@@ -57,7 +92,7 @@ def test_a_names_file_may_have_a_line_for_each_language(tmp_path: Path) -> None:
     path = tmp_path / "names.csv"
     path.write_text(NAMES, encoding="utf-8-sig")  # as a spreadsheet saves it
     assert read_names(path) == {
-        "eurasian jay": Species(
+        fold("Eurasian Jay"): Species(
             "Eurasian Jay", "Garrulus glandarius", {"de": "Eichelhäher", "fr": "Geai des chênes"}
         ),
         "wren": Species("Wren"),

@@ -97,6 +97,30 @@ def test_case_does_not_distinguish_species(bundle: Bundle, files: list[Path]) ->
     assert current_labels(bundle, load_store(bundle)) == ["OWL", "Robin", "Wren"]
 
 
+def test_hyphens_and_apostrophes_do_not_distinguish_species(
+    bundle: Bundle, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The three files are of one species of the bundle, named in three ways, one scientific."""
+    chickadee = Species("Black capped Chickadee", "Poecile atricapillus")
+    known = factory()
+    monkeypatch.setattr(
+        Bundle, "factory_gallery", lambda _: replace(known, species=(chickadee, *known.species[1:]))
+    )
+    for name, path in zip(
+        ("Black-capped Chickadee", "black_capped chickadee", "Poecile atricapillus"),
+        files,
+        strict=True,
+    ):
+        enrol(bundle, BluePitch(), Species(name), [path])
+    assert {label: len(entry.hashes) for label, entry in load_store(bundle).enrolled.items()} == {
+        "Black capped Chickadee": 3
+    }
+    rename_species(bundle, "BLACK-CAPPED chickadee", "Black-capped Chickadee")
+    assert "Black-capped Chickadee" in current_labels(bundle, load_store(bundle))
+    remove_species(bundle, "Blackcapped Chickadee")
+    assert current_labels(bundle, load_store(bundle)) == ["Robin", "Wren"]
+
+
 def test_a_removed_species_regains_its_names_when_it_is_enrolled(
     bundle: Bundle, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
