@@ -66,7 +66,7 @@ def test_a_store_gets_the_labels_that_the_bundle_has_now(bundle: Bundle) -> None
         renamed={"Wood jay": "Häher"},
     )
     store = respelled(old, ["Tree-Tit", "Gray Wren", "Wood-Jay"])
-    assert (store.removed, store.renamed) == ({"Gray Wren"}, {"Wood-Jay": "Häher"})
+    assert store.removed == {"Gray Wren"} and store.renamed == {"Wood-Jay": "Häher"}
     assert {label: entry.hashes for label, entry in store.enrolled.items()} == {
         "Tree-Tit": ("Tree tit 0", "Tree tit 1"),
         "Owl": ("Owl 0",),
