@@ -34,7 +34,13 @@ from birdfield.recognise.embed import (
 )
 from birdfield.recognise.enrol import FileReport
 from birdfield.recognise.reason import Figure, Reason
-from birdfield.signals.audio import Resampler, Waveform, read_blocks
+from birdfield.signals.audio import (
+    MAX_RATE_HZ,
+    MIN_RATE_HZ,
+    Resampler,
+    Waveform,
+    read_blocks,
+)
 from birdfield.signals.image import Frame
 
 Picture = str | Path | NDArray[np.uint8]
@@ -280,6 +286,6 @@ def _blocks(audio: Sound, rate_hz: int) -> tuple[Iterable[Waveform], str]:
         raise InputError(
             f"a sound of {samples.dtype} {list(samples.shape)}; expected finite float32 [N], mono"
         )
-    if not 1_000 <= from_hz <= 768_000:
-        raise InputError(f"a sound of {from_hz} Hz; expected 1,000 to 768,000 Hz")
+    if not MIN_RATE_HZ <= from_hz <= MAX_RATE_HZ:
+        raise InputError(f"a sound of {from_hz} Hz; expected {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,} Hz")
     return [Resampler(from_hz, rate_hz).push(samples, last=True)], "the sound"

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from birdfield.errors import InputError
 
 if TYPE_CHECKING:  # at run time, imported where sound is read: a photograph does not need it
-    import soundfile
+    from birdfield.signals.sound_files.decode import PartDecoder
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
+AUDIO_SUFFIXES = frozenset({".wav", ".w64", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"})
 
 MIN_S = 0.1  # the shortest recording that `read_audio` accepts
-BLOCK_S = 10.0  # how much of a file is in memory at a time
 MAX_S = 3600.0  # the longest recording that `read_audio` accepts by default
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # the sample rates of recordings that are read
 
 Waveform = NDArray[np.float32]  # [N], mono, -1..1
 
@@ -55,10 +55,14 @@ def to_mono(block: NDArray[np.float32]) -> Waveform:
 
 
 def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
-    """Read a sound file block by block, in bounded memory.
+    """Read a sound file block by block, in bounded memory, to the end of its data.
+
+    The length that its header states does not matter. Silence stands in place of damage; a warning
+    in the log says how much cannot be read.
 
     Args:
-        path: A WAV, FLAC, OGG, MP3 or AIFF file of any length; its name may be any Unicode.
+        path: A WAV, RF64, W64, FLAC, OGG, Opus, MP3 or AIFF file of any length; its name may be any
+            Unicode.
         rate_hz: The sample rate of the blocks.
 
     Yields:
@@ -67,28 +71,29 @@ def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
     Raises:
         InputError: When the file cannot be read, or a sample is not a finite number.
     """
-    import soundfile
+    from birdfield.signals.sound_files.reading import open_sound
 
-    try:
-        if path.stat().st_size == 0:
-            raise InputError(f"{path}: the file is empty; expected a recording")
-        with path.open("rb") as stream, soundfile.SoundFile(stream) as sound:
-            yield from _resample(path, sound, rate_hz)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except soundfile.LibsndfileError as error:
-        reason = str(error.error_string).rstrip(".")
+    with open_sound(path) as sound:
+        for decoder in sound.decoders():
+            yield from _resample(path, decoder, rate_hz)
+
+
+def sample_rate(path: Path) -> int:
+    """Return the sample rate of a sound file, in Hz; raises InputError as `read_blocks` does."""
+    from birdfield.signals.sound_files.reading import open_sound
+
+    with open_sound(path) as sound:
+        return next(sound.decoders()).rate_hz
+
+
+def _resample(path: Path, decoder: "PartDecoder", rate_hz: int) -> Iterator[Waveform]:
+    if not MIN_RATE_HZ <= decoder.rate_hz <= MAX_RATE_HZ:
         raise InputError(
-            f"{path}: not a recording that can be decoded ({reason}); "
-            "expected WAV, FLAC, OGG, MP3 or AIFF"
-        ) from error
-
-
-def _resample(path: Path, sound: "soundfile.SoundFile", rate_hz: int) -> Iterator[Waveform]:
-    resampler = Resampler(sound.samplerate, rate_hz)
-    size = int(BLOCK_S * sound.samplerate)
-    # Not sound.blocks: where the header states too great a length, it returns unset memory.
-    while len(block := sound.read(size, dtype="float32", always_2d=True)):
+            f"{path}: states a sample rate of {decoder.rate_hz:,} Hz; "
+            f"expected {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,} Hz"
+        )
+    resampler = Resampler(decoder.rate_hz, rate_hz)
+    for block in decoder.blocks():
         if not np.isfinite(block).all():
             raise InputError(
                 f"{path}: holds samples that are not finite numbers; "

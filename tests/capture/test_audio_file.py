@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from sound_files import RATE_HZ, mp3_without_length, song, wav
 from sound_servers import TONE_HZ
 from spectra import dominant_hz
 
@@ -64,6 +65,17 @@ def test_a_long_file_is_never_whole_in_memory(tmp_path: Path) -> None:
         assert len(sound._kept) <= 16 * 16_000
     sound.close()
     assert sound.ended
+
+
+def test_a_file_is_read_to_the_end_of_its_data(tmp_path: Path) -> None:
+    """10 s, in a WAV whose recorder never wrote a size, and in an MP3 that states no length."""
+    sound = np.concatenate([song(5.0), np.zeros(4 * RATE_HZ, np.float32), song(1.0)])
+    for name, data in (("a.wav", wav(sound, size=0)), ("a.mp3", mp3_without_length(sound))):
+        (tmp_path / name).write_bytes(data)
+        file = AudioFile(tmp_path / name, RATE_HZ)
+        while not file.ended:
+            file.window(file.end_s, file.end_s + 1)
+        assert 10.0 <= file.end_s < 10.2
 
 
 def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:

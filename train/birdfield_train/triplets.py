@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 from numpy.typing import ArrayLike, NDArray
 
 from birdfield.errors import InputError, UsageError
@@ -13,7 +12,7 @@ from birdfield.model.audio_specs import YAMNET
 from birdfield.model.encoder import unit
 from birdfield.model.yamnet import Yamnet
 from birdfield.recognise.dataset import Sample, scan_dataset
-from birdfield.signals.audio import Waveform, read_audio, to_mono
+from birdfield.signals.audio import Waveform, read_audio, sample_rate
 from birdfield.signals.windows import repeat_patches
 
 RESAMPLERS = ("soxr", "resampy")
@@ -100,14 +99,9 @@ def _read(path: Path, resampler: str) -> Waveform:
         return read_audio(path, YAMNET.rate_hz)
     import resampy
 
-    try:
-        sound, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise InputError(f"{path}: not a recording that can be decoded") from error
-    if not np.isfinite(sound).all():
-        raise InputError(f"{path}: holds samples that are not finite; expected -1..1")
-    mono = to_mono(sound)
-    if rate_hz == YAMNET.rate_hz or not len(mono):
+    rate_hz = sample_rate(path)
+    mono = read_audio(path, rate_hz)
+    if rate_hz == YAMNET.rate_hz:
         return mono
     # The default filter attenuates sound above 7.3 kHz, which YAMNet reads: on real recordings,
     # embeddings have a cosine to soxr's down to 0.9955. With this filter it is 1.0000.
