@@ -140,6 +140,7 @@ def export_visits(
     from birdfield.journal import exports as exporting
     from birdfield.journal.opening import reading
     from birdfield.journal.queries import Selection, parse_time, visits_of
+    from birdfield.model.bird_names import bird_names
     from birdfield.model.names import LABELS_ONLY, Names, merge_names
     from birdfield.settings.configuration import find_config, load_config
     from birdfield.settings.place import parse_location
@@ -151,7 +152,7 @@ def export_visits(
     if form == "ebird":
         settings = load_config(find_config(None)).settings
         place = place or settings.place.location
-        names = Names(merge_names((), settings.names.file))
+        names = Names(merge_names(bird_names().values(), settings.names.file))
     selection = Selection(
         species, parse_time(since, "--since"), parse_time(until, "--until"), session=session
     )

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from birdfield.errors import InputError
 from birdfield.model.audio_specs import YAMNET
+from birdfield.model.bird_names import STARTER_MODEL, with_bird_names
 from birdfield.model.birdnet import BIRDNET_SHA256
 from birdfield.model.calibration import Calibration
 from birdfield.model.encoder import BundleEncoder
@@ -79,9 +80,15 @@ class Bundle:
         return path if path.is_file() else None
 
     def factory_gallery(self) -> Gallery:
-        """Read the species that the bundle was exported with."""
+        """Read the species that the bundle was exported with.
+
+        Those of the packaged starter have the names of the table in `bird_names`.
+        """
         path = self.folder / SPECIES
-        return load_gallery(path.read_bytes(), self.calibration, str(path))
+        gallery = load_gallery(path.read_bytes(), self.calibration, str(path))
+        if self.model_id != STARTER_MODEL:
+            return gallery
+        return replace(gallery, species=with_bird_names(gallery.species))
 
     def encoder(self, threads: int = 1) -> BundleEncoder:
         """Create the encoder; it loads each tower on first use."""

@@ -112,6 +112,14 @@ def fold(name: str) -> str:
     return folded or whole  # a name of hyphens alone keeps them
 
 
+def is_same_name(one: str, other: str) -> bool:
+    """Return whether two texts are spellings of one name."""
+    try:
+        return one == other or fold(one) == fold(other)
+    except InputError:  # a label in a damaged row of a journal
+        return False
+
+
 def _counts(character: str) -> bool:
     """Return whether a character distinguishes names."""
     return not (

@@ -14,6 +14,7 @@ from birdfield.errors import InputError
 from birdfield.journal.database import Journal
 from birdfield.model.encoder import DIM, Vector
 from birdfield.model.sense import Sense
+from birdfield.model.species import is_same_name
 from birdfield.recognise.decide import Decision, decide
 from birdfield.watch.claims import CLAIM_MIDPOINT
 from birdfield.watch.recogniser import Recogniser
@@ -178,7 +179,13 @@ def _answer(visit: _StoredVisit, decision: Decision, renamed: Mapping[str, str])
     certain = nearest if decision.margin_over_unknown >= CLAIM_MIDPOINT else None
 
     def is_nearest(label: str | None) -> bool:
-        return label is not None and nearest in (label, renamed.get(label))
+        return label is not None and (
+            is_same_name(nearest, label)
+            or any(
+                is_same_name(old, label) and is_same_name(nearest, new)
+                for old, new in renamed.items()
+            )
+        )
 
     if visit.first is not None:
         return nearest if is_nearest(visit.species) else certain

@@ -122,6 +122,14 @@ def test_an_uncertain_visit_keeps_its_species(journal: Journal) -> None:
     assert changes(journal, factory()) == []
 
 
+def test_an_uncertain_visit_gets_the_present_spelling_of_its_species(journal: Journal) -> None:
+    """The visit is from before the model spelled its labels with hyphens and apostrophes."""
+    old = replace(ROBIN, species="W-ren", evidence=(), embeddings={Sense.IMAGE: vector(185)})
+    journal.add_visit(old, "a1b2")
+    ((before, after),) = [(each.before, each.after) for each in changes(journal, factory())]
+    assert (before, after) == ("W-ren", "Wren")
+
+
 def test_the_visits_of_a_removed_species_go_to_the_next_species(journal: Journal) -> None:
     """Without the Robin, 60 degrees is nearest to the Jay: its cosine, 0.5, is 0.15 below 0.65."""
     known = factory()
