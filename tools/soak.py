@@ -197,7 +197,7 @@ class RenderedScene(Protocol):
 class SceneCamera:
     """Camera that looks at a scene every LOOK_INTERVAL_S."""
 
-    name, live, throttled, loss = "scene", False, False, None
+    name, live, throttled, loss, defects = "scene", False, False, None, 0
 
     def __init__(self, scene: RenderedScene) -> None:
         """Observe a scene."""
@@ -229,7 +229,7 @@ class SceneCamera:
 class SceneMicrophone:
     """Microphone that listens to a scene at the scene's own rate."""
 
-    name, live, loss, overruns = "scene", False, None, 0
+    name, live, loss, overruns, defects = "scene", False, None, 0, 0
 
     def __init__(self, scene: RenderedScene) -> None:
         """Observe a scene."""

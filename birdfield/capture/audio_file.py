@@ -19,7 +19,7 @@ class AudioFile:
 
     live = False
     loss = None
-    overruns = 0
+    overruns = defects = 0
 
     def __init__(self, path: Path, rate_hz: int) -> None:
         """Open the file.

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from birdfield.capture.sample_guard import SampleGuard
 from birdfield.capture.sound_ring import SoundRing
 from birdfield.capture.source import LiveSource
 from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
@@ -105,7 +106,7 @@ class LiveMicrophone(LiveSource):
         self.overruns = 0
         self._device: int | str = int(device) if device.isdecimal() else device
         self._sounddevice = load_sounddevice()
-        self._ring = SoundRing(rate_hz)
+        self._ring, self._guard = SoundRing(rate_hz), SampleGuard()
         self._was_mute = False  # the last loss was digital silence
         self._tried = False
         self._supervisor = SourceSupervisor("microphone", self.name, self._read, HANG_S)
@@ -149,7 +150,7 @@ class LiveMicrophone(LiveSource):
         def keep(block: NDArray[np.float32], _count: int, _time: object, status: _Status) -> None:
             if not attempt.cancelled:  # a stream that hung may continue beside the next one
                 self.overruns += status.input_overflow
-                self._ring.push(resampler.push(to_mono(block)))
+                self._ring.push(resampler.push(to_mono(self._guard.check(block))))
 
         stream: _Stream = self._sounddevice.InputStream(
             samplerate=rate_hz,
@@ -191,6 +192,11 @@ class LiveMicrophone(LiveSource):
         if heard_s > opened_s:
             self._was_mute = False
             self._supervisor.outage.report_recovery()
+
+    @property
+    def defects(self) -> int:
+        """How many blocks of sound were no sound."""
+        return self._guard.refused
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s), as `SoundRing.window` does."""

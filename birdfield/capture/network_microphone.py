@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from birdfield.capture.sample_guard import SampleGuard
 from birdfield.capture.sound_ring import SoundRing
 from birdfield.capture.source import OPEN_TIMEOUT_S, READ_TIMEOUT_S, LiveSource
 from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
@@ -59,7 +60,7 @@ class NetworkMicrophone(LiveSource):
         self.name = mask_url(url)
         self._url, self._rate_hz = url, rate_hz
         self._av = load_pyav()
-        self._ring = SoundRing(rate_hz)
+        self._ring, self._guard = SoundRing(rate_hz), SampleGuard()
         self._supervisor = SourceSupervisor("microphone", self.name, self._read, HANG_S)
 
     def _read(self, attempt: ReadAttempt) -> str:
@@ -89,8 +90,14 @@ class NetworkMicrophone(LiveSource):
                 return
             for part in to_planar.resample(frame):
                 resampler = resampler or Resampler(part.sample_rate, self._rate_hz)
-                self._ring.push(resampler.push(to_mono(np.ascontiguousarray(part.to_ndarray().T))))
+                block = self._guard.check(np.ascontiguousarray(part.to_ndarray().T))
+                self._ring.push(resampler.push(to_mono(block)))
                 self._supervisor.outage.report_recovery()
+
+    @property
+    def defects(self) -> int:
+        """How many blocks of sound were no sound."""
+        return self._guard.refused
 
     def window(self, start_s: float, end_s: float) -> Waveform | None:
         """Return the sound of [start_s, end_s), as `SoundRing.window` does."""

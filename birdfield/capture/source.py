@@ -23,6 +23,10 @@ class Source(Protocol):
     live: bool
 
     @property
+    def defects(self) -> int:
+        """How many frames, or blocks of sound, could not be used and were left out."""
+
+    @property
     def ended(self) -> bool:
         """Whether the caller has read a file to its end; always False for a live source."""
 
@@ -45,6 +49,11 @@ class LiveSource:
     ended = False
     end_s = math.inf
     _supervisor: SourceSupervisor  # starts to read when made: subclasses create it last
+
+    @property
+    def defects(self) -> int:
+        """How many frames, or blocks of sound, could not be used and were left out."""
+        return 0
 
     @property
     def loss(self) -> str | None:

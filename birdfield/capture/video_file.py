@@ -26,6 +26,7 @@ class VideoFile:
     """
 
     live = False
+    defects = 0
     throttled = False
     loss = None
 

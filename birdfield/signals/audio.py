@@ -18,6 +18,8 @@ MIN_S = 0.1  # the shortest recording that `read_audio` accepts
 MAX_S = 3600.0  # the longest recording that `read_audio` accepts by default
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # the sample rates of recordings that are read
 
+MAX_SAMPLE = 100.0  # 40 dB above full scale: no gain makes such samples
+
 Waveform = NDArray[np.float32]  # [N], mono, -1..1
 
 
@@ -54,6 +56,11 @@ def to_mono(block: NDArray[np.float32]) -> Waveform:
     return np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
 
 
+def is_sound(block: NDArray[np.float32]) -> bool:
+    """Return whether all samples of a block are finite, and none is beyond MAX_SAMPLE."""
+    return bool(np.abs(block).max(initial=0.0) <= MAX_SAMPLE)  # False for NaN
+
+
 def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
     """Read a sound file block by block, in bounded memory, to the end of its data.
 
@@ -69,7 +76,7 @@ def read_blocks(path: Path, rate_hz: int) -> Iterator[Waveform]:
         Mono float32 blocks at rate_hz, -1..1.
 
     Raises:
-        InputError: When the file cannot be read, or a sample is not a finite number.
+        InputError: When the file cannot be read, or a sample is not finite or beyond MAX_SAMPLE.
     """
     from birdfield.signals.sound_files.reading import open_sound
 
@@ -94,9 +101,9 @@ def _resample(path: Path, decoder: "PartDecoder", rate_hz: int) -> Iterator[Wave
         )
     resampler = Resampler(decoder.rate_hz, rate_hz)
     for block in decoder.blocks():
-        if not np.isfinite(block).all():
+        if not is_sound(block):
             raise InputError(
-                f"{path}: holds samples that are not finite numbers; "
+                f"{path}: holds samples that are not finite or far beyond full scale; "
                 "expected -1..1; record or convert it again"
             )
         yield resampler.push(to_mono(block))

@@ -11,6 +11,7 @@ CALL_SHARE = 0.02  # of the frames: a call fills at least this many
 PAUSE_SHARE = 0.2  # of the frames: at least this many lie between calls, at the floor
 STEP_DB = 8.0  # a sound stands out this far above the floor of an octave
 FLOOR_DB = -90.0  # of full scale: the lowest floor, and the first
+MAX_DB = 200.0  # of full scale: the level of a frame whose samples are too large to be squared
 RISE_DB_S = 1.0  # how fast a floor rises to a sound without pauses, such as a fan
 
 
@@ -54,6 +55,7 @@ class LoudnessGate:
             time_s: The start of the window, not before that of the previous one.
         """
         levels_db = octave_levels(waveform, self._rate_hz)
+        levels_db = np.where(np.isfinite(levels_db), levels_db, MAX_DB)  # else floors become NaN
         loud_db, quiet_db = np.quantile(levels_db, (1 - CALL_SHARE, PAUSE_SHARE), axis=0)
         passed_s = 0.0 if self._previous_s is None else time_s - self._previous_s
         self._previous_s = time_s

@@ -99,6 +99,11 @@ class MeteredMicrophone:
         return self._microphone.overruns
 
     @property
+    def defects(self) -> int:
+        """The number of blocks that were no sound."""
+        return self._microphone.defects
+
+    @property
     def loss(self) -> str | None:
         """The reason for the loss of the microphone, or None."""
         return self._microphone.loss

@@ -8,12 +8,16 @@ from birdfield.journal.entries import EventEntry
 
 # The kinds of events, as journals store them.
 SOUND_OVERRUN, DROPPED, THROTTLED = "sound overrun", "windows skipped", "windows rested"
+BAD_SOUND, BAD_FRAMES = "sound refused", "frames refused"
 DETAILS = {
     SOUND_OVERRUN: "times the sound system dropped samples",
     DROPPED: "windows, because processing was late",
     THROTTLED: "windows, because the machine was hot",
+    BAD_SOUND: "blocks of sound, because samples were not finite or far beyond full scale",
+    BAD_FRAMES: "frames, because they could not be decoded",
 }
 SERIES_GAP_S = 60.0  # a series ends when so much time passes without another loss
+MAX_SERIES_S = 3600.0  # a series that does not end makes an event each hour
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class EventCoalescer:
                 series = self._open.get(kind, _Series(0, scene_s, scene_s))
                 self._open[kind] = _Series(series.count + added, series.began_s, scene_s)
         ended = [
-            kind for kind, series in self._open.items() if scene_s - series.last_s >= SERIES_GAP_S
+            kind
+            for kind, series in self._open.items()
+            if scene_s - series.last_s >= SERIES_GAP_S or scene_s - series.began_s >= MAX_SERIES_S
         ]
         return [self._close(kind, now, scene_s) for kind in ended]
 

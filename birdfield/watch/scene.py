@@ -10,7 +10,7 @@ from birdfield.recognise.bird_gate import BirdGate
 from birdfield.recognise.decide import Signal, decide
 from birdfield.recognise.embed import NO_SAMPLE, embed_frame, embed_window
 from birdfield.recognise.observation import Observation
-from birdfield.watch.overruns import DROPPED, SOUND_OVERRUN, THROTTLED
+from birdfield.watch.overruns import BAD_FRAMES, BAD_SOUND, DROPPED, SOUND_OVERRUN, THROTTLED
 from birdfield.watch.pace import WindowPacer
 from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.scene_clock import FastClock, RealClock, SceneClock
@@ -99,9 +99,11 @@ class SceneWatcher:
             log.info("nothing moved and no bird was heard in %d windows", self.quiet)
 
     def _overruns(self) -> dict[str, int]:
-        microphone = self._sources.microphone
+        camera, microphone = self._sources.camera, self._sources.microphone
         return {
             SOUND_OVERRUN: microphone.overruns if microphone else 0,
+            BAD_SOUND: microphone.defects if microphone else 0,
+            BAD_FRAMES: camera.defects if camera else 0,
             DROPPED: self.dropped,
             THROTTLED: self.throttled,
         }

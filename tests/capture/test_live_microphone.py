@@ -238,6 +238,21 @@ def test_a_device_whose_stream_hangs_is_reopened(
     assert "microphone lost: usb has hung for 1 s; trying again" in caplog.messages
 
 
+def test_a_block_that_is_no_sound_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The block is silence of the same length, so that the sound around it keeps its time."""
+    system = SoundSystem(16_000, 1)
+    with recording(monkeypatch, system) as microphone:
+        for sample in (1.0, np.nan, 1.0):
+            system.deliver(np.full((8000, 1), sample, np.float32))
+        end_s = microphone._ring.newest_s
+        waveform = microphone.window(end_s - 1.5, end_s)
+    assert waveform is not None and [*waveform[::4000]] == [1, 1, 0, 0, 1, 1]
+    assert microphone.defects == 1
+    assert "sends samples that are not finite" in caplog.text
+
+
 @pytest.mark.slow
 @pytest.mark.devices
 def test_a_real_microphone_is_heard_lost_and_heard_again() -> None:

@@ -62,6 +62,17 @@ def test_network_sound_is_heard(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.devices
+@pytest.mark.parametrize("sample", [np.nan, np.inf, 1e20])
+def test_float_sound_with_a_sample_that_is_no_sound_is_heard(sample: float) -> None:
+    """One sample in each second: the resampler and all later levels would become NaN."""
+    tone = 0.5 * np.sin(2 * np.pi * TONE_HZ * np.arange(RATE_HZ) / RATE_HZ)
+    sound = np.stack([tone, np.zeros(RATE_HZ)], 1).astype("<f4")
+    sound[30_000, 0] = sample
+    with network_microphone(sound, RATE_HZ) as port, listening(f"http://127.0.0.1:{port}/") as ear:
+        wait_for(lambda: ear.defects > 0 and hears_tone(ear), "the tone")
+
+
+@pytest.mark.devices
 def test_a_server_that_ends_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "birdfield")
     with serving() as port:

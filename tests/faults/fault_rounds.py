@@ -181,6 +181,26 @@ def kill_network_sound(folder: Path, bundle: Path, times: int) -> str:
         )
 
 
+def spoil_sound(folder: Path, bundle: Path, times: int) -> str:
+    """Send sound with a sample that is not finite, or far beyond full scale, in each second."""
+    pytest.importorskip("av", reason="PyAV is not installed: birdfield[network]")
+    songs, rate_hz = soundfile.read(
+        write_songs(folder / "song.wav", 240), dtype="float32", always_2d=True
+    )
+    refused = 0
+    for number, sample in enumerate((np.nan, np.inf, 1e20) * times):
+        songs[::rate_hz] = sample
+        with network_microphone(songs, rate_hz) as port:
+            station = Station(folder / str(number), bundle, "none", f"http://127.0.0.1:{port}/")
+            with station.running():
+                for _ in range(3):
+                    station.wait_answer("audio")
+            (detail,) = station.details("sound refused")
+            refused += int(detail.split()[0])
+            assert not station.count("microphone lost"), station.details("microphone lost")
+    return f"{3 * times} times, {refused} blocks refused: the sound between them is answered"
+
+
 def kill_both(folder: Path, bundle: Path, times: int) -> str:
     """Kill and restart an RTSP server and a PulseAudio server together."""
     songs = write_songs(folder / "song.wav", 300)

@@ -20,6 +20,7 @@ FAULTS = {
     "camera dies": (rounds.kill_camera, 20),
     "microphone dies": (rounds.kill_microphone, 20),
     "network sound dies": (rounds.kill_network_sound, 20),
+    "sound spoilt": (rounds.spoil_sound, 2),
     "both die": (rounds.kill_both, 5),
     "read blocks": (rounds.block_read, 1),
     "disk full": (rounds.fill_disk, 3),

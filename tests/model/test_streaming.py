@@ -91,7 +91,8 @@ def test_windows_of_a_watch_are_whole_hops_apart() -> None:
 class Windows:
     """A silent sound file of 15 s that records the starts of the windows read from it."""
 
-    name, live, end_s, loss, overruns = "silence", False, 15.0, None, 0
+    name, live, end_s, loss = "silence", False, 15.0, None
+    overruns = defects = 0
 
     def __init__(self) -> None:
         self.starts_s: list[float] = []

@@ -81,9 +81,9 @@ def write_broken(folder: Path, kind: str) -> Path:
         soundfile.write(path, np.zeros(0, np.float32), RATE_HZ)
     elif kind == "short":
         soundfile.write(path, tone(RATE_HZ, 0.09), RATE_HZ)
-    elif kind in ("nan", "infinite"):
+    elif kind in ("nan", "infinite", "enormous"):
         samples = tone(RATE_HZ, 1.0)
-        samples[77] = np.nan if kind == "nan" else np.inf
+        samples[77] = {"nan": np.nan, "infinite": np.inf, "enormous": 1e20}[kind]
         soundfile.write(path, samples, RATE_HZ, "FLOAT")
     return path
 
@@ -97,8 +97,9 @@ def write_broken(folder: Path, kind: str) -> Path:
         ("missing", "cannot be read .No such file or directory."),
         ("header only", "0.000 s of sound; expected at least 0.1 s"),
         ("short", "0.090 s of sound; expected at least 0.1 s"),
-        ("nan", "holds samples that are not finite numbers"),
-        ("infinite", "holds samples that are not finite numbers"),
+        ("nan", "holds samples that are not finite or far beyond full scale"),
+        ("infinite", "holds samples that are not finite or far beyond full scale"),
+        ("enormous", "holds samples that are not finite or far beyond full scale"),
     ],
 )
 def test_the_error_names_an_unusable_recording(tmp_path: Path, kind: str, words: str) -> None:

@@ -33,6 +33,18 @@ def test_a_tone_has_its_level_in_its_own_octave() -> None:
     assert levels[:2].max() < -70
 
 
+@pytest.mark.parametrize("sample", [np.nan, np.inf, -np.inf, 1e20])
+def test_a_sample_that_is_no_sound_does_not_deafen_the_gate(sample: float) -> None:
+    """Floors that became NaN would hide every later sound."""
+    gate = listened()
+    spoilt = noise(0.001)
+    spoilt[[10_000, 40_000]] = sample
+    with np.errstate(all="ignore"):
+        gate.stands_out(spoilt, 60.0)
+    assert not gate.stands_out(noise(0.001, 1), 62.4)
+    assert gate.stands_out(noise(0.001, 2) + call(3000, 0.02), 64.8)
+
+
 def test_steady_noise_stands_out_only_at_first() -> None:
     """-60 dB is 30 dB above the first floor, which rises by 1 dB a second."""
     gate = LoudnessGate(RATE_HZ)

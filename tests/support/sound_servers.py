@@ -33,8 +33,9 @@ class _SoundServer(StreamServer):
     rate_hz: int
 
 
-def _wav_header(channels: int, rate_hz: int) -> bytes:
-    """Return the header of a 16-bit WAV without an end."""
+def _wav_header(sound: np.ndarray, rate_hz: int) -> bytes:
+    """Return the header of a WAV without an end, of 16-bit integers or 32-bit floats."""
+    channels, size = sound.shape[1], sound.itemsize
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF",
@@ -42,12 +43,12 @@ def _wav_header(channels: int, rate_hz: int) -> bytes:
         b"WAVE",
         b"fmt ",
         16,
-        1,
+        3 if sound.dtype.kind == "f" else 1,
         channels,
         rate_hz,
-        rate_hz * 2 * channels,
-        2 * channels,
-        16,
+        rate_hz * size * channels,
+        size * channels,
+        8 * size,
         b"data",
         0xFFFFFFFF,
     )
@@ -64,7 +65,7 @@ class _SoundHandler(QuietHandler):
         self.send_header("Content-Type", "audio/wav")
         self.end_headers()
         try:
-            self.wfile.write(_wav_header(sound.shape[1], rate_hz))
+            self.wfile.write(_wav_header(sound, rate_hz))
             for number in itertools.count():
                 samples = np.arange(number * count, (number + 1) * count) % len(sound)
                 self.wfile.write(sound[samples].tobytes())
@@ -76,7 +77,7 @@ class _SoundHandler(QuietHandler):
 
 @contextmanager
 def network_microphone(sound: np.ndarray, rate_hz: int, port: int = 0) -> Iterator[int]:
-    """Serve sound, int16 [N, channels], in a loop by HTTP on 127.0.0.1; yield the port."""
+    """Serve sound, int16 or float32 [N, channels], in a loop by HTTP; yield the port."""
     server = _SoundServer(port, _SoundHandler)
     server.sound, server.rate_hz = sound, rate_hz
     with serving(server) as bound:

@@ -64,7 +64,7 @@ class LiveTone:
     """A live microphone in which a tone sounds all the time."""
 
     name, live, ended, end_s = "tone", True, False, float("inf")
-    loss, overruns = None, 0
+    loss, overruns, defects = None, 0, 0
 
     def __init__(self) -> None:
         self.dead = False

@@ -20,7 +20,7 @@ from birdfield.capture.shot import Shot
 from birdfield.errors import UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.sense import EACH_SENSE
-from birdfield.watch.overruns import DROPPED, SOUND_OVERRUN, THROTTLED
+from birdfield.watch.overruns import BAD_FRAMES, BAD_SOUND, DROPPED, SOUND_OVERRUN, THROTTLED
 from birdfield.watch.scene import SceneWatcher
 from birdfield.watch.sources import Sources
 
@@ -29,6 +29,7 @@ class LiveGarden:
     """A live camera whose frames are always new."""
 
     name, live, ended, end_s, throttled = "garden", True, False, math.inf, False
+    defects = 0
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
@@ -102,7 +103,8 @@ def test_a_late_live_scene_continues_with_its_newest_window(
 class SilentMicrophone:
     """A live microphone that delivers no sound."""
 
-    name, live, ended, end_s, loss, overruns = "air", True, False, math.inf, None, 0
+    name, live, ended, end_s, loss = "air", True, False, math.inf, None
+    overruns = defects = 0
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
@@ -137,11 +139,11 @@ def test_a_window_counts_the_losses_so_far(clock: list[float]) -> None:
     windows = SceneWatcher(toy_recogniser(), Sources(None, microphone)).windows()
     overruns = [next(windows).overruns]
     clock[0] += 7.5
-    microphone.overruns = 3
+    microphone.overruns, microphone.defects = 3, 2
     overruns.append(next(windows).overruns)
     assert overruns == [
-        {SOUND_OVERRUN: 0, DROPPED: 0, THROTTLED: 0},
-        {SOUND_OVERRUN: 3, DROPPED: 2, THROTTLED: 0},
+        {SOUND_OVERRUN: 0, BAD_SOUND: 0, BAD_FRAMES: 0, DROPPED: 0, THROTTLED: 0},
+        {SOUND_OVERRUN: 3, BAD_SOUND: 2, BAD_FRAMES: 0, DROPPED: 2, THROTTLED: 0},
     ]
 
 
