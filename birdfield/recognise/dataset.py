@@ -1,7 +1,8 @@
 """Dataset: lists folders of photographs and recordings, one folder for each species."""
 
+import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from birdfield.signals.image import IMAGE_SUFFIXES
 SUFFIXES = {Sense.IMAGE: IMAGE_SUFFIXES, Sense.AUDIO: AUDIO_SUFFIXES}
 MEDIA_NAMES = {Sense.IMAGE: "photographs", Sense.AUDIO: "recordings"}
 CLIP = re.compile(r"(?P<recording>.+)__[0-9]+")  # the stem of a clip's file name
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def scan_dataset(
 ) -> Dataset:
     """List two folders of species folders; a species may be in only one of them.
 
+    Folders whose names differ in case, blanks, hyphens, ... are of one species, as `fold` says.
+
     Args:
         image_dir: Folder of `<Species>/*.{jpg,jpeg,png,webp,bmp}`.
         audio_dir: Folder of `<Species>/*.{wav,flac,ogg,mp3,aiff}`.
@@ -80,13 +85,18 @@ def scan_dataset(
     misnamed: list[Path] = []
     images = _scan_species(image_dir, Sense.IMAGE, misnamed) if Sense.IMAGE in senses else []
     audio = _scan_species(audio_dir, Sense.AUDIO, misnamed) if Sense.AUDIO in senses else []
+    known = names or {}
+    spelled = _one_spelling([*images, *audio], known)
+    images, audio = (
+        _join_clips([replace(sample, label=spelled[sample.label]) for sample in found])
+        for found in (images, audio)
+    )
     labels = sorted({sample.label for sample in (*images, *audio)})
     if not labels:
         raise InputError(
             f"no species in {image_dir} or {audio_dir}; expected a folder for each species, with "
             "photographs in the first and recordings in the second"
         )
-    known = names or {}
     species = tuple(
         replace(known.get(fold(label), Species(label)), label=label) for label in labels
     )
@@ -170,7 +180,35 @@ def _scan_species(folder: Path, sense: Sense, misnamed: list[Path]) -> list[Samp
                 samples.append(Sample(path, label, sense, recording_of(path, sense)))
             else:
                 misnamed.append(path)
-    return _join_clips(samples)
+    return samples
+
+
+def _one_spelling(samples: Sequence[Sample], known: Mapping[str, Species]) -> dict[str, str]:
+    """Return one label for all folders of a species, by the label of each folder.
+
+    Of the spellings in the names CSV and of the folders, it is the one that has most of what `fold`
+    leaves out. A warning names folders that differ by more than blanks.
+    """
+    folders: dict[str, dict[Path, str]] = {}
+    for sample in samples:
+        folders.setdefault(fold(sample.label), {})[sample.path.parent] = sample.label
+    spelled: dict[str, str] = {}
+    for folded, own in folders.items():
+        labels = set(own.values())
+        listed = [known[folded].label] if folded in known else []
+        label = max([*listed, *sorted(labels)], key=_marks)
+        spelled |= dict.fromkeys(labels, label)
+        if len(labels) > 1 or len({folder.parent for folder in own}) < len(own):
+            log.warning(
+                "%s are folders of one species, %s", " and ".join(map(str, sorted(own))), label
+            )
+    return spelled
+
+
+def _marks(label: str) -> tuple[bool, int]:
+    """Return a sort key: names with capitals and small letters first, then with more marks."""
+    mixed = not (label.islower() or label.isupper())
+    return mixed, sum(not (each.isascii() and each.isalnum() or each == " ") for each in label)
 
 
 def _join_clips(samples: list[Sample]) -> list[Sample]:

@@ -7,7 +7,7 @@ import pytest
 
 from birdfield.errors import InputError
 from birdfield.model.sense import Sense
-from birdfield.model.species import Species
+from birdfield.model.species import Species, fold
 from birdfield.recognise.dataset import recording_of, scan_dataset, scan_flat
 
 
@@ -47,6 +47,55 @@ def test_a_folder_in_either_unicode_form_is_one_species(tmp_path: Path) -> None:
     touch(tmp_path / Sense.AUDIO, f"{unicodedata.normalize('NFC', 'Waldkäuzchen')}/a.wav")
     found = scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO)
     assert found.labels == ("Waldkäuzchen",) and len(found.images) == len(found.audio) == 1
+
+
+def test_folders_in_several_spellings_are_one_species(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning names them; `Jay_bird` and `Jay bird` differ by a blank alone, as files often do.
+
+    The label is the spelling with capitals, then that with a hyphen. The whole recording of one
+    folder and its clip in the other are one recording.
+    """
+    images, audio = tmp_path / "images", tmp_path / "audio"
+    touch(images, "Blue Jay/a.png", "Jay_bird/a.png", "Red winged Blackbird/a.png", "Owl/a.png")
+    touch(audio, "blue_jay/a.wav", "Jay bird/a.wav", "BLUE-JAY/a__0.wav")
+    touch(audio, "Red-winged_Blackbird/a.wav", "OWL/a.wav")
+    found = scan_dataset(images, audio)
+    assert found.labels == ("Blue Jay", "Jay bird", "Owl", "Red-winged Blackbird")
+    assert [sample.label for sample in found.images] == [
+        "Blue Jay",
+        "Jay bird",
+        "Owl",
+        "Red-winged Blackbird",
+    ]
+    assert {sample.recording for sample in found.audio if sample.label == "Blue Jay"} == {"a"}
+    assert sorted(record.getMessage() for record in caplog.records) == [
+        f"{audio}/BLUE-JAY and {audio}/blue_jay and {images}/Blue Jay are folders of one species, "
+        "Blue Jay",
+        f"{audio}/OWL and {images}/Owl are folders of one species, Owl",
+        f"{audio}/Red-winged_Blackbird and {images}/Red winged Blackbird are folders of one "
+        "species, Red-winged Blackbird",
+    ]
+
+
+def test_two_folders_of_photographs_of_one_species_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path / "images", "Blue Jay/a.png", "Blue_Jay/b.png")
+    touch(tmp_path / "audio")
+    assert scan_dataset(tmp_path / "images", tmp_path / "audio").labels == ("Blue Jay",)
+    assert "are folders of one species, Blue Jay" in caplog.text
+
+
+def test_the_names_csv_spells_the_label(tmp_path: Path) -> None:
+    """The name of a folder often lacks what a file system or an older list does not have."""
+    touch(tmp_path / "images", "Henslows_Sparrow/a.png")
+    touch(tmp_path / "audio")
+    sparrow = Species("Henslow's Sparrow", "Centronyx henslowii")
+    names = {fold(sparrow.label): sparrow}
+    found = scan_dataset(tmp_path / "images", tmp_path / "audio", names)
+    assert found.species == (sparrow,) and found.images[0].label == sparrow.label
 
 
 def test_misplaced_files_are_listed_and_hidden_ones_are_not(tmp_path: Path) -> None:
