@@ -106,7 +106,8 @@ def watch(demo: Path, folder: Path, out: Path) -> None:
     recogniser = Recogniser(encoder, gallery, bundle.model_id, crop_margin=bundle.crop_margin)
     sources = Sources(eye, meter)
     scene = SceneWatcher(recogniser, sources, fast=True)
-    recorder = station.open_recorder(folder, RecorderSettings(gap_s=4), recogniser, sources.info)
+    settings = RecorderSettings(gap_s=4)
+    recorder = station.open_recorder(folder, settings, recogniser, sources.info, scene.began)
     liveness = station.open_liveness(bundle.model_id, sources.info, folder)
     with closing(read_journal(folder)) as journal:
         view = View(scene, bundle.folder.name, meter, journal)

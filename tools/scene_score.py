@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +38,7 @@ from birdfield.signals.image import Frame
 from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.recorder import Recorder
 from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.scene_start import SceneStart
 from birdfield.watch.sources import Sources
 
 Embedding = TypeVar("Embedding")
@@ -100,10 +101,11 @@ def watch_garden(
         SceneCamera(scene) if "image" in senses else None,
         SceneMicrophone(scene) if "audio" in senses else None,
     )
-    watch = SceneWatcher(recogniser, sources, fast=True)
+    start = SceneStart(datetime.now(UTC) - timedelta(seconds=sources.end_s))
+    watch = SceneWatcher(recogniser, sources, fast=True, start=start)
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(open_journal(Path(folder)), recogniser, sources.info)
-        recorder.start(datetime.now(UTC))
+        recorder.start(start.time)
         for window in watch.windows():
             recorder.add(window)
         recorder.close()

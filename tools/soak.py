@@ -39,6 +39,7 @@ from birdfield.signals.usability import ChangeTimer
 from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.recorder import Recorder, RecorderSettings
 from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.scene_start import SceneStart
 from birdfield.watch.sources import Sources
 from birdfield_train.toy_aviary.plumage import PLUMAGES
 from birdfield_train.toy_aviary.scene import AIR_LEVEL, FILM_FOOT, FILM_PX, FILM_SCALE
@@ -290,8 +291,9 @@ def soak(bundle_path: Path, folder: Path, hours: float) -> bool:
     sources = Sources(SceneCamera(scene), SceneMicrophone(scene))
     settings = RecorderSettings(retention=Retention(max_bytes=20_000_000, min_free_bytes=0))
     recorder = Recorder(open_journal(folder), recogniser, sources.info, settings)
-    recorder.start(datetime.now(UTC))
-    watch = SceneWatcher(recogniser, sources, fast=True)
+    start = SceneStart(datetime.now(UTC) - timedelta(seconds=scene.end_s))
+    recorder.start(start.time)
+    watch = SceneWatcher(recogniser, sources, fast=True, start=start)
     began_s, next_s, samples = time.monotonic(), WARM_UP_H * 3600, []
     print("scene hours  MB resident  threads  descriptors  times real time")
     for window in watch.windows():

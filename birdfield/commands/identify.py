@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from birdfield.commands.console import check_output, print_error, show
-from birdfield.commands.options import CsvOption, JsonSwitch, LangOption, ModelOption, NamesOption
+from birdfield.commands.options import (
+    CsvOption,
+    JsonSwitch,
+    LangOption,
+    ModelOption,
+    NamesOption,
+    TimezoneOption,
+)
 from birdfield.errors import EXIT_INPUT, InputError, UsageError
 
 if TYPE_CHECKING:  # the command itself imports what it needs, so that --help stays fast
@@ -34,12 +41,14 @@ def identify(
     csv: CsvOption = None,
     lang: LangOption = None,
     names: NamesOption = None,
+    timezone: TimezoneOption = None,
     json_lines: JsonSwitch = False,
 ) -> None:
     """Name the birds in photographs and recordings.
 
     If a whole photograph is unknown, its parts are also examined: the bird may be small.
     """
+    from birdfield.commands.local_time import use_timezone
     from birdfield.commands.species_names import names_of_model
     from birdfield.model.open_model import open_model
     from birdfield.recognise.close_look import CloseLookEncoder
@@ -48,6 +57,8 @@ def identify(
     if not (files or image or audio):
         raise UsageError("nothing to identify; name files or folders, or use --image or --audio")
     check_output(csv)
+    if timezone is not None:
+        use_timezone(timezone)
     pair = (image, audio) if image and audio else None
     alone = [path for path in (image, audio) if path and not pair]
     paths = [*list_files(files or []), *alone]

@@ -52,6 +52,14 @@ NamesOption = Annotated[
         "configuration, else from the model.",
     ),
 ]
+TimezoneOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ZONE",
+        help="The local time of the recordings, such as Europe/Berlin or +02:00; default: that of "
+        "this machine.",
+    ),
+]
 JournalArgument = Annotated[
     Path, typer.Argument(metavar="JOURNAL", help="The folder given to watch --journal.")
 ]

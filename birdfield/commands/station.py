@@ -31,6 +31,7 @@ from birdfield.view.terminal import can_show, end_with_terminal, show_view
 from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.recorder import Recorder, RecorderSettings
 from birdfield.watch.scene import SceneWatcher
+from birdfield.watch.scene_start import find_start
 from birdfield.watch.sources import SourceInfo, Sources
 from birdfield.watch.visits import GAP_S
 
@@ -78,13 +79,16 @@ class Station:
             self.liveness.close()
 
 
-def run_station(choice: ResolvedSettings, fast: bool, json_lines: bool) -> None:
+def run_station(
+    choice: ResolvedSettings, fast: bool, json_lines: bool, start: datetime | None = None
+) -> None:
     """Watch until the sources end or a signal arrives.
 
     Args:
         choice: The settings.
         fast: Whether to process files as fast as possible.
         json_lines: Whether to print JSON lines; else a terminal shows a view.
+        start: The aware time at which the files of the scene were recorded, by the user.
     """
     # Lost and recovered sources are logged as INFO, and a person at the terminal needs them.
     if not log.isEnabledFor(logging.INFO):
@@ -97,10 +101,20 @@ def run_station(choice: ResolvedSettings, fast: bool, json_lines: bool) -> None:
         rules = stack.enter_context(choice.followed(gallery.species))
         sources, meter = open_sources(stack, choice, encoder, viewing)
         recogniser = Recogniser(encoder, gallery, bundle.model_id, rules, bundle.crop_margin)
-        scene = SceneWatcher(recogniser, sources, fast)
+        found = find_start(sources, start)
+        scene = SceneWatcher(recogniser, sources, fast, found)
+        if folder and fast and found is not None and found.source is None:
+            log.warning(
+                "nothing states when the files were recorded; visits get times as if the recording "
+                "ended when its file was last changed: give its start with --start TIME"
+            )
         encoder.load(sources.camera is not None, sources.microphone is not None)
         _stop_on_signals(scene)
-        recorder = open_recorder(folder, settings, recogniser, sources.info) if folder else None
+        recorder = (
+            open_recorder(folder, settings, recogniser, sources.info, scene.began)
+            if folder
+            else None
+        )
         liveness = open_liveness(bundle.model_id, sources.info, folder)
         station = Station(scene, recorder, liveness)
         if viewing:
@@ -175,13 +189,17 @@ def retention_of(choice: ResolvedSettings) -> Retention:
 
 
 def open_recorder(
-    folder: Path, settings: RecorderSettings, recogniser: Recogniser, sources: SourceInfo
+    folder: Path,
+    settings: RecorderSettings,
+    recogniser: Recogniser,
+    sources: SourceInfo,
+    began: datetime | None = None,
 ) -> Recorder:
-    """Open a journal and start a session in it."""
+    """Open a journal and start a session in it, at an aware time or now."""
     if os.geteuid() == 0:
         log.warning("this is root; a station does not need root: run it as an ordinary user")
     recorder = Recorder(open_journal(folder), recogniser, sources, settings)
-    recorder.start(datetime.now(UTC))
+    recorder.start(began or datetime.now(UTC))
     return recorder
 
 

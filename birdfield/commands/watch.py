@@ -11,6 +11,7 @@ from birdfield.commands.options import (
     LangOption,
     NamesOption,
     StationModelOption,
+    TimezoneOption,
 )
 from birdfield.settings.bounds import MAX_COUNT, MAX_DAYS, MAX_GAP_S, MAX_GB
 
@@ -41,6 +42,13 @@ BlankOption = Annotated[
 ]
 FastSwitch = Annotated[
     bool, typer.Option("--fast", help="Process files as fast as this machine can.")
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="When the files were recorded, such as 2026-05-12T05:10; default: what they state.",
+    ),
 ]
 JournalOption = Annotated[
     Path | None,
@@ -112,6 +120,8 @@ def watch(
     crop: CropOption = None,
     blank: BlankOption = None,
     fast: FastSwitch = False,
+    start: StartOption = None,
+    timezone: TimezoneOption = None,
     json_lines: JsonSwitch = False,
     config: ConfigOption = None,
     lang: LangOption = None,
@@ -128,14 +138,20 @@ def watch(
 ) -> None:
     """Watch a camera, listen to a microphone, and name birds.
 
-    Video and sound files can replace the camera and the microphone.
+    Video and sound files can replace the camera and the microphone; their visits have the time of
+    recording.
     """
+    from birdfield.commands.local_time import use_timezone
     from birdfield.commands.station import run_station
+    from birdfield.journal.queries import parse_time
     from birdfield.settings.configuration import find_config, load_config
     from birdfield.settings.place import parse_location
     from birdfield.settings.resolve import ResolvedSettings
     from birdfield.signals.boxes import parse_box
 
+    if timezone is not None:
+        use_timezone(timezone)
+    began = parse_time(start, "--start")
     choice = ResolvedSettings(
         load_config(find_config(config)),
         {
@@ -157,4 +173,4 @@ def watch(
             "names.file": names,
         },
     )
-    run_station(choice, fast, json_lines)
+    run_station(choice, fast, json_lines, began)

@@ -13,6 +13,7 @@ from birdfield.recognise.embed import EmbeddedSample, embed_file, pool_samples, 
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import AUDIO_SUFFIXES
 from birdfield.signals.image import IMAGE_SUFFIXES
+from birdfield.signals.recording_time import RecordingTime, recording_time
 
 
 def list_files(paths: Iterable[Path]) -> list[Path]:
@@ -65,16 +66,24 @@ def identify_file(
     samples: Iterable[EmbeddedSample] = embed_file(encoder, path)
     if pooled:
         samples = [pool_samples(samples)]
+    began = recording_time(path)
     for sample in samples:
         signal = Signal(sample.quality, sample.quality, sample.bird)
+        recorded = began and began.at(sample.start_s)
         yield Observation(
-            datetime.now(UTC),
+            _time(recorded),
             sample.start_s,
             sample.end_s,
             decide(encoder, gallery, sample.image, sample.audio, signal),
             str(path) if sample.image is not None else None,
             str(path) if sample.audio is not None else None,
+            recorded,
         )
+
+
+def _time(recorded: RecordingTime | None) -> datetime:
+    """Return the time of an observation: that of the recording, else of this analysis."""
+    return recorded.start.astimezone(UTC) if recorded else datetime.now(UTC)
 
 
 def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) -> Observation:
@@ -88,13 +97,16 @@ def identify_pair(encoder: Encoder, gallery: Gallery, image: Path, audio: Path) 
     seen = pool_samples(embed_file(encoder, image))
     heard = pool_samples(embed_file(encoder, audio))
     signal = Signal(seen.quality, heard.quality)
+    began = recording_time(audio)
+    recorded = began.at(heard.start_s) if began else recording_time(image)
     return Observation(
-        datetime.now(UTC),
+        _time(recorded),
         heard.start_s,
         heard.end_s,
         decide(encoder, gallery, seen.image, heard.audio, signal),
         str(image),
         str(audio),
+        recorded,
     )
 
 

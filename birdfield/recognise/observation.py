@@ -10,6 +10,7 @@ from typing import TypedDict, TypeVar
 from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.recognise.decide import Agreement, Decision
 from birdfield.recognise.reason import Figure, explain
+from birdfield.signals.recording_time import RecordingTime
 
 DECIMALS = 4  # of the numbers in JSON and CSV
 COLUMNS = (
@@ -35,6 +36,8 @@ COLUMNS = (
     "figure",
     "value",
     "needed",
+    "recorded_at",
+    "recorded_at_source",
 )
 
 Cell = TypeVar("Cell")
@@ -88,6 +91,8 @@ class ObservationEntry(TypedDict):
     model: str
     reason: str | None
     decided_by: DecidingFigure | None
+    recorded_at: str | None
+    recorded_at_source: str | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ class Observation:
         decision: The decision.
         image_source: The camera, video or photograph; None without a picture.
         audio_source: The microphone or recording; None without a sound.
+        recorded: Time at which the window or the photograph was recorded, and what states it; None
+            where nothing does.
     """
 
     time: datetime
@@ -109,11 +116,12 @@ class Observation:
     decision: Decision
     image_source: str | None
     audio_source: str | None
+    recorded: RecordingTime | None = None
 
 
 def to_json(observation: Observation, model_id: str) -> ObservationEntry:
     """Return the JSON form, with numbers rounded to DECIMALS."""
-    decision = observation.decision
+    decision, recorded = observation.decision, observation.recorded
     return {
         "time": observation.time.isoformat(),
         "file": {"image": observation.image_source, "audio": observation.audio_source},
@@ -136,6 +144,8 @@ def to_json(observation: Observation, model_id: str) -> ObservationEntry:
         "model": model_id,
         "reason": decision.reason,
         "decided_by": _deciding(decision.figure),
+        "recorded_at": None if recorded is None else recorded.start.isoformat(),
+        "recorded_at_source": None if recorded is None else recorded.source.value,
     }
 
 

@@ -4,17 +4,20 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from birdfield.errors import UsageError
 from birdfield.recognise.bird_gate import BirdGate
 from birdfield.recognise.decide import Signal, decide
 from birdfield.recognise.embed import NO_SAMPLE, embed_frame, embed_window
 from birdfield.recognise.observation import Observation
+from birdfield.signals.recording_time import RecordingTime, TimeSource
 from birdfield.watch.overruns import BAD_FRAMES, BAD_SOUND, DROPPED, SOUND_OVERRUN, THROTTLED
 from birdfield.watch.pace import WindowPacer
 from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.scene_clock import FastClock, RealClock, SceneClock
 from birdfield.watch.scene_reader import Reading, SceneReader
+from birdfield.watch.scene_start import SceneStart, find_start
 from birdfield.watch.sources import Sources
 from birdfield.watch.wall_clock import slept_s
 from birdfield.watch.window import Window, window_step_s
@@ -29,13 +32,20 @@ class SceneWatcher:
         quiet: The number of windows in which nothing moved and no bird was heard.
     """
 
-    def __init__(self, recogniser: Recogniser, sources: Sources, fast: bool = False) -> None:
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        sources: Sources,
+        fast: bool = False,
+        start: SceneStart | None = None,
+    ) -> None:
         """Prepare to watch; nothing is read before `windows` or `observations`.
 
         Args:
             recogniser: The model and the rules for its answers.
             sources: The camera and the microphone; at least one of them.
             fast: Whether to process files as fast as possible.
+            start: When the files were recorded; None to find it in the files.
 
         Raises:
             UsageError: When there is no source, or a live source is to be watched `fast`.
@@ -48,6 +58,9 @@ class SceneWatcher:
                 "passes; watch it at real pace, or name files only"
             )
         self._recogniser, self._sources, self._fast = recogniser, sources, fast
+        self._start = start or find_start(sources)
+        # At real pace, an estimate of the time of recording is no better than the clock.
+        self._timed = self._start is not None and (fast or self._start.source is not None)
         spec = recogniser.encoder.audio_spec
         self._window_s, self._step_s = spec.window_s, window_step_s(spec)
         # A window is complete when the later of the two sources has delivered it.
@@ -57,6 +70,12 @@ class SceneWatcher:
         self._pacer = WindowPacer(self._step_s, self._complete_s, sources.live)
         self._stop = threading.Event()
         self.quiet = 0
+
+    @property
+    def began(self) -> datetime:
+        """When the scene began: the time of its files, else now."""
+        start = self._start
+        return datetime.now(UTC) if start is None or not self._timed else start.time
 
     @property
     def dropped(self) -> int:
@@ -84,7 +103,7 @@ class SceneWatcher:
 
     def windows(self) -> Iterator[Window]:
         """Watch as `observations` does, and yield every window."""
-        clock = FastClock() if self._fast else RealClock(self._stop)
+        clock = self._clock()
         index = 0
         while not self._sources.ended:
             start_s = index * self._step_s
@@ -97,6 +116,12 @@ class SceneWatcher:
                 self._sources.camera.throttled = self._pacer.reduced
         if self.quiet:
             log.info("nothing moved and no bird was heard in %d windows", self.quiet)
+
+    def _clock(self) -> SceneClock:
+        began = self._start.time if self._start and self._timed else None
+        if self._fast and began is not None:
+            return FastClock(began)
+        return RealClock(self._stop, began)
 
     def _overruns(self) -> dict[str, int]:
         camera, microphone = self._sources.camera, self._sources.microphone
@@ -160,4 +185,11 @@ class SceneWatcher:
             self._recogniser.rules.current.apply(decision, window.time),
             info.camera,
             info.microphone,
+            self._recorded(window),
         )
+
+    def _recorded(self, window: Window) -> RecordingTime | None:
+        if self._start is not None:
+            return self._start.recorded(window.start_s)
+        length = timedelta(seconds=window.end_s - window.start_s)
+        return RecordingTime(window.time - length, TimeSource.CLOCK)

@@ -33,6 +33,8 @@ def test_an_observation_has_the_documented_json(tmp_path: Path) -> None:
         "model",
         "reason",
         "decided_by",
+        "recorded_at",
+        "recorded_at_source",
     ]
     assert entry["file"] == {"image": str(path), "audio": None}
     assert (entry["species"], entry["unknown"], entry["similarity"]) == ("Robin", False, 1.0)

@@ -20,6 +20,7 @@ from birdfield.capture.shot import Shot
 from birdfield.errors import UsageError
 from birdfield.model.audio_specs import YAMNET
 from birdfield.model.sense import EACH_SENSE
+from birdfield.signals.recording_time import TimeSource
 from birdfield.watch.overruns import BAD_FRAMES, BAD_SOUND, DROPPED, SOUND_OVERRUN, THROTTLED
 from birdfield.watch.scene import SceneWatcher
 from birdfield.watch.sources import Sources
@@ -131,6 +132,12 @@ def test_sources_of_different_latency_are_aligned(latency: Latency, clock: list[
     assert (window.start_s, window.end_s) == pytest.approx((0, 5.295))
     late = timedelta(seconds=1.5)
     assert began - late <= window.time <= datetime.now(UTC) - late
+    assert window.observation is not None and window.observation.recorded is not None
+    recorded = window.observation.recorded
+    assert recorded.source is TimeSource.CLOCK
+    assert window.time - recorded.start == pytest.approx(
+        timedelta(seconds=5.295), abs=timedelta(microseconds=2)
+    )
 
 
 def test_a_window_counts_the_losses_so_far(clock: list[float]) -> None:

@@ -68,7 +68,6 @@ BOTH, SEEN, HEARD = EACH_SENSE, (Sense.IMAGE,), (Sense.AUDIO,)
 def test_every_window_of_two_files_is_decided(tmp_path: Path) -> None:
     """Windows of 12 s start at 0, 2.4, 4.8 and 7.2 s; the files end within the last, at 12 s."""
     image, audio = film(tmp_path / "a.avi", 12), song(tmp_path / "a.wav", 12)
-    began = datetime.now(UTC)
     observations = observe(image, audio)
     assert [(entry.start_s, entry.end_s) for entry in observations] == [
         pytest.approx((0, 5.295)),
@@ -81,7 +80,10 @@ def test_every_window_of_two_files_is_decided(tmp_path: Path) -> None:
     assert {(entry.image_source, entry.audio_source) for entry in observations} == {(image, audio)}
     assert observations[1].time - observations[0].time == timedelta(seconds=2.4)
     assert observations[0].time.tzinfo is UTC
-    assert began < observations[0].time - timedelta(seconds=5.295) < datetime.now(UTC)
+    assert {entry.recorded for entry in observations} == {None}
+    assert observations[-1].time == pytest.approx(
+        datetime.fromtimestamp(Path(audio).stat().st_mtime, UTC), abs=timedelta(milliseconds=1)
+    )
 
 
 def test_a_bird_seen_and_another_heard_are_one_joint_decision(tmp_path: Path) -> None:
@@ -297,6 +299,8 @@ def test_an_observation_as_json(tmp_path: Path) -> None:
         "senses": ["audio"],
         "agreement": "single",
         "model": "a1b2",
+        "recorded_at": None,
+        "recorded_at_source": None,
         "top": [{"species": "Robin", "score": 1.0}, {"species": "Jay", "score": 0.0}],
         "reason": None,
         "decided_by": {"figure": "similarity", "value": 1.0, "needed": 0.5},
