@@ -48,7 +48,6 @@ def identify(
 
     If a whole photograph is unknown, its parts are also examined: the bird may be small.
     """
-    from birdfield.commands.local_time import use_timezone
     from birdfield.commands.species_names import names_of_model
     from birdfield.model.open_model import open_model
     from birdfield.recognise.close_look import CloseLookEncoder
@@ -58,6 +57,8 @@ def identify(
         raise UsageError("nothing to identify; name files or folders, or use --image or --audio")
     check_output(csv)
     if timezone is not None:
+        from birdfield.commands.local_time import use_timezone
+
         use_timezone(timezone)
     pair = (image, audio) if image and audio else None
     alone = [path for path in (image, audio) if path and not pair]

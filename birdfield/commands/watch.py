@@ -141,7 +141,6 @@ def watch(
     Video and sound files can replace the camera and the microphone; their visits have the time of
     recording.
     """
-    from birdfield.commands.local_time import use_timezone
     from birdfield.commands.station import run_station
     from birdfield.journal.queries import parse_time
     from birdfield.settings.configuration import find_config, load_config
@@ -150,6 +149,8 @@ def watch(
     from birdfield.signals.boxes import parse_box
 
     if timezone is not None:
+        from birdfield.commands.local_time import use_timezone
+
         use_timezone(timezone)
     began = parse_time(start, "--start")
     choice = ResolvedSettings(

@@ -33,7 +33,7 @@ IDENTIFY = {
     "species_index store store_file streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify judgement observation reason",
     "settings": "configuration place schema toml_lines values",
-    "signals": "audio image signal_quality usability windows",
+    "signals": "audio exif image recording_time signal_quality time_texts usability windows",
 }
 HEAVY = {
     "numpy",
