@@ -1,6 +1,5 @@
 """Species: a label with its names, in the form that folders, manifests and stores share."""
 
-import csv
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,12 +8,13 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from birdfield.errors import InputError
+from birdfield.model.csv_table import read_rows
 from birdfield.model.json_fields import JsonFields
 
 MAX_NAME = 200  # characters
 # Characters that change the direction of text; a name with one could disguise another.
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-COLUMNS = frozenset({"label", "scientific", "lang", "name"})
+COLUMNS = ("label", "scientific", "lang", "name")  # of a names CSV
 ACCENTS = ("\u0300", "\u036f")  # combining marks of Latin, Greek and Cyrillic; not of kana
 # Letters with a stroke and ligatures, which Unicode does not decompose.
 PLAIN_LETTERS = str.maketrans(
@@ -138,50 +138,21 @@ def read_names(path: Path) -> dict[str, Species]:
     Raises:
         InputError: When the file cannot be read, lacks a column, or has a name that is not usable.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = COLUMNS - set(reader.fieldnames or ())
-            if missing:
-                raise InputError(
-                    f"{path}: no column {', '.join(sorted(missing))}; "
-                    "expected label,scientific,lang,name"
-                )
-            return _merge_rows(reader, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from error
-
-
-def is_blank(row: Mapping[str, object]) -> bool:
-    """Return whether all cells of a CSV row are empty, as in rows that spreadsheets append.
-
-    `csv.DictReader` collects surplus cells in a list.
-    """
-    cells = ("".join(cell) if isinstance(cell, list) else cell for cell in row.values())
-    return not any(cell and str(cell).strip() for cell in cells)
-
-
-def _merge_rows(reader: "csv.DictReader[str]", path: Path) -> dict[str, Species]:
     merged: dict[str, Species] = {}
-    for row in reader:
-        if is_blank(row):
-            continue
+    for row in read_rows(path, COLUMNS):
         try:
-            _merge_row(merged, row)
+            _merge_row(merged, *row.cells)
         except InputError as error:
-            raise InputError(f"{path}, line {reader.line_num}: {error}") from error
+            raise InputError(f"{row.where}: {error}") from error
     return merged
 
 
-def _merge_row(merged: dict[str, Species], row: Mapping[str, str | None]) -> None:
-    label = clean_name(row["label"] or "")
+def _merge_row(
+    merged: dict[str, Species], label: str, scientific: str, lang: str, name: str
+) -> None:
+    """Add a row of a names CSV."""
+    label = clean_name(label)
     known = merged.get(fold(label), Species(label))
-    scientific = known.scientific
-    if not scientific and row["scientific"]:
-        scientific = clean_name(row["scientific"])
-    names = dict(known.names)
-    if row["lang"] and row["name"]:
-        names[row["lang"].strip()] = clean_name(row["name"])
-    merged[fold(label)] = replace(known, scientific=scientific, names=names)
+    names = {**known.names, lang: clean_name(name)} if lang and name else known.names
+    found = known.scientific or (clean_name(scientific) if scientific else None)
+    merged[fold(label)] = replace(known, scientific=found, names=names)

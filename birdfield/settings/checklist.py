@@ -1,13 +1,13 @@
 """Checklist: the species that a user expects, and the weeks of the year in which to expect them."""
 
-import csv
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from birdfield.errors import InputError
-from birdfield.model.species import clean_name, fold, is_blank
+from birdfield.model.csv_table import read_rows
+from birdfield.model.species import clean_name, fold
 
 MAX_WEEK = 53  # the last week of a long year, by ISO 8601; most years have 52
 ALL_YEAR = frozenset(range(1, MAX_WEEK + 1))
@@ -36,31 +36,16 @@ def read_checklist(path: Path) -> Checklist:
         InputError: If the file cannot be read, lacks a column, or has an invalid row.
     """
     weeks: dict[str, frozenset[int]] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = {"species", "weeks"} - set(reader.fieldnames or ())
-            if missing:
-                raise InputError(
-                    f"{path}: no column {', '.join(sorted(missing))}; expected species,weeks"
-                )
-            for row in reader:
-                if is_blank(row):
-                    continue
-                where = f"{path}, line {reader.line_num}"
-                name = fold(_name(row["species"], where))
-                found = parse_weeks(row["weeks"] or "", where)
-                weeks[name] = weeks.get(name, frozenset()) | found
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from error
+    for row in read_rows(path, ("species", "weeks")):
+        name, text = row.cells
+        folded = fold(_name(name, row.where))
+        weeks[folded] = weeks.get(folded, frozenset()) | parse_weeks(text, row.where)
     return Checklist(weeks)
 
 
-def _name(text: str | None, where: str) -> str:
+def _name(text: str, where: str) -> str:
     try:
-        return clean_name(text or "")
+        return clean_name(text)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
 

@@ -28,9 +28,9 @@ IDENTIFY = {
     "": "arrays atomic capture recognise signals",
     "capture": "latency",
     "commands": "species_names",
-    "model": "audio_specs bird_names birdnet bundle calibration encoder frontend gallery "
-    "json_fields log_mel manifest merged_gallery names open_frontend open_model prototypes species "
-    "species_index store store_file streaming tflite yamnet",
+    "model": "audio_specs bird_names birdnet bundle calibration csv_table encoder frontend "
+    "gallery json_fields log_mel manifest merged_gallery names open_frontend open_model prototypes "
+    "species species_index store store_file streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify judgement observation reason",
     "settings": "configuration place schema toml_lines values",
     "signals": "audio exif image recording_time signal_quality time_texts usability windows",

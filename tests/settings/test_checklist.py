@@ -25,7 +25,7 @@ def test_parse_weeks(text: str, weeks: set[int]) -> None:
         ),
         ("species,weeks\nWren,\n,3\n", "line 3: species name '' has 0 characters"),
         ("name\nWren\n", "no column species, weeks; expected species,weeks"),
-        ("species,weeks\n\udce4,3\n", "not a UTF-8 CSV file"),
+        ("species;weeks\nWren;3;5\n", "line 2: 3 cells separated by semicolons; expected 2"),
     ],
 )
 def test_a_checklist_is_checked(text: str, words: str, tmp_path: Path) -> None:
