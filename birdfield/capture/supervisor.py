@@ -35,13 +35,15 @@ class Outage:
         self.reason: str | None = None
         self._kind, self._name = kind, name
         self._wait_s = FIRST_RETRY_S
+        self._worked = False  # a source that never worked is awaited, not lost
         self._recovered_s = time.monotonic()
 
     def report_loss(self, reason: str) -> float:
         """Log a new loss, and return the seconds to wait before the next attempt."""
         if self.reason is None:
             self.reason = reason
-            log.warning("%s lost: %s %s; trying again", self._kind, self._name, reason)
+            state = f"{self._kind} lost" if self._worked else f"waiting for the {self._kind}"
+            log.warning("%s: %s %s; trying again", state, self._name, reason)
             # A source that fails again soon keeps its long wait, which also limits the log.
             if time.monotonic() - self._recovered_s >= MAX_RETRY_S:
                 self._wait_s = FIRST_RETRY_S
@@ -49,9 +51,10 @@ class Outage:
         return wait_s
 
     def report_recovery(self) -> None:
-        """Log that the source works again; do nothing where it was not lost."""
+        """Log that the source works, where it did not before."""
+        worked, self._worked = self._worked, True
         if self.reason is not None:
-            log.info("%s is back", self._kind)
+            log.info("%s %s", self._kind, "is back" if worked else "found")
             self.reason, self._recovered_s = None, time.monotonic()
 
 

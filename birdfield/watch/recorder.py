@@ -16,7 +16,7 @@ from birdfield.watch.journal_writer import JournalWriter
 from birdfield.watch.overruns import EventCoalescer
 from birdfield.watch.pre_roll import with_pre_roll
 from birdfield.watch.recogniser import Recogniser
-from birdfield.watch.source_faults import Faults, fault_events
+from birdfield.watch.source_faults import FaultTracker
 from birdfield.watch.sources import SourceInfo
 from birdfield.watch.speech_gate import SpeechGate
 from birdfield.watch.visits import GAP_S, Visit, VisitTracker
@@ -68,7 +68,7 @@ class Recorder:
         self._speech_gate = SpeechGate(settings.keep_voices)
         self._visits = VisitTracker(settings.gap_s, window_step_s(recogniser.encoder.audio_spec))
         self._overruns = EventCoalescer()
-        self._faults: Faults = {}
+        self._faults = FaultTracker()
         self._before: Window | None = None  # the window before, if its sound may be kept
         self._latest: Window | None = None
         self._now = datetime.now(UTC)  # of the latest window, once there is one
@@ -123,9 +123,8 @@ class Recorder:
             self._writer.correct_times(window.time, jump_s, self._clock.offset_s())
 
     def _add_events(self, window: Window) -> None:
-        for kind, detail in fault_events(self._faults, window.faults):
-            self._writer.add_event(window.time, kind, detail)
-        self._faults = dict(window.faults)
+        for change in self._faults.update(window.faults):
+            self._writer.add_event(window.time, *change.event)
         self._writer.add_events(self._overruns.update(window.overruns, window.time, window.end_s))
         while self._recogniser.rules.notes:
             self._writer.add_event(window.time, *self._recogniser.rules.notes.popleft())

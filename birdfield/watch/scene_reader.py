@@ -10,7 +10,7 @@ from birdfield.signals.audio import Waveform
 from birdfield.signals.boxes import square_around
 from birdfield.signals.loudness_gate import LoudnessGate
 from birdfield.signals.usability import frame_fault, window_fault
-from birdfield.watch.source_faults import FaultLog, Faults
+from birdfield.watch.source_faults import Faults, FaultTracker, log_changes
 from birdfield.watch.sources import Sources
 
 
@@ -41,7 +41,7 @@ class SceneReader:
             crop_margin: The side of a crop, as a multiple of the side of what moved.
         """
         self._sources, self._crop_margin = sources, crop_margin
-        self._faults = FaultLog()
+        self._faults = FaultTracker()
         self._loudness = LoudnessGate(rate_hz)
 
     def read(self, origin_s: float, start_s: float, end_s: float) -> Reading:
@@ -60,7 +60,7 @@ class SceneReader:
             )
             if waveform is not None and not self._loudness.stands_out(waveform, start_s):
                 waveform = None
-        self._faults.update(faults)
+        log_changes(self._faults.update(faults), faults)
         return Reading(shot, waveform, faults)
 
     def _look(self, camera: Camera, start_s: float, end_s: float) -> tuple[Shot | None, str | None]:

@@ -12,6 +12,7 @@ def test_an_outage_is_logged_once_and_the_wait_doubles(
     monkeypatch.setattr("time.monotonic", lambda: now_s[0])
     caplog.set_level(logging.INFO)
     outage = Outage("camera", "cam")
+    outage.report_recovery()  # the first frame
     assert [outage.report_loss("is unplugged") for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
     assert outage.reason == "is unplugged"
     outage.report_recovery()
@@ -25,3 +26,18 @@ def test_an_outage_is_logged_once_and_the_wait_doubles(
     outage.report_recovery()
     now_s[0] += 30
     assert outage.report_loss("is unplugged") == 1
+
+
+def test_a_source_that_never_worked_is_awaited_and_not_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    outage = Outage("camera", "0")
+    outage.report_loss("cannot be opened")
+    outage.report_recovery()
+    outage.report_loss("sends no more frames")
+    assert caplog.messages == [
+        "waiting for the camera: 0 cannot be opened; trying again",
+        "camera found",
+        "camera lost: 0 sends no more frames; trying again",
+    ]

@@ -51,10 +51,13 @@ def test_a_read_that_hangs_is_abandoned_and_the_source_reopened(
         return "closed"
 
     with supervising(read) as supervisor:
-        wait_for(lambda: "camera is back" in caplog.messages, "the return")
+        wait_for(lambda: "camera found" in caplog.messages, "the return")
         release.set()
         assert supervisor.hang_count == 1 and len(attempts) == 2
-    assert caplog.messages == ["camera lost: cam has hung for 1 s; trying again", "camera is back"]
+    assert caplog.messages == [
+        "waiting for the camera: cam has hung for 1 s; trying again",
+        "camera found",
+    ]
 
 
 def test_the_number_of_hanging_threads_is_limited() -> None:
@@ -87,7 +90,9 @@ def test_a_read_that_raises_an_unexpected_error_is_retried(
 
     with supervising(read):
         wait_for(lambda: len(attempts) >= 3, "three attempts")
-    assert caplog.messages == ["camera lost: cam cannot be read (ZeroDivisionError); trying again"]
+    assert caplog.messages == [
+        "waiting for the camera: cam cannot be read (ZeroDivisionError); trying again"
+    ]
 
 
 def test_closing_ends_a_read() -> None:

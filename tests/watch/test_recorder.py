@@ -129,6 +129,22 @@ def test_the_loss_and_the_return_of_a_source_are_events(tmp_path: Path) -> None:
     ]
 
 
+def test_a_source_that_was_never_there_is_awaited(tmp_path: Path) -> None:
+    """A station without a camera has lost none; the microphone is found, and lost later."""
+    recorder = start_recorder(tmp_path)
+    faults = (("no frame", "silent"), ("cannot be opened", None), ("cannot be opened", "silent"))
+    for number, (camera, microphone) in enumerate(faults):
+        recorder.add(window(number, faults={"camera": camera, "microphone": microphone}))
+    recorder.close()
+    assert events(tmp_path)[1:6] == [
+        ("camera awaited", "no frame"),
+        ("microphone awaited", "silent"),
+        ("camera still awaited", "cannot be opened"),
+        ("microphone found", "usable"),
+        ("microphone lost", "silent"),
+    ]
+
+
 def test_each_series_of_losses_is_one_event(tmp_path: Path) -> None:
     """Sound is lost in windows 2, 3 and 12, and again in window 60, more than a minute later.
 

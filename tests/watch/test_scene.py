@@ -117,8 +117,8 @@ def test_a_covered_camera_and_a_muted_microphone_are_left_out(
     }
     assert {entry.decision.species for entry in observations} == {"Robin"}
     assert caplog.messages == [
-        "camera: dark; deciding by sound alone",
-        "camera is usable again",
+        "waiting for the camera: dark; deciding by sound alone",
+        "camera is usable",
         "microphone: silent; deciding by sight alone",
         "microphone is usable again",
     ]
@@ -130,7 +130,7 @@ def test_a_frozen_camera_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFi
         film(tmp_path / "a.avi", 12, frozen=(2, 8)), song(tmp_path / "a.wav", 12)
     )
     assert senses(observations) == {0: HEARD, 1: HEARD, 2: BOTH, 3: BOTH}
-    assert caplog.messages[0] == "camera: frozen; deciding by sound alone"
+    assert caplog.messages[0] == "waiting for the camera: frozen; deciding by sound alone"
 
 
 def test_without_a_usable_sense_there_is_no_decision(
@@ -142,10 +142,10 @@ def test_without_a_usable_sense_there_is_no_decision(
     )
     assert senses(observations) == {2: BOTH, 3: BOTH}
     assert caplog.messages == [
-        "camera: dark; no decision",
-        "microphone: silent; no decision",
-        "camera is usable again",
-        "microphone is usable again",
+        "waiting for the camera: dark; no decision",
+        "waiting for the microphone: silent; no decision",
+        "camera is usable",
+        "microphone is usable",
     ]
 
 
