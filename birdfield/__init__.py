@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # OpenCV reads these variables when it loads, and FFmpeg's when it opens the first video.
-MAX_PIXELS = 100_000_000  # OpenCV refuses a larger photograph before it decodes it
+MAX_PIXELS = 30_000_000  # OpenCV refuses to decode more of a picture whose header is not read
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet: FFmpeg prints URLs with passwords

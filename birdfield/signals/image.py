@@ -1,5 +1,6 @@
 """Image: reads photographs, and turns pictures into the input of an image tower."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield import MAX_PIXELS
 from birdfield.errors import InputError
+from birdfield.signals.picture_header import (
+    JPEG_END,
+    PictureHeader,
+    end_jpeg,
+    end_png,
+    more_pixels,
+    read_header,
+)
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-MAX_FILE_BYTES = 200_000_000
-PNG_TAIL_BYTES = 65_536  # a whole PNG ends within this: room for data that is appended
-MAX_SEGMENTS = 100_000  # of a JPEG before its pixels: a limit for a hostile file
+MAX_FILE_BYTES = 100_000_000
+DECODE_BYTES = 180_000_000  # for a photograph: its file, its pixels, and what a decoder holds
+# OpenCV turns a picture upright, and passes it on, as a second copy; WebP's decoder holds a third.
+BYTES_PER_PIXEL = {"JPEG": 6, "PNG": 6, "BMP": 6, "WebP": 8}
+MAX_PIXELS = 400_000_000  # of a JPEG, decoded at an eighth; it takes seconds
+MAX_MISSING = 0.1  # share of a JPEG without its end that may be missing
+REDUCTIONS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
 Frame = NDArray[np.uint8]  # [H, W, 3], BGR
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,7 @@ def _to_float(value: object) -> float:
 
 
 def decode_image(data: bytes, name: str) -> Frame:
-    """Decode a photograph.
+    """Decode a photograph; a JPEG too large for DECODE_BYTES at a half, a quarter or an eighth.
 
     Args:
         data: The content of a JPEG, PNG, WebP or BMP file.
@@ -79,15 +98,19 @@ def decode_image(data: bytes, name: str) -> Frame:
     """
     if not data:
         raise InputError(f"{name}: the file is empty; expected a photograph")
-    if not _is_whole(data):
-        raise InputError(f"{name}: the picture is truncated; copy the file again")
+    header = read_header(data)
+    if header is None:
+        return _decode(data, cv2.IMREAD_COLOR, name)
+    if not header.whole:
+        data = _complete(data, header, name)
+    return _decode(data, _reduction(header, len(data), name), name)
+
+
+def _decode(data: bytes, flags: int, name: str) -> Frame:
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise InputError(
-            f"{name}: cannot be decoded as a picture of at most {MAX_PIXELS // 1_000_000} "
-            "megapixels; save a smaller copy"
-        ) from error
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # its text is about OpenCV's code
+        image = None
     if image is None:
         raise InputError(
             f"{name}: not a picture that can be decoded; expected JPEG, PNG, WebP or BMP"
@@ -95,36 +118,52 @@ def decode_image(data: bytes, name: str) -> Frame:
     return np.asarray(image, np.uint8)
 
 
-def _is_whole(data: bytes) -> bool:
-    """Return whether a JPEG, PNG or WebP file has its end; True for any other format."""
-    if data.startswith(b"\xff\xd8"):
-        return data.find(b"\xff\xd9", _find_scan(data)) >= 0
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" in data[-PNG_TAIL_BYTES:]
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return len(data) >= int.from_bytes(data[4:8], "little") + 8
-    return True
+def _reduction(header: PictureHeader, file_bytes: int, name: str) -> int:
+    """Return the flag for the largest size at which a picture can be decoded."""
+    room = DECODE_BYTES - file_bytes - header.held_bytes
+    for divisor, flag in REDUCTIONS.items() if header.kind == "JPEG" else [(1, cv2.IMREAD_COLOR)]:
+        needed = BYTES_PER_PIXEL[header.kind] * header.pixels / divisor**2
+        if needed <= room and header.pixels <= MAX_PIXELS:
+            return flag
+    kind = f"progressive {header.kind}" if header.held_bytes else header.kind
+    raise InputError(
+        f"{name}: a {kind} of {header.pixels / 1e6:.0f} megapixels, which needs more than "
+        f"{DECODE_BYTES / 1e6:.0f} MB of memory; save a smaller copy, or a JPEG that is not "
+        "progressive"
+    )
 
 
-def _find_scan(data: bytes) -> int:
-    """Return where a JPEG's pixels start, behind a thumbnail that has an end marker of its own.
+def _complete(data: bytes, header: PictureHeader, name: str) -> bytes:
+    """Return a picture without its end as one with an end, where it has nearly all its pixels."""
+    if header.kind == "PNG" and (ended := end_png(data)) is not None:
+        return ended
+    if header.kind == "JPEG":
+        ended = end_jpeg(data)
+        missing = _missing_share(ended, header, name)
+        if missing > 0:
+            log.warning(
+                "%s: %.0f %% of the picture is missing, and the rest is used; copy the file again",
+                name,
+                100 * missing,
+            )
+        return ended
+    raise InputError(f"{name}: the picture is truncated; copy the file again")
 
-    The search for the end starts there and not at the end of the file: phones append a film.
+
+def _missing_share(data: bytes, header: PictureHeader, name: str) -> float:
+    """Return which share of a JPEG without its end is missing, 0..MAX_MISSING.
+
+    Where pixels are missing, bytes that are added to them change the rest of the picture.
     """
-    place = 2
-    for _ in range(MAX_SEGMENTS):
-        marker = data[place + 1 : place + 2]
-        if data[place : place + 1] != b"\xff" or marker == b"\xd9":
-            break
-        if marker == b"\xff":  # a fill byte before a marker
-            place += 1
-        elif marker == b"\x01" or b"\xd0" <= marker <= b"\xd8":  # markers without a length
-            place += 2
-        else:
-            place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
-        if marker == b"\xda":  # start of scan
-            break
-    return place
+    _reduction(header, len(data), name)
+    flags = cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION
+    plain = _decode(data, flags, name)
+    other = _decode(data[: -len(JPEG_END)] + more_pixels(data) + JPEG_END, flags, name)
+    changed = np.flatnonzero((plain != other).any(axis=(1, 2)))
+    missing = 1 - changed[0] / len(plain) if len(changed) else 0.0
+    if missing > MAX_MISSING:
+        raise InputError(f"{name}: the picture is truncated; copy the file again")
+    return float(missing)
 
 
 def read_image(path: Path) -> Frame:

@@ -33,7 +33,8 @@ IDENTIFY = {
     "species species_index store store_file streaming tflite yamnet",
     "recognise": "bird_gate close_look decide embed identify judgement observation reason",
     "settings": "configuration place schema toml_lines values",
-    "signals": "audio exif image recording_time signal_quality time_texts usability windows",
+    "signals": "audio exif image picture_header recording_time signal_quality time_texts usability "
+    "windows",
 }
 HEAVY = {
     "numpy",
