@@ -67,6 +67,18 @@ def show(
             write_file(csv, to_csv(rows).encode(errors="backslashreplace"))
 
 
+def show_watch(
+    observations: Iterable["Observation"], model_id: str, json_lines: bool, names: "Names"
+) -> None:
+    """Print each observation of a watched scene at once, as `show` does, with its local time."""
+    from birdfield.recognise.observation import to_json, to_watch_line
+
+    for observation in observations:
+        entry = names.localise(to_json(observation, model_id))
+        line = json.dumps(entry, ensure_ascii=False) if json_lines else None
+        print(line or to_watch_line(observation, names), flush=True)
+
+
 def check_output(file: Path | None, to_stdout: bool = False) -> None:
     """Check, before the work starts, that a file can be written.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from birdfield.capture.camera import open_camera
 from birdfield.capture.microphone import Microphone, open_microphone
-from birdfield.commands.console import show
+from birdfield.commands.console import show_watch
 from birdfield.errors import UsageError
 from birdfield.journal.opening import open_journal, reading
 from birdfield.journal.retention import KEEP_BEST, KEEP_FREE_BYTES, Retention
@@ -122,7 +122,7 @@ def run_station(
             view = View(scene, bundle.folder.name, meter, journal, names)
             show_view(view, station.observations(view))
         else:
-            show(station.observations(), bundle.model_id, json_lines, names)
+            show_watch(station.observations(), bundle.model_id, json_lines, names)
 
 
 def open_sources(

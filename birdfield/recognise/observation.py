@@ -5,7 +5,9 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TypedDict, TypeVar
+from urllib.parse import urlsplit
 
 from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.recognise.decide import Agreement, Decision
@@ -13,6 +15,7 @@ from birdfield.recognise.reason import Figure, explain
 from birdfield.signals.recording_time import RecordingTime
 
 DECIMALS = 4  # of the numbers in JSON and CSV
+LEAST_SHOWN = 0.005  # a candidate with a lower score would be shown as 0.00
 COLUMNS = (
     "time",
     "image",
@@ -156,23 +159,49 @@ def _deciding(figure: Figure | None) -> DecidingFigure | None:
     return {"figure": figure.measure, "value": value, "needed": needed}
 
 
+def to_watch_line(observation: Observation, names: Names = LABELS_ONLY) -> str:
+    """Return a line of text for a watched scene: the local time, and the sources' short names."""
+    sources = " + ".join(
+        short_source(source)
+        for source in (observation.image_source, observation.audio_source)
+        if source
+    )
+    return f"{observation.time.astimezone():%H:%M:%S}  {sources}  {_answer(observation, names)}"
+
+
+def short_source(name: str) -> str:
+    """Return the file name of a path, the host of a URL, or the name of a device."""
+    if "://" in name:
+        return urlsplit(name).hostname or name
+    return Path(name).name or name
+
+
 def to_line(observation: Observation, names: Names = LABELS_ONLY) -> str:
     """Return a line of text, with the species' names."""
-    decision = observation.decision
     files = " + ".join(filter(None, (observation.image_source, observation.audio_source)))
     window = (
         ""
         if observation.start_s is None
         else f"  {observation.start_s:.1f}-{observation.end_s:.1f} s"
     )
+    return f"{files}{window}  {_answer(observation, names)}"
+
+
+def _answer(observation: Observation, names: Names) -> str:
+    decision = observation.decision
     answer = answer_text(decision, names)
     doubt = "; sight and sound disagree" if decision.agreement == Agreement.DISAGREE else ""
-    return f"{files}{window}  [{'+'.join(decision.senses)}]  {answer}{doubt}"
+    return f"[{'+'.join(decision.senses)}]  {answer}{doubt}"
 
 
 def answer_text(decision: Decision, names: Names) -> str:
     """Return the answer with the figure on which it hangs, and why it is *unknown*."""
-    top = ", ".join(f"{names.full(species)} {score:.2f}" for species, score in decision.top)
+    shown = [
+        f"{names.full(species)} {score:.2f}"
+        for place, (species, score) in enumerate(decision.top)
+        if score >= LEAST_SHOWN or not place
+    ]
+    top = ", ".join(shown)
     figure = f" ({decision.figure})" if decision.figure else ""
     if decision.reason is None:
         return f"{top}{figure}"
