@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from birdfield.model.names import LABELS_ONLY, Names, names_for
+from birdfield.model.bird_names import bird_names
+from birdfield.model.names import Names, names_for
 from birdfield.model.open_model import open_model
 from birdfield.model.species import Species
 from birdfield.settings.configuration import find_config, load_config
@@ -22,6 +23,8 @@ def names_of_model(species: Sequence[Species], lang: str | None, path: Path | No
 def names_of_journal(lang: str | None, path: Path | None) -> Names:
     """Return the names of a journal's species: from a CSV file, else from the model.
 
+    Without a language and a file, species are shown by their labels, and found by other names.
+
     Raises:
         BirdfieldError: When a file cannot be read, or no species has a name in the language.
     """
@@ -33,5 +36,5 @@ def names_of_journal(lang: str | None, path: Path | None) -> Names:
     )
     chosen = choice.settings.names
     if chosen.lang is None and chosen.file is None:
-        return LABELS_ONLY
+        return Names(bird_names().values())
     return choice.names(() if chosen.file else open_model(choice.model).gallery.species)

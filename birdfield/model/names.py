@@ -1,6 +1,7 @@
 """Names: the names of species in a user's language, and their order."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,8 @@ class Names:
         self._folded = {fold(each.label): each for each in reversed(known)}
         self._index = SpeciesIndex(known)
         self._lang = _find_language(known, lang) if lang else None
+        shown = Counter(self._plain(each.label) for each in known)
+        self._shared = frozenset(name for name, count in shown.items() if count > 1)
 
     def _known(self, label: str) -> Species | None:
         """Return the species with this label, in any spelling."""
@@ -49,10 +52,20 @@ class Names:
         except InputError:  # a label in a damaged row of a journal
             return None
 
-    def common(self, label: str) -> str:
+    def _plain(self, label: str) -> str:
         """Return the name in the language, or else the label."""
         known = self._known(label)
         return known.names.get(self._lang or "", label) if known else label
+
+    def common(self, label: str) -> str:
+        """Return the name in the language, or else the label.
+
+        A name that several species share is followed by the scientific name, or by the label.
+        """
+        name = self._plain(label)
+        if name not in self._shared or name == label:
+            return name
+        return f"{name} ({self.scientific(label) or label})"
 
     def label(self, name: str) -> str:
         """Return the label of the species with this name, in any spelling; else the name.
@@ -75,13 +88,17 @@ class Names:
         return f"{self.common(label)} ({subtitle})" if subtitle else self.common(label)
 
     def subtitle(self, label: str, scientific: str | None = None) -> str | None:
-        """Return the scientific name to show with the name; None where no language is chosen.
+        """Return the scientific name to show with the name.
+
+        It is None where no language is chosen, and where the name has it already.
 
         Args:
             label: The species.
             scientific: Its scientific name from elsewhere, used where it is unknown here.
         """
-        return None if self._lang is None else self.scientific(label) or scientific
+        if self._lang is None or self.common(label) != self._plain(label):
+            return None
+        return self.scientific(label) or scientific
 
     def localise(self, entry: Mapping[str, object]) -> dict[str, object]:
         """Add the name and the scientific name to the JSON form of an answer or a visit."""
@@ -90,7 +107,7 @@ class Names:
             return dict(entry)
         if not isinstance(label, str):
             return {**entry, "name": None}
-        localised = {**entry, "name": self.common(label)}
+        localised = {**entry, "name": self._plain(label)}
         if not entry.get("scientific"):
             localised["scientific"] = self.scientific(label)
         return localised

@@ -26,6 +26,10 @@ class SpeciesIndex:
         """Every name, folded."""
         return self._by_name.keys()
 
+    def label_of(self, folded: str) -> str:
+        """Return the label of the first species with one of `names`."""
+        return self._by_name[folded][0].label
+
     def find(self, name: str) -> Species | None:
         """Return the species that a name means; None where there is none.
 

@@ -6,22 +6,33 @@ from datetime import datetime
 from pathlib import Path
 
 from birdfield.errors import InputError
-from birdfield.model.csv_table import read_rows
-from birdfield.model.species import clean_name, fold
+from birdfield.model.csv_table import Row, read_rows
+from birdfield.model.species import clean_name
 
 MAX_WEEK = 53  # the last week of a long year, by ISO 8601; most years have 52
 ALL_YEAR = frozenset(range(1, MAX_WEEK + 1))
 
 
 @dataclass(frozen=True)
-class Checklist:
-    """The weeks of expected species.
+class ChecklistEntry:
+    """A row of a checklist.
 
     Attributes:
-        weeks: Weeks of the year, 1..53, by a name of a species, folded.
+        name: A name of a species.
+        weeks: Weeks of the year, 1..53.
+        where: The file and the line, for messages.
     """
 
-    weeks: dict[str, frozenset[int]]
+    name: str
+    weeks: frozenset[int]
+    where: str
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """The weeks of expected species; a species may have several entries."""
+
+    entries: tuple[ChecklistEntry, ...]
 
 
 def week_of(now: datetime) -> int:
@@ -33,14 +44,17 @@ def read_checklist(path: Path) -> Checklist:
     """Read a CSV with the columns species and weeks; a species may have several rows.
 
     Raises:
-        InputError: If the file cannot be read, lacks a column, or has an invalid row.
+        InputError: If the file cannot be read, lacks a column, has an invalid row or no row.
     """
-    weeks: dict[str, frozenset[int]] = {}
-    for row in read_rows(path, ("species", "weeks")):
-        name, text = row.cells
-        folded = fold(_name(name, row.where))
-        weeks[folded] = weeks.get(folded, frozenset()) | parse_weeks(text, row.where)
-    return Checklist(weeks)
+    entries = tuple(map(_entry, read_rows(path, ("species", "weeks"))))
+    if not entries:
+        raise InputError(f"{path}: has no species; expected a row for each expected species")
+    return Checklist(entries)
+
+
+def _entry(row: Row) -> ChecklistEntry:
+    name, weeks = row.cells
+    return ChecklistEntry(_name(name, row.where), parse_weeks(weeks, row.where), row.where)
 
 
 def _name(text: str, where: str) -> str:

@@ -1,6 +1,5 @@
 """Resolved settings: options of the command line over the configuration file over the defaults."""
 
-import logging
 import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,8 +15,6 @@ from birdfield.settings.quiet_hours import QuietHours, parse_quiet
 from birdfield.settings.reload import Reloader
 from birdfield.settings.rules import LiveRules, Rules, rules_of
 from birdfield.settings.schema import Settings, with_values
-
-log = logging.getLogger(__name__)
 
 
 class ResolvedSettings:
@@ -82,15 +79,10 @@ class ResolvedSettings:
     def rules(self, config: StationConfig, species: Sequence[Species]) -> Rules:
         """Return the rules of a newer configuration, under the same options.
 
-        Logs a warning for each species that the configuration names and the model does not know.
-
         Raises:
             BirdfieldError: If the rules cannot be made.
         """
-        rules, unknown = ResolvedSettings(config, self._options)._rules(species)
-        for sentence in unknown:
-            log.warning("%s", sentence)
-        return rules
+        return ResolvedSettings(config, self._options)._rules(species)
 
     def check(self, species: Sequence[Species]) -> None:
         """Check the rules and the names against a model's species.
@@ -98,11 +90,10 @@ class ResolvedSettings:
         Raises:
             BirdfieldError: If they cannot be followed.
         """
-        if unknown := self._rules(species)[1]:
-            raise ConfigError("; ".join(unknown))
+        self._rules(species)
         self.names(species)
 
-    def _rules(self, species: Sequence[Species]) -> tuple[Rules, list[str]]:
+    def _rules(self, species: Sequence[Species]) -> Rules:
         names_file = self.settings.names.file
         return rules_of(self.config, add_names(species, names_file), self.quiet())
 

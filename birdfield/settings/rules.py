@@ -1,8 +1,7 @@
 """Rules: decide which answers a user wants, and which species are expected in a week."""
 
-import difflib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -10,13 +9,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.errors import InputError
 from birdfield.model.gallery import Gallery
-from birdfield.model.species import Species, fold
+from birdfield.model.species import Species
 from birdfield.recognise.decide import Decision
 from birdfield.recognise.reason import Figure, Measure, Reason
-from birdfield.settings.checklist import Checklist, read_checklist, week_of
+from birdfield.settings.checklist import read_checklist, week_of
 from birdfield.settings.configuration import StationConfig
+from birdfield.settings.named_species import NamedSpecies
 from birdfield.settings.quiet_hours import QuietHours
 
 MAX_NOTES = 100  # events of reloads that wait for the journal
@@ -106,9 +105,7 @@ class LiveRules:
         return kept[3]
 
 
-def rules_of(
-    config: StationConfig, species: Sequence[Species], quiet: QuietHours | None
-) -> tuple[Rules, list[str]]:
+def rules_of(config: StationConfig, species: Sequence[Species], quiet: QuietHours | None) -> Rules:
     """Return the rules that a configuration asks for.
 
     Args:
@@ -116,94 +113,40 @@ def rules_of(
         species: The species of the model, with the names that the user gave them.
         quiet: The quiet hours, by an option or the configuration.
 
-    Returns:
-        The rules, and a sentence on each species that the model does not know.
-
     Raises:
-        InputError: If the checklist cannot be read, or has no species of the model.
+        InputError: If the checklist cannot be read.
+        ConfigError: If the configuration or the checklist names a species that the model does not
+            know, or uses a name of several species.
     """
-    labels = _Labels(config, species)
+    labels = NamedSpecies(config, species)
     wanted = config.settings.species
     checklist = read_checklist(wanted.checklist) if wanted.checklist else None
-    if checklist and not labels.know_any(checklist.weeks):
-        raise InputError(
-            f"{wanted.checklist}: the model knows none of its species; expected labels, scientific "
-            "names, or common names in the model or in names.file"
-        )
     rules = Rules(
-        frozenset(labels.of("include", wanted.include)) or None,
-        frozenset(labels.of("exclude", wanted.exclude)),
+        labels.of("include", wanted.include) or None,
+        labels.of("exclude", wanted.exclude),
         wanted.threshold,
         labels.keyed("thresholds", wanted.thresholds),
         labels.keyed("snooze", wanted.snooze),
-        weekly_prior(checklist, species, wanted.unexpected) if checklist else None,
+        weekly_prior(labels.weeks(checklist), species, wanted.unexpected) if checklist else None,
         quiet,
     )
-    return rules, labels.unknown
+    labels.check()
+    return rules
 
 
-class _Labels:
-    """The labels of the species that a configuration names.
-
-    Attributes:
-        unknown: A sentence on each name that the model does not know.
-    """
-
-    def __init__(self, config: StationConfig, species: Sequence[Species]) -> None:
-        self._config = config
-        # In reverse: where species share a name, the first one has it.
-        self._labels = {
-            name: each.label for each in reversed(species) for name in _folded_names(each)
-        }
-        self.unknown: list[str] = []
-
-    def know_any(self, folded_names: Iterable[str]) -> bool:
-        return any(name in self._labels for name in folded_names)
-
-    def of(self, key: str, names: Iterable[str]) -> list[str]:
-        """Return the labels of a list."""
-        return [self._label(name, key) for name in names]
-
-    def keyed(self, key: str, values: Mapping[str, Value]) -> dict[str, Value]:
-        """Return a table by label."""
-        return {self._label(name, key, name): value for name, value in values.items()}
-
-    def _label(self, name: str, *path: str) -> str:
-        folded = fold(name)
-        if folded not in self._labels:
-            close = difflib.get_close_matches(folded, self._labels, 1)
-            self.unknown.append(
-                f"{self._config.where('species', *path)} names {name!r}, "
-                "which the model does not know"
-                + (f"; did you mean {self._labels[close[0]]}?" if close else "")
-            )
-        return self._labels.get(folded, name)
-
-
-def _folded_names(species: Species) -> list[str]:
-    """Return all names of a species: common, scientific and label."""
-    return [
-        fold(name)
-        for name in (*species.names.values(), species.scientific or species.label, species.label)
-    ]
-
-
-def weekly_prior(checklist: Checklist, species: Sequence[Species], unexpected: float) -> LogPrior:
+def weekly_prior(
+    weeks: Mapping[str, frozenset[int]], species: Sequence[Species], unexpected: float
+) -> LogPrior:
     """Return the prior over a model's species that a checklist describes, by week.
 
     Args:
-        checklist: The weeks of species, by any of their names.
+        weeks: The weeks of the year, 1..53, in which species are expected, by label.
         species: The species of the model.
         unexpected: The factor for a species in a week in which it is not on the list, 0..1.
     """
-    weeks = [
-        frozenset[int]().union(
-            *(checklist.weeks.get(name, frozenset()) for name in _folded_names(each))
-        )
-        for each in species
-    ]
+    expected = [weeks.get(each.label, frozenset()) for each in species]
 
     def log_prior(week: int) -> NDArray[np.float64]:
-        return np.log([1.0 if week in expected else unexpected for expected in weeks])
+        return np.log([1.0 if week in own else unexpected for own in expected])
 
     return log_prior

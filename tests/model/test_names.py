@@ -65,6 +65,43 @@ def test_a_names_file_is_checked_even_without_a_language(tmp_path: Path) -> None
     assert_refused(run("visits", tmp_path, "--names", tmp_path / "missing.csv"), 1, "missing.csv")
 
 
+SHARED = (
+    "label,scientific,lang,name\nJay,Garrulus glandarius,de,Häher\n"
+    "Robin,Perisoreus infaustus,de,Häher\nWren,,de,Kleiner\nOwl,,de,Kleiner\n"
+)
+
+
+def test_a_name_of_two_species_is_shown_with_the_scientific_name(tmp_path: Path) -> None:
+    """Where there is none, the label distinguishes them; JSON has both in keys of their own."""
+    path = tmp_path / "names.csv"
+    path.write_text(SHARED, encoding="utf-8")
+    german = names_for((), "de", path)
+    for label, shown in (
+        ("Jay", "Häher (Garrulus glandarius)"),
+        ("Robin", "Häher (Perisoreus infaustus)"),
+        ("Wren", "Kleiner (Wren)"),
+    ):
+        assert german.common(label) == german.full(label) == shown
+        assert german.subtitle(label) is None
+    assert german.localise({"species": "Jay"}) == {
+        "species": "Jay",
+        "name": "Häher",
+        "scientific": "Garrulus glandarius",
+    }
+    assert names_for((), None, path).common("Jay") == "Jay"
+
+
+def test_visits_of_a_name_of_two_species_are_refused_with_both(tmp_path: Path) -> None:
+    path, journal = tmp_path / "names.csv", tmp_path / "journal"
+    path.write_text(SHARED, encoding="utf-8")
+    start_recorder(journal).close()
+    for flags in (("--names", path), ("--names", path, "--lang", "de")):
+        words = "'häher' is a name of Jay (Garrulus glandarius), Robin (Perisoreus infaustus); use"
+        assert_refused(run("visits", journal, "--species", "häher", *flags), 2, words)
+        found = run("visits", journal, "--species", "perisoreus-infaustus", *flags)
+        assert found.exit_code == 0 and "no matching visits" in found.stderr
+
+
 def test_names_are_sorted_as_in_a_dictionary() -> None:
     """By code points, both Ä and b would follow Z."""
     wanted = ["Amsel", "Ärmelkauz", "bachstelze", "Buchfink", "Čáp", "Éider", "Zilpzalp", "Žluna"]
@@ -115,7 +152,7 @@ def test_visits_are_listed_in_a_language(names: Path, tmp_path: Path) -> None:
     journal, table = tmp_path / "journal", tmp_path / "visits.csv"
     flags = ("--lang", "ja", "--names", names)
     assert "  ミソサザイ (Troglodytes troglodytes)  " in run("visits", journal, *flags).stdout
-    for name in ("Wren", "ミソサザイ", "troglodytes TROGLODYTES"):
+    for name in ("Wren", "ミソサザイ", "troglodytes TROGLODYTES", "w-ren"):
         assert len(lines_of(run("visits", journal, "--json", "--species", name, *flags))) == 1
     assert not run("visits", journal, "--species", "Jay", *flags).stdout
     (row,) = lines_of(run("visits", journal, "--json", "--csv", table, *flags))

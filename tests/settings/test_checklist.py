@@ -24,6 +24,7 @@ def test_parse_weeks(text: str, weeks: set[int]) -> None:
             "line 2: weeks are '14-60'; expected such as 14-40 or 45-8",
         ),
         ("species,weeks\nWren,\n,3\n", "line 3: species name '' has 0 characters"),
+        ("species,weeks\n,\n", "has no species; expected a row for each expected species"),
         ("name\nWren\n", "no column species, weeks; expected species,weeks"),
         ("species;weeks\nWren;3;5\n", "line 2: 3 cells separated by semicolons; expected 2"),
     ],

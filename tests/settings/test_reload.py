@@ -29,7 +29,7 @@ def following(path: Path, poll_s: float = 60) -> Iterator[tuple[Reloader, LiveRu
     config, live = load_config(path), LiveRules()
 
     def make_rules(config: StationConfig) -> Rules:
-        return rules_of(config, factory().species, None)[0]
+        return rules_of(config, factory().species, None)
 
     reloader = Reloader(config, make_rules, live, poll_s)
     try:
