@@ -67,7 +67,8 @@ SinceOption = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Only from this local time, such as 2026-05-01 or 2026-05-01T06:30.",
+        help="Only from this local time, such as 2026-05-01, 2026-05-01T06:30, today, yesterday "
+        "or 7d.",
     ),
 ]
 UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Only before this time.")]

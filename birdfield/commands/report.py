@@ -34,9 +34,9 @@ def report(
     from birdfield.journal.history import gather_history
     from birdfield.journal.history_table import to_text
     from birdfield.journal.opening import reading
-    from birdfield.journal.queries import parse_time
+    from birdfield.journal.queries import parse_period
 
-    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    from_time, to_time = parse_period(since, "--since"), parse_period(until, "--until")
     if html:
         from birdfield.report.history_page import check_history, write_history
 

@@ -50,11 +50,11 @@ def visits(
     from birdfield.commands.species_names import names_of_journal
     from birdfield.errors import UsageError
     from birdfield.journal.opening import reading
-    from birdfield.journal.queries import Selection, parse_time
+    from birdfield.journal.queries import Selection, parse_period
 
     if events and species is not None:
         raise UsageError("events have no species; leave out --species or --events")
-    from_time, to_time = parse_time(since, "--since"), parse_time(until, "--until")
+    from_time, to_time = parse_period(since, "--since"), parse_period(until, "--until")
     check_output(csv)
     names = names_of_journal(lang, names_file)
     wanted = Selection(species and names.label(species), from_time, to_time, last)
@@ -139,7 +139,7 @@ def export_visits(
     from birdfield.errors import InputError
     from birdfield.journal import exports as exporting
     from birdfield.journal.opening import reading
-    from birdfield.journal.queries import Selection, parse_time, visits_of
+    from birdfield.journal.queries import Selection, parse_period, visits_of
     from birdfield.model.bird_names import bird_names
     from birdfield.model.names import LABELS_ONLY, Names, merge_names
     from birdfield.settings.configuration import find_config, load_config
@@ -154,7 +154,7 @@ def export_visits(
         place = place or settings.place.location
         names = Names(merge_names(bird_names().values(), settings.names.file))
     selection = Selection(
-        species, parse_time(since, "--since"), parse_time(until, "--until"), session=session
+        species, parse_period(since, "--since"), parse_period(until, "--until"), session=session
     )
     with reading(journal) as opened:
         rows = exporting.with_scientific(list(visits_of(opened, selection)), names)

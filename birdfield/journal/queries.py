@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from birdfield.recognise.decide import Agreement
 from birdfield.recognise.observation import DECIMALS
 from birdfield.signals.boxes import Box
 
+DAYS = {"today": 0, "yesterday": 1}  # before now, of the day that a word names
+AGE = re.compile(r"(\d+) ?([hdw])")
+HOURS = {"h": 1, "d": 24, "w": 168}
 AFTER_ANY_TIME = "~"  # sorts after every time as text
 
 Record = TypeVar("Record")
@@ -63,6 +67,33 @@ def parse_time(text: str | None, what: str) -> datetime | None:
         raise UsageError(
             f"{what} is {text!r}; expected a date or a time such as 2026-05-01 or 2026-05-01T06:30"
         ) from error
+
+
+def parse_period(text: str | None, what: str, now: datetime | None = None) -> datetime | None:
+    """Read a time as `parse_time` does, or today, yesterday, or an age such as 7d or 12h.
+
+    Args:
+        text: The time; None is returned as it is.
+        what: The name of the value, for the message of an error.
+        now: The aware present time; None for that of the clock.
+
+    Raises:
+        UsageError: If the text has another form.
+    """
+    local = (now or datetime.now(UTC)).astimezone()
+    word = (text or "").strip().lower()
+    if word in DAYS:
+        day = local.date() - timedelta(days=DAYS[word])
+        return datetime(day.year, day.month, day.day).astimezone(UTC)  # noqa: DTZ001 - local
+    if age := AGE.fullmatch(word):
+        try:
+            return (local - timedelta(hours=int(age[1]) * HOURS[age[2]])).astimezone(UTC)
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
+    try:
+        return parse_time(text, what)
+    except UsageError as error:
+        raise UsageError(f"{error}, or today, yesterday, 7d or 12h") from error
 
 
 def visits_of(journal: Journal, selection: Selection, marked: bool = True) -> Iterator[VisitRecord]:

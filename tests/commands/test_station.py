@@ -116,7 +116,7 @@ def test_an_export(journal: Path, tmp_path: Path) -> None:
     ("arguments", "exit_code", "words"),
     [
         ("visits MISSING", 1, ["no journal here"]),
-        ("visits JOURNAL --since yesterday", 2, ["--since is 'yesterday'", "2026-05-01"]),
+        ("visits JOURNAL --since monday", 2, ["--since is 'monday'", "2026-05-01", "or today"]),
         ("export-visits JOURNAL -o OUT --format excel", 2, ["format is 'excel'"]),
         ("export-visits JOURNAL -o OUT --format ebird", 2, ["add --location"]),
         ("export-visits JOURNAL -o OUT --location north", 2, ["--location is 'north'"]),

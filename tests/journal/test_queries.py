@@ -1,14 +1,15 @@
 """Queries: visits are selected, and damaged rows are left out."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from journal_rows import DAWN, ROBIN, Opener
 
+from birdfield.errors import UsageError
 from birdfield.journal.database import Journal
 from birdfield.journal.opening import read_journal
-from birdfield.journal.queries import Selection, visits_of
+from birdfield.journal.queries import Selection, parse_period, visits_of
 
 
 def test_visits_are_selected(journal: Journal) -> None:
@@ -71,3 +72,26 @@ def test_damaged_bytes_of_a_name_become_replacement_characters(
     journal.database.execute("UPDATE visits SET species = CAST(x'ff6f62696e' AS TEXT)")
     (visit,) = visits_of(opened(read_journal, journal.folder), Selection())
     assert visit.species == "\N{REPLACEMENT CHARACTER}obin"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("today", datetime(2026, 5, 12).astimezone()),
+        ("Yesterday", datetime(2026, 5, 11).astimezone()),
+        ("7d", datetime(2026, 5, 5, 9, 30).astimezone()),
+        ("12h", datetime(2026, 5, 11, 21, 30).astimezone()),
+        ("2w", datetime(2026, 4, 28, 9, 30).astimezone()),
+        ("2026-05-01", datetime(2026, 5, 1).astimezone()),
+    ],
+)
+def test_a_period_may_be_a_day_or_an_age(text: str, expected: datetime) -> None:
+    """It is 09:30 local time on 12 May; a day begins at midnight, an age is counted from now."""
+    now = datetime(2026, 5, 12, 9, 30).astimezone()
+    assert parse_period(text, "--since", now) == expected
+
+
+def test_another_period_is_refused_with_examples() -> None:
+    with pytest.raises(UsageError, match="--since is 'monday'.* or today, yesterday, 7d or 12h"):
+        parse_period("monday", "--since")
+    assert parse_period(None, "--since") is None
