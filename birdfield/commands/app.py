@@ -1,5 +1,6 @@
 """Command line: registers the commands, and turns errors into sentences and exit codes."""
 
+import codecs
 import io
 import logging
 import os
@@ -134,6 +135,18 @@ for command in (
     app.command()(command)
 
 
+def _as_json_escapes(error: UnicodeError) -> tuple[str, int]:
+    r"""Replace what an encoding lacks by \uXXXX, so that JSON stays JSON also in ASCII.
+
+    A file name may contain bytes that are not UTF-8; they become \udcXX.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    pairs = zip(units[::2], units[1::2], strict=True)
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in pairs), error.end
+
+
 def main() -> None:
     """Run the command line."""
     from birdfield.commands.log_format import describe, log_uncaught_errors
@@ -143,8 +156,8 @@ def main() -> None:
     divert_native_output()
     log_uncaught_errors()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name may contain bytes that are not UTF-8; JSON writes them as \udcXX.
-        sys.stdout.reconfigure(errors="backslashreplace")
+        codecs.register_error("json", _as_json_escapes)
+        sys.stdout.reconfigure(errors="json")
     try:
         app()
     except Exception as error:

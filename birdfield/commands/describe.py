@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from birdfield.evaluate.metrics import wilson_ci95
 from birdfield.model.bundle import Bundle
 from birdfield.model.gallery import Gallery
+from birdfield.model.manifest import Manifest
 from birdfield.model.sense import SENSES, Sense
 from birdfield.model.species import Species
 from birdfield.recognise.enrol import EnrolmentWarning, FileReport
+
+LATE = "late_fusion"
 
 
 def describe(bundle: Bundle, gallery: Gallery) -> dict[str, object]:
@@ -26,13 +30,43 @@ def describe(bundle: Bundle, gallery: Gallery) -> dict[str, object]:
         "image": manifest["image"],
         "audio": manifest["audio"],
         "towers": manifest["towers"],
-        "cross_validation": {key: scores.get(key) for key in (*SENSES, "late_fusion")},
+        "cross_validation": {
+            key: _with_interval(scores.get(key), bundle.manifest) for key in (*SENSES, LATE)
+        },
         "training": manifest["training"],
         "minimum_runtime": manifest["minimum_runtime"],
         "data_licence": manifest.get("data_licence"),
         "licences": manifest["licences"],
         "model_card": str(bundle.model_card) if bundle.model_card else None,
     }
+
+
+def _interval(share: float, count: int, stored: tuple[float, float]) -> tuple[float, float]:
+    """Return a stored interval; that of an older bundle has no width where all answers agree."""
+    if share in (0, 1) and stored[0] == stored[1] and count:
+        low, high = wilson_ci95(share, count)
+        return round(low, 4), round(high, 4)
+    return stored
+
+
+def _files(manifest: Manifest) -> int:
+    """Return the number of independent samples: pairs share their photographs and recordings."""
+    return min((each.samples for each in manifest.accuracy.values()), default=0)
+
+
+def _with_interval(entry: object, manifest: Manifest) -> object:
+    """Return the figures of a sense with an interval that has a width."""
+    if not isinstance(entry, dict) or not entry.get("n") or entry.get("top1_ci95") is None:
+        return entry
+    low, high = entry["top1_ci95"]
+    return {**entry, "top1_ci95": list(_interval(entry["top1"], _files(manifest), (low, high)))}
+
+
+def _printable(text: str) -> str:
+    """Return a text of another author without what a terminal obeys, such as escape sequences."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else f"\\x{ord(each):02x}" for each in text
+    )
 
 
 def to_text(bundle: Bundle, gallery: Gallery) -> str:
@@ -51,7 +85,7 @@ def to_text(bundle: Bundle, gallery: Gallery) -> str:
             f"{tower.min_cosine:.4f} (lowest)"
         )
     for sense, accuracy in manifest.accuracy.items():
-        low, high = accuracy.top1_ci95
+        low, high = _interval(accuracy.top1, _files(manifest), accuracy.top1_ci95)
         lines.append(
             f"  top-1 by {sense}, out of fold: {accuracy.top1:.3f} "
             f"[{low:.3f}, {high:.3f}], n = {accuracy.samples}"
@@ -62,7 +96,7 @@ def to_text(bundle: Bundle, gallery: Gallery) -> str:
     card = bundle.model_card
     if card:
         lines += [f"  model card: {card}", "", card.read_text(encoding="utf-8", errors="replace")]
-    return "\n".join(lines)
+    return _printable("\n".join(lines))
 
 
 @dataclass(frozen=True)

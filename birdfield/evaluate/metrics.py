@@ -1,5 +1,6 @@
 """Metrics: retrieval, confidence intervals, rejection of the unknown, and calibration."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
+Z_95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
 BINS = 10  # reliability bins, each with an equal number of answers
 QUERY_BATCH = 1024  # queries compared at once: memory grows with N, not with its square
 
@@ -63,6 +65,9 @@ def bootstrap_ci95(
     The weight of a pair is the product of how often its photograph and its recording are drawn,
     so pairs that share one do not count as independent.
 
+    Where all answers are right, or all are wrong, resampling knows nothing of the other kind, and
+    the interval is Wilson's for the number of photographs or of recordings, whichever is smaller.
+
     Args:
         correct: bool [N].
         units: int64 [N] each: the photograph, the recording, or both, behind each sample.
@@ -73,6 +78,9 @@ def bootstrap_ci95(
     """
     if not len(correct):
         return float("nan"), float("nan")
+    if correct.all() or not correct.any():  # every resample has the same mean
+        count = min((len(np.unique(unit)) for unit in units), default=len(correct))
+        return wilson_ci95(float(correct[0]), count)
     rng = np.random.default_rng(seed)
     weights = np.ones((RESAMPLES, len(correct)))
     for unit in units:
@@ -83,6 +91,19 @@ def bootstrap_ci95(
     means = (weights @ correct.astype(float))[totals > 0] / totals[totals > 0]
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def wilson_ci95(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of independent samples (Wilson, JASA 22, 1927).
+
+    Args:
+        share: The share, 0..1.
+        count: The number of samples, at least 1.
+    """
+    spread = Z_95**2 / count
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z_95 * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def auroc(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:

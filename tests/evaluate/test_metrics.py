@@ -14,6 +14,7 @@ from birdfield.evaluate.metrics import (
     oscr,
     reliability,
     retrieval,
+    wilson_ci95,
 )
 
 
@@ -76,9 +77,24 @@ def test_retrieval_without_samples_is_empty() -> None:
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_an_interval_of_equal_samples_has_no_width(right: bool) -> None:
+def test_the_interval_of_equal_samples_is_wilsons(right: bool) -> None:
+    """With n of n right, the lower bound is n / (n + 1.96^2): 30 / 33.84 = 0.8865, to 1; with 0 of
+    n, the interval is its mirror image.
+    """
     correct = np.full(30, right)
-    assert bootstrap_ci95(correct, np.arange(30)) == (float(right), float(right))
+    expected = (0.8865, 1.0) if right else (0.0, 0.1135)
+    assert bootstrap_ci95(correct, np.arange(30)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_clips_of_one_recording_count_once_where_all_are_right() -> None:
+    """50 clips of 5 recordings are 5 samples: 5 / 8.84 = 0.5655."""
+    low, high = bootstrap_ci95(np.full(50, True), np.repeat(np.arange(5), 10), np.arange(50))
+    assert (low, high) == pytest.approx((0.5655, 1.0), abs=1e-4)
+
+
+def test_wilsons_interval_is_that_of_a_published_example() -> None:
+    """15 of 148: 0.0624 to 0.1605 (Newcombe, Statistics in Medicine 17, 1998, table I)."""
+    assert wilson_ci95(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=1e-4)
 
 
 def test_the_interval_of_two_samples_is_0_to_1() -> None:

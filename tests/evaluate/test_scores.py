@@ -124,7 +124,8 @@ def test_a_report_has_the_documented_form() -> None:
     )
     assert figures["image"].keys() == figures["audio"].keys() == SENSE_KEYS
     assert figures["both"].keys() == SENSE_KEYS | {"image_top1", "audio_top1"}
-    assert figures["image"]["top1_ci95"] == [1, 1]
+    low, high = figures["image"]["top1_ci95"]  # all are right
+    assert 0 < low < 1 and high == 1
 
 
 def test_a_sense_without_files_has_no_figures_and_valid_json() -> None:
