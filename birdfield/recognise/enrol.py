@@ -20,6 +20,7 @@ from birdfield.model.species_index import SpeciesIndex
 from birdfield.model.store import Enrolled, Store
 from birdfield.model.store_file import StoreEditor, edit_store, load_store
 from birdfield.recognise.embed import embed_file, sense_from_suffix
+from birdfield.recognise.weak_labels import bird_vectors
 
 OUTLIER_SD = 3.0  # standard deviations below the others' mean similarity, at least ...
 OUTLIER_DROP = 0.25  # ... and cosine below it, at least, that make a file an outlier
@@ -104,11 +105,11 @@ def enrol(
 
 
 def _embed(encoder: Encoder, path: Path) -> _Sample:
-    vectors = [sample.vector for sample in embed_file(encoder, path)]
+    vectors = bird_vectors(embed_file(encoder, path), str(path))
     return _Sample(
         hashlib.sha256(path.read_bytes()).hexdigest(),
         sense_from_suffix(path),
-        pool([vector for vector in vectors if vector is not None]),
+        pool(vectors),
     )
 
 
