@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,27 @@ ConfigOption = Annotated[
         help=f"The configuration file; default: {CONFIG_FILE}. Options override it.",
     ),
 ]
+
+
+def decimal(least: float, most: float) -> Callable[[str], float]:
+    """Return a parser of numbers from least to most, with a decimal point or a decimal comma."""
+
+    def parse(text: str) -> float:
+        from birdfield.settings.values import parse_number
+
+        try:
+            number = parse_number(text)
+        except ValueError:
+            number = float("nan")
+        if not least <= number <= most:  # also true of NaN
+            raise typer.BadParameter(
+                f"{text!r}; expected a number from {least:g} to {most:g}, such as {least + 0.5:g}"
+            )
+        return number
+
+    return parse
+
+
 JsonSwitch = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 LangOption = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from birdfield.commands.options import (
     NamesOption,
     StationModelOption,
     TimezoneOption,
+    decimal,
 )
 from birdfield.settings.bounds import MAX_COUNT, MAX_DAYS, MAX_GAP_S, MAX_GB
 
@@ -57,8 +58,7 @@ JournalOption = Annotated[
 GapOption = Annotated[
     float | None,
     typer.Option(
-        min=1,
-        max=MAX_GAP_S,
+        parser=decimal(1, MAX_GAP_S),
         metavar="SECONDS",
         help="End a visit after an absence of this time; default: 30.",
     ),
@@ -90,13 +90,14 @@ KeepBestOption = Annotated[
 ]
 KeepDaysOption = Annotated[
     float | None,
-    typer.Option(min=0, max=MAX_DAYS, metavar="DAYS", help="Delete older pictures and sounds."),
+    typer.Option(
+        parser=decimal(0, MAX_DAYS), metavar="DAYS", help="Delete older pictures and sounds."
+    ),
 ]
 KeepGbOption = Annotated[
     float | None,
     typer.Option(
-        min=0,
-        max=MAX_GB,
+        parser=decimal(0, MAX_GB),
         metavar="GB",
         help="Delete the oldest pictures and sounds above this size.",
     ),
@@ -104,8 +105,7 @@ KeepGbOption = Annotated[
 KeepFreeOption = Annotated[
     float | None,
     typer.Option(
-        min=0,
-        max=MAX_GB,
+        parser=decimal(0, MAX_GB),
         metavar="GB",
         help="Delete the oldest pictures and sounds, or write none, to keep this space free; "
         "default: 0.5.",

@@ -20,6 +20,7 @@ from birdfield.service.status_files import (
     remove_status,
     write_status,
 )
+from birdfield.settings.values import parse_number
 from birdfield.watch.window import Window
 
 WATCHDOG_SHARE = 0.75  # of the manager's timeout: the watch ends first, and logs a stack trace
@@ -41,7 +42,7 @@ def stall_timeout_s() -> float | None:
         manager_s = watchdog_s()
         return None if manager_s is None else WATCHDOG_SHARE * manager_s
     try:
-        timeout_s = float(text)
+        timeout_s = parse_number(text)
     except ValueError:
         timeout_s = 0.0
     if not 1 <= timeout_s < 1e6:

@@ -1,6 +1,7 @@
 """Configuration: finds, reads and checks the configuration file of a station."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from birdfield.settings.toml_lines import key_lines
 FILE = "birdfield.toml"
 TEMPLATE = Path(__file__).with_name(FILE)
 MAX_BYTES = 100_000
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+DECIMAL_EXAMPLE = "with a decimal point, such as 0.5"
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,19 @@ def load_config(path: Path | None) -> StationConfig:
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigFormError(f"{path}: not TOML ({error})") from error
+        raise ConfigFormError(f"{path}: not TOML ({error}){_decimal_hint(text)}") from error
     config = StationConfig(path, lines=key_lines(text))
     values = _checked(config, tables)
     return replace(config, settings=with_values(DEFAULTS, values), keys=frozenset(values))
+
+
+def _decimal_hint(text: str) -> str:
+    """Return what to write where a line of a file has a number with a decimal comma."""
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.fullmatch(rf"\s*[^#=]+=\s*({DECIMAL_COMMA.pattern})\s*(?:#.*)?", line)
+        if found:
+            return f"; line {number} has the number {found[1]}: {DECIMAL_EXAMPLE}"
+    return ""
 
 
 def _read(path: Path) -> str:
@@ -130,8 +142,9 @@ def _value(config: StationConfig, name: str, value: object) -> object:
         setting = key.read(value)
     except (ValueError, OverflowError, RuntimeError, BirdfieldError) as error:
         got = repr(mask_url(culprit)) if isinstance(culprit, str) else mask_url(repr(culprit))
+        hint = f", {DECIMAL_EXAMPLE}" if DECIMAL_COMMA.fullmatch(str(culprit)) else ""
         raise ConfigError(
-            f"{config.where(*path)} is {got[:100]}; expected {key.expected}"
+            f"{config.where(*path)} is {got[:100]}; expected {key.expected}{hint}"
         ) from error
     if isinstance(setting, Path) and config.path is not None:
         return config.path.absolute().parent / setting

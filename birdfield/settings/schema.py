@@ -135,7 +135,10 @@ class PlaceSettings:
     """
 
     location: Location | None = _key(
-        'degrees north and east, such as "52.5,13.4"', read_location, None, Location.text
+        'degrees north and east, such as "52.5,13.4" or "52,5;13,4"',
+        read_location,
+        None,
+        Location.text,
     )
 
 

@@ -1,5 +1,6 @@
 """Value readers: check one value of the configuration file and return it as its type."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
@@ -9,6 +10,9 @@ from birdfield.settings.place import Location, parse_location
 
 if TYPE_CHECKING:
     from birdfield.signals.boxes import Box
+
+NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")  # or a decimal of three digits
 
 Value = TypeVar("Value")
 # Each reader raises ValueError or BirdfieldError when it does not accept a value.
@@ -34,15 +38,35 @@ def read_bool(value: object) -> bool:
     return value
 
 
+def parse_number(text: str) -> float:
+    """Read a number with a decimal point or a decimal comma.
+
+    Raises:
+        ValueError: If the text is not a number, or may be a decimal or thousands: "1,500".
+    """
+    if not NUMBER.fullmatch(text.strip()) or THOUSANDS.fullmatch(text.strip()):
+        raise ValueError(text)
+    return float(text.strip().replace(",", "."))
+
+
+def _number(value: object) -> float:
+    """Return a number of TOML, or one between quotes."""
+    if isinstance(value, str):
+        number = parse_number(value)
+        return int(number) if number.is_integer() else number
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(value)
+    return value
+
+
 def number_reader(least: float, most: float) -> Reader[float]:
     """Return a reader of numbers from least to most, which may be whole."""
 
     def read(value: object) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        number = _number(value)
+        if not least <= number <= most:  # also true of NaN
             raise ValueError(value)
-        if not least <= value <= most:  # also true of NaN
-            raise ValueError(value)
-        return value
+        return number
 
     return read
 
@@ -51,9 +75,10 @@ def count_reader(least: int, most: int) -> Reader[int]:
     """Return a reader of whole numbers from least to most."""
 
     def read(value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        number = _number(value)
+        if not isinstance(number, int) or not least <= number <= most:
             raise ValueError(value)
-        return value
+        return number
 
     return read
 

@@ -21,9 +21,9 @@ def parse_box(text: str, name: str = "crop") -> Box:
     Raises:
         UsageError: When the text is malformed or the box is empty.
     """
-    if not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", text):
+    if not re.fullmatch(r"\d{1,6}(?:\s*[,;]\s*\d{1,6}){3}", text.strip()):
         raise UsageError(f"{name} is {text!r}; expected X,Y,W,H in pixels, such as 100,50,640,480")
-    left, top, width, height = (int(part) for part in text.split(","))
+    left, top, width, height = (int(part) for part in re.split("[,;]", text))
     if not width or not height:
         raise UsageError(f"{name} {text!r} is empty; expected a width and a height of at least 1")
     return left, top, width, height

@@ -79,6 +79,7 @@ TABLE = [
     ),
     ("export-visits JOURNAL -o x.csv --session 99999999999999999999", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-days 999999", 2, None),
+    ("watch --camera none --microphone none --journal JOURNAL --keep-gb 1,500", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-gb inf", 2, None),
     ("watch --camera none --microphone none --journal JOURNAL --keep-best 9999999999", 2, None),
     ("visits JOURNAL --lang de --names GONE", 1, "GONE: cannot be read (No such file or dir"),

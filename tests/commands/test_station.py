@@ -120,6 +120,7 @@ def test_an_export(journal: Path, tmp_path: Path) -> None:
         ("export-visits JOURNAL -o OUT --format excel", 2, ["format is 'excel'"]),
         ("export-visits JOURNAL -o OUT --format ebird", 2, ["add --location"]),
         ("export-visits JOURNAL -o OUT --location north", 2, ["--location is 'north'"]),
+        ("watch --gap 2,5", 2, ["--gap needs a journal; add --journal DIR"]),
         ("watch --keep-days 3", 2, ["--keep-days needs a journal; add --journal DIR"]),
         ("watch --journal OUT --quiet night", 2, ["add --location"]),
         ("watch --journal OUT --quiet late", 2, ["--quiet is 'late'"]),

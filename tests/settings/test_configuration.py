@@ -75,7 +75,14 @@ BAD = [
     ("[journal]\nkeep_voices = 'no'", "line 2: journal.keep_voices is 'no'; expected true or"),
     ("[journal]\nkeep_best = 1.5", "line 2: journal.keep_best is 1.5; expected a whole number"),
     ("[journal]\nkeep_days = -1", "line 2: journal.keep_days is -1; expected a number of days"),
-    ("[journal]\nkeep_gb = '2'", "line 2: journal.keep_gb is '2'; expected a number of GB"),
+    ("[journal]\nkeep_gb = 'two'", "line 2: journal.keep_gb is 'two'; expected a number of GB"),
+    (
+        "[journal]\nkeep_gb = '1,500'",
+        "line 2: journal.keep_gb is '1,500'; expected a number of GB from 0 to 1000000, with a "
+        "decimal point, such as 0.5",
+    ),
+    ("[journal]\ngap_s = 30,5 # s", "line 2 has the number 30,5: with a decimal point, such as"),
+    ("[place]\nlocation = '52,52,13,40'", "line 2: place.location is '52,52,13,40'; expected deg"),
     ("[journal]\nkeep_free_gb = []", "line 2: journal.keep_free_gb is []; expected a number"),
     ("[journal]\ngap_s = inf", "line 2: journal.gap_s is inf; expected a number of seconds from"),
     ("[journal]\nkeep_days = 999999", "journal.keep_days is 999999; expected a number of days fr"),
