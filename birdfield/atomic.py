@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from birdfield.errors import ExistsError, InputError
 
@@ -22,11 +23,31 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     Raises:
         InputError: When the file cannot be written; the old file is then unchanged.
     """
+    with writing_file(path, mode) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def writing_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Replace a file by what the block writes, piece by piece, as `write_file` does.
+
+    An error in the block leaves the old file as it is.
+
+    Args:
+        path: The file.
+        mode: Its permissions.
+
+    Yields:
+        The stream of the new content.
+
+    Raises:
+        InputError: When the file cannot be written.
+    """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             os.chmod(name, mode)

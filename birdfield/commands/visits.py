@@ -1,6 +1,9 @@
 """Commands `visits` and `export-visits`: list and export the visits of a journal."""
 
+import io
 import json
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +24,7 @@ from birdfield.settings.bounds import MAX_COUNT
 if TYPE_CHECKING:
     from birdfield.journal.database import Journal
     from birdfield.journal.queries import Selection
+    from birdfield.journal.records import VisitRecord
     from birdfield.model.names import Names
 
 
@@ -91,22 +95,30 @@ def _list_visits(
     journal: "Journal", wanted: "Selection", names: "Names", csv: Path | None, json_lines: bool
 ) -> bool:
     """Print visits, and write them to a CSV; return whether there are any."""
-    from birdfield.atomic import write_file
-    from birdfield.journal.listing import visit_line, visits_csv
+    from birdfield.atomic import writing_file
+    from birdfield.journal.listing import visit_line, write_visits_csv
     from birdfield.journal.queries import visits_of
 
-    kept, found = [], False
-    for visit in visits_of(journal, wanted):
-        found = True
-        print(
-            json.dumps(names.localise(visit.to_json()), ensure_ascii=False)
-            if json_lines
-            else visit_line(visit, names)
-        )
-        if csv:
-            kept.append(visit)
-    if csv:
-        write_file(csv, visits_csv(kept, names).encode())
+    found = False
+
+    def printed() -> Iterator["VisitRecord"]:
+        nonlocal found
+        for visit in visits_of(journal, wanted):
+            found = True
+            print(
+                json.dumps(names.localise(visit.to_json()), ensure_ascii=False)
+                if json_lines
+                else visit_line(visit, names)
+            )
+            yield visit
+
+    if csv is None:
+        deque(printed(), maxlen=0)
+        return found
+    with writing_file(csv) as file:
+        stream = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        write_visits_csv(printed(), stream, names)
+        stream.detach()
     return found
 
 
@@ -156,10 +168,18 @@ def export_visits(
     selection = Selection(
         species, parse_period(since, "--since"), parse_period(until, "--until"), session=session
     )
-    with reading(journal) as opened:
-        rows = exporting.with_scientific(list(visits_of(opened, selection)), names)
+    count = 0
+
+    def counted(opened: "Journal") -> Iterator["VisitRecord"]:
+        nonlocal count
+        for visit in exporting.with_scientific(visits_of(opened, selection), names):
+            count += 1
+            yield visit
+
     try:
-        exporting.export_visits(rows, form, place, out)
+        with reading(journal) as opened:
+            files = exporting.export_visits(counted(opened), form, place, out)
     except exporting.MixedSessionsError as error:
         raise InputError(f"{error} with --session") from error
-    print(f"{out}: {len(rows)} visits")
+    more = f", in {len(files)} files, as eBird accepts 1 MB: to {files[-1]}" if files[1:] else ""
+    print(f"{out}: {count} visits{more}")

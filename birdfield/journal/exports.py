@@ -1,23 +1,22 @@
-"""Exports: a journal's visits in the formats that other programs read."""
+"""Exports: a journal's visits in the formats that other programs read, written row by row."""
 
 import csv
 import importlib.util
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
-from birdfield.errors import (
-    InputError,
-    LocationMissingError,
-    MissingError,
-    UsageError,
-    shorten_list,
-)
-from birdfield.journal.listing import visits_csv
+from birdfield.atomic import write_file, writing_file
+from birdfield.errors import InputError, MissingError, UsageError
+from birdfield.journal.ebird import ebird_files
+from birdfield.journal.listing import write_visits_csv
 from birdfield.journal.records import UNDECIDED, VisitRecord
 from birdfield.model.names import Names
+from birdfield.recognise.observation import escape_formula
 from birdfield.settings.place import Location
 
 RAVEN_COLUMNS = (
@@ -33,141 +32,89 @@ RAVEN_COLUMNS = (
     "Begin Date Time",
 )
 NYQUIST_HZ = 8000  # the upper end of what YAMNet hears: Raven needs a band
-PROTOCOL = "Incidental"  # eBird's word for records without an observer who counts
+ROW_GROUP = 10_000  # visits of a Parquet table that are in memory at a time
 
 
 class MixedSessionsError(InputError):
     """Visits of several sessions, for a format that has one scale of time."""
 
 
-def with_scientific(visits: Sequence[VisitRecord], names: Names) -> list[VisitRecord]:
-    """Return visits with scientific names that the model lacks, such as of enrolled species."""
-    return [
-        replace(visit, scientific=visit.scientific or names.scientific(visit.species or ""))
-        for visit in visits
-    ]
-
-
-def to_ebird(visits: Sequence[VisitRecord], location: Location | None) -> bytes:
-    """Return visits in eBird's record format: 19 columns without a header.
-
-    The visits of one species on one day are one record, as eBird asks for. Its count is X,
-    present, because several visits may be of one bird.
-
-    Raises:
-        LocationMissingError: If there is no location.
-        InputError: If a species has no scientific name.
-    """
-    if location is None:
-        raise LocationMissingError(
-            "eBird needs the location of the station; set place.location in birdfield.toml"
-        )
-    records: dict[tuple[str, date], list[VisitRecord]] = {}
-    nameless: set[str] = set()
+def with_scientific(visits: Iterable[VisitRecord], names: Names) -> Iterator[VisitRecord]:
+    """Yield visits with scientific names that the model lacks, such as of enrolled species."""
     for visit in visits:
-        if visit.species is None:
-            continue
-        if visit.scientific:
-            day = visit.started.date()
-            records.setdefault((visit.scientific, day), []).append(visit)
-        else:
-            nameless.add(visit.species)
-    if nameless:
-        raise InputError(
-            f"eBird needs scientific names, and {shorten_list(sorted(nameless))} has none; set "
-            "names.file in birdfield.toml to a CSV with the columns label,scientific,lang,name"
-        )
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\r\n")
-    for (scientific, _), together in records.items():
-        writer.writerow(_ebird_row(together, scientific, location))
-    return stream.getvalue().encode()
+        scientific = visit.scientific or names.scientific(visit.species or "")
+        yield visit if scientific == visit.scientific else replace(visit, scientific=scientific)
 
 
-def _ebird_row(
-    visits: Sequence[VisitRecord], scientific: str, location: Location
-) -> list[str | int | None]:
-    first = visits[0]
-    genus, _, epithet = scientific.partition(" ")
-    best = max(visit.score for visit in visits)
-    return [
-        first.species,
-        genus,
-        epithet,
-        "X",  # count
-        f"birdfield: visits {len(visits)}; best score {best:.2f}; by machine",  # comment
-        location.name,
-        f"{location.latitude:.6f}",
-        f"{location.longitude:.6f}",
-        f"{first.started:%m/%d/%Y}",
-        f"{first.started:%H:%M}",
-        "",  # state
-        "",  # country
-        PROTOCOL,
-        1,  # number of observers
-        "",  # duration
-        "N",  # all observations reported
-        "",  # distance covered
-        "",  # area covered
-        "",  # comment on the checklist
-    ]
+@contextmanager
+def _text(stream: BinaryIO) -> Iterator[TextIO]:
+    """Yield a binary stream as one of text, UTF-8, with line ends as they are written."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    yield text
+    text.detach()
 
 
-def to_raven(visits: Sequence[VisitRecord]) -> bytes:
-    """Return visits as a Raven selection table, in seconds since the session began.
+def to_csv(visits: Iterable[VisitRecord], stream: BinaryIO) -> None:
+    """Write visits as CSV with a header, as in the listing of a journal."""
+    with _text(stream) as text:
+        write_visits_csv(visits, text)
+
+
+def to_raven(visits: Iterable[VisitRecord], stream: BinaryIO) -> None:
+    """Write visits as a Raven selection table, in seconds since the session began.
 
     Raises:
         MixedSessionsError: If the visits are of several sessions.
     """
-    _check_one_session(visits)
-    stream = io.StringIO()
-    writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
-    writer.writerow(RAVEN_COLUMNS)
-    for number, visit in enumerate(visits, 1):
-        writer.writerow(
-            [
-                number,
-                "Spectrogram 1",
-                1,
-                f"{visit.start_s:.3f}",
-                f"{visit.end_s:.3f}",
-                0,
-                NYQUIST_HZ,
-                _label(visit),
-                visit.score,
-                visit.started.isoformat(timespec="milliseconds"),
-            ]
-        )
-    return stream.getvalue().encode()
+    with _text(stream) as text:
+        writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+        writer.writerow(RAVEN_COLUMNS)
+        for number, visit in enumerate(_of_one_session(visits), 1):
+            writer.writerow(
+                [
+                    number,
+                    "Spectrogram 1",
+                    1,
+                    f"{visit.start_s:.3f}",
+                    f"{visit.end_s:.3f}",
+                    0,
+                    NYQUIST_HZ,
+                    _label(visit),
+                    visit.score,
+                    visit.started.isoformat(timespec="milliseconds"),
+                ]
+            )
 
 
-def to_audacity(visits: Sequence[VisitRecord]) -> bytes:
-    """Return visits as Audacity labels, in seconds since the session began.
+def to_audacity(visits: Iterable[VisitRecord], stream: BinaryIO) -> None:
+    """Write visits as Audacity labels, in seconds since the session began.
 
     Raises:
         MixedSessionsError: If the visits are of several sessions.
     """
-    _check_one_session(visits)
-    return "".join(
-        f"{visit.start_s:.6f}\t{visit.end_s:.6f}\t{_label(visit)}\n" for visit in visits
-    ).encode()
+    for visit in _of_one_session(visits):
+        stream.write(f"{visit.start_s:.6f}\t{visit.end_s:.6f}\t{_label(visit)}\n".encode())
 
 
 def _label(visit: VisitRecord) -> str:
-    return visit.species or UNDECIDED
+    return escape_formula(visit.species or UNDECIDED)
 
 
-def _check_one_session(visits: Sequence[VisitRecord]) -> None:
-    sessions = sorted({visit.session for visit in visits})
-    if len(sessions) > 1:
-        raise MixedSessionsError(
-            f"these visits are of sessions {sessions[0]} to {sessions[-1]}, in each of which "
-            "seconds count from 0; choose one session"
-        )
+def _of_one_session(visits: Iterable[VisitRecord]) -> Iterator[VisitRecord]:
+    first = None
+    for visit in visits:
+        first = visit.session if first is None else first
+        if visit.session != first:
+            low, high = sorted((first, visit.session))
+            raise MixedSessionsError(
+                f"these visits are of sessions {low} to {high}, in each of which seconds count "
+                "from 0; choose one session"
+            )
+        yield visit
 
 
-def to_parquet(visits: Sequence[VisitRecord]) -> bytes:
-    """Return visits as an Apache Parquet table with the columns of the CSV.
+def to_parquet(visits: Iterable[VisitRecord], stream: BinaryIO) -> None:
+    """Write visits as an Apache Parquet table with the columns of the CSV.
 
     Raises:
         MissingError: If pyarrow is not installed.
@@ -206,52 +153,63 @@ def to_parquet(visits: Sequence[VisitRecord]) -> bytes:
             ("candidates", pyarrow.list_(candidate)),
         ]
     )
-    rows = [{**visit.to_json(), "started": visit.started, "ended": visit.ended} for visit in visits]
-    sink = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), sink)
-    return sink.getvalue()
+    remaining = iter(visits)
+    with pyarrow.parquet.ParquetWriter(stream, schema) as writer:
+        while group := list(islice(remaining, ROW_GROUP)):
+            rows = [
+                {**visit.to_json(), "started": visit.started, "ended": visit.ended}
+                for visit in group
+            ]
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema))
 
 
-def to_csv(visits: Sequence[VisitRecord]) -> bytes:
-    """Return visits as CSV with a header, as in the listing of a journal."""
-    return visits_csv(visits).encode()
-
-
-FORMATS: Mapping[str, Callable[[Sequence[VisitRecord], Location | None], bytes]] = {
-    "csv": lambda visits, _: to_csv(visits),
-    "ebird": to_ebird,
-    "raven": lambda visits, _: to_raven(visits),
-    "audacity": lambda visits, _: to_audacity(visits),
-    "parquet": lambda visits, _: to_parquet(visits),
+EBIRD = "ebird"
+FORMATS: Mapping[str, Callable[[Iterable[VisitRecord], BinaryIO], None]] = {
+    "csv": to_csv,
+    "raven": to_raven,
+    "audacity": to_audacity,
+    "parquet": to_parquet,
 }
 
 
 def export_visits(
-    visits: Sequence[VisitRecord], form: str, location: Location | None, out: Path
-) -> None:
-    """Write visits to a file.
+    visits: Iterable[VisitRecord], form: str, location: Location | None, out: Path
+) -> list[Path]:
+    """Write visits to a file, or to several where a format limits their size.
 
     Args:
-        visits: The visits.
-        form: One of FORMATS.
+        visits: The visits; they are read one by one.
+        form: One of FORMATS, or EBIRD.
         location: The location of the station, which eBird needs.
-        out: The file.
+        out: The file; further ones have -2, -3 and so on before its suffix.
+
+    Returns:
+        The files.
 
     Raises:
         LocationMissingError: If the format needs a location, and there is none.
-        InputError: If the visits do not fit the format, or the file cannot be written.
+        InputError: If the visits do not fit the format, or a file cannot be written.
         MissingError: If the package of the format is not installed.
     """
-    from birdfield.atomic import write_file
-
-    write_file(out, FORMATS[form](visits, location))
+    if form != EBIRD:
+        with writing_file(out) as stream:
+            FORMATS[form](visits, stream)
+        return [out]
+    paths = []
+    for number, data in enumerate(ebird_files(visits, location), 1):
+        path = out if number == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+        write_file(path, data)
+        paths.append(path)
+    return paths
 
 
 def check_format(form: str) -> None:
     """Refuse an unknown format.
 
     Raises:
-        UsageError: If the format is not one of FORMATS.
+        UsageError: If the format is neither one of FORMATS nor EBIRD.
     """
-    if form not in FORMATS:
-        raise UsageError(f"format is {form!r}; expected one of {', '.join(FORMATS)}")
+    if form not in (*FORMATS, EBIRD):
+        raise UsageError(
+            f"format is {form!r}; expected one of csv, ebird, raven, audacity, parquet"
+        )

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from birdfield.journal.records import (
     EVENT_COLUMNS,
@@ -44,29 +45,35 @@ def event_line(event: EventRecord) -> str:
     return f"{event.time:%Y-%m-%d %H:%M:%S}  {event.kind}: {event.detail}"
 
 
-def visits_csv(visits: Sequence[VisitRecord], names: Names = LABELS_ONLY) -> str:
-    """Return visits as CSV with the columns VISIT_COLUMNS.
+def write_visits_csv(
+    visits: Iterable[VisitRecord], stream: TextIO, names: Names = LABELS_ONLY
+) -> None:
+    """Write visits as CSV with the columns VISIT_COLUMNS, row by row.
 
     With names in a language, a column "name" follows.
     """
-    entries = []
+    writer: csv.DictWriter[str] | None = None
     for visit in visits:
         shares = "; ".join(f"{each.species} {each.share}" for each in visit.candidates)
-        entries.append({**names.localise(visit.to_json()), "candidates": shares})
-    columns = (*VISIT_COLUMNS, "name") if entries and "name" in entries[0] else VISIT_COLUMNS
-    return _csv(columns, entries)
+        entry = {**names.localise(visit.to_json()), "candidates": shares}
+        if writer is None:
+            columns = (*VISIT_COLUMNS, "name") if "name" in entry else VISIT_COLUMNS
+            writer = _writer(stream, columns)
+        writer.writerow({name: escape_formula(value) for name, value in entry.items()})
+    if writer is None:
+        _writer(stream, VISIT_COLUMNS)
 
 
 def events_csv(events: Iterable[EventRecord]) -> str:
     """Return events as CSV with the columns EVENT_COLUMNS."""
-    return _csv(EVENT_COLUMNS, [event.to_json() for event in events])
-
-
-def _csv(columns: Sequence[str], entries: Iterable[Mapping[str, object]]) -> str:
     stream = io.StringIO()
+    writer = _writer(stream, EVENT_COLUMNS)
+    for event in events:
+        writer.writerow({name: escape_formula(value) for name, value in event.to_json().items()})
+    return stream.getvalue()
+
+
+def _writer(stream: TextIO, columns: Sequence[str]) -> "csv.DictWriter[str]":
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {name: escape_formula(value) for name, value in entry.items()} for entry in entries
-    )
-    return stream.getvalue()
+    return writer

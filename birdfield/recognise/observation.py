@@ -222,7 +222,7 @@ def to_csv(entries: Iterable[ObservationEntry]) -> str:
 
 def escape_formula(value: Cell) -> Cell | str:
     """Return a cell that a spreadsheet shows as text, even for a name that looks like a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{value}"
     return value
 

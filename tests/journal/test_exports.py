@@ -3,26 +3,36 @@
 import csv
 import importlib.util
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import assert_refused, run
 from journal_rows import DAWN, ROBIN
 
 from birdfield.errors import InputError, LocationMissingError, MissingError, UsageError
+from birdfield.journal.ebird import MAX_BYTES, ebird_files
 from birdfield.journal.entries import SessionEntry
-from birdfield.journal.exports import FORMATS, check_format, export_visits, to_parquet
+from birdfield.journal.exports import FORMATS, check_format, export_visits
 from birdfield.journal.opening import open_journal
 from birdfield.journal.queries import Selection, visits_of
-from birdfield.journal.records import VISIT_COLUMNS, VisitRecord
+from birdfield.journal.records import VISIT_COLUMNS, Candidate, VisitRecord
 from birdfield.settings.configuration import config_home
 from birdfield.settings.place import Location
 
 GARDEN = Location(52.5, 13.4, "Garden, behind")
+FORMULA = "=cmd|'/C calc'!A0"
+
+
+def written(form: str, rows: Iterable[VisitRecord]) -> bytes:
+    """Return what a format writes, from rows that can be read once only."""
+    stream = io.BytesIO()
+    FORMATS[form](iter(rows), stream)
+    return stream.getvalue()
 
 
 @pytest.fixture
@@ -46,14 +56,14 @@ def rows(tmp_path: Path) -> Iterator[list[VisitRecord]]:
 
 
 def test_csv_has_every_visit(rows: list[VisitRecord]) -> None:
-    table = list(csv.DictReader(io.StringIO(FORMATS["csv"](rows, None).decode())))
+    table = list(csv.DictReader(io.StringIO(written("csv", rows).decode())))
     assert [row["species"] for row in table] == ["Robin", "Žluna", "Robin", "", "Robin"]
     assert table[0]["candidates"] == "Robin 0.9; Jay 0.1"
     assert datetime.fromisoformat(table[0]["started"]) == DAWN
 
 
 def test_ebird_has_a_record_for_each_species_and_day(rows: list[VisitRecord]) -> None:
-    table = list(csv.reader(io.StringIO(FORMATS["ebird"](rows, GARDEN).decode())))
+    table = list(csv.reader(io.StringIO(ebird_files(rows, GARDEN)[0].decode())))
     assert {len(row) for row in table} == {19}
     local = DAWN.astimezone()
     assert table[0] == [
@@ -126,23 +136,23 @@ def test_ebird_uses_the_names_csv_for_enrolled_species(tmp_path: Path) -> None:
 
 def test_ebird_needs_a_location_and_scientific_names(rows: list[VisitRecord]) -> None:
     with pytest.raises(LocationMissingError, match="set place.location in birdfield.toml$"):
-        FORMATS["ebird"](rows, None)
+        ebird_files(rows, None)
     with pytest.raises(InputError, match="scientific names, and Žluna has none; set"):
-        FORMATS["ebird"](
+        ebird_files(
             [replace(row, scientific=None) if row.species == "Žluna" else row for row in rows],
             GARDEN,
         )
 
 
 def test_raven_and_audacity_count_seconds_of_the_session(rows: list[VisitRecord]) -> None:
-    table = list(csv.DictReader(io.StringIO(FORMATS["raven"](rows, None).decode()), delimiter="\t"))
+    table = list(csv.DictReader(io.StringIO(written("raven", rows).decode()), delimiter="\t"))
     assert [(row["Begin Time (s)"], row["End Time (s)"]) for row in table[:2]] == [
         ("0.000", "5.000"),
         ("10.000", "15.000"),
     ]
     assert [row["Selection"] for row in table] == ["1", "2", "3", "4", "5"]
     assert [row["Species"] for row in table][:4] == ["Robin", "Žluna", "Robin", "undecided"]
-    lines = FORMATS["audacity"](rows, None).decode().splitlines()
+    lines = written("audacity", rows).decode().splitlines()
     assert lines[1] == "10.000000\t15.000000\tŽluna"
 
 
@@ -152,12 +162,12 @@ def test_visits_of_several_sessions_are_refused(rows: list[VisitRecord], form: s
         InputError,
         match="of sessions 1 to 2, in each of which seconds count from 0",
     ):
-        FORMATS[form]([*rows, replace(rows[0], session=2)], None)
+        written(form, [*rows, replace(rows[0], session=2)])
 
 
 def test_parquet_has_the_columns_and_values_of_the_visits(rows: list[VisitRecord]) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
-    table = parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist()
+    table = parquet.read_table(io.BytesIO(written("parquet", rows))).to_pylist()
     assert [row["species"] for row in table] == ["Robin", "Žluna", "Robin", None, "Robin"]
     assert table[0]["started"] == DAWN and table[0]["started"].utcoffset() == timedelta(0)
     assert table[0]["score"] == 0.97 and table[0]["picture"] is None
@@ -174,7 +184,7 @@ def test_parquet_without_its_package_is_refused(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingError, match=r"pip install 'birdfield\[parquet\]'"):
-        to_parquet(rows)
+        written("parquet", rows)
 
 
 def test_an_unknown_format_is_refused() -> None:
@@ -187,3 +197,73 @@ def test_an_unknown_format_is_refused() -> None:
 def test_export_visits_writes_a_file(rows: list[VisitRecord], tmp_path: Path) -> None:
     export_visits(rows, "audacity", None, tmp_path / "labels.txt")
     assert len((tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()) == 5
+
+
+def test_a_day_is_one_checklist_with_one_start_time(rows: list[VisitRecord]) -> None:
+    """The first visit of the day begins at 04:30 UTC, a Žluna an hour later."""
+    later = [
+        replace(row, started=row.started + timedelta(hours=1)) if row.species == "Žluna" else row
+        for row in rows
+    ]
+    table = list(csv.reader(io.StringIO(ebird_files(later, GARDEN)[0].decode())))
+    assert {row[9] for row in table} == {f"{DAWN.astimezone():%H:%M}"}
+
+
+def test_files_for_ebird_hold_whole_checklists_of_at_most_1_mb(
+    rows: list[VisitRecord], tmp_path: Path
+) -> None:
+    """A year of 30 species a day are 10,950 records of about 140 bytes, 1.5 MB: two files."""
+    year = [
+        replace(rows[0], scientific=f"Genus species{number}", started=rows[0].started + age)
+        for age in (timedelta(days=-day) for day in range(365))
+        for number in range(30)
+    ]
+    files = export_visits(year, "ebird", GARDEN, tmp_path / "year.csv")
+    assert files == [tmp_path / "year.csv", tmp_path / "year-2.csv"]
+    tables = [list(csv.reader(io.StringIO(file.read_text()))) for file in files]
+    assert all(file.stat().st_size <= MAX_BYTES for file in files)
+    assert sum(map(len, tables)) == 10_950
+    first, second = ({row[8] for row in table} for table in tables)
+    assert not first & second and len(first) + len(second) == 365
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"species": 'Robin "red"'}, "which eBird refuses"),
+        ({"species": FORMULA}, "which eBird refuses"),
+        ({"scientific": "=Erithacus rubecula"}, "which eBird refuses"),
+        ({"scientific": "Erithacus"}, "Robin has none"),
+        ({"started": datetime(2999, 1, 1).astimezone()}, "is in the future"),
+    ],
+)
+def test_what_ebird_refuses_is_refused_before(
+    rows: list[VisitRecord], change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        ebird_files([replace(rows[0], **change)], GARDEN)
+
+
+@pytest.mark.parametrize("name", [FORMULA, 'my "pond"', "two\nlines"])
+def test_ebird_refuses_such_a_place(rows: list[VisitRecord], name: str) -> None:
+    with pytest.raises(InputError, match="the name of the place is .* which eBird refuses"):
+        ebird_files(rows, replace(GARDEN, name=name))
+
+
+@pytest.mark.parametrize("form", ["csv", "raven", "audacity"])
+def test_no_cell_of_a_spreadsheet_is_a_formula(rows: list[VisitRecord], form: str) -> None:
+    formula = replace(
+        rows[0], species=FORMULA, scientific=FORMULA, candidates=(Candidate(FORMULA, 1.0),)
+    )
+    text = written(form, [formula]).decode()
+    cells = [cell for row in csv.reader(io.StringIO(text), delimiter="\t") for cell in row]
+    cells += [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert f"'{FORMULA}" in text and not [cell for cell in cells if cell.startswith(("=", "@"))]
+
+
+def test_an_export_that_fails_leaves_the_old_file(rows: list[VisitRecord], tmp_path: Path) -> None:
+    out = tmp_path / "labels.txt"
+    out.write_text("old")
+    with pytest.raises(InputError, match="of sessions 1 to 2"):
+        export_visits([rows[0], replace(rows[0], session=2)], "audacity", None, out)
+    assert out.read_text() == "old" and list(tmp_path.glob(".labels*")) == []
