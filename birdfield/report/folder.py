@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from birdfield.atomic import check_folder_writable, new_folder
 from birdfield.errors import InputError, MissingError
 from birdfield.report.evaluation import Evaluation
 
+PACKAGES = {"sklearn": "scikit-learn"}  # packages by the names of their modules
 NEEDED = ("jinja2", "matplotlib", "sklearn", "threadpoolctl")
 PAGE, FIGURES = "index.html", "report.json"
 
@@ -21,6 +23,14 @@ def check_report(folder: Path) -> None:
         InputError: When the folder holds anything but an older report.
     """
     check_folder(folder, NEEDED, {PAGE, FIGURES})
+
+
+def pip_command() -> str:
+    """Return the pip that installs for this Python, such as ~/birdfield/bin/pip on Debian."""
+    if sys.prefix == sys.base_prefix:
+        return f"{Path(sys.executable).name} -m pip"
+    pip, home = Path(sys.prefix) / "bin" / "pip", Path.home()
+    return f"~/{pip.relative_to(home)}" if pip.is_relative_to(home) else str(pip)
 
 
 def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
@@ -39,7 +49,7 @@ def check_folder(folder: Path, needed: Sequence[str], files: set[str]) -> None:
     if missing:
         raise MissingError(
             f"{', '.join(missing)} is not installed; a report needs it: "
-            "pip install 'birdfield[report]'"
+            f"{pip_command()} install {' '.join(PACKAGES.get(name, name) for name in missing)}"
         )
     check_folder_writable(folder)
     if not folder.exists():

@@ -13,7 +13,7 @@ from birdfield.journal.queries import boxes_of
 from birdfield.journal.records import VisitRecord
 from birdfield.model.names import LABELS_ONLY, Names
 from birdfield.report.folder import PAGE, check_folder
-from birdfield.report.media import picture_uri
+from birdfield.report.media import picture_uri, sound_uri
 from birdfield.signals.boxes import Box
 
 NEEDED = ("jinja2",)
@@ -46,6 +46,7 @@ class Card:
     visit: VisitRecord
     picture: str | None
     sonogram: str | None
+    sound: str | None
 
 
 def check_history(folder: Path) -> None:
@@ -126,16 +127,26 @@ def _cards(journal: Journal, species: tuple[SpeciesSummary, ...]) -> list[Card]:
             visit,
             _uri(journal, visit.picture, boxes.get(visit.id)),
             _uri(journal, visit.sonogram, None),
+            _sound(journal, visit.sound),
         )
         for visit in shown
     ]
 
 
 def _uri(journal: Journal, path: str | None, box: Box | None) -> str | None:
-    """Read a file of a visit; return None for a path that leads out of the journal."""
+    """Read a picture of a visit; return None for a path that leads out of the journal."""
+    file = _inside(journal, path)
+    return None if file is None else picture_uri(file, box)
+
+
+def _sound(journal: Journal, path: str | None) -> str | None:
+    """Read the sound of a visit; return None for a path that leads out of the journal."""
+    file = _inside(journal, path)
+    return None if file is None else sound_uri(file)
+
+
+def _inside(journal: Journal, path: str | None) -> Path | None:
     if path is None:
         return None
     file = journal.folder / path
-    if not file.resolve().is_relative_to(journal.folder.resolve()):
-        return None
-    return picture_uri(file, box)
+    return file if file.resolve().is_relative_to(journal.folder.resolve()) else None

@@ -1,6 +1,7 @@
 """Media: writes photographs and sonograms as small `data:` URIs."""
 
 import base64
+import io
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from birdfield.signals.sonogram import draw_sonogram
 MAX_SIDE_PX = 320  # the longer side of a picture
 JPEG_QUALITY = 78  # 0..100
 RATE_HZ = 16_000  # so that sonograms end at 8 kHz
-EXCERPT_S = 10.0  # drawn of a recording
+EXCERPT_S = 10.0  # drawn and played of a recording
 
 
 def picture_uri(path: Path, box: Box | None = None) -> str | None:
@@ -55,6 +56,23 @@ def spectrogram_uri(path: Path) -> tuple[str, float] | None:
     except InputError:
         return None
     return _uri(draw_sonogram(waveform)), len(waveform) / RATE_HZ
+
+
+def sound_uri(path: Path) -> str | None:
+    """Return the start of a recording, EXCERPT_S at most, as a `data:` URI to play.
+
+    It is an MP3, which every browser plays, or else a FLAC; None when the recording is unreadable.
+    """
+    import soundfile
+
+    try:
+        waveform = read_beginning(path, RATE_HZ, EXCERPT_S)
+    except InputError:
+        return None
+    kind, mime = ("MP3", "mpeg") if "MP3" in soundfile.available_formats() else ("FLAC", "flac")
+    file = io.BytesIO()
+    soundfile.write(file, waveform, RATE_HZ, format=kind)
+    return f"data:audio/{mime};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _uri(image: NDArray[np.uint8]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from birdfield.model.sense import Sense
 from birdfield.report.evaluation import Evaluation
-from birdfield.report.media import picture_uri, spectrogram_uri
+from birdfield.report.media import picture_uri, sound_uri, spectrogram_uri
 
 MAX_MISTAKES = 6  # of each sense
 
@@ -25,6 +25,7 @@ class Mistake:
         accepted: Whether the model gave the answer; else it answered *unknown*.
         picture: A `data:` URI; None without a photograph.
         spectrogram: A `data:` URI and its length in seconds; None without a recording.
+        sound: A `data:` URI of the recording to play; None without a recording.
         files: The names of the files, with their folder.
     """
 
@@ -36,6 +37,7 @@ class Mistake:
     accepted: bool
     picture: str | None
     spectrogram: tuple[str, float] | None
+    sound: str | None
     files: tuple[str, ...]
 
 
@@ -64,6 +66,7 @@ def worst_mistakes(evaluation: Evaluation, sense: Sense) -> list[Mistake]:
                 bool(scores.accepted[row]),
                 picture_uri(image) if image else None,
                 spectrogram_uri(audio) if audio else None,
+                sound_uri(audio) if audio else None,
                 tuple(f"{path.parent.name}/{path.name}" for path in (image, audio) if path),
             )
         )

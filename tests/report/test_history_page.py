@@ -1,6 +1,8 @@
 """The page of a history, and the command that writes it."""
 
 import base64
+import importlib.util
+import io
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,14 +12,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import soundfile
 from command_line import assert_refused, run
 from history_rows import GERMAN, JAY, add_garden, visit_on
 from pages import HOSTILE, photograph, section
 
+from birdfield.errors import MissingError
 from birdfield.journal.database import Journal
 from birdfield.journal.history import gather_history
 from birdfield.journal.opening import open_journal, read_journal
-from birdfield.report.history_page import build_history, write_history
+from birdfield.report.history_page import build_history, check_history, write_history
 
 pytest.importorskip("jinja2", reason="jinja2 is not installed: birdfield[report]")
 
@@ -42,6 +46,34 @@ def test_a_page_shows_hours_arrivals_senses_and_evidence(journal: Journal) -> No
     assert "camera lost</th><td>2</td>" in section(page, "station")
     assert not re.search(r"https?:|@import|url\((?!#)", re.sub(r"base64,[^\"]*", "", page))
     assert all(" alt=" in tag for tag in re.findall(r"<img [^>]*>", page))
+
+
+def test_a_sonogram_has_its_sound_beside_it(journal: Journal) -> None:
+    """The sound of 2 s and 9000 rad/s is 1,432 Hz; a coder may add a few hundredths of a second."""
+    page = build_history(journal, gather_history(journal, None, None))
+    [(mime, data)] = re.findall(r'<audio [^>]*src="data:audio/(\w+);base64,([^"]*)"', page)
+    assert mime in ("mpeg", "flac") and "media-src data:" in page
+    sound, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(data)))
+    assert rate_hz == 16_000 and len(sound) / rate_hz == pytest.approx(2.0, abs=0.2)
+    middle = sound[8_000:24_000]
+    assert np.abs(np.fft.rfft(middle)).argmax() == pytest.approx(9000 / (2 * np.pi), abs=2)
+
+
+def test_a_page_needs_jinja2_alone_and_names_the_pip_of_this_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Debian, where a system-wide pip is refused; without jinja2, nothing else is asked."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec",
+        lambda name: found(name) if name not in ("jinja2", "matplotlib", "sklearn") else None,
+    )
+    monkeypatch.setattr("sys.prefix", str(Path.home() / "birdfield"))
+    with pytest.raises(MissingError) as error:
+        check_history(tmp_path / "page")
+    assert str(error.value) == (
+        "jinja2 is not installed; a report needs it: ~/birdfield/bin/pip install jinja2"
+    )
 
 
 def test_a_picture_is_cropped_around_the_bird(journal: Journal) -> None:
