@@ -50,7 +50,7 @@ def init(
 
 @app.command()
 def check(file: FileArgument = None) -> None:
-    """Check a configuration: keys, species, model, files; stop at the first error."""
+    """Check a configuration file and the files it names."""
     from birdfield.model.open_model import open_model
     from birdfield.settings.configuration import load_config
     from birdfield.settings.resolve import ResolvedSettings
