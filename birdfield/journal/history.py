@@ -1,26 +1,32 @@
 """History: sums up the visits of a period by species, hour, day and sense."""
 
 import heapq
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 
 from birdfield.journal.database import Journal
 from birdfield.journal.queries import AFTER_ANY_TIME, Selection, events_of, visits_of
 from birdfield.journal.records import UNDECIDED, VisitRecord
 from birdfield.journal.times import utc_text
 from birdfield.model.sense import Sense
+from birdfield.recognise.observation import DECIMALS
 
 HOURS = 24
 BEST_VISITS = 2  # visits of each species whose evidence is shown
 MAX_UNDECIDED = 20  # undecided visits that are listed, the newest
+HOUR, MINUTE = 13, 16  # characters of a time up to its hour and its minute
+SENSE_OF = {sense.value: sense for sense in Sense}
 MAX_DAYS = 31  # days of a picture by day; a longer history has a picture by week
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
 class SpeciesSummary:
-    """The visits of one species in a period, summed up one by one.
+    """The visits of one species in a period, summed up.
 
     Attributes:
         label: The species, or UNDECIDED.
@@ -50,16 +56,6 @@ class SpeciesSummary:
     def visits(self) -> int:
         """The number of visits."""
         return sum(self.hours)
-
-    def add(self, visit: VisitRecord) -> None:
-        """Add the next visit, in the order of their start."""
-        self.last = visit
-        self.score = max(self.score, visit.score)
-        self.hours[visit.started.hour] += 1
-        self.days[visit.started.date()] += 1
-        self.senses[visit.senses] += 1
-        if visit.picture or visit.sonogram:
-            self.best = heapq.nlargest(BEST_VISITS, [*self.best, visit], key=_evidence_rank)
 
 
 @dataclass(frozen=True)
@@ -115,11 +111,6 @@ class History:
         return tuple(tuple(week) for week in weeks.values())
 
 
-def _evidence_rank(visit: VisitRecord) -> tuple[bool, float, int]:
-    """Return a sort key: with picture and sonogram before others, then by score, then newer."""
-    return bool(visit.picture and visit.sonogram), visit.score, visit.id
-
-
 def gather_history(journal: Journal, since: datetime | None, until: datetime | None) -> History:
     """Sum up a period; memory grows with species and days, not with visits.
 
@@ -129,24 +120,127 @@ def gather_history(journal: Journal, since: datetime | None, until: datetime | N
         until: The aware time at which it ends; None for no end.
     """
     firsts = _first_times(journal)
-    found: dict[str, SpeciesSummary] = {}
-    undecided: list[VisitRecord] = []
-    for visit in visits_of(journal, Selection(since=since, until=until), marked=False):
-        label = visit.species or UNDECIDED
-        if label not in found:
-            # A species that another process wrote since has no first time yet: it is new.
-            arrived = utc_text(visit.started) <= firsts.get(label, AFTER_ANY_TIME)
-            found[label] = SpeciesSummary(label, visit.scientific, visit, visit, arrived)
-        found[label].add(visit)
-        if label == UNDECIDED:
-            undecided = [*undecided, visit][-MAX_UNDECIDED:]
-    rows = sorted(found.values(), key=lambda row: (row.label == UNDECIDED, -row.visits, row.label))
+    tallies = _tally(journal, since, until)
+    found = [
+        row
+        for label, tally in tallies.items()
+        if (row := _summary(journal, label, tally, firsts)) is not None
+    ]
+    rows = sorted(found, key=lambda row: (row.label == UNDECIDED, -row.visits, row.label))
+    newest = Selection(UNDECIDED, since, until, MAX_UNDECIDED)
+    undecided = list(visits_of(journal, newest, marked=False))
     first = journal.database.execute("SELECT min(started) FROM visits").fetchone()[0]
     return History(
         tuple(rows),
         tuple(reversed(undecided)),
         _count_events(journal, since, until),
         datetime.fromisoformat(first).astimezone() if first else None,
+    )
+
+
+@dataclass
+class _Tally:
+    """What one species' visits add up to; the visits themselves are read only where needed."""
+
+    first: int
+    last: int = 0
+    score: float = 0.0
+    hours: list[int] = field(default_factory=lambda: [0] * HOURS)
+    days: Counter[date] = field(default_factory=Counter)
+    senses: Counter[Sense] = field(default_factory=Counter)
+    best: list[tuple[bool, float, int]] = field(default_factory=list)
+
+
+def _tally(journal: Journal, since: datetime | None, until: datetime | None) -> dict[str, _Tally]:
+    """Add up the visits of a period by species; a damaged row is logged and left out."""
+    rows = journal.database.execute(
+        "SELECT id, species, started, utc_offset_min, senses, score FROM visits "
+        "WHERE started >= ? AND started < ? ORDER BY started, id",
+        (
+            utc_text(since) if since else "",
+            utc_text(until) if until else AFTER_ANY_TIME,
+        ),
+    )
+    tallies: dict[str, _Tally] = {}
+    hours: dict[tuple[str, int], tuple[date, int]] = {}
+    evidence = _EvidenceRank(journal)
+    for visit, species, started, offset_min, senses, score in map(tuple, rows):
+        try:
+            key = started[: MINUTE if offset_min % 60 else HOUR], offset_min
+            if key not in hours:
+                hours[key] = _local_hour(started, offset_min)
+            day, hour = hours[key]
+            sense, score = SENSE_OF[senses], round(score, DECIMALS)
+        except (ValueError, TypeError, OverflowError, KeyError):
+            log.warning("visit %d is damaged, and left out", visit)
+            continue
+        label = species or UNDECIDED
+        tally = tallies.get(label)
+        if tally is None:
+            tally = tallies[label] = _Tally(visit)
+        tally.last = visit
+        tally.score = max(tally.score, score)
+        tally.hours[hour] += 1
+        tally.days[day] += 1
+        tally.senses[sense] += 1
+        evidence.offer(tally.best, score, visit)
+    return tallies
+
+
+def _local_hour(started: str, offset_min: int) -> tuple[date, int]:
+    local = datetime.fromisoformat(started).astimezone(timezone(timedelta(minutes=offset_min)))
+    return local.date(), local.hour
+
+
+class _EvidenceRank:
+    """Keeps the visits with the best evidence; asks for that of few, since most rank too low."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def offer(self, best: list[tuple[bool, float, int]], score: float, visit: int) -> None:
+        """Add a visit to the best ones if its evidence ranks higher.
+
+        Visits with picture and sonogram come before others, then the score counts, then the newer.
+        """
+        if len(best) == BEST_VISITS and (True, score, visit) <= best[-1]:
+            return
+        kinds = {
+            row["kind"]
+            for row in self._journal.database.execute(
+                "SELECT kind FROM evidence WHERE visit = ? AND deleted IS NULL "
+                "AND kind IN ('picture', 'sonogram')",
+                (visit,),
+            )
+        }
+        if kinds:
+            best[:] = heapq.nlargest(BEST_VISITS, [*best, (len(kinds) == 2, score, visit)])
+
+
+def _summary(
+    journal: Journal, label: str, tally: _Tally, firsts: Mapping[str, str]
+) -> SpeciesSummary | None:
+    """Return the summary of a species; None where the rows that it shows are damaged."""
+    best = [visit for _, _, visit in tally.best]
+    wanted = Selection(ids=(tally.first, tally.last, *best))
+    read = {visit.id: visit for visit in visits_of(journal, wanted, marked=False)}
+    if not read:
+        return None
+    first = read.get(tally.first) or min(read.values(), key=lambda each: each.started)
+    last = read.get(tally.last) or max(read.values(), key=lambda each: each.started)
+    # A species that another process wrote since has no first time yet: it is new.
+    arrived = utc_text(first.started) <= firsts.get(label, AFTER_ANY_TIME)
+    return SpeciesSummary(
+        label,
+        first.scientific,
+        first,
+        last,
+        arrived,
+        tally.score,
+        tally.hours,
+        tally.days,
+        tally.senses,
+        [read[visit] for visit in best if visit in read],
     )
 
 

@@ -1,15 +1,54 @@
 """Novelty: marks visits of species that are new in a journal, or rare in it."""
 
+from collections import Counter
+
 from birdfield.journal.database import Journal
 
 MIN_VISITS = 100  # visits, below which no species is rare
 RARE_SHARE = 0.01  # of the earlier visits: a species with a smaller share is rare
 
-# For each visit: the number of earlier visits of its species, and of all species.
-EARLIER_VISITS = (
-    "SELECT id AS visit, row_number() OVER (PARTITION BY species ORDER BY started, id) - 1 AS own, "
-    "row_number() OVER (ORDER BY started, id) - 1 AS total FROM visits WHERE species IS NOT NULL"
-)
+ALL = "SELECT species, count(*) FROM visits WHERE species IS NOT NULL GROUP BY species"
+FROM_FIRST = "started >= ? AND (started > ? OR id >= ?)"  # the first visit that is marked, or later
+
+
+class Marker:
+    """Marks visits in the order of their start, without reading those before the first."""
+
+    def __init__(self, journal: Journal, started: str, visit: int) -> None:
+        """Count the visits before the first one that is marked.
+
+        Args:
+            journal: An open journal.
+            started: The start of the first visit, as UTC text.
+            visit: Its id.
+        """
+        first = (started, started, visit)
+        ask = journal.database.execute
+        self._own = Counter(dict(map(tuple, ask(ALL))))
+        # The plus signs keep SQLite from reading all visits in the order of species.
+        later = ask(
+            "SELECT species, count(*) FROM visits "
+            f"WHERE {FROM_FIRST} AND +species IS NOT NULL GROUP BY +species",
+            first,
+        )
+        self._own.subtract(dict(map(tuple, later)))
+        self._total = self._own.total()
+        self._rows = ask(
+            f"SELECT id, species FROM visits WHERE {FROM_FIRST} ORDER BY started, id",
+            first,
+        )
+
+    def mark(self, visit: int) -> str | None:
+        """Return the mark of a visit, which comes after those that were marked before it."""
+        for number, species in self._rows:
+            mark = None
+            if species is not None:
+                mark = mark_of(self._own[species], self._total)
+                self._own[species] += 1
+                self._total += 1
+            if number == visit:
+                return mark
+        return None
 
 
 def mark_of(own: int | None, total: int | None) -> str | None:
@@ -31,6 +70,7 @@ def mark_next(journal: Journal, species: str | None) -> str | None:
     if species is None:
         return None
     own, total = journal.database.execute(
-        "SELECT count(*) FILTER (WHERE species = ?), count(species) FROM visits", (species,)
+        "SELECT count(*) FILTER (WHERE species = ?), count(species) FROM visits",
+        (species,),
     ).fetchone()
     return mark_of(own, total)

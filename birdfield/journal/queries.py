@@ -5,13 +5,14 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import chain
 from typing import TypeVar
 
 from birdfield.errors import UsageError
 from birdfield.journal.database import Journal
-from birdfield.journal.novelty import EARLIER_VISITS, mark_of
+from birdfield.journal.novelty import Marker
 from birdfield.journal.records import UNDECIDED, Candidate, EventRecord, VisitRecord
 from birdfield.journal.times import utc_text
 from birdfield.model.sense import Sense
@@ -40,6 +41,7 @@ class Selection:
         until: The aware time before which they must start.
         last: The number of visits, the newest ones.
         session: The number of a session.
+        ids: The ids of visits.
     """
 
     species: str | None = None
@@ -47,6 +49,7 @@ class Selection:
     until: datetime | None = None
     last: int | None = None
     session: int | None = None
+    ids: tuple[int, ...] | None = None
 
 
 def parse_time(text: str | None, what: str) -> datetime | None:
@@ -102,25 +105,33 @@ def visits_of(journal: Journal, selection: Selection, marked: bool = True) -> It
     Args:
         journal: An open journal.
         selection: The visits to read.
-        marked: Whether to find `mark`, which reads the whole journal.
+        marked: Whether to find `mark`, which counts the visits of the whole journal.
     """
-    earlier = EARLIER_VISITS if marked else "SELECT NULL AS visit, NULL AS own, NULL AS total"
     conditions, values = _conditions(journal, selection)
-    limit = ""
+    where = " AND ".join(conditions)
     if selection.last is not None:
-        limit = "LIMIT ?"
+        where = (
+            f"visits.id IN (SELECT id FROM visits WHERE {where} "
+            "ORDER BY started DESC, id DESC LIMIT ?)"
+        )
         values.append(selection.last)
-    rows = journal.database.execute(
-        "SELECT * FROM (SELECT visits.*, model, own, total, "
-        "(SELECT json_group_object(kind, path) FROM evidence "
+    # A cross join, because SQLite then reads the visits in the order of their index, unsorted.
+    rows: Iterable[sqlite3.Row] = journal.database.execute(
+        "SELECT visits.*, model, (SELECT json_group_object(kind, path) FROM evidence "
         " WHERE visit = visits.id AND deleted IS NULL) AS files "
-        "FROM visits JOIN sessions ON sessions.id = session "
-        f"LEFT JOIN ({earlier}) ON visit = visits.id "
-        f"WHERE {' AND '.join(conditions)} ORDER BY started DESC, visits.id DESC {limit}) "
-        "ORDER BY started, id",
+        "FROM visits CROSS JOIN sessions ON sessions.id = session "
+        f"WHERE {where} ORDER BY started, visits.id",
         values,
     )
-    yield from _undamaged(rows, _visit, "visit")
+    if not marked:
+        yield from _undamaged(rows, _visit, "visit")
+        return
+    first = next(iter(rows), None)
+    if first is None:
+        return
+    marker = Marker(journal, first["started"], first["id"])
+    for visit in _undamaged(chain([first], rows), _visit, "visit"):
+        yield replace(visit, mark=marker.mark(visit.id))
 
 
 def _undamaged(
@@ -149,6 +160,9 @@ def _conditions(journal: Journal, selection: Selection) -> tuple[list[str], list
     if selection.session is not None:
         conditions.append("session = ?")
         values.append(selection.session)
+    if selection.ids is not None:
+        conditions.append(f"visits.id IN ({', '.join('?' * len(selection.ids))})")
+        values += selection.ids
     for comparison, time in ((">=", selection.since), ("<", selection.until)):
         if time is not None:
             conditions.append(f"visits.started {comparison} ?")
@@ -193,12 +207,15 @@ def _visit(row: sqlite3.Row) -> VisitRecord:
         sound=files.get("sound"),
         sonogram=files.get("sonogram"),
         model=row["model"],
-        mark=mark_of(row["own"], row["total"]),
+        mark=None,
     )
 
 
 def events_of(
-    journal: Journal, since: datetime | None, until: datetime | None, last: int | None = None
+    journal: Journal,
+    since: datetime | None,
+    until: datetime | None,
+    last: int | None = None,
 ) -> Iterator[EventRecord]:
     """Yield events in the order in which they were written.
 

@@ -10,11 +10,11 @@ import pytest
 from history_rows import FIRST, GERMAN, JAY, add_garden, visit_on
 from journal_rows import ROBIN
 
+from birdfield.journal import history as history_module
 from birdfield.journal.database import Journal
 from birdfield.journal.history import History, gather_history
 from birdfield.journal.history_table import columns, fit, to_text
 from birdfield.journal.opening import open_journal
-from birdfield.journal.queries import visits_of
 from birdfield.journal.records import UNDECIDED
 from birdfield.model.names import Names
 from birdfield.model.species import Species
@@ -46,9 +46,10 @@ def test_a_species_that_is_written_during_the_reading_is_new(
 
     def late(*arguments: object, **named: object) -> object:
         journal.add_visit(visit_on(replace(JAY, species="Wren"), 3, 7), "a1b2")
-        return visits_of(*arguments, **named)  # type: ignore[arg-type]
+        return add_up(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("birdfield.journal.history.visits_of", late)
+    add_up = history_module._tally
+    monkeypatch.setattr(history_module, "_tally", late)
     history = gather_history(journal, None, None)
     assert [row.label for row in history.arrivals] == ["Robin", "Jay", "Wren"]
 

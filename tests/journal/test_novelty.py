@@ -1,5 +1,6 @@
 """Novelty: the marks of visits of new and rare species."""
 
+import random
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,3 +48,28 @@ def test_visits_are_marked(tmp_path: Path) -> None:
         marked = {visit.id: visit.mark for visit in visits_of(journal, Selection()) if visit.mark}
         assert marked == {1: "new", 101: "new", 202: "rare"}
         assert mark_next(journal, "Robin") is None
+
+
+def test_the_last_visits_have_the_marks_that_they_have_in_the_whole_list(tmp_path: Path) -> None:
+    """Also with a filter, and where visits start at the same time or were written out of order."""
+    rng = random.Random(1)
+    with closing(open_journal(tmp_path)) as journal:
+        journal.start_session(SessionEntry("a1b2", NOON))
+        for _ in range(400):
+            started = NOON + timedelta(minutes=rng.randrange(200))
+            species = rng.choice(["Robin"] * 150 + ["Jay"] * 40 + ["Hoopoe", None, "Wren"])
+            entry = replace(ROBIN, species=species, started=started, ended=started, evidence=())
+            journal.add_visit(entry, "a1b2")
+    with closing(read_journal(tmp_path)) as journal:
+        every = [(visit.id, visit.mark) for visit in visits_of(journal, Selection())]
+        assert {mark for _, mark in every} == {None, "new", "rare"}
+        for last in (1, 7, 200):
+            some = [(visit.id, visit.mark) for visit in visits_of(journal, Selection(last=last))]
+            assert some == every[-last:]
+        wrens = [(visit.id, visit.mark) for visit in visits_of(journal, Selection("Wren"))]
+        assert wrens and set(wrens) <= set(every)
+        earlier: list[str] = []
+        for visit in visits_of(journal, Selection()):
+            own = earlier.count(visit.species or "")
+            assert visit.mark == (mark_of(own, len(earlier)) if visit.species else None)
+            earlier += [visit.species] if visit.species else []
