@@ -49,9 +49,14 @@ def open_camera(
     """
     if spec == "none":
         return None
+    if is_video_file(spec):
+        return VideoFile(Path(spec), box, zones)
     if spec == PI_CAMERA:
         load_picamera2()
-        return LiveCamera(spec, box, wait_s, zones)
-    if spec.isdecimal() or spec.startswith("/dev/") or "://" in spec:
-        return LiveCamera(spec, box, wait_s, zones)
-    return VideoFile(Path(spec), box, zones)
+    return LiveCamera(spec, box, wait_s, zones)
+
+
+def is_video_file(spec: str) -> bool:
+    """Return whether a camera that a user named is a video file."""
+    is_live = spec.isdecimal() or spec.startswith("/dev/") or "://" in spec
+    return not is_live and spec not in ("none", PI_CAMERA)

@@ -43,7 +43,12 @@ def open_microphone(spec: str, rate_hz: int) -> Microphone | None:
         return None
     if "://" in spec:
         return NetworkMicrophone(spec, rate_hz)
-    path = Path(spec)
-    if path.suffix.lower() in AUDIO_SUFFIXES or path.is_file():
-        return AudioFile(path, rate_hz)
+    if is_sound_file(spec):
+        return AudioFile(Path(spec), rate_hz)
     return LiveMicrophone(spec, rate_hz)
+
+
+def is_sound_file(spec: str) -> bool:
+    """Return whether a microphone that a user named is a sound file."""
+    path = Path(spec)
+    return "://" not in spec and (path.suffix.lower() in AUDIO_SUFFIXES or path.is_file())

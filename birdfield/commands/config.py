@@ -1,14 +1,14 @@
 """Commands `config`: write, check and show the configuration file."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from birdfield.commands.options import CONFIG_FILE
-from birdfield.errors import ConfigError, ExistsError, NoConfigError
+from birdfield.errors import ExistsError, NoConfigError
 
 if TYPE_CHECKING:
     from birdfield.settings.configuration import StationConfig
@@ -50,28 +50,17 @@ def init(
 
 @app.command()
 def check(file: FileArgument = None) -> None:
-    """Check a configuration file and the files it names."""
-    from birdfield.model.open_model import open_model
+    """Check a configuration file and the files it names.
+
+    watch makes the same check. Devices and addresses are for birdfield doctor to check.
+    """
+    from birdfield.commands.station_check import check_station
     from birdfield.settings.configuration import load_config
     from birdfield.settings.resolve import ResolvedSettings
 
     config = load_config(_existing(file))
-    choice = ResolvedSettings(config, {})
-    bundle, _, gallery = open_model(choice.model)
-    choice.check(gallery.species)
-    watch = config.settings.watch
-    _check_privacy(config.path, (watch.camera, watch.microphone))
+    bundle, _, gallery = check_station(ResolvedSettings(config, {}))
     print(f"{config.path}: no errors; model {bundle.model_id}, {len(gallery.species)} species")
-
-
-def _check_privacy(path: Path | None, sources: Sequence[str]) -> None:
-    from birdfield.redaction import mask_url
-
-    secret = any(mask_url(source) != source for source in sources)
-    if path and secret and path.stat().st_mode & 0o077:
-        raise ConfigError(
-            f"{path}: contains a password, and other users can read it; run: chmod 600 {path}"
-        )
 
 
 @app.command()

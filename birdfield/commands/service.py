@@ -16,6 +16,7 @@ from birdfield.errors import EXIT_STALLED, ConfigError, InputError, MissingError
 
 if TYPE_CHECKING:
     from birdfield.service.unit import Service
+    from birdfield.settings.resolve import ResolvedSettings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,8 +71,10 @@ def install(
 
 
 def _service(config: Path | None, user: str | None) -> "Service":
+    from birdfield.service.account import environment_of
     from birdfield.service.unit import Service
     from birdfield.settings.configuration import FILE, load_config
+    from birdfield.settings.resolve import ResolvedSettings
 
     name = user or os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     try:
@@ -81,16 +84,40 @@ def _service(config: Path | None, user: str | None) -> "Service":
     if account.pw_uid == 0:
         raise UsageError("a station does not run as root; name an ordinary user with --user NAME")
     path = (config or Path(account.pw_dir) / ".config" / "birdfield" / FILE).absolute()
-    journal = load_config(path).settings.journal.folder
-    if journal is None:
-        raise ConfigError(
-            f"{path}: journal.folder is missing; set it, since a service without a journal records "
-            "nothing"
-        )
-    # ~ was expanded to the home of the user who runs this command, which may be root's.
-    if journal.is_relative_to(Path.home()):
-        journal = Path(account.pw_dir, *journal.relative_to(Path.home()).parts)
+    with environment_of(account):
+        choice = ResolvedSettings(load_config(path), {})
+        journal = choice.settings.journal.folder
+        if journal is None:
+            raise ConfigError(
+                f"{path}: journal.folder is missing; set it, since a service without a journal "
+                "records nothing"
+            )
+        _check_configuration(choice, account, journal)
     return Service((sys.executable, "-m", "birdfield"), name, path, journal)
+
+
+def _check_configuration(
+    choice: "ResolvedSettings", account: pwd.struct_passwd, journal: Path
+) -> None:
+    """Check a configuration as `watch` does, and that the user of the service may read it."""
+    from birdfield.commands.station_check import check_station, named_files
+    from birdfield.journal.writable import check_journal
+    from birdfield.service.account import acting_as, check_readable
+
+    check_station(choice, has_own_journal=False)
+    files = named_files(choice)
+    with acting_as(account) as is_account:
+        if is_account:
+            check_readable(files, account.pw_name)
+            if _exists(journal):  # else it is created for the user
+                check_journal(journal)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder that the user may not enter
+        return True
 
 
 def _check_systemd(folder: Path) -> None:

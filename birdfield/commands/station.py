@@ -13,11 +13,11 @@ from pathlib import Path
 from birdfield.capture.camera import open_camera
 from birdfield.capture.microphone import Microphone, open_microphone
 from birdfield.commands.console import show_watch
+from birdfield.commands.station_check import check_station
 from birdfield.errors import UsageError
 from birdfield.journal.opening import open_journal, reading
 from birdfield.journal.retention import KEEP_BEST, KEEP_FREE_BYTES, Retention
 from birdfield.model.encoder import Encoder
-from birdfield.model.open_model import open_model
 from birdfield.recognise.observation import Observation
 from birdfield.service.liveness import LivenessMonitor, stall_timeout_s
 from birdfield.service.process import start_ticks
@@ -94,7 +94,7 @@ def run_station(
     if not log.isEnabledFor(logging.INFO):
         logging.getLogger("birdfield").setLevel(logging.INFO)
     settings, folder = recorder_settings(choice), choice.settings.journal.folder
-    bundle, encoder, gallery = open_model(choice.model)
+    bundle, encoder, gallery = check_station(choice)
     names = choice.names(gallery.species)
     viewing = not json_lines and can_show(sys.stdout)
     with ExitStack() as stack:
@@ -162,14 +162,12 @@ def recorder_settings(choice: ResolvedSettings) -> RecorderSettings:
     """Return the settings of the recorder.
 
     Raises:
-        UsageError: When an option needs a journal, or a location, that is not set.
+        UsageError: When an option needs a journal that is not set.
     """
     journal = choice.settings.journal
     stray = [option for option, key in JOURNAL_OPTIONS.items() if key in choice.overridden]
     if stray and journal.folder is None:
         raise UsageError(f"{stray[0]} needs a journal; add --journal DIR")
-    # The rules contain the quiet hours too; this check fails before the model is opened.
-    choice.quiet("--quiet")
     return RecorderSettings(
         GAP_S if journal.gap_s is None else journal.gap_s,
         journal.keep_voices,

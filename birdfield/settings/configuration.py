@@ -16,6 +16,7 @@ from birdfield.settings.toml_lines import key_lines
 FILE = "birdfield.toml"
 TEMPLATE = Path(__file__).with_name(FILE)
 MAX_BYTES = 100_000
+SOURCES = ("watch.camera", "watch.microphone")  # which may be files
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 DECIMAL_EXAMPLE = "with a decimal point, such as 0.5"
 
@@ -146,6 +147,11 @@ def _value(config: StationConfig, name: str, value: object) -> object:
         raise ConfigError(
             f"{config.where(*path)} is {got[:100]}; expected {key.expected}{hint}"
         ) from error
-    if isinstance(setting, Path) and config.path is not None:
-        return config.path.absolute().parent / setting
+    if config.path is None:
+        return setting
+    folder = config.path.absolute().parent
+    if isinstance(setting, Path):
+        return folder / setting
+    if name in SOURCES and "://" not in str(setting) and (folder / str(setting)).is_file():
+        return str(folder / str(setting))
     return setting

@@ -64,10 +64,10 @@ class ResolvedSettings:
             ConfigError: If the file asks for hours that need a location.
         """
         hours = self.settings.quiet.hours
-        if hours is None or self.settings.journal.folder is None:
+        if hours is None:
             return None
         try:
-            return parse_quiet(hours, self.settings.place.location, what)
+            quiet = parse_quiet(hours, self.settings.place.location, what)
         except LocationMissingError as error:
             if "quiet.hours" in self.overridden:
                 raise
@@ -75,6 +75,7 @@ class ResolvedSettings:
                 f"{self.config.where('quiet', 'hours')} is {hours!r}, which follows the sun; "
                 "set place.location"
             ) from error
+        return quiet if self.settings.journal.folder else None
 
     def rules(self, config: StationConfig, species: Sequence[Species]) -> Rules:
         """Return the rules of a newer configuration, under the same options.

@@ -18,7 +18,7 @@ from birdfield.watch.recogniser import Recogniser
 from birdfield.watch.scene_clock import FastClock, RealClock, SceneClock
 from birdfield.watch.scene_reader import Reading, SceneReader
 from birdfield.watch.scene_start import SceneStart, find_start
-from birdfield.watch.sources import Sources
+from birdfield.watch.sources import Sources, check_any_source
 from birdfield.watch.wall_clock import slept_s
 from birdfield.watch.window import Window, window_step_s
 
@@ -50,8 +50,7 @@ class SceneWatcher:
         Raises:
             UsageError: When there is no source, or a live source is to be watched `fast`.
         """
-        if not sources.each:
-            raise UsageError("there is neither a camera nor a microphone; name one of them")
+        check_any_source(sources.camera is not None, sources.microphone is not None)
         if fast and sources.live:
             raise UsageError(
                 "a live camera or microphone cannot be watched faster than time "

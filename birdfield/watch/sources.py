@@ -6,6 +6,7 @@ from birdfield.capture.camera import Camera
 from birdfield.capture.latency import NO_LATENCY, Latency
 from birdfield.capture.microphone import Microphone
 from birdfield.capture.source import Source
+from birdfield.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,13 @@ class Sources:
             self.live,
             self.latency,
         )
+
+
+def check_any_source(camera: bool, microphone: bool) -> None:
+    """Check that there is a source.
+
+    Raises:
+        UsageError: If there is neither a camera nor a microphone.
+    """
+    if not (camera or microphone):
+        raise UsageError("there is neither a camera nor a microphone; name one of them")

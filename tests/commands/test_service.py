@@ -4,7 +4,9 @@ import os
 import pwd
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from command_line import assert_refused, run
 
 SYSTEMCTL = """#!/bin/sh
@@ -29,6 +31,12 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
+    """Write a configuration that every user may read, in folders that every user may enter."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o011 != 0o011:
+            folder.chmod(folder.stat().st_mode | 0o011)
+        if folder.name.startswith("pytest-of-"):
+            break
     path = tmp_path / "birdfield.toml"
     path.write_text('[journal]\nfolder = "garden"')
     return path
@@ -98,3 +106,52 @@ def test_a_service_that_cannot_be_installed_is_refused(
     config.write_text('[journal]\nfolder = "g"')
     monkeypatch.setenv("PATH", str(tmp_path))
     assert_refused(run(*install, "daemon"), 3, "this machine has no systemd")
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+@pytest.mark.parametrize("named", ["birdfield.toml", "names.csv", "list.csv", "song.wav", "m"])
+def test_a_file_that_the_user_of_the_service_cannot_read_is_refused(
+    named: str, dry_run: tuple[str, ...], systemctl: Path, config: Path, fake: Path, tmp_path: Path
+) -> None:
+    """As root, the file is root's alone; else it is nobody's, and the service is one's own."""
+    fake.rename(tmp_path / "m")
+    (tmp_path / "names.csv").write_text("label,scientific,lang,name\nJay,,de,Häher\n")
+    (tmp_path / "list.csv").write_text("species,weeks\nJay,\n")
+    soundfile.write(tmp_path / "song.wav", np.full(16_000, 0.1), 16_000)
+    config.write_text(
+        "[watch]\nmodel = 'm'\ncamera = 'none'\nmicrophone = 'song.wav'\n"
+        "[journal]\nfolder = 'garden'\n[names]\nfile = 'names.csv'\n"
+        "[species]\nchecklist = 'list.csv'\n"
+    )
+    is_root = os.getuid() == 0
+    user = "daemon" if is_root else pwd.getpwuid(os.getuid()).pw_name
+    install = ("service", "install", "--config", config, "--user", user, "--unit-dir", tmp_path)
+    accepted = run(*install, *dry_run)
+    assert accepted.exit_code == 0, accepted.output
+    (tmp_path / "birdfield.service").unlink(missing_ok=True)
+    (tmp_path / named).chmod(0o700 if is_root and named == "m" else 0o600 if is_root else 0)
+    refused = run(*install, *dry_run)
+    assert_refused(refused, refused.exit_code, str(tmp_path / named))
+    assert refused.exit_code in (1, 2) and not (tmp_path / "birdfield.service").exists()
+
+
+def test_a_configuration_that_watch_refuses_is_not_installed(
+    systemctl: Path, config: Path, tmp_path: Path
+) -> None:
+    config.write_text('[journal]\nfolder = "garden"\n[quiet]\nhours = "night"')
+    install = ("service", "install", "--config", config, "--user", "daemon")
+    for more in (("--dry-run",), ("--unit-dir", tmp_path)):
+        assert_refused(run(*install, *more), 2, "line 4: quiet.hours", "set place.location")
+    assert not (tmp_path / "garden").exists()
+
+
+def test_the_service_is_checked_in_the_environment_of_its_user(
+    systemctl: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shell of the one who installs has another home, and another model, which is gone."""
+    monkeypatch.setenv("BIRDFIELD_MODEL", str(tmp_path / "gone.birdfield"))
+    config.write_text('[journal]\nfolder = "~/garden"')
+    shown = run("service", "install", "--config", config, "--user", "daemon", "--dry-run")
+    home = pwd.getpwnam("daemon").pw_dir
+    assert shown.exit_code == 0 and f'ReadWritePaths=-"{home}/garden"' in shown.stdout, shown.output
+    assert os.environ["BIRDFIELD_MODEL"].endswith("gone.birdfield")
