@@ -166,7 +166,8 @@ def to_watch_line(observation: Observation, names: Names = LABELS_ONLY) -> str:
         for source in (observation.image_source, observation.audio_source)
         if source
     )
-    return f"{observation.time.astimezone():%H:%M:%S}  {sources}  {_answer(observation, names)}"
+    answer = _answer(observation, names, LEAST_SHOWN)
+    return f"{observation.time.astimezone():%H:%M:%S}  {sources}  {answer}"
 
 
 def short_source(name: str) -> str:
@@ -184,22 +185,25 @@ def to_line(observation: Observation, names: Names = LABELS_ONLY) -> str:
         if observation.start_s is None
         else f"  {observation.start_s:.1f}-{observation.end_s:.1f} s"
     )
-    return f"{files}{window}  {_answer(observation, names)}"
+    return f"{files}{window}  {_answer(observation, names, 0.0)}"
 
 
-def _answer(observation: Observation, names: Names) -> str:
+def _answer(observation: Observation, names: Names, least: float) -> str:
     decision = observation.decision
-    answer = answer_text(decision, names)
+    answer = answer_text(decision, names, least)
     doubt = "; sight and sound disagree" if decision.agreement == Agreement.DISAGREE else ""
     return f"[{'+'.join(decision.senses)}]  {answer}{doubt}"
 
 
-def answer_text(decision: Decision, names: Names) -> str:
-    """Return the answer with the figure on which it hangs, and why it is *unknown*."""
+def answer_text(decision: Decision, names: Names, least: float) -> str:
+    """Return the answer with the figure on which it hangs, and why it is *unknown*.
+
+    The species after the first are listed from a score of `least` on.
+    """
     shown = [
         f"{names.full(species)} {score:.2f}"
         for place, (species, score) in enumerate(decision.top)
-        if score >= LEAST_SHOWN or not place
+        if score >= least or not place
     ]
     top = ", ".join(shown)
     figure = f" ({decision.figure})" if decision.figure else ""

@@ -137,7 +137,7 @@ def test_a_known_answer_shows_the_figure_on_which_it_hangs() -> None:
     found = seen_at(30)
     assert (found.reason, found.refused) == (None, None)
     line = to_line(Observation(NOON, None, None, found, "a.png", None))
-    assert line == "a.png  [image]  Jay 0.50, Robin 0.50 (similarity 0.87, needs 0.50)"
+    assert line == "a.png  [image]  Jay 0.50, Robin 0.50, Wren 0.00 (similarity 0.87, needs 0.50)"
 
 
 @pytest.mark.parametrize("degrees", [0, 6, 40, 100, 170, 181, 240, 300])
