@@ -19,6 +19,21 @@ app = typer.Typer(
     help="Write, check or show the configuration file.",
 )
 
+# What holds where a key without a default is not set.
+UNSET = {
+    "watch.model": "that of BIRDFIELD_MODEL, else the starter model",
+    "watch.crop": "the whole picture",
+    "watch.blank": "nothing",
+    "journal.folder": "none, visits are not recorded",
+    "journal.keep_days": "no limit",
+    "journal.keep_gb": "no limit",
+    "place.location": "unknown",
+    "names.file": "none, the names are those of the model",
+    "names.lang": "none, species are shown by their labels",
+    "quiet.hours": "never",
+    "species.checklist": "none, every species is expected",
+}
+
 FileArgument = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", help=f"The file; default: {CONFIG_FILE}."),
@@ -91,13 +106,13 @@ def lines_of(config: "StationConfig", place: bool = True) -> Iterator[str]:
             yield f"[{table}]"
         line = config.lines.get(tuple(name.split(".")))
         origin = f"line {line}" if name in config.keys else "default"
-        setting = value_of(config.settings, name)
-        hidden = setting is None or (table == "place" and not place)
-        value = None if hidden else shown(key.write(setting))
-        yield (
-            f"{'# ' if value is None else ''}{name.partition('.')[2]} = "
-            f"{'...' if value is None else value}  # {origin}"
-        )
+        setting, own = value_of(config.settings, name), name.partition(".")[2]
+        if setting is None:
+            yield f"# {own}: {UNSET[name]}  # {origin}"
+        elif table == "place" and not place:
+            yield f"# {own} = ...  # {origin}"
+        else:
+            yield f"{own} = {shown(key.write(setting))}  # {origin}"
 
 
 def shown(value: object) -> str | None:

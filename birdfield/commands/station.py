@@ -16,7 +16,7 @@ from birdfield.commands.console import show_watch
 from birdfield.commands.station_check import check_station
 from birdfield.errors import UsageError
 from birdfield.journal.opening import open_journal, reading
-from birdfield.journal.retention import KEEP_BEST, KEEP_FREE_BYTES, Retention
+from birdfield.journal.retention import Retention
 from birdfield.model.encoder import Encoder
 from birdfield.recognise.observation import Observation
 from birdfield.service.liveness import LivenessMonitor, stall_timeout_s
@@ -33,7 +33,6 @@ from birdfield.watch.recorder import Recorder, RecorderSettings
 from birdfield.watch.scene import SceneWatcher
 from birdfield.watch.scene_start import find_start
 from birdfield.watch.sources import SourceInfo, Sources
-from birdfield.watch.visits import GAP_S
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +168,7 @@ def recorder_settings(choice: ResolvedSettings) -> RecorderSettings:
     if stray and journal.folder is None:
         raise UsageError(f"{stray[0]} needs a journal; add --journal DIR")
     return RecorderSettings(
-        GAP_S if journal.gap_s is None else journal.gap_s,
+        journal.gap_s,
         journal.keep_voices,
         retention_of(choice),
     )
@@ -181,8 +180,8 @@ def retention_of(choice: ResolvedSettings) -> Retention:
     return Retention(
         journal.keep_days,
         None if journal.keep_gb is None else round(journal.keep_gb * 1e9),
-        KEEP_FREE_BYTES if journal.keep_free_gb is None else round(journal.keep_free_gb * 1e9),
-        KEEP_BEST if journal.keep_best is None else journal.keep_best,
+        round(journal.keep_free_gb * 1e9),
+        journal.keep_best,
     )
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from birdfield.journal.database import Journal
 from birdfield.journal.media import remove_evidence
 from birdfield.journal.times import utc_text
+from birdfield.settings.bounds import DEFAULT_KEEP_BEST, DEFAULT_KEEP_FREE_GB
 
-KEEP_FREE_BYTES = 500_000_000
-KEEP_BEST = 10  # visits of each species
+KEEP_FREE_BYTES = round(DEFAULT_KEEP_FREE_GB * 1e9)
+KEEP_BEST = DEFAULT_KEEP_BEST  # visits of each species
 BATCH = 200  # visits whose evidence one purge deletes: recognition waits meanwhile
 RESUME_FACTOR = 1.1  # times the space that stays free: evidence is written again from there on
 MIN_FREE_BYTES = 1_000_000  # room for the files of one visit, also if no space is to stay free

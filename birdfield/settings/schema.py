@@ -9,7 +9,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from birdfield.capture.latency import MAX_LATENCY_S
-from birdfield.settings.bounds import MAX_COUNT, MAX_DAYS, MAX_GAP_S, MAX_GB
+from birdfield.settings.bounds import (
+    DEFAULT_GAP_S,
+    DEFAULT_KEEP_BEST,
+    DEFAULT_KEEP_FREE_GB,
+    MAX_COUNT,
+    MAX_DAYS,
+    MAX_GAP_S,
+    MAX_GB,
+)
 from birdfield.settings.place import Location
 from birdfield.settings.values import (
     Reader,
@@ -99,31 +107,31 @@ class WatchSettings:
 
 @dataclass(frozen=True)
 class JournalSettings:
-    """The journal and how much evidence it keeps; None is the default of the recorder.
+    """The journal and how much evidence it keeps.
 
     Attributes:
         folder: The folder of the journal; None for no journal.
         gap_s: The absence that ends a visit, in seconds.
         keep_voices: Whether sound is kept although somebody speaks.
         keep_best: The number of visits of each species whose evidence is never deleted.
-        keep_days: The age, in days, at which evidence is deleted.
-        keep_gb: The size, in GB, above which the oldest evidence is deleted.
+        keep_days: The age, in days, at which evidence is deleted; None for no limit.
+        keep_gb: The size, in GB, above which the oldest evidence is deleted; None for no limit.
         keep_free_gb: The space, in GB, that stays free on the disk.
     """
 
     folder: Path | None = _key("a folder, as text", read_path, None)
-    gap_s: float | None = _key(
-        f"a number of seconds from 1 to {MAX_GAP_S}", number_reader(1, MAX_GAP_S), None
+    gap_s: float = _key(
+        f"a number of seconds from 1 to {MAX_GAP_S}", number_reader(1, MAX_GAP_S), DEFAULT_GAP_S
     )
     keep_voices: bool = _key("true or false", read_bool, False)
-    keep_best: int | None = _key(
-        f"a whole number from 0 to {MAX_COUNT}", count_reader(0, MAX_COUNT), None
+    keep_best: int = _key(
+        f"a whole number from 0 to {MAX_COUNT}", count_reader(0, MAX_COUNT), DEFAULT_KEEP_BEST
     )
     keep_days: float | None = _key(
         f"a number of days from 0 to {MAX_DAYS}", number_reader(0, MAX_DAYS), None
     )
     keep_gb: float | None = _key(*_GB, None)
-    keep_free_gb: float | None = _key(*_GB, None)
+    keep_free_gb: float = _key(*_GB, DEFAULT_KEEP_FREE_GB)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from birdfield.journal.media import BestMedia
 from birdfield.model.encoder import DIM, Vector, unit
 from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Agreement
+from birdfield.settings.bounds import DEFAULT_GAP_S
 from birdfield.watch.claims import Claim
 from birdfield.watch.window import WINDOW_STEP_S, Window
 
-GAP_S = 30.0  # a bird that is neither seen nor heard for longer has left
+GAP_S = float(DEFAULT_GAP_S)  # a bird that is neither seen nor heard for longer has left
 # Chosen on scenes of held-out files: docs/decisions/0018-field-station.md.
 MIN_VISIT_SUPPORT = 1.9  # in certain windows, WINDOW_STEP_S apart: one window alone is no visit
 RELEVANT_P = 0.05  # a window with less probability of a species does not concern its visit

@@ -8,7 +8,9 @@ import soundfile
 from command_line import assert_refused, lines_of, run
 
 from birdfield.bench.stages import sound
+from birdfield.commands.config import UNSET
 from birdfield.settings.configuration import config_home
+from birdfield.settings.schema import DEFAULTS, KEYS, value_of
 
 
 def write(folder: Path, text: str) -> Path:
@@ -31,7 +33,27 @@ def test_show_prints_the_origin_of_each_value_and_hides_passwords(tmp_path: Path
     text = run("config", "show", path).stdout
     assert 'camera = "rtsp://***@h/x"  # line 2' in text and "secret" not in text
     assert 'exclude = ["Ü"]  # line 4' in text and 'microphone = "default"  # default' in text
-    assert "# folder = ...  # default" in text
+    assert "# folder: none, visits are not recorded  # default" in text
+
+
+def test_show_prints_the_values_of_defaults(tmp_path: Path) -> None:
+    """As the template says: 30 s, 10 visits, 0.5 GB, 0.1; each other key says what holds."""
+    text = run("config", "show", write(tmp_path, "")).stdout
+    for line in (
+        "gap_s = 30  # default",
+        "keep_voices = false  # default",
+        "keep_best = 10  # default",
+        "keep_free_gb = 0.5  # default",
+        "unexpected = 0.1  # default",
+        "include = []  # default",
+        "thresholds = {}  # default",
+        "# keep_days: no limit  # default",
+        "# model: that of BIRDFIELD_MODEL, else the starter model  # default",
+    ):
+        assert f"\n{line}\n" in text
+    assert "..." not in text and text.count("# default") == len(KEYS)
+    unset = {name for name in KEYS if value_of(DEFAULTS, name) is None}
+    assert unset == UNSET.keys()
 
 
 def test_check_reads_the_files_that_a_configuration_refers_to(fake: Path, tmp_path: Path) -> None:
