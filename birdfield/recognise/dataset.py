@@ -9,6 +9,7 @@ from pathlib import Path
 from birdfield.errors import InputError
 from birdfield.model.sense import EACH_SENSE, Sense
 from birdfield.model.species import Species, clean_name, fold
+from birdfield.recognise.housekeeping import is_housekeeping
 from birdfield.signals.audio import AUDIO_SUFFIXES
 from birdfield.signals.image import IMAGE_SUFFIXES
 
@@ -227,9 +228,9 @@ def _is_media(path: Path, sense: Sense) -> bool:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """List a folder, sorted, without hidden files such as the ._bird.jpg of macOS."""
+    """List a folder, sorted, without what a system keeps in it."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if not is_housekeeping(Path(path.name)))
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be read ({error.strerror}); allow reading it, or move it away"

@@ -10,6 +10,7 @@ from birdfield.model.gallery import Gallery
 from birdfield.model.sense import Sense
 from birdfield.recognise.decide import Signal, decide
 from birdfield.recognise.embed import EmbeddedSample, embed_file, pool_samples, sense_from_suffix
+from birdfield.recognise.housekeeping import is_housekeeping
 from birdfield.recognise.observation import Observation
 from birdfield.signals.audio import AUDIO_SUFFIXES
 from birdfield.signals.image import IMAGE_SUFFIXES
@@ -19,7 +20,7 @@ from birdfield.signals.recording_time import RecordingTime, recording_time
 def list_files(paths: Iterable[Path]) -> list[Path]:
     """List files, and the photographs and recordings below folders, in the order of their paths.
 
-    Hidden files and folders, such as a trash or thumbnails, are left out.
+    Hidden files, and the trash and thumbnails of a system, are left out.
 
     Raises:
         InputError: When a path does not exist, or a folder has no photograph or recording.
@@ -41,7 +42,7 @@ def _files_below(folder: Path) -> list[Path]:
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in IMAGE_SUFFIXES | AUDIO_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not is_housekeeping(path.relative_to(folder))
         and path.is_file()
     )
     if not files:

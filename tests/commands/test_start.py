@@ -31,7 +31,8 @@ IDENTIFY = {
     "model": "audio_specs bird_names birdnet bundle calibration csv_table encoder frontend "
     "gallery json_fields log_mel manifest merged_gallery names open_frontend open_model prototypes "
     "species species_index store store_file streaming tflite yamnet",
-    "recognise": "bird_gate close_look decide embed identify judgement observation reason tally",
+    "recognise": "bird_gate close_look decide embed housekeeping identify judgement observation "
+    "reason tally",
     "settings": "configuration place schema toml_lines values",
     "signals": "audio exif image picture_header recording_time signal_quality time_texts usability "
     "windows",

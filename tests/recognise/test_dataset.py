@@ -225,15 +225,15 @@ def test_a_flat_folder_without_files_is_refused(tmp_path: Path, sense: Sense, wo
 def test_a_folder_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """lost+found is such a folder, but tests that run as root could read it."""
-    touch(tmp_path / "images", "Jay/a.png", "lost+found/b.png")
+    """Tests that run as root could read any folder, so its listing is made to fail."""
+    touch(tmp_path / "images", "Jay/a.png", "Wren/b.png")
 
     def guarded(folder: Path) -> Iterator[Path]:
-        if folder.name == "lost+found":
+        if folder.name == "Wren":
             raise PermissionError(errno.EACCES, "Permission denied")
         return listed(folder)
 
     listed = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", guarded)
-    with pytest.raises(InputError, match=r"lost\+found: cannot be read \(Permission denied\)"):
+    with pytest.raises(InputError, match=r"Wren: cannot be read \(Permission denied\)"):
         scan_dataset(tmp_path / "images", tmp_path / Sense.AUDIO, senses=[Sense.IMAGE])
