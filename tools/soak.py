@@ -218,7 +218,7 @@ class SceneCamera:
         while self._next_s < min(end_s, self.end_s):
             frame = self._scene.picture(self._next_s)
             unchanged_s = self._change.unchanged_s(frame, self._next_s)
-            self._shots.append(look_for_motion(self._gate, frame, frame, self._next_s, unchanged_s))
+            self._shots.append(look_for_motion(self._gate, frame, self._next_s, unchanged_s))
             self._next_s += LOOK_INTERVAL_S
         self._shots = [shot for shot in self._shots if shot.time_s >= start_s]
         return choose_shot(self._shots)

@@ -11,13 +11,16 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from birdfield.capture.frame_size import oversize
+from birdfield.capture.mjpeg_stream import MjpegStream, open_mjpeg
 from birdfield.capture.pi_camera import PI_CAMERA, PiCapture
 from birdfield.capture.shot import Shot, choose_shot, look_for_motion
 from birdfield.capture.source import OPEN_TIMEOUT_S, READ_TIMEOUT_S, LiveSource
 from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
 from birdfield.errors import InputError
 from birdfield.redaction import mask_url
-from birdfield.signals.boxes import Box, black_out, crop
+from birdfield.signals.boxes import Box
+from birdfield.signals.camera_frame import view_of
 from birdfield.signals.image import Frame
 from birdfield.signals.motion import LOOK_INTERVAL_S, MotionGate
 from birdfield.signals.usability import ChangeTimer
@@ -74,6 +77,7 @@ class LiveCamera(LiveSource):
         self._spec = spec
         self._box, self._zones = box, zones
         self._box_has_fitted = False  # the box lay within an earlier frame
+        self._box_error: InputError | None = None
         self._shots: list[Shot] = []
         self._kept_count = KEPT_FRAMES + math.ceil(wait_s / LOOK_INTERVAL_S)
         self._lock = threading.Lock()
@@ -88,6 +92,10 @@ class LiveCamera(LiveSource):
             return cv2.VideoCapture(int(self._spec))
         if self._spec.startswith("/dev/"):
             return cv2.VideoCapture(self._spec, cv2.CAP_V4L2)
+        if self._spec.startswith(("http://", "https://")):
+            stream = open_mjpeg(self._spec, self._box)
+            if stream is not None:
+                return stream
         return cv2.VideoCapture(
             self._spec,
             cv2.CAP_FFMPEG,
@@ -105,6 +113,8 @@ class LiveCamera(LiveSource):
         try:
             if not capture.isOpened():
                 return "cannot be opened"
+            if too_large := oversize(capture):
+                return too_large
             attempt.tick()
             return self._read_frames(capture, attempt)
         except cv2.error:  # not in the log, since the error's text may contain the URL
@@ -126,12 +136,11 @@ class LiveCamera(LiveSource):
             if not read or attempt.cancelled:
                 break
             frame = np.asarray(image, np.uint8)
-            shot = self._look(gate, frame, time_s)
+            divisor = capture.divisor if isinstance(capture, MjpegStream) else 1
+            shot = self._look(gate, frame, divisor, time_s)
             if shot is None:
-                return (
-                    f"sends frames of {frame.shape[1]}x{frame.shape[0]} pixels, and the crop "
-                    "extends beyond them"
-                )
+                width, height = frame.shape[1] * divisor, frame.shape[0] * divisor
+                return f"sends frames of {width}x{height} pixels, and the crop extends beyond them"
             self._keep(shot)
             if self._is_stale(shot, time_s - opened_s):
                 attempt.retry_soon = True
@@ -139,21 +148,25 @@ class LiveCamera(LiveSource):
             next_look_s = time_s + self._look_interval_s(shot)
         return "sends no more frames"
 
-    def _look(self, gate: MotionGate, frame: Frame, time_s: float) -> Shot | None:
+    def _look(self, gate: MotionGate, frame: Frame, divisor: int, time_s: float) -> Shot | None:
         """Examine a frame; return None where the box fitted earlier frames and not this one.
 
         A box that never fitted is the user's mistake: `best_shot` raises the error.
         """
         unchanged_s = self._change.unchanged_s(frame, time_s)
-        frame = black_out(frame, self._zones)
         try:
-            view = crop(frame, self._box)
-            self._box_has_fitted = True
-        except InputError:
+            view = view_of(frame, self._box, self._zones, divisor)
+            self._box_error, self._box_has_fitted = None, True
+        except InputError as error:
             if self._box_has_fitted:
                 return None
-            view = frame
-        return look_for_motion(gate, frame, view, time_s, unchanged_s)
+            self._box_error = error
+            view = view_of(frame, None, self._zones, divisor)
+        shot = look_for_motion(gate, view, time_s, unchanged_s)
+        whole_px = frame.shape[1] * divisor, frame.shape[0] * divisor
+        if self._box is None and whole_px[0] > view.shape[1]:
+            return replace(shot, reduced_from=whole_px)
+        return shot
 
     def _is_stale(self, shot: Shot, open_s: float) -> bool:
         """Return whether to reopen a camera because its picture does not change.
@@ -190,4 +203,6 @@ class LiveCamera(LiveSource):
         """
         with self._lock:
             shot = choose_shot([shot for shot in self._shots if start_s <= shot.time_s < end_s])
-        return None if shot is None else replace(shot, frame=crop(shot.frame, self._box))
+        if shot is not None and self._box_error is not None:
+            raise self._box_error
+        return shot

@@ -19,6 +19,8 @@ class Shot:
         unchanged_s: How long the picture had been bit-identical by then.
         still: Whether nothing moved, by `birdfield.signals.motion`.
         box: Where something moved, in pixels of the frame; None when nothing or everything did.
+        reduced_from: Width and height of the camera's whole frame, where `frame` is all of it at a
+            smaller size; else None.
     """
 
     frame: Frame
@@ -26,6 +28,7 @@ class Shot:
     unchanged_s: float
     still: bool = False
     box: Box | None = None
+    reduced_from: tuple[int, int] | None = None
 
     @property
     def subject(self) -> Frame:
@@ -49,17 +52,14 @@ def choose_shot(shots: Sequence[Shot]) -> Shot | None:
     return replace(moving[-1], unchanged_s=newest.unchanged_s)
 
 
-def look_for_motion(
-    gate: MotionGate, frame: Frame, view: Frame, time_s: float, unchanged_s: float
-) -> Shot:
+def look_for_motion(gate: MotionGate, frame: Frame, time_s: float, unchanged_s: float) -> Shot:
     """Examine a frame for motion.
 
     Args:
         gate: The camera's motion gate.
         frame: uint8 [H, W, 3], BGR; the shot holds it.
-        view: The part of the frame that the gate examines.
         time_s: When the frame was taken.
         unchanged_s: How long the picture has been bit-identical.
     """
-    motion = gate.look(view, time_s)
+    motion = gate.look(frame, time_s)
     return Shot(frame, time_s, unchanged_s, not motion.moving, motion.box)

@@ -6,9 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from birdfield.capture.frame_size import oversize
 from birdfield.capture.shot import Shot, choose_shot, look_for_motion
 from birdfield.errors import InputError
-from birdfield.signals.boxes import Box, black_out, crop
+from birdfield.signals.boxes import Box
+from birdfield.signals.camera_frame import view_of
 from birdfield.signals.image import Frame
 from birdfield.signals.motion import LOOK_INTERVAL_S, MotionGate
 from birdfield.signals.usability import ChangeTimer
@@ -52,6 +54,9 @@ class VideoFile:
         self._next_look_s = 0.0
         # An absolute path, since FFmpeg reads the text before a colon as a protocol.
         self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        if too_large := oversize(self._capture):
+            self._capture.release()
+            raise InputError(f"{path}: {too_large}; make a smaller copy")
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._step_s = 1 / (fps if 0 < fps < MAX_FPS else DEFAULT_FPS)
         self.end_s = 0.0
@@ -75,11 +80,11 @@ class VideoFile:
 
     def _look(self, frame: Frame, time_s: float) -> Shot:
         unchanged_s = self._change.unchanged_s(frame, time_s)
-        frame = crop(black_out(frame, self._zones), self._box)
+        frame = view_of(frame, self._box, self._zones)
         if time_s < self._next_look_s:
             return Shot(frame, time_s, unchanged_s, still=True)
         self._next_look_s = time_s + LOOK_INTERVAL_S
-        return look_for_motion(self._gate, frame, frame, time_s, unchanged_s)
+        return look_for_motion(self._gate, frame, time_s, unchanged_s)
 
     @property
     def ended(self) -> bool:

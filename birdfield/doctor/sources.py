@@ -62,16 +62,18 @@ def check_camera(spec: str, box: Box | None = None, timeout_s: float = CAMERA_TI
             f"no picture from {name} in {timeout_s:g} s",
             "check the cable, the address and the password, and stop other programs that use it",
         )
-    height, width = shot.frame.shape[:2]
+    size = f"{shot.frame.shape[1]}x{shot.frame.shape[0]}"
+    if shot.reduced_from:
+        size = f"{shot.reduced_from[0]}x{shot.reduced_from[1]}, used at {size}"
     fault = frame_fault(shot.frame, 0.0)
     if fault:
         return Finding(
             "camera",
             "warn",
-            f"{name}, {width}x{height}, the picture is {fault}",
+            f"{name}, {size}, the picture is {fault}",
             "remove the lens cap, or check again by day",
         )
-    return Finding("camera", "ok", f"{name}, {width}x{height}")
+    return Finding("camera", "ok", f"{name}, {size}")
 
 
 def _newest(camera: Camera) -> Shot | None:

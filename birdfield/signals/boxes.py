@@ -37,14 +37,26 @@ def crop(frame: Frame, box: Box | None) -> Frame:
     """
     if box is None:
         return frame
+    check_box(box, frame.shape[1], frame.shape[0])
     left, top, width, height = box
-    rows, columns = frame.shape[:2]
+    return frame[top : top + height, left : left + width]
+
+
+def check_box(box: Box, columns: int, rows: int) -> None:
+    """Check that a box lies within a frame; raises InputError where it does not."""
+    left, top, width, height = box
     if left + width > columns or top + height > rows:
         raise InputError(
             f"crop {left},{top},{width},{height} extends beyond the frame of "
             f"{columns}x{rows} pixels; choose X+W <= {columns} and Y+H <= {rows}"
         )
-    return frame[top : top + height, left : left + width]
+
+
+def reduce_box(box: Box, divisor: int) -> Box:
+    """Return the smallest box that covers a box in a frame whose sides are divided."""
+    left, top = box[0] // divisor, box[1] // divisor
+    right, bottom = -(-(box[0] + box[2]) // divisor), -(-(box[1] + box[3]) // divisor)
+    return left, top, right - left, bottom - top
 
 
 def black_out(frame: Frame, zones: Sequence[Box]) -> Frame:

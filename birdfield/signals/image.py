@@ -100,13 +100,14 @@ def decode_image(data: bytes, name: str) -> Frame:
         raise InputError(f"{name}: the file is empty; expected a photograph")
     header = read_header(data)
     if header is None:
-        return _decode(data, cv2.IMREAD_COLOR, name)
+        return decode_picture(data, cv2.IMREAD_COLOR, name)
     if not header.whole:
         data = _complete(data, header, name)
-    return _decode(data, _reduction(header, len(data), name), name)
+    return decode_picture(data, _reduction(header, len(data), name), name)
 
 
-def _decode(data: bytes, flags: int, name: str) -> Frame:
+def decode_picture(data: bytes, flags: int, name: str) -> Frame:
+    """Decode a picture by OpenCV's flags; raises InputError where that is not possible."""
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:  # its text is about OpenCV's code
@@ -137,33 +138,43 @@ def _complete(data: bytes, header: PictureHeader, name: str) -> bytes:
     """Return a picture without its end as one with an end, where it has nearly all its pixels."""
     if header.kind == "PNG" and (ended := end_png(data)) is not None:
         return ended
-    if header.kind == "JPEG":
-        ended = end_jpeg(data)
-        missing = _missing_share(ended, header, name)
-        if missing > 0:
-            log.warning(
-                "%s: %.0f %% of the picture is missing, and the rest is used; copy the file again",
-                name,
-                100 * missing,
-            )
-        return ended
-    raise InputError(f"{name}: the picture is truncated; copy the file again")
+    if header.kind != "JPEG":
+        raise _truncated(name)
+    _reduction(header, len(data), name)
+    ended, missing = complete_jpeg(data, name)
+    if missing > 0:
+        log.warning(
+            "%s: %.0f %% of the picture is missing, and the rest is used; copy the file again",
+            name,
+            100 * missing,
+        )
+    return ended
 
 
-def _missing_share(data: bytes, header: PictureHeader, name: str) -> float:
-    """Return which share of a JPEG without its end is missing, 0..MAX_MISSING.
+def _truncated(name: str) -> InputError:
+    return InputError(f"{name}: the picture is truncated; copy the file again")
+
+
+def complete_jpeg(data: bytes, name: str) -> tuple[bytes, float]:
+    """Complete a JPEG whose end marker is missing.
 
     Where pixels are missing, bytes that are added to them change the rest of the picture.
+
+    Returns:
+        The JPEG with an end, and the share of its rows that is missing, 0..MAX_MISSING.
+
+    Raises:
+        InputError: When more is missing, or it cannot be decoded.
     """
-    _reduction(header, len(data), name)
+    ended = end_jpeg(data)
     flags = cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION
-    plain = _decode(data, flags, name)
-    other = _decode(data[: -len(JPEG_END)] + more_pixels(data) + JPEG_END, flags, name)
-    changed = np.flatnonzero((plain != other).any(axis=(1, 2)))
+    plain = decode_picture(ended, flags, name)
+    more = ended[: -len(JPEG_END)] + more_pixels(ended) + JPEG_END
+    changed = np.flatnonzero((plain != decode_picture(more, flags, name)).any(axis=(1, 2)))
     missing = 1 - changed[0] / len(plain) if len(changed) else 0.0
     if missing > MAX_MISSING:
-        raise InputError(f"{name}: the picture is truncated; copy the file again")
-    return float(missing)
+        raise _truncated(name)
+    return ended, float(missing)
 
 
 def read_image(path: Path) -> Frame:

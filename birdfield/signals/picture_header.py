@@ -10,6 +10,7 @@ PNG_MARK, PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 BYTES_PER_COEFFICIENT = 2
+MAX_ZEROS = 2  # with which the pixels of a JPEG may end
 RESTART = 0xD0  # the first of eight markers, which follow each other between rows of pixels
 ANY_PIXELS = b"\x55" * 65_536
 
@@ -141,11 +142,9 @@ def end_png(data: bytes) -> bytes | None:
 
 
 def end_jpeg(data: bytes) -> bytes:
-    """Return a JPEG without its end as one with an end, and without bytes that only fill it up."""
-    content = data.rstrip(b"\0")
-    if content.endswith(b"\xff") and len(content) < len(data):
-        content += b"\0"  # FF 00 is a byte of the pixels
-    return content + JPEG_END
+    """Return a JPEG without its end as one with an end, and without zeros that only fill it up."""
+    content = len(data.rstrip(b"\0"))
+    return data[: content + MAX_ZEROS] + JPEG_END
 
 
 def more_pixels(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ DARK_LUMA = 24.0  # of 255: in a dark frame, all but DARK_EXCEPTION is below thi
 DARK_EXCEPTION = 0.02  # share of the picture: room for the clock that cameras write into it
 FLAT_LUMA = 2.0  # of 255: the standard deviation of a picture without any shape
 FROZEN_S = 2.0  # a camera whose frames are bit-identical for this long hangs
+MAX_COMPARED_BYTES = 8_000_000  # of a frame that is compared whole with the next one
 SMALL_PX = 64  # frames are examined at this size: the mean removes the sensor's noise
 
 SILENT_STEP = 1 / 32_768  # one step of 16-bit sound: digital silence stays below it
@@ -76,12 +77,14 @@ class ChangeTimer:
             frame: The next frame.
             time_s: When it was taken.
         """
-        before, self._previous = self._previous, frame
+        # Of a large frame, every sixteenth row has to do: a copy of it all would take memory.
+        shown = frame if frame.nbytes <= MAX_COMPARED_BYTES else frame[::16].copy()
+        before, self._previous = self._previous, shown
         # Every sixteenth row shows nearly all changes at a fraction of the cost.
         if (
             before is None
-            or not np.array_equal(before[::16], frame[::16])
-            or not np.array_equal(before, frame)
+            or not np.array_equal(before[::16], shown[::16])
+            or not np.array_equal(before, shown)
         ):
             self._changed_s = time_s
         return time_s - self._changed_s

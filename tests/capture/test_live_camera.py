@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from frames import scenery
+from large_pictures import visited_jpegs
 from network_cameras import mjpeg_camera, pipe_camera, rtsp_camera
 from waiting import wait_for
 
@@ -46,6 +47,21 @@ def test_a_zone_of_a_live_camera_is_black_and_its_picture_still_changes() -> Non
             assert shot.frame[:, :64].max() == 0 < shot.frame[:, 64:].min()
         finally:
             camera.close()
+
+
+def test_a_4k_camera_is_used_at_full_hd_and_its_crop_in_its_own_pixels() -> None:
+    """3840 x 2160 pixels are used at a half; a crop of 640 x 480 of them keeps its pixels."""
+    with mjpeg_camera(jpegs=visited_jpegs(3840, 135)) as port:
+        url = f"http://127.0.0.1:{port}/"
+        for box, shape in ((None, (1080, 1920, 3)), ((3000, 1500, 640, 480), (480, 640, 3))):
+            camera = LiveCamera(url, box)
+            try:
+                wait_for(lambda camera=camera: latest(camera) is not None, "a frame")  # type: ignore[misc]
+                shot = latest(camera)
+            finally:
+                camera.close()
+            assert shot is not None and shot.frame.shape == shape
+            assert shot.reduced_from == (None if box else (3840, 2160))
 
 
 def test_a_missing_device_is_logged_once_and_retried(

@@ -117,3 +117,12 @@ def test_a_crop_beyond_the_first_frame_is_refused(tmp_path: Path) -> None:
         ),
     ):
         open_camera(str(path), (100, 0, 29, 10))
+
+
+def test_a_film_larger_than_4k_is_refused_before_a_frame_is_decoded(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "large.avi", [np.zeros((2320, 4112, 3), np.uint8)])
+    words = (
+        "large.avi: sends frames of 4112x2320 pixels; expected at most 4096x2304; make a smaller"
+    )
+    with pytest.raises(InputError, match=words):
+        VideoFile(path)

@@ -108,6 +108,13 @@ class Station:
             len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())),
         )
 
+    def peak_mb(self) -> float:
+        """Return the peak of the resident memory, in MB of 1,000,000 bytes."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(peak) * 1024 / 1e6
+
     def set_clock(self, wrong_s: float) -> None:
         """Set the error of the station's wall clock."""
         self._clock.write_text(str(wrong_s))

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import fault_rounds as rounds
 import pytest
+from huge_pictures import send_huge_pictures
 
 FAULTS = {
     "camera dies": (rounds.kill_camera, 20),
@@ -27,6 +28,7 @@ FAULTS = {
     "writer killed": (rounds.kill_writer, 300),
     "clock jumps": (rounds.set_clock, 3),
     "model damaged": (rounds.damage_model, 2),
+    "huge pictures": (send_huge_pictures, 1),
 }
 
 PARALLEL = 3

@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -47,7 +47,7 @@ class _MjpegServer(StreamServer):
 
     hangs: threading.Event
     freezes: threading.Event
-    frame: Callable[[int], np.ndarray]
+    picture: Callable[[int], bytes]
     number = 0
 
 
@@ -62,7 +62,7 @@ class _MjpegHandler(QuietHandler):
             if self.server.hangs.is_set():
                 continue
             self.server.number += not self.server.freezes.is_set()
-            jpeg = cv2.imencode(".jpg", self.server.frame(self.server.number))[1].tobytes()
+            jpeg = self.server.picture(self.server.number)
             try:
                 self.wfile.write(
                     b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: "
@@ -72,6 +72,11 @@ class _MjpegHandler(QuietHandler):
                 return
 
 
+def encoded(frame: np.ndarray) -> bytes:
+    """Return a frame as a JPEG."""
+    return bytes(cv2.imencode(".jpg", frame)[1])
+
+
 @contextmanager
 def mjpeg_camera(
     port: int = 0,
@@ -79,6 +84,7 @@ def mjpeg_camera(
     still: bool = False,
     freezes: threading.Event | None = None,
     visits: bool = False,
+    jpegs: Sequence[bytes] = (),
 ) -> Iterator[int]:
     """Serve a camera of FPS frames a second on 127.0.0.1; yield its port.
 
@@ -89,10 +95,16 @@ def mjpeg_camera(
         freezes: While it is set, the camera repeats one frame.
         visits: Whether something moves for 4 of every 8 s, each time elsewhere; continuous motion
             in one place becomes background.
+        jpegs: The pictures to send in turn, each for half a second, in place of a garden.
     """
     server = _MjpegServer(port, _MjpegHandler)
     server.hangs, server.freezes = hangs or threading.Event(), freezes or threading.Event()
-    server.frame = still_frame if still else visited_frame if visits else scenery
+    frame = still_frame if still else visited_frame if visits else scenery
+
+    def picture(number: int) -> bytes:
+        return jpegs[number * 2 // FPS % len(jpegs)] if jpegs else encoded(frame(number))
+
+    server.picture = picture
     with serving(server) as bound:
         yield bound
 
