@@ -20,6 +20,7 @@ from birdfield.model.species import Species, clean_name
 from birdfield.model.store_file import load_store
 from birdfield.paths import resolve_model, thread_count
 from birdfield.recognise import enrol as enrolment
+from birdfield.recognise import species_edits
 from birdfield.recognise.close_look import CloseLookEncoder
 from birdfield.recognise.decide import Signal, decide
 from birdfield.recognise.embed import (
@@ -201,17 +202,27 @@ class Model:
             InputError: When there is no such species, or the new label is taken.
         """
         with self._lock:
-            enrolment.rename_species(self._bundle, clean_name(old), clean_name(new))
+            species_edits.rename_species(self._bundle, clean_name(old), clean_name(new))
+            self._read_store()
+
+    def restore(self, name: str) -> None:
+        """Undo the removal of a species.
+
+        Raises:
+            InputError: When no such species is removed.
+        """
+        with self._lock:
+            species_edits.restore_species(self._bundle, clean_name(name))
             self._read_store()
 
     def remove(self, name: str) -> None:
-        """Remove a species from the answers.
+        """Remove a species from the answers; `restore` undoes it.
 
         Raises:
             InputError: When there is no such species.
         """
         with self._lock:
-            enrolment.remove_species(self._bundle, clean_name(name))
+            species_edits.remove_species(self._bundle, clean_name(name))
             self._read_store()
 
     def _embed(

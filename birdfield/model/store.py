@@ -62,6 +62,7 @@ class Store:
         model: Id of the model that made the vectors.
         enrolled: Enrolled species by label.
         removed: Labels of removed factory species.
+        set_aside: Enrolled samples of removed species by label, kept to be restored.
         renamed: New labels of factory species, by their factory labels.
     """
 
@@ -69,6 +70,7 @@ class Store:
     enrolled: Mapping[str, Enrolled] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    set_aside: Mapping[str, Enrolled] = field(default_factory=dict)
 
     def current_label(self, factory_label: str) -> str:
         """Return the label that a factory species has now."""
@@ -80,10 +82,13 @@ class Store:
             "model": self.model,
             "removed": sorted(self.removed),
             "renamed": dict(self.renamed),
-            "enrolled": [entry.to_json() for entry in self.enrolled.values()],
+            "enrolled": [
+                *(entry.to_json() for entry in self.enrolled.values()),
+                *({**entry.to_json(), "removed": True} for entry in self.set_aside.values()),
+            ],
         }
         text = json.dumps(entries, ensure_ascii=False).encode()
-        vectors = [entry.vectors for entry in self.enrolled.values()]
+        vectors = [entry.vectors for entry in (*self.enrolled.values(), *self.set_aside.values())]
         body = dump_arrays(
             {
                 "entries": np.frombuffer(text, np.uint8),
@@ -110,14 +115,22 @@ def respelled(store: Store, factory: Sequence[str]) -> Store:
 
     renamed = {now(old): new for old, new in store.renamed.items()}
     current = [renamed.get(label, label) for label in factory]
-    shown = {fold(label): label for label in reversed(current)}
-    enrolled: dict[str, Enrolled] = {}
-    for label, entry in store.enrolled.items():
-        own = label if label in current else shown.setdefault(fold(label), label)
-        entry = replace(entry, species=replace(entry.species, label=own))
-        enrolled[own] = enrolled[own].joined_with(entry) if own in enrolled else entry
+
+    def relabelled(entries: Mapping[str, Enrolled]) -> dict[str, Enrolled]:
+        shown = {fold(label): label for label in reversed(current)}
+        found: dict[str, Enrolled] = {}
+        for label, entry in entries.items():
+            own = label if label in current else shown.setdefault(fold(label), label)
+            entry = replace(entry, species=replace(entry.species, label=own))
+            found[own] = found[own].joined_with(entry) if own in found else entry
+        return found
+
     return replace(
-        store, enrolled=enrolled, removed=frozenset(map(now, store.removed)), renamed=renamed
+        store,
+        enrolled=relabelled(store.enrolled),
+        set_aside=relabelled(store.set_aside),
+        removed=frozenset(map(now, store.removed)),
+        renamed=renamed,
     )
 
 
@@ -147,11 +160,13 @@ def parse_store(data: bytes, name: str) -> Store:
 
 def _from_fields(fields: JsonFields, vectors: NDArray[np.float32]) -> Store:
     enrolled: dict[str, Enrolled] = {}
+    set_aside: dict[str, Enrolled] = {}
     start = 0
     for entry in fields.objects("enrolled"):
         count = len(entry.texts("hashes"))
         species = _enrolled(entry, vectors[start : start + count])
-        enrolled[species.species.label] = species
+        kept = set_aside if entry.document.get("removed") is True else enrolled
+        kept[species.species.label] = species
         start += count
     if start != len(vectors) or not np.isfinite(vectors).all():
         raise ValueError(f"{len(vectors)} vectors, expected {start} of finite numbers")
@@ -160,6 +175,7 @@ def _from_fields(fields: JsonFields, vectors: NDArray[np.float32]) -> Store:
         enrolled,
         frozenset(fields.texts("removed")),
         fields.text_by_name("renamed"),
+        set_aside,
     )
 
 

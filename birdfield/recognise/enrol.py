@@ -1,4 +1,4 @@
-"""Enrolment: adds, renames and removes species of a model, without retraining it."""
+"""Enrolment: adds species to a model from a few files, without retraining it."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from birdfield.errors import InputError, shorten_list
 from birdfield.model.bundle import Bundle
 from birdfield.model.encoder import Encoder, Vector, pool
 from birdfield.model.gallery import Gallery
 from birdfield.model.merged_gallery import merged_gallery
 from birdfield.model.sense import Sense
-from birdfield.model.species import Species, fold
+from birdfield.model.species import Species
 from birdfield.model.species_index import SpeciesIndex
 from birdfield.model.store import Enrolled, Store
 from birdfield.model.store_file import StoreEditor, edit_store, load_store
 from birdfield.recognise.embed import embed_file, sense_from_suffix
+from birdfield.recognise.species_edits import current_species
 from birdfield.recognise.weak_labels import bird_vectors
 
 OUTLIER_SD = 3.0  # standard deviations below the others' mean similarity, at least ...
@@ -74,6 +74,8 @@ def enrol(
 ) -> list[FileReport]:
     """Add a species, or more samples of one, to the store of a bundle.
 
+    A species of the bundle that was removed is restored.
+
     Args:
         bundle: The model.
         encoder: Its towers.
@@ -89,8 +91,7 @@ def enrol(
     """
     samples = [_embed(encoder, path) for path in paths]
     with nullcontext(StoreEditor(load_store(bundle))) if dry_run else edit_store(bundle) as editor:
-        store = editor.store
-        species = _known_as(bundle, store, species)
+        store, species = known_as(bundle, editor.store, species)
         known = store.enrolled.get(species.label)
         new = _without_repeats(samples, known.hashes if known else ())
         gallery = merged_gallery(bundle, store, encoder.fuse)
@@ -190,91 +191,21 @@ def _nearest(gallery: Gallery, encoder: Encoder, sample: _Sample, label: str) ->
     return None
 
 
-def rename_species(bundle: Bundle, old: str, new: str) -> None:
-    """Change the label of a species.
+def known_as(bundle: Bundle, store: Store, species: Species) -> tuple[Store, Species]:
+    """Return a species with the model's spelling, and the store in which it is not removed.
 
-    Raises:
-        InputError: When there is no such species, or another one has the new label.
+    A removed species of the bundle regains its names and its prototypes.
     """
-    with edit_store(bundle) as editor:
-        store = editor.store
-        known = _current(bundle, store)
-        old = _find(old, known)
-        if new == old or fold(new) in [fold(entry.label) for entry in known if entry.label != old]:
-            raise InputError(
-                f"species {new!r} exists already; remove it first or choose another name"
-            )
-        entries = [
-            replace(entry, species=replace(entry.species, label=new)) if label == old else entry
-            for label, entry in store.enrolled.items()
-        ]
-        editor.store = replace(
-            store,
-            enrolled={entry.species.label: entry for entry in entries},
-            renamed={**store.renamed, **dict.fromkeys(_factory_labels(bundle, store, old), new)},
-        )
-
-
-def remove_species(bundle: Bundle, label: str) -> None:
-    """Remove a species with its samples; the store remembers the removal of a factory species.
-
-    Raises:
-        InputError: When there is no such species.
-    """
-    with edit_store(bundle) as editor:
-        store = editor.store
-        label = _find(label, _current(bundle, store))
-        editor.store = replace(
-            store,
-            enrolled={name: entry for name, entry in store.enrolled.items() if name != label},
-            removed=store.removed.union(_factory_labels(bundle, store, label)),
-        )
-
-
-def current_labels(bundle: Bundle, store: Store) -> list[str]:
-    """Return the labels of all species that the model has now, sorted."""
-    return sorted(species.label for species in _current(bundle, store))
-
-
-def _current(bundle: Bundle, store: Store) -> list[Species]:
-    """Return all species that the model has now."""
-    factory = {
-        label: replace(species, label=label)
-        for species in bundle.factory_gallery().species
-        if species.label not in store.removed
-        for label in [store.current_label(species.label)]
-    }
-    return [*({label: entry.species for label, entry in store.enrolled.items()} | factory).values()]
-
-
-def _factory_labels(bundle: Bundle, store: Store, label: str) -> list[str]:
-    """Return the factory labels of the species that is now called `label`: one or none."""
-    return [
-        factory
-        for factory in bundle.factory_gallery().labels
-        if factory not in store.removed and store.current_label(factory) == label
-    ]
-
-
-def _known_as(bundle: Bundle, store: Store, species: Species) -> Species:
-    """Return a species with the model's spelling; a removed one regains its factory names."""
-    found = SpeciesIndex(_current(bundle, store)).find(species.label)
+    found = SpeciesIndex(current_species(bundle, store)).find(species.label)
     if found is not None:
-        return found
-    removed = (
-        replace(entry, label=store.current_label(entry.label))
+        return store, found
+    removed = {
+        store.current_label(entry.label): entry
         for entry in bundle.factory_gallery().species
         if entry.label in store.removed
-    )
-    return SpeciesIndex(removed).find(species.label) or species
-
-
-def _find(name: str, species: Sequence[Species]) -> str:
-    """Return the label of the species with this name, in any spelling."""
-    found = SpeciesIndex(species).find(name)
-    if found is None:
-        labels = sorted(entry.label for entry in species)
-        raise InputError(
-            f"no species {name!r}; the model has {len(labels)}: {shorten_list(labels)}"
-        )
-    return found.label
+    }
+    index = SpeciesIndex(replace(entry, label=label) for label, entry in removed.items())
+    restored = index.find(species.label)
+    if restored is None:
+        return store, species
+    return replace(store, removed=store.removed - {removed[restored.label].label}), restored
