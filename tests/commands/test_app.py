@@ -106,6 +106,7 @@ def test_the_commands_are_the_documented_ones() -> None:
         ("species", "list"),
         ("species", "rename"),
         ("species", "remove"),
+        ("species", "restore"),
         ("bench",),
         ("doctor",),
         ("devices",),
