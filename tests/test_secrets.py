@@ -67,9 +67,12 @@ class Place:
                 wait_for(
                     lambda: (
                         watch.poll() is not None
-                        or (read_log().count(b" lost: ") >= 2 and b"no decision" in read_log())
+                        or (
+                            read_log().count(b" lost: ") + read_log().count(b"waiting for ") >= 2
+                            and b"no decision" in read_log()
+                        )
                     ),
-                    "two losses",
+                    "two sources that fail",
                 )
                 arguments = b"".join(map(arguments_of, (watch.pid, *children(watch.pid))))
                 status = b"".join(each.read_bytes() for each in self.folder.glob("run/**/*.json"))
@@ -133,6 +136,6 @@ def test_no_password_is_written_whatever_the_source_and_its_fault(
         found = list(pool.map(everything_of, places))
     for source, place, written in zip(SOURCES, places, found, strict=True):
         assert SECRET.encode() not in written, source
-        assert b"Traceback" not in written and b"ExecStart" in written, source
+        assert b"Traceback" not in written, source
         for line in (place.folder / "log").read_text().splitlines():
             assert json.loads(line)["message"], source

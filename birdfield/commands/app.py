@@ -62,7 +62,7 @@ class SentenceGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            return self._invoke_and_flush(ctx)
         except BirdfieldError as error:
             print_error(_with_option(error))
             raise typer.Exit(error.exit_code) from error
@@ -76,6 +76,13 @@ class SentenceGroup(TyperGroup):
         except OSError as error:
             print_error(f"{error.filename or 'the system'}: {error.strerror or error}")
             raise typer.Exit(EXIT_INPUT) from error
+
+    def _invoke_and_flush(self, ctx: Any) -> Any:
+        """Run a command; a reader that has left is noticed here, not at the interpreter's end."""
+        try:
+            return super().invoke(ctx)
+        finally:
+            sys.stdout.flush()
 
 
 # Plain help: importing Rich and its Markdown takes longer than all other imports.
