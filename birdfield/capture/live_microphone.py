@@ -12,12 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from birdfield.capture.sample_guard import SampleGuard
-from birdfield.capture.sound_ring import SoundRing
-from birdfield.capture.source import LiveSource
+from birdfield.capture.live_sound import LiveSound
 from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
 from birdfield.errors import MissingError
-from birdfield.signals.audio import Resampler, Waveform, to_mono
+from birdfield.signals.audio import Resampler, to_mono
 
 BLOCK_S = 0.1  # sound in one callback
 BUFFER_S = 0.4  # sound that PortAudio buffers while this process is busy
@@ -81,7 +79,7 @@ def stable_name(name: str) -> str:
     return re.sub(r"\s*\(hw:\d+,\d+\)$", "", name)
 
 
-class LiveMicrophone(LiveSource):
+class LiveMicrophone(LiveSound):
     """An input device, recorded by PortAudio; at most one in a process.
 
     A window is late by the sound system's latency.
@@ -101,12 +99,11 @@ class LiveMicrophone(LiveSource):
         Raises:
             MissingError: When PortAudio is not installed.
         """
+        super().__init__(rate_hz)
         self.name = device
-        self._rate_hz = rate_hz
         self.overruns = 0
         self._device: int | str = int(device) if device.isdecimal() else device
         self._sounddevice = load_sounddevice()
-        self._ring, self._guard = SoundRing(rate_hz), SampleGuard()
         self._was_mute = False  # the last loss was digital silence
         self._tried = False
         self._supervisor = SourceSupervisor("microphone", self.name, self._read, HANG_S)
@@ -192,12 +189,3 @@ class LiveMicrophone(LiveSource):
         if heard_s > opened_s:
             self._was_mute = False
             self._supervisor.outage.report_recovery()
-
-    @property
-    def defects(self) -> int:
-        """How many blocks of sound were no sound."""
-        return self._guard.refused
-
-    def window(self, start_s: float, end_s: float) -> Waveform | None:
-        """Return the sound of [start_s, end_s), as `SoundRing.window` does."""
-        return self._ring.window(start_s, end_s)

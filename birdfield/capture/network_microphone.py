@@ -7,13 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
-from birdfield.capture.sample_guard import SampleGuard
-from birdfield.capture.sound_ring import SoundRing
-from birdfield.capture.source import OPEN_TIMEOUT_S, READ_TIMEOUT_S, LiveSource
+from birdfield.capture.live_sound import LiveSound
+from birdfield.capture.source import OPEN_TIMEOUT_S, READ_TIMEOUT_S
 from birdfield.capture.supervisor import HANG_S, ReadAttempt, SourceSupervisor
 from birdfield.errors import MissingError
 from birdfield.redaction import mask_url
-from birdfield.signals.audio import Resampler, Waveform, to_mono
+from birdfield.signals.audio import Resampler, to_mono
 
 RTSP_OPTIONS = {"rtsp_transport": "tcp"}  # with UDP, each lost packet is lost sound
 
@@ -35,7 +34,7 @@ class _Container(Protocol):
         """Decode the frames of an audio stream."""
 
 
-class NetworkMicrophone(LiveSource):
+class NetworkMicrophone(LiveSound):
     """The sound of a URL; a Microphone.
 
     A window is late by the latency of the network and of the sender.
@@ -57,10 +56,10 @@ class NetworkMicrophone(LiveSource):
         Raises:
             MissingError: When PyAV is not installed.
         """
+        super().__init__(rate_hz)
         self.name = mask_url(url)
-        self._url, self._rate_hz = url, rate_hz
+        self._url = url
         self._av = load_pyav()
-        self._ring, self._guard = SoundRing(rate_hz), SampleGuard()
         self._supervisor = SourceSupervisor("microphone", self.name, self._read, HANG_S)
 
     def _read(self, attempt: ReadAttempt) -> str:
@@ -93,12 +92,3 @@ class NetworkMicrophone(LiveSource):
                 block = self._guard.check(np.ascontiguousarray(part.to_ndarray().T))
                 self._ring.push(resampler.push(to_mono(block)))
                 self._supervisor.outage.report_recovery()
-
-    @property
-    def defects(self) -> int:
-        """How many blocks of sound were no sound."""
-        return self._guard.refused
-
-    def window(self, start_s: float, end_s: float) -> Waveform | None:
-        """Return the sound of [start_s, end_s), as `SoundRing.window` does."""
-        return self._ring.window(start_s, end_s)
