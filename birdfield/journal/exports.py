@@ -17,20 +17,9 @@ from birdfield.journal.listing import write_visits_csv
 from birdfield.journal.records import UNDECIDED, VisitRecord
 from birdfield.model.names import Names
 from birdfield.recognise.observation import escape_formula
+from birdfield.recognise.tally import RAVEN_COLUMNS
 from birdfield.settings.place import Location
 
-RAVEN_COLUMNS = (
-    "Selection",
-    "View",
-    "Channel",
-    "Begin Time (s)",
-    "End Time (s)",
-    "Low Freq (Hz)",
-    "High Freq (Hz)",
-    "Species",
-    "Score",
-    "Begin Date Time",
-)
 NYQUIST_HZ = 8000  # the upper end of what YAMNet hears: Raven needs a band
 ROW_GROUP = 10_000  # visits of a Parquet table that are in memory at a time
 
@@ -68,7 +57,7 @@ def to_raven(visits: Iterable[VisitRecord], stream: BinaryIO) -> None:
     """
     with _text(stream) as text:
         writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-        writer.writerow(RAVEN_COLUMNS)
+        writer.writerow((*RAVEN_COLUMNS, "Begin Date Time"))
         for number, visit in enumerate(_of_one_session(visits), 1):
             writer.writerow(
                 [
