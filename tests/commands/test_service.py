@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import assert_refused, run
+from permissions import let_users_enter
 
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >> "{folder}/calls"
@@ -32,11 +33,7 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """Write a configuration that every user may read, in folders that every user may enter."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o011 != 0o011:
-            folder.chmod(folder.stat().st_mode | 0o011)
-        if folder.name.startswith("pytest-of-"):
-            break
+    let_users_enter(tmp_path)
     path = tmp_path / "birdfield.toml"
     path.write_text('[journal]\nfolder = "garden"')
     return path
