@@ -273,6 +273,7 @@ def species_of(place: Place) -> list[str | None]:
     return [entry["species"] for entry in json_lines(place.run("visits", "journal", "--json"))]
 
 
+@pytest.mark.slow
 def test_a_watch_continues_the_journal(place: Place) -> None:
     before = place.run("visits", "journal", "--json")
     place.run(
@@ -293,6 +294,7 @@ def test_a_watch_continues_the_journal(place: Place) -> None:
     assert (place.folder / "journal" / json.loads(new)["picture"]).stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_rescoring_writes_what_the_dry_run_prints(place: Place) -> None:
     before, dry = species_of(place), place.run("rescore", "journal", "--model", BUNDLE, "--dry-run")
     assert species_of(place) == before
@@ -308,6 +310,7 @@ def test_rescoring_writes_what_the_dry_run_prints(place: Place) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_store_can_be_changed(place: Place) -> None:
     def labels() -> set[str]:
         return {

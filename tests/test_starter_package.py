@@ -67,6 +67,7 @@ def build(tree: Path, out: Path, **variables: str) -> tuple[set[str], str, int]:
         return names, archive.read(metadata).decode(), wheel.stat().st_size
 
 
+@pytest.mark.slow
 def test_a_wheel_contains_the_starter_and_names_its_licence(tree: Path, tmp_path: Path) -> None:
     names, metadata, size = build(tree, tmp_path)
     assert names >= STARTER_FILES and size < MAX_WHEEL
@@ -77,6 +78,7 @@ def test_a_wheel_contains_the_starter_and_names_its_licence(tree: Path, tmp_path
     assert "License-File: birdfield/starter/LICENSE" in metadata.splitlines()
 
 
+@pytest.mark.slow
 def test_a_wheel_without_the_starter_has_all_other_files(tree: Path, tmp_path: Path) -> None:
     names, metadata, size = build(tree, tmp_path, BIRDFIELD_NO_STARTER="1")
     assert not [name for name in names if "starter" in name] and size < MAX_WHEEL

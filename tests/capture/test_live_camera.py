@@ -95,6 +95,7 @@ def test_a_password_is_not_logged(
     assert "secret" not in caplog.text + "".join(capfd.readouterr())
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_a_network_camera_is_lost_and_recovers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
@@ -117,6 +118,7 @@ def test_a_network_camera_is_lost_and_recovers(caplog: pytest.LogCaptureFixture)
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_a_network_camera_that_hangs_is_lost_and_recovers(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -156,6 +158,7 @@ def test_a_camera_whose_picture_never_changes_is_reopened(
     assert len(caplog.messages) == 2
 
 
+@pytest.mark.slow
 def test_a_read_that_never_returns_is_abandoned_and_the_camera_reopened(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +190,7 @@ def test_frames_that_wait_for_late_sound_are_kept_longer() -> None:
         assert shot is not None and shot.time_s == oldest_s
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 @pytest.mark.parametrize(
     ("throttled", "pause_s"), [(False, STILL_LOOK_INTERVAL_S), (True, THROTTLED_LOOK_INTERVAL_S)]
@@ -252,6 +256,7 @@ def test_a_live_camera_whose_frames_become_too_small_for_the_crop_is_lost(
         camera.close()
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_an_rtsp_camera_is_read() -> None:
     with rtsp_camera() as port, live(f"rtsp://127.0.0.1:{port}/bird") as camera:

@@ -188,6 +188,7 @@ def is_back(system: SoundSystem, caplog: pytest.LogCaptureFixture) -> bool:
     return bool({"microphone found", "microphone is back"} & {*caplog.messages})
 
 
+@pytest.mark.slow
 def test_a_stalled_device_is_reopened(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -215,6 +216,7 @@ def test_a_stalled_device_is_reopened(
     ]
 
 
+@pytest.mark.slow
 def test_a_device_whose_stream_hangs_is_reopened(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -52,6 +52,7 @@ def hears_tone(microphone: NetworkMicrophone) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_network_sound_is_heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "birdfield")
@@ -61,6 +62,7 @@ def test_network_sound_is_heard(caplog: pytest.LogCaptureFixture) -> None:
     assert microphone.name == f"http://127.0.0.1:{port}/" and microphone.live
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 @pytest.mark.parametrize("sample", [np.nan, np.inf, 1e20])
 def test_float_sound_with_a_sample_that_is_no_sound_is_heard(sample: float) -> None:
@@ -72,6 +74,7 @@ def test_float_sound_with_a_sample_that_is_no_sound_is_heard(sample: float) -> N
         wait_for(lambda: ear.defects > 0 and hears_tone(ear), "the tone")
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_a_server_that_ends_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "birdfield")
@@ -97,6 +100,7 @@ def test_a_stream_without_sound_is_reported(caplog: pytest.LogCaptureFixture) ->
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 @pytest.mark.parametrize(
     ("fault", "reason"),

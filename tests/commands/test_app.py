@@ -416,6 +416,7 @@ def test_an_enrolled_species_is_answered(model: Path, tmp_path: Path) -> None:
     assert row["top"][0]["species"] == "Blaues Käuzchen"
 
 
+@pytest.mark.slow
 def test_evaluation_is_printed_and_written(model: Path, tmp_path: Path) -> None:
     write_known_species(tmp_path, photographs=2)
     result = run(
@@ -429,6 +430,7 @@ def test_evaluation_is_printed_and_written(model: Path, tmp_path: Path) -> None:
     assert json.loads(printed.stdout) == figures
 
 
+@pytest.mark.slow
 def test_evaluation_measures_noise_and_rejection(model: Path, tmp_path: Path) -> None:
     """5 damages x (clean sound + 2 kinds of noise x 5 levels), for half of the species."""
     test, unknown, flat = (tmp_path / name for name in ("test", "unknown", "flat"))
@@ -469,6 +471,7 @@ def test_evaluation_measures_noise_and_rejection(model: Path, tmp_path: Path) ->
     assert "1 unknown species with both photographs and recordings; expected at" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_video_with_sound_is_watched(model: Path, tmp_path: Path) -> None:
     """The script of the scene has a visit by both senses, one by sound and one by image."""
     write_scene(tmp_path, seed=5, visits=1)
@@ -591,6 +594,7 @@ def test_identifying_imports_nothing_heavy(
     assert done.stderr.splitlines()[-1] == "LOADED"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_utf_8_causes_no_traceback(
     model: Path, birds: Path, tmp_path: Path
 ) -> None:

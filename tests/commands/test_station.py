@@ -175,6 +175,7 @@ def test_history_follows_the_store(
     assert f"rescored: {times} visits" in run("visits", copy, "--events").stdout
 
 
+@pytest.mark.slow
 def test_a_killed_watch_keeps_its_visits_and_continues(
     toy_bundle: Path, scene: Path, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ def test_damage_that_a_reader_meets_is_one_sentence(
     )
 
 
+@pytest.mark.slow
 def test_a_killed_writer_harms_nothing(tmp_path: Path) -> None:
     figures = kill_writers(tmp_path, kills=8, seed=5)
     assert figures.corrupt == figures.lost == 0

@@ -189,6 +189,7 @@ def test_the_best_evidence_stays_on_a_full_disk(journal: Journal) -> None:
     assert disk.check(NOW) == "disk full" and with_evidence(journal) == {best}
 
 
+@pytest.mark.slow
 def test_a_small_disk_that_is_filled_and_freed(tmp_path: Path) -> None:
     """The disk is a file system of 4 MB in a mount namespace of its own, which needs no root.
 

@@ -180,6 +180,7 @@ def test_class_scores_are_computed_only_when_they_are_needed(birdnet: BirdNet) -
     assert classes.mean(axis=0).argmax() == expected.mean(axis=0).argmax() != 494
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("birdnet")
 def test_the_installed_model_is_v2_4_and_only_its_output_is_changed() -> None:
     path = find_birdnet()

@@ -110,6 +110,7 @@ def test_a_page_has_the_names_of_the_users_language(journal: Journal) -> None:
     assert ">Jay<" not in page and "of Jay" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("width_px", [500, 1280])  # 500 is the narrowest window of Chromium
 def test_a_browser_shows_a_history(journal: Journal, tmp_path: Path, width_px: int) -> None:

@@ -433,6 +433,7 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         check_report(tmp_path / "report")
 
 
+@pytest.mark.slow
 def test_evaluate_writes_a_report(toy_bundle: Path, tmp_path: Path) -> None:
     write_known_species(tmp_path, photographs=2)
     result = CliRunner().invoke(
@@ -456,6 +457,7 @@ def test_evaluate_writes_a_report(toy_bundle: Path, tmp_path: Path) -> None:
     assert "Copper Wagtip" in page and "YAMNet" in section(page, "model")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("width_px", [500, 1280])  # Chromium's windows are no narrower
 def test_a_browser_shows_the_page(everything: Evaluation, tmp_path: Path, width_px: int) -> None:
@@ -465,6 +467,7 @@ def test_a_browser_shows_the_page(everything: Evaluation, tmp_path: Path, width_
     assert 0.02 < inked.mean() < 0.9 and inked[:1000].any() and inked[4000:].any()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_click_on_a_heading_sorts(evaluation: Evaluation, tmp_path: Path) -> None:
     """By image the Jay has 1.0 and the Robin 0.5: largest first, then smallest first."""
@@ -483,6 +486,7 @@ def test_a_click_on_a_heading_sorts(evaluation: Evaluation, tmp_path: Path) -> N
         assert re.findall(r'<th scope="row" data-sort="(\w+)"', body) == order
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_browser_runs_no_other_script_and_sends_no_request(
     evaluation: Evaluation, tmp_path: Path

@@ -69,6 +69,7 @@ def hanging(what: str, model: Path, song: Path, folder: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_stalled_analysis_thread_ends_in_a_restart(
     toy_bundle: Path, song: Path, tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_stalled_analysis_thread_ends_in_a_restart(
     assert "watching" in second.messages[1]["STATUS"]
 
 
+@pytest.mark.slow
 def test_the_manager_kills_a_process_that_hangs_as_a_whole(
     toy_bundle: Path, song: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_the_manager_kills_a_process_that_hangs_as_a_whole(
     assert run.ready and run.watchdog_count == 2 and run.killed and run.exit_code == -9
 
 
+@pytest.mark.slow
 def test_a_monitor_aborts_when_its_ticks_stop(tmp_path: Path) -> None:
     aborts: list[int] = []
     monitor = start_monitor(tmp_path, 1.2, aborts)

@@ -52,6 +52,7 @@ def test_the_quality_of_toy_pictures_falls_with_damage(
     assert is_falling([mean_quality(change, level) for level in levels])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate_hz", [YAMNET.rate_hz, BIRDNET.rate_hz])
 def test_the_quality_of_toy_songs_falls_with_noise(rate_hz: int) -> None:
     """The signal-to-noise ratio falls from 20 to -10 dB of white noise."""

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from birdfield_train.curves import draw_confusion
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("species", "side"), [(6, 4.0), (100, 26.0), (1000, 40.0)])
 def test_the_picture_of_very_many_species_has_a_limited_size(
     species: int, side: float, monkeypatch: pytest.MonkeyPatch

@@ -135,6 +135,7 @@ def test_two_trills_differ_in_tempo_and_pitch() -> None:
         assert pulses_hz[np.argmax(pulse)] == pytest.approx(pulse_hz, rel=0.2)
 
 
+@pytest.mark.slow
 def test_the_scanner_reads_the_data_set(tmp_path: Path) -> None:
     """6 species with 2 photographs and 2 recordings of 2 clips each have 12 and 24 files."""
     write_dataset(tmp_path, seed=1, photographs=2, recordings=2)

@@ -100,6 +100,7 @@ def song(scene: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_ctrl_c_restores_the_terminal(
     terminal: Terminal, toy_bundle: Path, scene: list[object]
 ) -> None:
@@ -118,6 +119,7 @@ def test_ctrl_c_restores_the_terminal(
     assert "Traceback" not in terminal.output
 
 
+@pytest.mark.slow
 def test_ctrl_z_restores_the_terminal_until_fg(
     terminal: Terminal, toy_bundle: Path, scene: list[object]
 ) -> None:
@@ -168,6 +170,7 @@ def test_a_closed_terminal_ends_the_watch_in_order(
     assert "stopped: " in visits.stdout
 
 
+@pytest.mark.slow
 def test_the_view_counts_the_visits_of_a_scene(
     terminal: Terminal, toy_bundle: Path, scene: list[object], tmp_path: Path
 ) -> None:
@@ -214,6 +217,7 @@ def test_json_or_a_dumb_terminal_gets_lines(
     assert ('{"time": "' if arguments else "bird.wav  ") in terminal.output
 
 
+@pytest.mark.slow
 @pytest.mark.devices
 def test_the_meter_shows_a_live_microphone(terminal: Terminal, toy_bundle: Path) -> None:
     """A tone of amplitude 0.3 peaks at 20 lg 0.3 = -10.5 dB."""

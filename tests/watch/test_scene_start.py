@@ -106,6 +106,7 @@ def test_no_scene_ends_in_the_future(
     assert past(datetime.now(UTC), 5.0) <= datetime.now(UTC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fast", [True, False])
 def test_windows_and_observations_have_the_time_of_recording(
     tmp_path: Path, stack: ExitStack, fast: bool
@@ -121,6 +122,7 @@ def test_windows_and_observations_have_the_time_of_recording(
     assert window.observation.recorded.source is TimeSource.NAME
 
 
+@pytest.mark.slow
 def test_at_real_pace_a_file_without_a_time_has_that_of_the_clock(
     tmp_path: Path, stack: ExitStack
 ) -> None:
